@@ -1,0 +1,1 @@
+"""What a conversation with tools is: records, formats, templates, token ids, packing."""

@@ -1,0 +1,35 @@
+"""Records to and from JSON Lines."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from trajectory.records import BadInput
+
+T = TypeVar("T")
+
+
+def read(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield one record per line; the first bad line stops with its number and field."""
+    decode = msgspec.json.Decoder(kind).decode
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    with open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield decode(line)
+            except msgspec.DecodeError as error:
+                raise BadInput(f"{path}:{number}: {error}") from error
+
+
+def write(path: Path, records: Iterable[object]) -> int:
+    """Write all or nothing; return how many."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as out:
+        count = sum(1 for record in records if out.write(msgspec.json.encode(record) + b"\n"))
+    os.replace(partial, path)
+    return count

@@ -1,0 +1,97 @@
+"""What a conversation with tools is. Everything else in the repository speaks these types."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Json = Any  # a JSON value: str, int, float, bool, None, list or dict
+Language = Literal["en", "zh"]
+Decision = Literal["call", "no_call", "ask"]
+
+
+class BadInput(ValueError):
+    """Input a person can mend; the message is one line: place, field, what was expected."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An immutable value that reads and writes itself as one line of JSON."""
+
+
+class Tool(Record, frozen=True):
+    """A function the model may call; `parameters` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    parameters: dict[str, Json]
+
+
+class Call(Record, frozen=True):
+    name: str
+    arguments: dict[str, Json] = {}
+
+
+class User(Record, frozen=True, tag="user", tag_field="role"):
+    text: str
+
+
+class Assistant(Record, frozen=True, tag="assistant", tag_field="role"):
+    """One decision of the model.
+
+    `thought` is the task description: what the model is about to do, in one line.
+    `calls` belongs to the decision `call`, `text` (what the user reads) to `no_call` and `ask`.
+    """
+
+    decision: Decision
+    thought: str = ""
+    calls: tuple[Call, ...] = ()
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.decision == "call") != bool(self.calls):
+            raise ValueError(f"decision {self.decision} with {len(self.calls)} calls")
+        if self.decision == "call" and self.text:
+            raise ValueError("a call has no text: what the model is about to do is its thought")
+        if "\n" in self.thought or self.thought != self.thought.strip():
+            raise ValueError("a thought is one line without outer spaces")
+
+
+class ToolResult(Record, frozen=True, tag="tool", tag_field="role"):
+    """What a tool gave back: the observation."""
+
+    name: str
+    content: Json
+
+
+Turn = User | Assistant | ToolResult
+
+
+class Trajectory(Record, frozen=True):
+    """One whole exchange. The facets say what it was made for; they never reach a prompt."""
+
+    id: str
+    turns: tuple[Turn, ...]
+    kind: str  # call, chain, a kind of hard negative, or general
+    language: Language
+    tool: str = ""
+    scenario: str = ""
+
+    @property
+    def query(self) -> str:
+        """The first user turn."""
+        return next(turn.text for turn in self.turns if isinstance(turn, User))
+
+
+class Group(Record, frozen=True):
+    """Trajectories that share one prompt: the same menu, template and formats.
+
+    `template`, `tool_format` and `reply_format` are empty until `diversify` assigns them.
+    A group without tools is general conversation and has no formats.
+    """
+
+    id: str
+    language: Language
+    tools: tuple[Tool, ...]  # the menu, in prompt order
+    trajectories: tuple[Trajectory, ...]
+    template: str = ""
+    tool_format: str = ""
+    reply_format: str = ""
