@@ -1,0 +1,17 @@
+"""Seeded draws: the same words always give the same world."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def draw(*words: object, below: int) -> int:
+    """A number in [0, below) that depends on the words only."""
+    digest = hashlib.blake2b("\x1f".join(map(str, words)).casefold().encode(), digest_size=8)
+    return int.from_bytes(digest.digest()) % below
+
+
+def pick(choices: Sequence[T], *words: object) -> T:
+    return choices[draw(*words, below=len(choices))]
