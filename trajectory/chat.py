@@ -1,0 +1,89 @@
+"""A conversation as token ids: ChatML, ids and loss mask made by the same call.
+
+Trained are exactly the tokens the model has to emit: a decision's text and its end token. Never a
+prompt, an observation, or the newline after the end token, which the model does not write.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from tokenizers import Tokenizer
+
+from trajectory.formats import REPLY_FORMATS, ReplyFormat
+from trajectory.formats.reading import json_text
+from trajectory.records import Assistant, BadInput, ToolResult, Turn, User
+
+START, END = "<|im_start|>", "<|im_end|>"
+
+
+class Encoded(NamedTuple):
+    """Token ids, and for each whether the model is trained to emit it."""
+
+    ids: list[int]
+    trained: list[bool]
+
+
+class Chat:
+    """ChatML over one tokenizer. Untrusted text never becomes a special token."""
+
+    def __init__(self, tokenizer_file: Path) -> None:
+        if not tokenizer_file.exists():
+            raise BadInput(f"{tokenizer_file}: no tokenizer here; `dvc repro fetch` makes it")
+        self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        self.tokenizer.encode_special_tokens = True  # "<|im_end|>" in a query stays text
+        self.start = self._special(START)
+        self.end = self._special(END)
+
+    def prefix(self, system: str) -> list[int]:
+        """The prompt that every trajectory of a group begins with."""
+        return [self.start, *self._ids(f"system\n{system}"), self.end, *self._ids("\n")]
+
+    def branch(self, turns: Sequence[Turn], reply_format: str) -> Encoded:
+        """The turns after the prefix; the model's own tokens are trained."""
+        form = REPLY_FORMATS.get(reply_format)
+        ids: list[int] = []
+        trained: list[bool] = []
+
+        def add(tokens: list[int], train: bool = False) -> None:
+            ids.extend(tokens)
+            trained.extend([train] * len(tokens))
+
+        for role, text, train in _messages(turns, form):
+            add([self.start, *self._ids(f"{role}\n")])
+            add([*self._ids(text), self.end], train)
+            add(self._ids("\n"))
+        return Encoded(ids, trained)
+
+    def question(self, turns: Sequence[Turn], reply_format: str) -> list[int]:
+        """The turns up to a decision, ready for the model to continue."""
+        before = self.branch(turns, reply_format).ids
+        return [*before, self.start, *self._ids("assistant\n")]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What the model said, without its end token."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _special(self, token: str) -> int:
+        number = self.tokenizer.token_to_id(token)
+        if number is None:
+            raise BadInput(f"the tokenizer has no token {token}: it speaks no ChatML")
+        return int(number)
+
+
+def _messages(turns: Sequence[Turn], form: ReplyFormat | None) -> Iterator[tuple[str, str, bool]]:
+    """ChatML messages as (role, text, trained); results of one turn's calls share a message."""
+    for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
+        if is_result:
+            results = [turn for turn in block if isinstance(turn, ToolResult)]
+            yield "user", form.observe(results) if form else json_text(results), False
+            continue
+        for turn in block:
+            if isinstance(turn, User):
+                yield "user", turn.text, False
+            elif isinstance(turn, Assistant):
+                yield "assistant", form.write(turn) if form else turn.text, True
