@@ -1,0 +1,86 @@
+"""What makes a trajectory unsound. Each check gives the first problem as `reason: detail`."""
+
+from collections.abc import Iterator, Sequence
+
+from trajectory import schema
+from trajectory.catalogue import Catalogue
+from trajectory.protected import Fence, normalise
+from trajectory.records import Assistant, Call, Json, Tool, ToolResult, Trajectory, Turn, User
+from trajectory.simulators import observe
+
+
+class Checks:
+    """The checks of one run; it remembers the queries it has seen, to find duplicates."""
+
+    def __init__(self, catalogue: Catalogue, fence: Fence) -> None:
+        self.catalogue = catalogue
+        self.fence = fence
+        self.seen: set[tuple[str, ...]] = set()
+
+    def problem(self, trajectory: Trajectory, tools: Sequence[Tool]) -> str | None:
+        """Why this trajectory must not be trained on; None if it is sound."""
+        return next(self._problems(trajectory, tools), None)
+
+    def _problems(self, trajectory: Trajectory, tools: Sequence[Tool]) -> Iterator[str]:
+        if not isinstance(trajectory.turns[-1], Assistant):
+            yield "untrainable_end: the last turn is not the model's"
+        for number, turn in enumerate(trajectory.turns):
+            if isinstance(turn, Assistant):
+                results = trajectory.turns[number + 1 : number + 1 + len(turn.calls)]
+                for index, call in enumerate(turn.calls):
+                    yield from self._of_call(call, tools, trajectory.turns[:number])
+                    yield from self._of_observation(call, results[index : index + 1])
+        reason = self.fence.overlap(trajectory.query)
+        if reason:
+            yield f"benchmark_overlap: {reason}: {trajectory.query}"
+        key = tuple(normalise(trajectory.query))
+        if key in self.seen:
+            yield f"duplicate: {trajectory.query}"
+        self.seen.add(key)
+
+    def _of_call(self, call: Call, tools: Sequence[Tool], before: Sequence[Turn]) -> Iterator[str]:
+        found = schema.problem(call, tools)
+        if found:
+            yield found
+        for name, value in call.arguments.items():
+            if not self._grounded(call.name, value, before):
+                yield f"ungrounded: {call.name}.{name}: {value!r}"
+
+    def _of_observation(self, call: Call, results: Sequence[Turn]) -> Iterator[str]:
+        """Another result than the simulator's own; a call at the very end has none yet."""
+        for result in results:
+            if not isinstance(result, ToolResult) or result.name != call.name:
+                yield f"no_observation: {call.name}"
+            elif call.name in self.catalogue.entries and result.content != observe(call):
+                yield f"wrong_observation: {call.name}"
+
+    def _grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
+        """Does the value stand in what was said or observed before, in any of its wordings?"""
+        if isinstance(value, list):
+            return all(self._grounded(tool, item, before) for item in value)
+        if isinstance(value, dict):
+            return all(self._grounded(tool, item, before) for item in value.values())
+        heard = "\n".join(turn.text for turn in before if isinstance(turn, User)).casefold()
+        if any(wording.casefold() in heard for wording in self._wordings(tool, value)):
+            return True
+        observed = [turn.content for turn in before if isinstance(turn, ToolResult)]
+        return any(value in leaves(content) for content in observed)
+
+    def _wordings(self, tool: str, value: Json) -> Iterator[str]:
+        yield str(value)
+        domain = self.catalogue.domain_of.get(tool)
+        for named in (
+            (named for names in domain.names.values() for named in names) if domain else ()
+        ):
+            if named.value == value:
+                yield named.en
+                yield named.zh
+
+
+def leaves(content: Json) -> list[Json]:
+    """The plain values anywhere in a JSON value."""
+    if isinstance(content, dict):
+        return [leaf for value in content.values() for leaf in leaves(value)]
+    if isinstance(content, list):
+        return [leaf for value in content for leaf in leaves(value)]
+    return [content]

@@ -1,0 +1,31 @@
+"""The scripted teacher's wording outside the catalogue: data/phrasing.yaml is one Phrasing."""
+
+from trajectory.catalogue import Text, Texts
+from trajectory.records import Record
+
+
+class Exchange(Record, frozen=True):
+    """A query that names a goal without wanting it, and the fitting decision."""
+
+    query: Text
+    thought: Text
+    reply: Text
+
+
+class Removed(Record, frozen=True):
+    thought: Text
+    reply: Text
+
+
+class Thought(Record, frozen=True):
+    thought: Text
+
+
+class Phrasing(Record, frozen=True):
+    openers: Texts
+    closers: Texts
+    finish: Text
+    negated: tuple[Exchange, ...]
+    removed: Removed
+    topic: Thought
+    general: Thought

@@ -1,0 +1,29 @@
+"""Does a call fit its tool's JSON Schema (draft 2020-12)?"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import jsonschema_rs
+import msgspec
+
+from trajectory.records import Call, Tool
+
+
+def problem(call: Call, tools: Sequence[Tool]) -> str | None:
+    """Why the call cannot be made with these tools, as `reason: detail`; None if it can."""
+    tool = next((tool for tool in tools if tool.name == call.name), None)
+    if tool is None:
+        return f"not_on_menu: {call.name}"
+    undeclared = call.arguments.keys() - tool.parameters.get("properties", {}).keys()
+    if undeclared:
+        return f"undeclared_argument: {call.name}.{min(undeclared)}"
+    error = next(_validator(msgspec.json.encode(tool.parameters)).iter_errors(call.arguments), None)
+    if error is not None:
+        place = ".".join(map(str, error.instance_path)) or call.name
+        return f"schema: {place}: {error.message}"
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schema))
