@@ -1,0 +1,1 @@
+"""What a good model does: suites of tasks, scorers, metrics, baselines and the report."""

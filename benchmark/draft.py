@@ -1,0 +1,260 @@
+"""Draft the house suite: `python -m benchmark.draft FOLDER` (or `make draft`).
+
+reads   params.yaml: draft, plan.held_out_tools, diversify.held_out;  data/catalogue and wordings
+writes  FOLDER/tools.jsonl, FOLDER/tasks.jsonl
+
+Queries come from the part of the grammar that training never sees: held-out values for a query
+that counts as seen, held-out phrasings too for an unseen one. Whole groups use held-out tools,
+templates or tool formats, so that the report can show what each of the four costs.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.suites import Entry, Gold, GoldCall, Task
+from trajectory import command, jsonl, params, prompts, yamlfile
+from trajectory.catalogue import LANGUAGES, Catalogue
+from trajectory.everyday import Everyday
+from trajectory.formats import REPLY_FORMATS
+from trajectory.negatives import KINDS, Negatives
+from trajectory.phrasing import Phrasing
+from trajectory.records import Assistant, Group, Language, Record, Trajectory
+from trajectory.teachers import Item
+from trajectory.teachers.scripted import Scripted, Style
+
+
+class Params(Record, frozen=True):
+    seed: int
+    style: Style
+    groups: int
+    calls: int
+    negatives: int
+    menu_size: int
+    zh_every: int
+    unseen_every: dict[str, int]
+    tool_formats: tuple[str, ...]
+
+
+class TrainingTools(Record, frozen=True, forbid_unknown_fields=False):
+    """What `plan` keeps from training."""
+
+    held_out_tools: tuple[str, ...]
+
+
+class HeldOut(Record, frozen=True):
+    templates: tuple[str, ...]
+    tool_formats: tuple[str, ...]
+
+
+class TrainingFormats(Record, frozen=True, forbid_unknown_fields=False):
+    """What `diversify` keeps from training."""
+
+    held_out: HeldOut
+
+
+class Drafted(NamedTuple):
+    """A trajectory, cut before the decision that the task asks for."""
+
+    query_axis: str
+    trajectory: Trajectory
+    cut: int
+
+    @property
+    def gold(self) -> Gold:
+        turn = self.trajectory.turns[self.cut]
+        assert isinstance(turn, Assistant)
+        calls = tuple(
+            GoldCall(call.name, {name: (value,) for name, value in call.arguments.items()})
+            for call in turn.calls
+        )
+        return Gold(turn.decision, turn.thought, calls)
+
+
+class Draft:
+    """Writes the groups of one suite."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        phrasing: Phrasing,
+        everyday: Everyday,
+        unseen_tools: Sequence[str],
+        unseen: HeldOut,
+        p: Params,
+    ) -> None:
+        self.catalogue = catalogue
+        self.p = p
+        self.unseen = unseen
+        self.tools = {
+            "seen": sorted(catalogue.entries.keys() - set(unseen_tools)),
+            "unseen": sorted(unseen_tools),
+        }
+        self.teachers = {
+            "seen": Scripted(catalogue, phrasing, p.style, "train", "held_out"),
+            "unseen": Scripted(catalogue, phrasing, p.style, "held_out", "held_out"),
+        }
+        self.everyday = everyday.asked("held_out")
+        self.drawn: Counter[str] = Counter()  # how often a cell was used, so that no query recurs
+        self.said: set[str] = set()
+
+    def tasks(self) -> Iterator[Task]:
+        for number in range(self.p.groups):
+            yield from self._group(number)
+
+    def _group(self, number: int) -> Iterator[Task]:
+        p, rng = self.p, random.Random(f"{self.p.seed}:{number}")
+        language: Language = "zh" if number % p.zh_every == p.zh_every - 1 else "en"
+        axes = {
+            axis: "unseen" if number % every == shift else "seen"
+            for shift, (axis, every) in enumerate(p.unseen_every.items())
+        }
+        tools = self._wanted(axes["tool"], language, rng)
+        menu = self._menu(tools, rng)
+        templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
+        formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
+        template, tool_format = rng.choice(templates), rng.choice(formats)
+        drafts = [self._positive(tool, language, rng) for tool in tools]
+        drafts += self._negatives(menu, language, number)
+        for index, draft in enumerate(drafts):
+            yield Task(
+                id=f"house/g{number:03}.{index}",
+                group=f"house/g{number:03}",
+                menu=tuple(key(tool, language) for tool in menu),
+                language=language,
+                turns=draft.trajectory.turns[: draft.cut],
+                golds=(draft.gold,),
+                kind=draft.trajectory.kind,
+                template=template,
+                tool_format=tool_format,
+                reply_format=sorted(REPLY_FORMATS)[number % len(REPLY_FORMATS)],
+                axes={"query": draft.query_axis, **axes},
+            )
+
+    def _wanted(self, axis: str, language: Language, rng: random.Random) -> list[str]:
+        """The least asked tools of one side, in pairs of siblings where there are some."""
+        wanted: list[str] = []
+        while len(wanted) < self.p.calls:
+            siblings = self.catalogue.entries[wanted[-1]].siblings if len(wanted) % 2 else ()
+            left = [tool for tool in self.tools[axis] if tool not in wanted]
+            tool = min(
+                left,
+                key=lambda tool: (
+                    bool(siblings) and tool not in siblings,
+                    self.drawn[f"{tool}.{language}"],
+                    rng.random(),
+                ),
+            )
+            self.drawn[f"{tool}.{language}"] += 1
+            wanted.append(tool)
+        return wanted
+
+    def _menu(self, tools: Sequence[str], rng: random.Random) -> list[str]:
+        """What is asked for, siblings first among the rest; chains need their later tools too."""
+        entries = self.catalogue.entries
+        needed = {
+            step.tool for tool in tools for s in entries[tool].scenarios for step in s.steps(tool)
+        }
+        near = [sibling for tool in tools for sibling in entries[tool].siblings]
+        rest = rng.sample(sorted(entries), len(entries))
+        ordered = dict.fromkeys([*tools, *sorted(needed), *near, *rest])
+        menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
+        return rng.sample(menu, len(menu))
+
+    def _positive(self, tool: str, language: Language, rng: random.Random) -> Drafted:
+        """A call; in a chain, any of its calls, with the observations before it."""
+        axis = rng.choice(["seen", "unseen"])
+        scenarios = self.catalogue.entries[tool].scenarios
+        scenario = scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
+        cell = f"{tool}.{scenario.name}.{language}.{axis}"
+        item = Item(tool, scenario.name, scenario.complexity, self.drawn[cell])
+        self.drawn[cell] += 1
+        trajectory = self.teachers[axis].positive(item, language)
+        calls = [
+            index
+            for index, turn in enumerate(trajectory.turns)
+            if isinstance(turn, Assistant) and turn.decision == "call"
+        ]
+        return Drafted(axis, trajectory, rng.choice(calls))
+
+    def _negatives(self, menu: Sequence[str], language: Language, number: int) -> Iterator[Drafted]:
+        """Kinds in turn; the wording of a negative is always unseen."""
+        tools = tuple(self.catalogue.entries[name].tool(language) for name in menu)
+        group = Group(f"house/g{number:03}", language, tools, ())
+        source = Negatives(
+            self.teachers["unseen"], self._askable(menu, language), self.everyday, "held_out"
+        )
+        kinds = list(KINDS)
+        for index in range(self.p.negatives):
+            start = number * self.p.negatives + index
+            order = [kinds[(start + shift) % len(kinds)] for shift in range(len(kinds))]
+            rng = random.Random(f"{self.p.seed}:{group.id}:{index}")
+            candidates = (one for kind in order for one in KINDS[kind](source, group, rng))
+            one = next(one for one in candidates if one.query not in self.said)
+            self.said.add(one.query)
+            yield Drafted("unseen", one, len(one.turns) - 1)
+
+    def _askable(self, menu: Sequence[str], language: Language) -> list[Trajectory]:
+        """Queries for tools that are not on the menu though a sibling is."""
+        absent = [
+            tool
+            for tool in self.tools["seen"]
+            if tool not in menu and set(self.catalogue.entries[tool].siblings) & set(menu)
+        ]
+        wanted = []
+        for tool in absent:
+            simple = [s for s in self.catalogue.entries[tool].scenarios if not s.then]
+            cell = f"{tool}.{simple[0].name}.{language}.unseen"
+            item = Item(tool, simple[0].name, "simple", self.drawn[cell])
+            self.drawn[cell] += 1
+            wanted.append(self.teachers["unseen"].positive(item, language))
+        return wanted
+
+
+def _side(names: Sequence[str], unseen: Sequence[str], axis: str) -> list[str]:
+    """The seen or the unseen ones of `names`; the unseen need not be among them."""
+    language = {name.rsplit(".", 1)[-1] for name in names}
+    if axis == "seen":
+        return sorted(set(names) - set(unseen))
+    same = [name for name in unseen if "." not in name or name.rsplit(".", 1)[-1] in language]
+    return sorted(same)
+
+
+def key(tool: str, language: Language) -> str:
+    """How the suite tells a tool's translations apart."""
+    return tool if language == "en" else f"{tool}.{language}"
+
+
+def main(folder: Path) -> None:
+    p = params.load("draft", Params)
+    catalogue = Catalogue(Path("data/catalogue"))
+    draft = Draft(
+        catalogue,
+        yamlfile.read(Path("data/phrasing.yaml"), Phrasing),
+        yamlfile.read(Path("data/general.yaml"), Everyday),
+        params.load("plan", TrainingTools).held_out_tools,
+        params.load("diversify", TrainingFormats).held_out,
+        p,
+    )
+    tasks = list(draft.tasks())
+    used = {name for task in tasks for name in task.menu}
+    entries = [
+        Entry(
+            entry.name,
+            entry.tool(language).description,
+            entry.parameters,
+            key="" if language == "en" else key(entry.name, language),
+        )
+        for language in LANGUAGES
+        for entry in catalogue.entries.values()
+        if key(entry.name, language) in used
+    ]
+    jsonl.write(folder / "tools.jsonl", entries)
+    jsonl.write(folder / "tasks.jsonl", tasks)
+    print(f"{folder}: {len(tasks)} tasks, {len(entries)} tools")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,147 @@
+"""A suite: tools, and tasks that each ask for one decision with its gold answers."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from trajectory import jsonl
+from trajectory.records import BadInput, Decision, Json, Language, Record, Tool, Turn
+
+PROMPT_FIELDS = ("menu", "language", "template", "tool_format", "reply_format")
+
+
+class GoldCall(Record, frozen=True):
+    name: str
+    arguments: dict[str, tuple[Json, ...]] = {}  # the accepted values of each argument
+    optional: tuple[str, ...] = ()  # arguments that may be left out
+
+    def __post_init__(self) -> None:
+        if nothing := [name for name, accepted in self.arguments.items() if not accepted]:
+            raise ValueError(f"argument {nothing[0]!r} accepts no value")
+        if unknown := [name for name in self.optional if name not in self.arguments]:
+            raise ValueError(f"optional argument {unknown[0]!r} has no accepted values")
+
+    @property
+    def required(self) -> set[str]:
+        return self.arguments.keys() - set(self.optional)
+
+
+class Gold(Record, frozen=True):
+    """One right answer; `thought` is the task description."""
+
+    decision: Decision
+    thought: str = ""
+    calls: tuple[GoldCall, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.decision == "call") != bool(self.calls):
+            raise ValueError(f"gold decision {self.decision} with {len(self.calls)} calls")
+
+
+class Task(Record, frozen=True):
+    """One decision to take, after `turns` and with the tools of `menu`."""
+
+    id: str
+    group: str  # tasks of a group share one prompt prefix
+    menu: tuple[str, ...]  # keys of the suite's tools (their names) in prompt order
+    language: Language
+    turns: tuple[Turn, ...]
+    golds: tuple[Gold, ...]  # any of them is right; the first says what the task asks for
+    kind: str  # call, chain, removed, topic, missing, negated or general
+    template: str = ""
+    tool_format: str = ""
+    reply_format: str = ""
+    axes: dict[str, str] = {}  # query, tool, template, tool_format -> seen or unseen
+
+    def __post_init__(self) -> None:
+        if not self.golds:
+            raise ValueError("golds: a task needs at least one")
+        if not self.turns:
+            raise ValueError("turns: a task needs at least one")
+
+    @property
+    def decision(self) -> Decision:
+        return self.golds[0].decision
+
+    @property
+    def prompt(self) -> tuple[object, ...]:
+        """What the tasks of a group have in common."""
+        return tuple(getattr(self, field) for field in PROMPT_FIELDS)
+
+
+class Entry(Tool, frozen=True):
+    """A line of `tools.jsonl`; `key` tells apart tools that share a name, such as translations."""
+
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    tools: dict[str, Tool]  # by key, which is the name where the line gives no other
+    tasks: tuple[Task, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for the same records, in whatever order they are stored."""
+        tools = sorted(self.tools.items())
+        tasks = sorted(self.tasks, key=lambda task: task.id)
+        lines = (msgspec.json.encode(record, order="sorted") for record in (*tools, *tasks))
+        return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+    def menu(self, task: Task) -> tuple[Tool, ...]:
+        return tuple(self.tools[key] for key in task.menu)
+
+
+def read(folder: Path) -> Suite:
+    """Read `tools.jsonl` and `tasks.jsonl`; the first bad line stops with its number and field."""
+    tools = _read_tools(folder / "tools.jsonl")
+    return Suite(folder.name, tools, tuple(_read_tasks(folder / "tasks.jsonl", tools)))
+
+
+def _read_tools(path: Path) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    for line, entry in enumerate(jsonl.read(path, Entry), 1):
+        key = entry.key or entry.name
+        if key in tools:
+            field = "key" if entry.key else "name"
+            raise BadInput(f"{path}:{line}: {field}: {key!r} is a second time here")
+        tools[key] = Tool(entry.name, entry.description, entry.parameters)
+    return tools
+
+
+def _read_tasks(path: Path, tools: Mapping[str, Tool]) -> Iterator[Task]:
+    seen: set[str] = set()
+    groups: dict[str, Task] = {}
+    for line, task in enumerate(jsonl.read(path, Task), 1):
+        first = groups.setdefault(task.group, task)
+        for problem in (*_menu_problems(task, tools), *_group_problems(task, first)):
+            raise BadInput(f"{path}:{line}: {problem}")
+        if task.id in seen:
+            raise BadInput(f"{path}:{line}: id: {task.id!r} is a second time here")
+        seen.add(task.id)
+        yield task
+
+
+def _menu_problems(task: Task, tools: Mapping[str, Tool]) -> Iterator[str]:
+    yield from (f"menu: {key!r} is not in tools.jsonl" for key in task.menu if key not in tools)
+    names = {tools[key].name for key in task.menu if key in tools}
+    if len(names) < len(task.menu):
+        yield "menu: offers two tools of one name"
+    for name in _called(task.golds):
+        if name not in names:
+            yield f"golds: calls {name!r}, which is not on the menu"
+
+
+def _called(golds: Sequence[Gold]) -> Iterator[str]:
+    return (call.name for gold in golds for call in gold.calls)
+
+
+def _group_problems(task: Task, first: Task) -> Iterator[str]:
+    for field, mine, theirs in zip(PROMPT_FIELDS, task.prompt, first.prompt, strict=True):
+        if mine != theirs:
+            yield f"{field}: differs from {first.id!r} of the same group {task.group!r}"

@@ -1,0 +1,133 @@
+"""Baselines answer every task, in its own format, without a model."""
+
+from typing import Any
+
+import pytest
+
+from benchmark.answers import Answer
+from benchmark.baselines import BASELINES
+from benchmark.decisions import Outcome, Verdict, outcome
+from benchmark.suites import Gold, Task
+from trajectory.formats import REPLY_FORMATS
+from trajectory.lexical import Lexical, words
+from trajectory.records import Language, Tool, User
+
+
+def tool(name: str, description: str, **properties: Any) -> Tool:
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return Tool(name, description, schema)
+
+
+STRING = {"type": "string"}
+TOOLS = (
+    tool("convert_currency", "Convert money.", amount={"type": "number"}, to=STRING),
+    tool("getWeather", "Weather forecast of a city.", city=STRING, days={"type": "integer"}),
+    tool("查火车", "查询两个城市之间的火车票。", 出发=STRING),
+    tool("set_lamp", "Switch a lamp.", state={"type": "string", "enum": ["on", "off"]}),
+)
+ODD = tool(
+    "odd",
+    "Every type of argument.",
+    flag={"type": "boolean"},
+    many={"type": "array", "items": {"type": "integer"}},
+    inner={"type": "object"},
+    free={},
+    either={"type": ["string", "null"]},
+)
+
+
+def task(query: str, reply_format: str = "react", language: Language = "en") -> Task:
+    menu = tuple(tool.name for tool in TOOLS)
+    golds = (Gold("no_call"),)
+    turns = (User(query),)
+    return Task("t1", "g", menu, language, turns, golds, "call", reply_format=reply_format)
+
+
+def answered(
+    name: str, query: str, tools: tuple[Tool, ...] = TOOLS, form: str = "react"
+) -> Outcome:
+    asked = task(query, form)
+    return outcome(asked, tools, Answer("t1", BASELINES[name](asked, tools)))
+
+
+def called(name: str, query: str, tools: tuple[Tool, ...] = TOOLS) -> tuple[str, Any]:
+    turn = answered(name, query, tools).turn
+    assert turn is not None
+    return turn.calls[0].name, turn.calls[0].arguments
+
+
+@pytest.mark.parametrize("form", REPLY_FORMATS)
+@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("tools", [TOOLS, (ODD,), ()], ids=["menu", "odd types", "no menu"])
+@pytest.mark.parametrize("query", ["Rain in Oslo for 3 days?", "两\u2028行", "", "9" * 400])
+def test_every_baseline_is_read_in_every_format(
+    form: str, name: str, tools: tuple[Tool, ...], query: str
+) -> None:
+    found = answered(name, query, tools, form)
+    assert (found.verdict == Verdict.MALFORMED) == (name == "malformed")
+
+
+def test_always_none_never_calls() -> None:
+    assert answered("always_none", "Weather forecast of Oslo?").verdict == Verdict.NO_CALL
+
+
+def test_always_first_takes_the_first_number_and_the_query() -> None:
+    assert called("always_first", "What are 20.5 euros in yen?") == (
+        "convert_currency",
+        {"amount": 20.5, "to": "What are 20.5 euros in yen?"},
+    )
+
+
+def test_random_is_the_same_for_the_same_task() -> None:
+    first, second = (BASELINES["random"](task("Rain?"), TOOLS) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("query", "call"),
+    [
+        pytest.param(
+            "Get the weather forecast of Oslo for 3 days",
+            ("getWeather", {"city": "Oslo", "days": 3}),
+            id="camel case and a capital",
+        ),
+        pytest.param(
+            'Convert 12 of my money to "Swiss francs"',
+            ("convert_currency", {"amount": 12.0, "to": "12"}),
+            id="numbers and quotes in order",
+        ),
+        pytest.param("查一下火车票", ("查火车", {"出发": "查一下火车票"}), id="chinese"),
+        pytest.param("Switch the lamp off", ("set_lamp", {"state": "off"}), id="enum that is said"),
+        pytest.param("Switch that lamp", ("set_lamp", {"state": "on"}), id="first of the enum"),
+    ],
+)
+def test_the_lexical_matcher_finds_the_tool_by_its_words(
+    query: str, call: tuple[str, dict[str, Any]]
+) -> None:
+    assert called("lexical", query) == call
+
+
+def test_the_lexical_matcher_refuses_what_shares_no_word() -> None:
+    assert answered("lexical", "Tell me a joke").verdict == Verdict.NO_CALL
+
+
+def test_echoes_describe_with_the_query_or_with_the_menu() -> None:
+    query, menu = (answered(f"echo_{what}", "weather?").turn for what in ("query", "description"))
+    assert query is not None
+    assert menu is not None
+    assert (query.decision, query.thought) == ("no_call", "weather?")
+    assert (menu.decision, menu.thought) == ("call", "Weather forecast of a city.")
+
+
+@pytest.mark.parametrize("name", ["getHTTPWeather2", "get_http_weather2", "get HTTP-weather2"])
+def test_names_are_taken_apart_however_they_are_spelled(name: str) -> None:
+    assert words(name) == {"get", "http", "weather2"}
+
+
+def test_overlap_weighs_rare_words_more_and_stays_from_0_to_1() -> None:
+    lexical = Lexical(TOOLS)
+    weather = TOOLS[1]
+    rare, common = (lexical.overlap(query, weather) for query in ("forecast", "a"))
+    assert 0 < common < rare < 1
+    assert lexical.overlap("get Weather forecast of a city", weather) == pytest.approx(1)
+    assert lexical.overlap("joke", weather) == lexical.overlap("", weather) == 0

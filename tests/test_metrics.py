@@ -1,0 +1,193 @@
+"""Metrics are hand-computed once, and never depend on the order of the answers."""
+
+import random
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.decisions import Verdict
+from benchmark.metrics import breakdown, confusion, metrics, sweep
+from benchmark.scored import Scored
+from benchmark.scorers import Score
+from trajectory.records import Decision
+
+
+def scored(number: int, wanted: Decision, outcome: Verdict, em: int, **changes: Any) -> Scored:
+    fields: dict[str, Any] = {
+        "suite": "house",
+        "model": "tuned",
+        "task": f"t{number}",
+        "group": f"g{number}",
+        "kind": "call",
+        "language": "en",
+        "template": "plain",
+        "tool_format": "openai",
+        "reply_format": "react",
+        "score": Score(em),
+    }
+    return Scored(wanted=wanted, outcome=outcome, **{**fields, **changes})
+
+
+FIVE = [
+    scored(1, "call", Verdict.CALL, 1, score=Score(1, 0.5, 1.25, 0.8, 0.5, 0.6, 1, 1.0)),
+    scored(2, "call", Verdict.CALL, 0, score=Score(0, 0.5, 0.25, 0.0, 0.0, 0.0, 0, 0.5)),
+    scored(3, "call", Verdict.NO_CALL, 0, score=Score(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0)),
+    scored(4, "no_call", Verdict.NO_CALL, 1, score=Score(1, 1.0, 1.5, 1.0, 1.0)),
+    scored(5, "ask", Verdict.CALL, 0, score=Score(0, 0.0, 0.0, 0.0, 0.0), language="zh"),
+]
+
+
+def test_metrics_are_what_a_person_computes() -> None:
+    assert metrics(FIVE) == {
+        "args": 0.333333,
+        "args_f1": 0.5,
+        "ask_em": 0,
+        "call_em": 0.333333,
+        "coverage": 1,
+        "em": 0.4,
+        "em_macro": 0.666667,
+        "error": 0,
+        "kagent_plan": 0.3,
+        "kagent_tool": 0.2,
+        "malformed": 0,
+        "n": 5,
+        "no_call_em": 1,
+        "over_call": 0.5,
+        "score": 0.6,
+        "score_gated": 0.36,
+        "text": 0.4,
+        "under_call": 0.333333,
+    }
+
+
+def test_names_are_sorted_and_values_are_plain_numbers() -> None:
+    found = metrics(FIVE)
+    assert list(found) == sorted(found)
+    assert all(type(value) in (int, float) for value in found.values())
+
+
+def test_a_metric_without_tasks_is_absent() -> None:
+    found = metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
+    assert found["em_macro"] == 1
+    assert not found.keys() & {"call_em", "ask_em", "args", "text", "score", "under_call"}
+
+
+def test_refusing_everything_is_half_right_however_many_refusals_are_due() -> None:
+    refusals = [scored(n, "no_call", Verdict.NO_CALL, 1) for n in range(4)]
+    found = metrics([*refusals, scored(9, "call", Verdict.NO_CALL, 0)])
+    assert (found["em"], found["em_macro"]) == (0.8, 0.5)
+
+
+def test_a_missing_answer_lowers_coverage_and_counts_as_an_error() -> None:
+    gone = scored(1, "call", Verdict.ERROR, 0, missing=True)
+    broken = scored(2, "call", Verdict.ERROR, 0)
+    found = metrics([gone, broken, *FIVE[2:4]])
+    assert (found["coverage"], found["error"], found["n"]) == (0.75, 0.5, 4)
+
+
+def test_malformed_is_neither_a_call_nor_a_refusal() -> None:
+    rows = [scored(1, "call", Verdict.MALFORMED, 0), scored(2, "no_call", Verdict.MALFORMED, 0)]
+    found = metrics(rows)
+    assert (found["malformed"], found["over_call"], found["under_call"]) == (1, 0, 0)
+
+
+def test_the_confusion_matrix_counts_every_pair() -> None:
+    counts = confusion(FIVE)
+    assert counts["call", "no_call"] == 1
+    assert counts["ask", "call"] == 1
+    assert counts["ask", "error"] == 0
+    assert sum(counts.values()) == 5
+    assert len(counts) == 3 * 5
+
+
+def test_the_sweep_is_em_plus_lambda_times_text() -> None:
+    assert [(row.lam, row.score) for row in sweep(FIVE, (0, 0.5, 2))] == [
+        (0, 0.4),
+        (0.5, 0.6),
+        (2, 1.2),
+    ]
+
+
+def test_a_suite_without_descriptions_has_no_sweep() -> None:
+    assert sweep([scored(1, "call", Verdict.CALL, 1)], (0, 1)) == []
+
+
+def test_the_breakdown_has_every_slice_with_its_own_mean() -> None:
+    rows = {(row.slice, row.value): row for row in breakdown(FIVE, 200, 7)}
+    assert (rows["all", "all"].n, rows["all", "all"].em) == (5, 0.4)
+    assert (rows["wanted", "call"].n, rows["wanted", "call"].em) == (3, 0.333333)
+    assert (rows["language", "zh"].n, rows["language", "zh"].em) == (1, 0)
+    assert rows["all", "all"].score == 0.6
+    assert {name for name, _ in rows} == {
+        *("all", "wanted", "kind", "language", "template", "tool_format", "reply_format")
+    }
+
+
+def test_an_interval_holds_its_mean_and_is_as_wide_as_theory_says() -> None:
+    rows = [scored(n, "call", Verdict.CALL, n % 2) for n in range(400)]
+    whole = breakdown(rows, 2000, 7)[0]
+    half = 1.96 * (0.25 / 400) ** 0.5
+    assert whole.low == pytest.approx(0.5 - half, abs=0.008)
+    assert whole.high == pytest.approx(0.5 + half, abs=0.008)
+
+
+def test_tasks_of_a_group_are_resampled_together() -> None:
+    alone = [scored(n, "call", Verdict.CALL, n // 20 % 2) for n in range(400)]
+    together = [
+        scored(n, "call", Verdict.CALL, n // 20 % 2, group=f"{n // 20}") for n in range(400)
+    ]
+    narrow, wide = (breakdown(rows, 500, 7)[0] for rows in (alone, together))
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+
+
+def test_one_group_alone_has_no_interval_to_speak_of() -> None:
+    row = breakdown([scored(1, "call", Verdict.CALL, 1)], 100, 7)[0]
+    assert (row.low, row.em, row.high) == (1, 1, 1)
+
+
+def test_the_gap_of_an_axis_is_seen_minus_unseen() -> None:
+    rows = [
+        scored(n, "call", Verdict.CALL, int(n < 30), axes={"tool": "seen" if n < 20 else "unseen"})
+        for n in range(40)
+    ]
+    found = {row.value: row for row in breakdown(rows, 500, 7) if row.slice == "axis.tool"}
+    assert (found["seen"].em, found["unseen"].em, found["gap"].em) == (1, 0.5, 0.5)
+    assert found["gap"].n == 20
+    assert 0.2 < found["gap"].low < 0.5 < found["gap"].high < 0.8
+
+
+ROWS = st.lists(
+    st.builds(
+        scored,
+        st.integers(0, 10**6),
+        st.sampled_from(get_args(Decision)),
+        st.sampled_from(list(Verdict)),
+        st.integers(0, 1),
+        group=st.sampled_from("abc"),
+        axes=st.dictionaries(
+            st.sampled_from(["tool", "query"]), st.sampled_from(["seen", "unseen"])
+        ),
+        score=st.builds(Score, st.integers(0, 1), *[st.none() | st.floats(0, 1)] * 7),
+    ),
+    max_size=12,
+    unique_by=lambda row: row.task,
+)
+
+
+@given(rows=ROWS, seed=st.integers())
+def test_the_order_of_answers_changes_nothing(rows: list[Scored], seed: int) -> None:
+    turned = list(rows)
+    random.Random(seed).shuffle(turned)
+    assert metrics(rows) == metrics(turned)
+    assert breakdown(rows, 20, 7) == breakdown(turned, 20, 7)
+    assert sweep(rows, (0, 1)) == sweep(turned, (0, 1))
+
+
+@given(rows=ROWS)
+def test_rates_are_from_0_to_1(rows: list[Scored]) -> None:
+    found = metrics(rows)
+    assert all(0 <= value <= 1 for name, value in found.items() if name != "n")
+    for row in breakdown(rows, 20, 7):
+        assert row.low <= row.high

@@ -1,0 +1,55 @@
+"""The fence around the benchmark: what counts as the same query, and what does not."""
+
+import pytest
+
+from trajectory.protected import Fence, normalise
+
+QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("What's  UP?", "what s up"),
+        ("Straße ＡＢＣ", "strasse abc"),
+        ("明天 weather 怎么样？", "明 天 weather 怎 么 样"),
+        ("Cafe\u0301", "café"),
+        ("get_user_info(3.5)", "get user info 3 5"),
+        ("हिन्दी में", "हिन्दी में"),
+        ("…!", ""),
+    ],
+    ids=["punctuation", "case and width", "CJK", "composition", "underscore", "marks", "nothing"],
+)
+def test_normalised_text_is_tokens_without_case_width_and_punctuation(
+    text: str, tokens: str
+) -> None:
+    assert normalise(text) == tuple(tokens.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        (QUERY, "exact"),
+        ("please CONVERT 25 euros -- to swiss francs at today's rate; thanks!", "exact"),
+        ("Hi! Convert 25 euros to Swiss francs at today's rate now.", "8-gram"),
+        ("Convert 25 euros to Swiss francs at once.", None),
+        ("Convert 30 euros to Swiss francs at noon's rate, thanks", None),
+        ("", None),
+    ],
+    ids=["same", "other punctuation", "shared run of 8", "run of 7", "other words", "empty"],
+)
+def test_a_protected_query_is_found_in_other_clothes(query: str, reason: str | None) -> None:
+    assert Fence([QUERY]).overlap(query) == reason
+
+
+@pytest.mark.parametrize(("shared", "reason"), [(12, None), (13, "8-gram")])
+def test_chinese_needs_13_characters_in_a_row(shared: int, reason: str | None) -> None:
+    query = "请帮我查一下明天上海到北京的高铁票价"
+    assert Fence([query]).overlap(query[:shared] + "飞机好吗") == reason
+
+
+def test_a_short_query_is_protected_whole_and_not_as_a_part() -> None:
+    fence = Fence(["Cancel it", "?"])
+    assert fence.overlap("cancel it!") == "exact"
+    assert fence.overlap("Cancel it tomorrow") is None
+    assert fence.overlap("!") is None

@@ -1,0 +1,233 @@
+"""The report is one page that needs nothing else, and the leaderboard fits a terminal."""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from benchmark import leaderboard, report
+from benchmark.decisions import Verdict
+from benchmark.metrics import Row, SweepRow, breakdown, metrics, sweep
+from benchmark.report import Results
+from benchmark.scored import Scored
+from benchmark.scorers import Score
+from stages import report as stage
+from trajectory import command, jsonl, tables
+from trajectory.covered import Covered
+from trajectory.records import BadInput
+from trajectory.trainlog import TrainStep
+
+KINDS = ("call", "topic", "missing")
+
+
+def scored(suite: str, model: str, number: int, **changes: Any) -> Scored:
+    right = int(model == "tuned" and number % 3 != 0)
+    text = 0.5 if suite == "house" else None
+    fields: dict[str, Any] = {
+        "suite": suite,
+        "model": model,
+        "task": f"{suite}/{number:02}",
+        "group": f"g{number // 2}",
+        "kind": KINDS[number % len(KINDS)],
+        "language": "en",
+        "template": "plain",
+        "tool_format": "openai",
+        "reply_format": "react",
+        "wanted": "call" if number % 2 else "no_call",
+        "outcome": Verdict.CALL,
+        "score": Score(right, text, right + 0.5 if text else None),
+        "axes": {"tool": "seen" if number % 4 else "unseen"} if suite == "house" else {},
+        "query": "<script>alert(1)</script> & 查天气",
+        "answer": "x" * 1000,
+        "reason": "no_call is right, not call",
+    }
+    return Scored(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    rows = {
+        (suite, model): [scored(suite, model, number) for number in range(60)]
+        for suite in ("house", "bfcl")
+        for model in ("base", "tuned", "lexical", "always_none")
+    }
+    return Results(
+        metrics={suite: suite_metrics(rows, suite) for suite in ("house", "bfcl")},
+        breakdown=[row for scores in rows.values() for row in breakdown(scores, 50, 7)],
+        sweep=[row for scores in rows.values() for row in sweep(scores, (0.0, 0.5, 1.0))],
+        scores=[s for (_, model), ss in rows.items() if model in report.MODELS for s in ss],
+        train_log=[TrainStep(step, 3 / step, 1e-4, 1.0) for step in range(1, 9)],
+        coverage=[
+            Covered(tool, scenario, "simple", language, count)
+            for tool in ("get_weather", "get_time")
+            for scenario in ("plan", "ask")
+            for language, count in (("en", 4), ("zh", 0))
+        ],
+    )
+
+
+def suite_metrics(rows: dict[tuple[str, str], list[Scored]], suite: str) -> dict[str, float]:
+    models = {model: metrics(rows[suite, model]) for model in report.MODELS}
+    flat = {f"{model}.{name}": v for model, values in models.items() for name, v in values.items()}
+    return {**flat, "signature.rouge_l|lam:0.5": 1}
+
+
+@pytest.fixture(scope="module")
+def page(results: Results) -> str:
+    return report.html(results)
+
+
+class Page(HTMLParser):
+    """The tags that stay open, and everything a browser would fetch."""
+
+    VOID = ("meta", "br", "img", "link", "input")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.fetched += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
+    read = Page(page)
+    assert read.fetched == []
+    assert read.open == []
+    assert "script" not in read.tags
+    assert not re.search(r"url\((?!#)", page)
+    assert "@import" not in page
+
+
+def test_what_a_model_or_user_said_is_text_and_never_markup(page: str) -> None:
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; 查天气" in page
+
+
+def test_the_page_has_every_picture_and_says_what_it_shows(page: str) -> None:
+    assert page.count("<svg") == 2 + 2 + 2  # gaps and kinds, λ and loss, coverage per language
+    assert page.count('<figure role="img" aria-label=') == 6
+    assert "On house, the tuned model decides right in 66.7% of the tasks" in page
+    assert "2 tools" in page
+    assert "4 cells empty" in page
+
+
+def test_long_answers_are_cut(page: str) -> None:
+    assert "x" * report.LONGEST + " …" in page
+    assert "x" * (report.LONGEST + 1) not in page
+
+
+def test_the_page_can_be_dark_and_narrow(page: str) -> None:
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+    assert "currentColor" in page
+
+
+def test_twelve_wrong_answers_come_from_every_suite_and_kind_in_turn() -> None:
+    wrong = [
+        scored(suite, "tuned", number, score=Score(0), kind=KINDS[number // 10])
+        for suite in ("house", "bfcl")
+        for number in range(30)
+    ]
+    right = scored("house", "tuned", 50, score=Score(1))
+    other = scored("house", "base", 50, score=Score(0))
+    shown = report.wrong_answers([right, other, *wrong])
+    assert len(shown) == 12
+    assert len({(row.suite, row.kind) for row in shown}) == 6
+    assert {row.model for row in shown} == {"tuned"}
+
+
+def test_the_same_results_give_the_same_page(results: Results, page: str) -> None:
+    assert report.html(results) == page
+
+
+def test_a_run_without_training_has_a_page_without_a_loss_curve(results: Results) -> None:
+    fields = {name: getattr(results, name) for name in Results.__dataclass_fields__}
+    page = report.html(Results(**{**fields, "train_log": [], "coverage": [], "sweep": []}))
+    assert "Training loss" not in page
+    assert page.count("<svg") == 2
+
+
+# ---- the leaderboard
+
+
+def test_the_leaderboard_lines_up_on_a_terminal(results: Results) -> None:
+    printed = leaderboard.table(leaderboard.lines(results.breakdown))
+    header, *lines = [line for line in printed.splitlines() if line]
+    assert header.split()[:4] == ["suite", "model", "n", "em"]
+    assert len(lines) == 8
+    assert len({line.index(" to ") for line in lines}) == 1
+    assert max(map(len, lines)) <= 120
+    assert re.match(r"house  tuned +60  0\.667 +0\.\d\d to 0\.\d\d", lines[1])
+
+
+def test_the_leaderboard_is_a_markdown_table(results: Results) -> None:
+    table = [line for line in report.markdown(results).splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 8
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_a_suite_without_descriptions_leaves_their_cells_empty(results: Results) -> None:
+    board = {(line.suite, line.model): line for line in leaderboard.lines(results.breakdown)}
+    assert board["house", "tuned"].score is not None
+    assert board["bfcl", "tuned"].score is None
+    assert board["bfcl", "tuned"].em_macro == pytest.approx(2 / 3, abs=1e-5)
+
+
+def test_the_leaderboard_is_a_command(
+    results: Results,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tables.write(tmp_path / "breakdown.csv", Row, results.breakdown)
+    monkeypatch.setattr(sys, "argv", ["leaderboard", str(tmp_path / "breakdown.csv")])
+    command.run(leaderboard.main)
+    assert capsys.readouterr().out == leaderboard.table(leaderboard.lines(results.breakdown))
+
+
+# ---- the stage
+
+
+def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path) -> None:
+    paths = written(results, tmp_path)
+    stage.main(*paths)
+    html, markdown, table = (path.read_text() for path in paths[-3:])
+    assert html == report.html(results)
+    assert markdown.startswith("# Benchmark")
+    assert table.splitlines()[0].startswith("suite,model,n,em,low,high")
+    assert len(table.splitlines()) == 1 + 8
+
+
+def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> None:
+    paths = written(results, tmp_path)
+    paths[6].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
+    with pytest.raises(BadInput, match=r"coverage\.csv:2: .*\$\.count"):
+        stage.main(*paths)
+
+
+def written(results: Results, folder: Path) -> list[Path]:
+    names = ["house.json", "bfcl.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
+    names += ["train.jsonl", "coverage.csv", "out/report.html", "out/report.md", "out/board.csv"]
+    paths = [folder / name for name in names]
+    for path, values in zip(paths, results.metrics.values(), strict=False):
+        path.write_bytes(msgspec.json.encode(values))
+    tables.write(paths[2], Row, results.breakdown)
+    tables.write(paths[3], SweepRow, results.sweep)
+    jsonl.write(paths[4], results.scores)
+    tables.write(paths[5], TrainStep, results.train_log)
+    tables.write(paths[6], Covered, results.coverage)
+    return paths

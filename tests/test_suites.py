@@ -1,0 +1,124 @@
+"""A suite is read strictly: a mistake is named by file, line and field."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark import suites
+from trajectory.records import BadInput
+
+TOOL = {"name": "get_weather", "description": "Weather of a city.", "parameters": {}}
+TASK: dict[str, Any] = {
+    "id": "house/1",
+    "group": "g1",
+    "menu": ["get_weather"],
+    "language": "en",
+    "turns": [{"role": "user", "text": "Rain in Oslo?"}],
+    "golds": [
+        {
+            "decision": "call",
+            "thought": "look up the weather",
+            "calls": [{"name": "get_weather", "arguments": {"city": ["Oslo"]}}],
+        }
+    ],
+    "kind": "call",
+    "template": "plain",
+    "tool_format": "openai",
+    "reply_format": "react",
+}
+
+
+def written(folder: Path, tasks: list[Any], tools: tuple[Any, ...] = (TOOL,)) -> Path:
+    for name, records in (("tools", tools), ("tasks", tasks)):
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / f"{name}.jsonl").write_text(lines)
+    return folder
+
+
+def second(**changes: Any) -> dict[str, Any]:
+    return {**TASK, "id": "house/2", **changes}
+
+
+def gold_call(**changes: Any) -> list[Any]:
+    call = {"name": "get_weather", "arguments": {"city": ["Oslo"]}, **changes}
+    return [{"decision": "call", "calls": [call]}]
+
+
+def test_a_good_suite_is_read_whole(tmp_path: Path) -> None:
+    suite = suites.read(written(tmp_path, [TASK, second()]))
+    assert [task.id for task in suite.tasks] == ["house/1", "house/2"]
+    assert suite.menu(suite.tasks[0])[0].name == "get_weather"
+    assert suite.tasks[0].decision == "call"
+
+
+@pytest.mark.parametrize(
+    ("task", "place", "problem"),
+    [
+        pytest.param(second(menu=["no_such"]), "tasks.jsonl:2", "menu: 'no_such'", id="menu"),
+        pytest.param(second(id="house/1"), "tasks.jsonl:2", "id: 'house/1'", id="repeated id"),
+        pytest.param(
+            second(golds=gold_call(name="fly")), "tasks.jsonl:2", "golds: calls 'fly'", id="gold"
+        ),
+        pytest.param(
+            second(template="other"),
+            "tasks.jsonl:2",
+            "template: differs from 'house/1'",
+            id="group",
+        ),
+        pytest.param(second(golds=[]), "tasks.jsonl:2", "golds: a task needs", id="no gold"),
+        pytest.param(second(language="fr"), "tasks.jsonl:2", "$.language", id="language"),
+        pytest.param(second(surprise=1), "tasks.jsonl:2", "surprise", id="unknown field"),
+        pytest.param(
+            second(golds=[{"decision": "call"}]),
+            "tasks.jsonl:2",
+            "$.golds[0]",
+            id="call of nothing",
+        ),
+        pytest.param(
+            second(golds=gold_call(arguments={"city": []})),
+            "tasks.jsonl:2",
+            "'city' accepts no value",
+            id="no accepted value",
+        ),
+        pytest.param(
+            second(golds=gold_call(optional=["day"])), "tasks.jsonl:2", "'day'", id="optional"
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_field(
+    tmp_path: Path, task: dict[str, Any], place: str, problem: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        suites.read(written(tmp_path, [TASK, task]))
+    assert place in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_a_tool_stands_once(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"tools.jsonl:2: name: 'get_weather'"):
+        suites.read(written(tmp_path, [TASK], (TOOL, TOOL)))
+
+
+def test_a_key_tells_two_translations_of_a_tool_apart(tmp_path: Path) -> None:
+    chinese = {**TOOL, "description": "查询天气。", "key": "get_weather.zh"}
+    task = second(group="g2", language="zh", menu=["get_weather.zh"])
+    suite = suites.read(written(tmp_path, [TASK, task], (TOOL, chinese)))
+    assert [suite.menu(task)[0].description for task in suite.tasks] == [
+        "Weather of a city.",
+        "查询天气。",
+    ]
+
+
+def test_a_menu_never_offers_two_tools_of_one_name(tmp_path: Path) -> None:
+    both = second(group="g2", menu=["get_weather", "get_weather.zh"])
+    with pytest.raises(BadInput, match="menu: offers two tools of one name"):
+        suites.read(written(tmp_path, [TASK, both], (TOOL, {**TOOL, "key": "get_weather.zh"})))
+
+
+def test_the_digest_is_of_the_records_and_not_of_their_order(tmp_path: Path) -> None:
+    first = suites.read(written(tmp_path, [TASK, second()]))
+    turned = suites.read(written(tmp_path, [second(), TASK]))
+    other = suites.read(written(tmp_path, [TASK, second(kind="chain")]))
+    assert first.digest == turned.digest != other.digest

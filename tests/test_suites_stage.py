@@ -1,0 +1,126 @@
+"""The stage `suites`: BFCL's files in, a suite that reads back and a fence around both suites."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark import suites as suite_files
+from stages import suites
+from trajectory import jsonl
+from trajectory.protected import Protected
+from trajectory.records import BadInput
+
+PARAMS = """\
+suites:
+  calls: [simple]
+  no_calls: [none]
+  limits: {max_tool_chars: 600, max_query_chars: 200, max_accepted: 8}
+  menus:
+    seed: 1
+    groups: 2
+    calls_per_group: 2
+    no_calls_per_group: 1
+    menu_size: 4
+    ambiguous: 0.35
+    answerable: 0.45
+    templates: [plain.en]
+    tool_formats: [python, openai]
+    reply_formats: [react]
+"""
+HOUSE_TASK = {
+    "id": "house/1",
+    "group": "house/g1",
+    "menu": [],
+    "language": "en",
+    "turns": [
+        {"role": "user", "text": "Good morning"},
+        {"role": "assistant", "decision": "no_call", "text": "Good morning."},
+        {"role": "user", "text": "And good night"},
+    ],
+    "golds": [{"decision": "no_call"}],
+    "kind": "general",
+}
+THINGS = ("violin", "glacier", "lawsuit", "recipe", "comet", "turbine")
+
+
+def lines(path: Path, *records: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def question(name: str, query: str, tool: str) -> dict[str, Any]:
+    schema = {"type": "dict", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+    function = {"name": tool, "description": f"All about a {tool}.", "parameters": schema}
+    return {
+        "id": name,
+        "question": [[{"role": "user", "content": query}]],
+        "function": [function],
+    }
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    calls = [question(f"simple_{thing}", f"Mend the {thing} 5", thing) for thing in THINGS]
+    golds = [{"id": f"simple_{thing}", "ground_truth": [{thing: {"x": [5]}}]} for thing in THINGS]
+    none = [question(f"none_{n}", f"Sing song {n}", f"orchid{n}") for n in range(4)]
+    lines(Path("raw/BFCL_v4_simple.json"), *calls)
+    lines(Path("raw/possible_answer/BFCL_v4_simple.json"), *golds)
+    lines(Path("raw/BFCL_v4_none.json"), *none)
+    lines(Path("house/tools.jsonl"))
+    lines(Path("house/tasks.jsonl"), HOUSE_TASK)
+    return tmp_path
+
+
+def run(out: str = "bfcl") -> None:
+    suites.main(Path("raw"), Path("house"), Path(out), Path(out) / "protected.jsonl")
+
+
+@pytest.mark.usefixtures("place")
+def test_the_suite_reads_back() -> None:
+    run()
+    suite = suite_files.read(Path("bfcl"))
+    assert len(suite.tasks) == 6
+    assert {len(task.menu) for task in suite.tasks} == {4}
+    assert all(task.id.startswith("bfcl/") for task in suite.tasks)
+
+
+@pytest.mark.usefixtures("place")
+def test_every_user_turn_of_both_suites_is_protected() -> None:
+    run()
+    fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
+    assert fenced[:2] == [
+        Protected("Good morning", "house/1"),
+        Protected("And good night", "house/1"),
+    ]
+    assert {record.task for record in fenced[2:]} == {
+        task.id for task in suite_files.read(Path("bfcl")).tasks
+    }
+
+
+@pytest.mark.usefixtures("place")
+def test_the_order_of_lines_changes_no_byte() -> None:
+    run("first")
+    for path in Path("raw").rglob("*.json"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[::-1]))
+    run("second")
+    for name in ("tools.jsonl", "tasks.jsonl", "protected.jsonl"):
+        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+
+
+@pytest.mark.usefixtures("place")
+def test_a_call_without_an_answer_is_no_no_call() -> None:
+    golds = Path("raw/possible_answer/BFCL_v4_simple.json")
+    golds.write_text("".join(golds.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(BadInput, match=r"possible_answer/BFCL_v4_simple\.json: no answer to"):
+        run()
+
+
+@pytest.mark.usefixtures("place")
+def test_a_broken_line_is_named_with_its_number() -> None:
+    lines(Path("raw/BFCL_v4_none.json"), question("none_1", "Sing", "orchid"), {"id": 7})
+    with pytest.raises(BadInput, match=r"raw/BFCL_v4_none\.json:2: .*\$\.id"):
+        run()
