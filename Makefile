@@ -1,0 +1,69 @@
+# The front door. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export SIZE ?= 135m
+PYTHON ?= python3.11
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+export DVC_NO_ANALYTICS := 1
+# DVC's default, /var/tmp/dvc, is writable by every user of the machine and holds pickles.
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
+
+##@ Start here
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z0-9_-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+repro: .venv/ready ## Everything: data, training, benchmark; ends with the table
+	dvc repro
+	@python -m benchmark.leaderboard data/breakdown.csv
+	@echo "report: $(CURDIR)/report/index.html"
+
+test: .venv/ready ## All tests
+	python -m pytest -q
+
+check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
+	ruff check .
+	ruff format --check .
+	mypy
+	shellcheck .ci/run slurm/train
+	python -m pytest -q tests/test_pipeline.py
+
+smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
+	python -m tests.smoke
+
+##@ Parts of it
+train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
+	@slurm/train "$$SIZE"
+
+draft: .venv/ready ## Write the house suite anew; review the change before you commit it
+	python -m benchmark.draft benchmark/suites/house
+
+readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
+	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
+
+show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
+	python -m trajectory.show data/mixed.jsonl data/base $(ID)
+
+##@ Environment
+setup: .venv/ready ## Make .venv from requirements.lock
+
+.venv/ready: requirements.lock
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q -c requirements.lock torch setuptools wheel
+	DS_BUILD_OPS=0 .venv/bin/pip install -q --no-build-isolation -r requirements.lock
+	@touch $@
+
+lock: ## Resolve pyproject.toml anew into requirements.lock
+	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install -q torch==2.13.0 setuptools wheel
+	DS_BUILD_OPS=0 .venv/lock/bin/pip install -q --no-build-isolation $$($(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['dev'])")
+	.venv/lock/bin/pip freeze --all --exclude pip | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv/lock
+
+clean: ## Remove caches and checkpoints; data, models and .venv stay
+	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help repro test check smoke train draft readme show setup lock clean

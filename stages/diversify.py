@@ -1,0 +1,67 @@
+"""Give every group a wording and a format, so that the model learns to read its prompt.
+
+reads   data/negatives.jsonl   Group
+writes  data/diverse.jsonl     Group, with template, tool format, reply format and tool names
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from trajectory import command, jsonl, naming, params, prompts
+from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
+from trajectory.records import BadInput, Group, Record
+
+
+class HeldOut(Record, frozen=True):
+    templates: tuple[str, ...]
+    tool_formats: tuple[str, ...]
+
+
+class Params(Record, frozen=True):
+    seed: int
+    tool_formats: dict[str, float]
+    reply_formats: dict[str, float]
+    names: dict[str, float]
+    held_out: HeldOut
+
+
+def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+    known = {
+        "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
+        "reply_formats": REPLY_FORMATS.keys(),
+        "names": naming.STYLES.keys(),
+    }
+    for field, names in known.items():
+        if wrong := getattr(p, field).keys() - names:
+            raise BadInput(
+                f"params.yaml: diversify.{field}: {sorted(wrong)} is unknown or held out; "
+                f"there are {sorted(names)}"
+            )
+    for group in groups:
+        rng = random.Random(f"{p.seed}:{group.id}")
+        templates = set(prompts.templates(group.language)) - set(p.held_out.templates)
+        dressed = Group(
+            id=group.id,
+            language=group.language,
+            tools=group.tools,
+            trajectories=group.trajectories,
+            template=rng.choice(sorted(templates)),
+            tool_format=_weighted(p.tool_formats, rng),
+            reply_format=_weighted(p.reply_formats, rng),
+        )
+        yield naming.renamed(dressed, _weighted(p.names, rng))
+
+
+def _weighted(weights: dict[str, float], rng: random.Random) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]
+
+
+def main(source: Path, target: Path) -> None:
+    p = params.load("diversify", Params)
+    count = jsonl.write(target, diversify(list(jsonl.read(source, Group)), p))
+    print(f"{target}: {count} groups")
+
+
+if __name__ == "__main__":
+    command.run(main)

