@@ -50,7 +50,7 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
             tool_format=_weighted(p.tool_formats, rng),
             reply_format=_weighted(p.reply_formats, rng),
         )
-        yield naming.renamed(dressed, _weighted(p.names, rng))
+        yield naming.renamed(dressed, _weighted(p.names, rng), rng)
 
 
 def _weighted(weights: dict[str, float], rng: random.Random) -> str:

@@ -2,7 +2,7 @@
 
 reads   data/mixed.jsonl       Group
         data/base/             the tokenizer
-writes  data/packs.parquet     ids, labels, spans: one row a pack
+writes  data/packs.parquet     ids, labels, weights, spans: one row a pack
         metrics/render.json    tokens, and what sharing the prompts saved
 """
 
@@ -20,6 +20,7 @@ from trajectory.records import Group, Record
 class Params(Record, frozen=True):
     seed: int
     max_len: int
+    name_weight: float
 
 
 def encoded(groups: Iterable[Group], chat: Chat) -> list[EncodedGroup]:
@@ -40,6 +41,7 @@ def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
         {
             "ids": [row.ids for row in rows],
             "labels": [row.labels for row in rows],
+            "weights": [[p.name_weight if n else 1.0 for n in row.named] for row in rows],
             "spans": [[[span.prefix, *span.branches] for span in row.spans] for row in rows],
         }
     )

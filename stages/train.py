@@ -19,12 +19,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
-from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.trainer_callback import PrinterCallback
 
 from trajectory import checkpoints, command, metricfile, params, tables
@@ -52,16 +52,28 @@ class Params(Record, frozen=True):
     threads: int
 
 
-def loss(
-    outputs: CausalLMOutputWithPast,
-    labels: torch.Tensor,
-    num_items_in_batch: torch.Tensor | int | None = None,
-) -> torch.Tensor:
-    """Token-weighted mean over the whole global batch: exact for any packs and any ranks."""
-    assert outputs.logits is not None
-    targets = labels[0, 1:]  # the first is the IGNORED that transformers' own count leaves out
-    total = F.cross_entropy(outputs.logits[0].float(), targets, reduction="sum")
-    return total / (num_items_in_batch if num_items_in_batch is not None else len(targets))
+class PackTrainer(Trainer):
+    """The Trainer with a loss over the supervised positions of a pack, each with its weight."""
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Sum of weight x cross-entropy over the tokens of the whole global batch.
+
+        Exact for any packs, ranks and accumulation: every rank divides by the same count.
+        """
+        # The first label is the IGNORED that transformers' own count leaves out.
+        targets, weights = inputs.pop("labels")[0, 1:], inputs.pop("weights")
+        outputs = model(**inputs)
+        each = F.cross_entropy(outputs.logits[0].float(), targets, reduction="none")
+        count = len(targets) if num_items_in_batch is None else num_items_in_batch
+        # Gradients are averaged over ranks; the count is over all of them already.
+        loss = (each * weights).sum() / count * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
 
 def run_key(p: Params, inputs: list[Path]) -> str:
@@ -120,12 +132,11 @@ def trainer(p: Params, rows: Rows, base: Path, run: Path, zero3: Path) -> tuple[
     )
     model.config.use_cache = False
     watch = Watch(rows)
-    made = Trainer(
+    made = PackTrainer(
         model=model,
         args=settings,
         train_dataset=rows,
         data_collator=collate,
-        compute_loss_func=loss,
         callbacks=[watch],
     )
     made.remove_callback(PrinterCallback)

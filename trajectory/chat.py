@@ -13,16 +13,17 @@ from tokenizers import Tokenizer
 
 from trajectory.formats import REPLY_FORMATS, ReplyFormat
 from trajectory.formats.reading import json_text
-from trajectory.records import Assistant, BadInput, ToolResult, Turn, User
+from trajectory.records import Assistant, BadInput, Call, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
 
 
 class Encoded(NamedTuple):
-    """Token ids, and for each whether the model is trained to emit it."""
+    """Token ids, and for each whether the model is trained to emit it, and is a tool's name."""
 
     ids: list[int]
     trained: list[bool]
+    named: list[bool]
 
 
 class Chat:
@@ -45,16 +46,19 @@ class Chat:
         form = REPLY_FORMATS.get(reply_format)
         ids: list[int] = []
         trained: list[bool] = []
+        named: list[bool] = []
 
-        def add(tokens: list[int], train: bool = False) -> None:
+        def add(tokens: list[int], train: bool = False, names: Sequence[bool] = ()) -> None:
             ids.extend(tokens)
             trained.extend([train] * len(tokens))
+            named.extend(names or [False] * len(tokens))
 
-        for role, text, train in _messages(turns, form):
+        for role, text, calls in _messages(turns, form):
             add([self.start, *self._ids(f"{role}\n")])
-            add([*self._ids(text), self.end], train)
+            tokens, names = self._spoken(text, calls or ())
+            add([*tokens, self.end], calls is not None, [*names, False])
             add(self._ids("\n"))
-        return Encoded(ids, trained)
+        return Encoded(ids, trained, named)
 
     def question(self, turns: Sequence[Turn], reply_format: str) -> list[int]:
         """The turns up to a decision, ready for the model to continue."""
@@ -64,6 +68,17 @@ class Chat:
     def text(self, ids: Sequence[int]) -> str:
         """What the model said, without its end token."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def _spoken(self, text: str, calls: Sequence[Call]) -> tuple[list[int], list[bool]]:
+        """Token ids, and which of them belong to the name of a called tool."""
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        spans, stop = [], len(text)
+        for call in reversed(calls):  # from the right: the thought may hold the word too
+            start = text.rfind(call.name, 0, stop)
+            spans.append((start, start + len(call.name)))
+            stop = start
+        names = [any(a < end and start < b for a, b in spans) for start, end in encoding.offsets]
+        return list(encoding.ids), names
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -75,15 +90,20 @@ class Chat:
         return int(number)
 
 
-def _messages(turns: Sequence[Turn], form: ReplyFormat | None) -> Iterator[tuple[str, str, bool]]:
-    """ChatML messages as (role, text, trained); results of one turn's calls share a message."""
+def _messages(
+    turns: Sequence[Turn], form: ReplyFormat | None
+) -> Iterator[tuple[str, str, tuple[Call, ...] | None]]:
+    """ChatML messages: role, text, and the calls if it is the model who speaks.
+
+    The results of one turn's calls share a message.
+    """
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:
             results = [turn for turn in block if isinstance(turn, ToolResult)]
-            yield "user", form.observe(results) if form else json_text(results), False
+            yield "user", form.observe(results) if form else json_text(results), None
             continue
         for turn in block:
             if isinstance(turn, User):
-                yield "user", turn.text, False
+                yield "user", turn.text, None
             elif isinstance(turn, Assistant):
-                yield "assistant", form.write(turn) if form else turn.text, True
+                yield "assistant", form.write(turn) if form else turn.text, turn.calls

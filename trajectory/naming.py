@@ -1,5 +1,6 @@
 """Spellings of a tool's name, so that a model reads names off the menu and learns none by heart."""
 
+import random
 from collections.abc import Callable
 
 import msgspec
@@ -11,28 +12,51 @@ def _words(name: str) -> list[str]:
     return name.replace(".", "_").replace("-", "_").split("_")
 
 
-def _camel(name: str, _: int) -> str:
+def _camel(name: str) -> str:
     first, *rest = _words(name)
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _dotted(name: str, _: int) -> str:
+def _dotted(name: str) -> str:
     verb, *rest = _words(name)
     return f"{'_'.join(rest)}.{verb}" if rest else verb
 
 
-STYLES: dict[str, Callable[[str, int], str]] = {
-    "snake": lambda name, _: name,
-    "camel": _camel,
-    "dotted": _dotted,
-    "masked": lambda _, number: f"tool_{number + 1}",
+VERBS = {
+    "get": ("fetch", "query", "lookup", "show", "retrieve", "read", "check"),
+    "find": ("search", "lookup", "locate", "discover", "query"),
+    "search": ("find", "browse", "lookup", "query"),
+    "convert": ("change", "exchange", "transform", "translate"),
+    "calculate": ("compute", "estimate", "work_out", "eval"),
+    "list": ("show", "enumerate", "get", "print"),
+    "count": ("measure", "compute", "tally", "number_of"),
+    "check": ("query", "inspect", "verify", "lookup"),
+    "set": ("adjust", "change", "put", "configure"),
 }
 
 
-def renamed(group: Group, style: str) -> Group:
+def _reworded(name: str, rng: random.Random) -> str:
+    """Another verb for the same deed: the menu alone says which."""
+    first, *rest = _words(name)
+    verb = rng.choice((first, *VERBS.get(first, ())))
+    return rng.choice(STYLES_OF_CASE)("_".join([verb, *rest]))
+
+
+STYLES_OF_CASE: tuple[Callable[[str], str], ...] = (str, _camel, _dotted)
+
+STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
+    "plain": lambda name, _, __: name,
+    "reworded": lambda name, _, rng: _reworded(name, rng),
+    "masked": lambda _, number, __: f"tool_{number + 1}",
+}
+
+
+def renamed(group: Group, style: str, rng: random.Random) -> Group:
     """The same group with its tools called otherwise, in the menu and in every turn."""
     spell = STYLES[style]
-    names = {tool.name: spell(tool.name, number) for number, tool in enumerate(group.tools)}
+    names = {tool.name: spell(tool.name, n, rng) for n, tool in enumerate(group.tools)}
+    if len(set(names.values())) < len(names):  # two tools would share a name: keep their own
+        names = {name: name for name in names}
     return msgspec.structs.replace(
         group,
         tools=tuple(_tool(tool, names) for tool in group.tools),

@@ -32,10 +32,14 @@ class Span(Record, frozen=True):
 
 
 class Pack(NamedTuple):
-    """A training row. `labels[i]` is `ids[i]` where trained, else IGNORED."""
+    """A training row. `labels[i]` is `ids[i]` where trained, else IGNORED.
+
+    `named[i]` tells the tokens of a tool's name, which may weigh more in the loss.
+    """
 
     ids: list[int]
     labels: list[int]
+    named: list[bool]
     spans: list[Span]
 
 
@@ -98,13 +102,16 @@ def pack(groups: Sequence[EncodedGroup]) -> Pack:
     """One row of whole groups."""
     ids: list[int] = []
     labels: list[int] = []
+    named: list[bool] = []
     for group in groups:
         ids += group.prefix
         labels += [IGNORED] * len(group.prefix)
+        named += [False] * len(group.prefix)
         for branch in group.branches:
             ids += branch.ids
+            named += branch.named
             labels += [
                 token if trained else IGNORED
                 for token, trained in zip(branch.ids, branch.trained, strict=True)
             ]
-    return Pack(ids, labels, [group.span for group in groups])
+    return Pack(ids, labels, named, [group.span for group in groups])

@@ -37,7 +37,8 @@ def collate(rows: Sequence[Row]) -> dict[str, object]:
     """One pack as the model's inputs.
 
     input_ids, position_ids: [1, tokens]. logits_to_keep: [supervised] positions whose next token
-    is trained: only these are projected onto the vocabulary. labels: [1, 1 + supervised].
+    is trained: only these are projected onto the vocabulary. labels: [1, 1 + supervised], weights:
+    [supervised].
     """
     (row,) = rows
     layout = PackLayout([Span(prefix, tuple(branches)) for prefix, *branches in row["spans"]])
@@ -48,5 +49,6 @@ def collate(rows: Sequence[Row]) -> dict[str, object]:
         "position_ids": layout.positions(),
         "layout": layout,
         "logits_to_keep": trained - 1,  # a branch opens with an untrained token: never its prefix
+        "weights": torch.tensor(row["weights"])[trained],
         "labels": torch.cat([torch.tensor([IGNORED]), labels[trained]])[None],
     }

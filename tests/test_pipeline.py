@@ -1,0 +1,113 @@
+"""dvc.yaml, params.yaml, stages/ and the README name the same things, and imports point inwards."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark import readme
+from stages.fingerprint import closure
+from trajectory import yamlfile
+
+PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
+PARAMS = yaml.safe_load(Path("params.yaml").read_text())
+DEAR = ["fetch", "rehearse", "train", "predict"]
+MAY_IMPORT = {
+    "trajectory": {"trajectory"},
+    "benchmark": {"benchmark", "trajectory"},
+    "stages": {"benchmark", "trajectory"},
+}
+# Those who make training data must not see what makes an answer right.
+MAKES_TRAINING_DATA = [
+    *("plan", "synthesize", "verify", "negatives", "diversify"),
+    *("rehearse", "mix", "render", "train"),
+]
+# Sections of commands beside the pipeline.
+BESIDE = {"draft"}
+
+
+def deps(name: str) -> list[str]:
+    return STAGES[name]["deps"]
+
+
+def test_every_script_is_a_stage_and_back():
+    scripts = {path.stem for path in Path("stages").glob("[!_]*.py")}
+    assert scripts == set(STAGES)
+
+
+def test_every_section_of_params_belongs_to_a_stage():
+    assert set(PARAMS) - BESIDE <= set(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_declares_exactly_the_sections_it_reads(name):
+    source = Path(f"stages/{name}.py").read_text()
+    read = set(re.findall(r'params\.load\("(\w+)"', source))
+    assert set(STAGES[name].get("params", [])) == read
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_command_runs_its_own_script_and_names_its_paths(name):
+    stage = STAGES[name]
+    assert stage["cmd"].startswith(f"python -m stages.{name} ")
+    outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    for path in (out if isinstance(out, str) else next(iter(out)) for out in outs):
+        assert path in stage["cmd"], f"{name} does not write {path}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_says_what_it_does(name):
+    assert STAGES[name]["desc"]
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - set(DEAR)))
+def test_a_cheap_stage_depends_on_every_file_of_ours_that_it_reaches(name):
+    files, _ = closure(Path(f"stages/{name}.py"))
+    for file in files:
+        if file != "stages/__init__.py":
+            assert any(file == dep or file.startswith(f"{dep}/") for dep in deps(name)), file
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_a_dear_stage_depends_on_a_fingerprint_and_not_on_code(name):
+    assert f"data/fingerprint/{name}.json" in deps(name)
+    assert not [dep for dep in deps(name) if dep.split("/")[0] in MAY_IMPORT]
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_point_inwards(package):
+    for path in Path(package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                root = node.module.split(".")[0]
+                assert root not in MAY_IMPORT or root in MAY_IMPORT[package], f"{path}: {root}"
+
+
+@pytest.mark.parametrize("name", MAKES_TRAINING_DATA)
+def test_what_makes_training_data_never_imports_the_benchmark(name):
+    files, _ = closure(Path(f"stages/{name}.py"))
+    assert not [file for file in files if file.startswith("benchmark")]
+
+
+def test_no_module_is_named_for_being_shared():
+    names = {path.stem for package in MAY_IMPORT for path in Path(package).rglob("*.py")}
+    assert not names & {"utils", "util", "common", "helpers", "base", "core", "misc", "manager"}
+
+
+def test_the_readme_says_what_the_pipeline_does():
+    text = Path("README.md").read_text()
+    table = readme.stages(yamlfile.read(Path("dvc.yaml"), readme.Pipeline))
+    assert readme.between(text, "stages", table) == text
+
+
+def test_the_readme_names_every_module():
+    text = Path("README.md").read_text()
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout
+    for path in map(Path, tracked.split()):
+        if path.suffix == ".py" and len(path.parts) == 2 and path.parts[0] in MAY_IMPORT:
+            named = path.parts[0] == "stages" or path.name == "__init__.py" or path.name in text
+            assert named, f"README's tree does not name {path}"

@@ -1,0 +1,61 @@
+"""The whole pipeline for real, on the tiny model, as a user runs it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import smoke
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("smoke")
+    smoke.run(folder)
+    return folder
+
+
+def dvc(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        ["dvc", *command],
+        cwd=folder,
+        env=smoke.environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout + done.stderr
+
+
+def test_it_ends_with_metrics_of_both_models_and_a_page(copy):
+    metrics = json.loads((copy / "metrics/house.json").read_text())
+    assert {"base.em", "tuned.em", "tuned.score"} <= metrics.keys()
+    assert metrics["tuned.coverage"] == 1.0
+    page = (copy / "report/index.html").read_text()
+    assert "<svg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_a_second_repro_does_nothing(copy):
+    assert "Data and pipelines are up to date" in dvc(copy, "repro")
+
+
+def test_another_lambda_runs_score_and_report_only(copy):
+    params = copy / "params.yaml"
+    before = params.read_text()
+    params.write_text(before.replace("lam: 0.5", "lam: 0.25"))
+    ran = [line for line in dvc(copy, "repro", "--dry").splitlines() if "Running stage" in line]
+    params.write_text(before)
+    assert [line.split("'")[1] for line in ran] == ["score", "report"]
+
+
+def test_a_comment_in_the_library_retrains_nothing(copy):
+    module = copy / "trajectory/packing.py"
+    module.write_text(module.read_text() + "\n# a remark\n")
+    output = dvc(copy, "repro")
+    assert "Running stage 'fingerprint'" in output
+    for stage in ("fetch", "rehearse", "train", "predict@base", "predict@tuned"):
+        assert f"Running stage '{stage}'" not in output
