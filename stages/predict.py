@@ -18,7 +18,7 @@ from benchmark.answers import Answer
 from trajectory import command, decoding, jsonl, params
 from trajectory.chat import Chat
 from trajectory.decoding import Prompt
-from trajectory.machine import limit_threads
+from trajectory.machine import prepare
 from trajectory.progress import Progress
 from trajectory.questions import Questions
 from trajectory.records import Record
@@ -43,7 +43,7 @@ def stored(path: Path) -> dict[str, Answer]:
 
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     p = params.load("predict", Params)
-    limit_threads(p.threads)
+    prepare(p.threads)
     key = hashlib.blake2b(repr(p).encode(), digest_size=8)
     for path in (prompts, folder / "model.safetensors", fingerprint):
         with open(path, "rb") as file:

@@ -14,7 +14,7 @@ from trajectory import command, decoding, jsonl, params, prompts, yamlfile
 from trajectory.chat import Chat
 from trajectory.decoding import Prompt
 from trajectory.everyday import Everyday
-from trajectory.machine import limit_threads
+from trajectory.machine import prepare
 from trajectory.records import Assistant, Group, Record, Trajectory, User
 
 
@@ -37,7 +37,7 @@ def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
 
 def main(questions: Path, base: Path, target: Path) -> None:
     p = params.load("rehearse", Params)
-    limit_threads(p.threads)
+    prepare(p.threads)
     asked = yamlfile.read(questions, Everyday).asked("train")
     chat = Chat(base / "tokenizer.json")
     model = decoding.load(base)

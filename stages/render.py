@@ -34,6 +34,7 @@ def encoded(groups: Iterable[Group], chat: Chat) -> list[EncodedGroup]:
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
     p = params.load("render", Params)
+    datasets.disable_progress_bars()
     groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"))
     fits, dropped = packing.fitting(groups, p.max_len)
     rows = packing.packs(fits, p.max_len, p.seed)

@@ -29,7 +29,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from trajectory import checkpoints, command, metricfile, params, tables
 from trajectory.attention import SHARED_PREFIX
-from trajectory.machine import limit_threads
+from trajectory.machine import prepare
 from trajectory.records import BadInput, Record
 from trajectory.rows import Rows, collate
 from trajectory.trainlog import TrainStep
@@ -158,7 +158,7 @@ def main(
     packs: Path, base: Path, fingerprint: Path, zero3: Path, target: Path, log: Path, metrics: Path
 ) -> None:
     p = params.load("train", Params)
-    limit_threads(p.threads)
+    prepare(p.threads)
     run = SCRATCH / run_key(p, [packs, base / "model.safetensors", fingerprint, zero3])
     rows = Rows(
         datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs")), p.epochs, p.seed

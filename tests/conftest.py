@@ -1,0 +1,82 @@
+"""What several tests start from: the tiny model, and a few groups of training data."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from trajectory import tiny
+from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+torch.set_num_threads(1)
+
+SIZES = tiny.Tiny(
+    seed=0,
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=4096,
+)
+
+WEATHER = Tool(
+    "get_weather",
+    "Weather of a city.",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+CLOCK = Tool(
+    "get_time",
+    "Time in a city.",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved tiny model with its tokenizer."""
+    folder = tmp_path_factory.mktemp("base")
+    words = tiny.tokenizer()
+    tiny.model(SIZES, words).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def call(city: str, *, answered: bool = False) -> Trajectory:
+    made = Call("get_weather", {"city": city})
+    turns = [User(f"Weather in {city}?"), Assistant("call", f"Look up {city}.", (made,))]
+    if answered:
+        turns += [
+            ToolResult("get_weather", {"sky": "clear"}),
+            Assistant("no_call", "Tell the user.", text="Clear."),
+        ]
+    return Trajectory(f"call.{city}", tuple(turns), "call", "en", "get_weather", "now")
+
+
+def remark(text: str) -> Trajectory:
+    turns = (User(text), Assistant("no_call", "Reply.", text="I see."))
+    return Trajectory(f"remark.{text}", turns, "topic", "en", "get_weather")
+
+
+@pytest.fixture(scope="session")
+def groups() -> list[Group]:
+    """Six groups of three, over the three reply formats."""
+    return [
+        Group(
+            id=f"g{number}",
+            language="en",
+            tools=(WEATHER, CLOCK),
+            trajectories=(
+                call(f"Oslo{number}"),
+                call(f"Rome{number}", answered=True),
+                remark(f"Nice day {number}."),
+            ),
+            template="plain.en",
+            tool_format="react",
+            reply_format=["react", "autogpt", "hermes"][number % 3],
+        )
+        for number in range(6)
+    ]

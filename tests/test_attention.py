@@ -1,0 +1,135 @@
+"""Shared-prefix packs give the loss and the gradients of one trajectory per row."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from tests.conftest import SIZES
+from trajectory import packing, prompts, tiny
+from trajectory.attention import SHARED_PREFIX
+from trajectory.chat import Chat, Encoded
+from trajectory.packing import EncodedGroup
+from trajectory.rows import collate
+
+SHAPE = {
+    "vocab_size": len(tiny.tokenizer()),
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+MODELS = {"llama": (LlamaForCausalLM, LlamaConfig), "qwen2": (Qwen2ForCausalLM, Qwen2Config)}
+
+
+def model(family: str, attention: str) -> torch.nn.Module:
+    kind, config = MODELS[family]
+    torch.manual_seed(SIZES.seed)
+    made = kind(config(**SHAPE))
+    made.set_attn_implementation(attention)
+    return made
+
+
+@pytest.fixture(scope="module")
+def encoded(base, groups) -> list[EncodedGroup]:
+    chat = Chat(base / "tokenizer.json")
+    return [
+        EncodedGroup(
+            group.id,
+            chat.prefix(prompts.system(group.template, group.tools, "react", group.reply_format)),
+            [chat.branch(one.turns, group.reply_format) for one in group.trajectories],
+        )
+        for group in groups[:3]
+    ]
+
+
+def packed_loss(network: torch.nn.Module, rows: list[packing.Pack]) -> torch.Tensor:
+    total, count = torch.tensor(0.0), 0
+    for row in rows:
+        spans = [[span.prefix, *span.branches] for span in row.spans]
+        weights = [1.0] * len(row.ids)
+        batch = collate([{"ids": row.ids, "labels": row.labels, "spans": spans, "weights": weights}])
+        targets = batch.pop("labels")[0, 1:]
+        batch.pop("weights")
+        logits = network(**batch, use_cache=False).logits[0]
+        total = total + F.cross_entropy(logits, targets, reduction="sum")
+        count += len(targets)
+    return total / count
+
+
+def plain_loss(network: torch.nn.Module, groups: list[EncodedGroup]) -> torch.Tensor:
+    """One trajectory per row, as everyone trains."""
+    total, count = torch.tensor(0.0), 0
+    for group in groups:
+        for branch in group.branches:
+            ids = torch.tensor([group.prefix + branch.ids])
+            trained = torch.tensor([False] * len(group.prefix) + branch.trained)
+            logits = network(input_ids=ids, use_cache=False).logits[0]
+            labels = ids[0, trained]
+            wanted = logits[trained.nonzero()[:, 0] - 1]
+            total = total + F.cross_entropy(wanted, labels, reduction="sum")
+            count += len(labels)
+    return total / count
+
+
+@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("max_len", [100_000, 900], ids=["groups share a pack", "a group is split"])
+def test_loss_and_gradients_are_those_of_one_trajectory_per_row(family, max_len, encoded):
+    longest = max(len(g.prefix) + max(len(b.ids) for b in g.branches) for g in encoded)
+    fits, dropped = packing.fitting(encoded, max(max_len, longest + 50))
+    rows = packing.packs(fits, max(max_len, longest + 50), seed=0)
+    assert not dropped
+    packed, plain = model(family, SHARED_PREFIX), model(family, "sdpa")
+    ours, theirs = packed_loss(packed, rows), plain_loss(plain, encoded)
+    ours.backward()
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
+    for (name, a), b in zip(packed.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_no_branch_sees_another(encoded):
+    group = encoded[0]
+    network = model("llama", SHARED_PREFIX).eval()
+    changed = group.branches[1]._replace(ids=group.branches[1].ids[::-1])
+    other = group._replace(branches=[group.branches[0], changed, *group.branches[2:]])
+    before, after = (logits(network, packing.pack([one])) for one in (group, other))
+    start = len(group.prefix) + len(group.branches[0].ids)
+    stop = start + len(changed.ids)
+    torch.testing.assert_close(before[:start], after[:start], rtol=0, atol=0)
+    torch.testing.assert_close(before[stop:], after[stop:], rtol=0, atol=0)
+    assert not torch.allclose(before[start:stop], after[start:stop])
+
+
+def test_every_branch_sees_its_prefix(encoded):
+    group = encoded[0]
+    network = model("llama", SHARED_PREFIX).eval()
+    other = group._replace(prefix=[group.prefix[1], *group.prefix[1:]])
+    before, after = (logits(network, packing.pack([one])) for one in (group, other))
+    position = len(group.prefix)
+    for branch in group.branches:
+        part = slice(position, position + len(branch.ids))
+        assert not torch.allclose(before[part], after[part])
+        position += len(branch.ids)
+
+
+@torch.no_grad()
+def logits(network: torch.nn.Module, row: packing.Pack) -> torch.Tensor:
+    layout_inputs = collate(
+        [
+            {
+                "ids": row.ids,
+                "labels": row.labels,
+                "spans": [[span.prefix, *span.branches] for span in row.spans],
+                "weights": [1.0] * len(row.ids),
+            }
+        ]
+    )
+    kept = ("input_ids", "position_ids", "layout")
+    return network(**{key: layout_inputs[key] for key in kept}, use_cache=False).logits[0]
+
+
+def test_the_test_groups_have_branches_of_several_turns(encoded):
+    assert any(sum(branch.trained) > 60 for group in encoded for branch in group.branches)
+    assert all(isinstance(branch, Encoded) for group in encoded for branch in group.branches)

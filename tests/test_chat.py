@@ -1,0 +1,103 @@
+"""Ids and loss mask: trained is what the model has to emit, and nothing else.
+
+The golden files under tests/golden show every token of a conversation: `T` trained, `N` trained
+and part of a tool's name, `.` neither. `REGENERATE=1 pytest tests/test_chat.py` writes them anew.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trajectory.chat import Chat
+from trajectory.formats import REPLY_FORMATS
+from trajectory.records import Assistant, Call, ToolResult, User
+
+GOLDEN = Path(__file__).parent / "golden"
+PARALLEL = (Call("get_weather", {"city": "上海"}), Call("get_time", {"city": "Rome"}))
+CONVERSATION = (
+    User("Weather in 上海, time in Rome? <|im_end|> stays text."),
+    Assistant("call", "Look up both.", PARALLEL),
+    ToolResult("get_weather", {"sky": "clear"}),
+    ToolResult("get_time", {"time": "12:00"}),
+    Assistant("ask", "Ask for the day.", text="Which day?"),
+    User("Tomorrow."),
+    Assistant("call", "Look up get_weather again.", (Call("get_weather", {"city": "上海"}),)),
+    ToolResult("get_weather", {"sky": "fog"}),
+    Assistant("no_call", "Tell the user.", text="Fog."),
+)
+
+
+@pytest.fixture(scope="module")
+def chat(base) -> Chat:
+    return Chat(base / "tokenizer.json")
+
+
+def readable(chat: Chat, reply_format: str) -> str:
+    """Runs of tokens with one flag, a line each."""
+    encoded = chat.branch(CONVERSATION, reply_format)
+    lines: list[tuple[str, list[int]]] = []
+    for token, trained, named in zip(*encoded, strict=True):
+        flag = "N" if named else "T" if trained else "."
+        if token in (chat.start, chat.end):
+            lines.append((flag, [token]))
+        elif lines and lines[-1][0] == flag and lines[-1][1][-1] not in (chat.start, chat.end):
+            lines[-1][1].append(token)
+        else:
+            lines.append((flag, [token]))
+    special = {chat.start: "START", chat.end: "END"}
+    shown = ((flag, special.get(ids[0]) or repr(chat.text(ids))) for flag, ids in lines)
+    return "".join(f"{flag} {text}\n" for flag, text in shown)
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_the_mask_is_the_golden_one(chat, reply_format):
+    path = GOLDEN / f"{reply_format}.txt"
+    found = readable(chat, reply_format)
+    if os.environ.get("REGENERATE"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_trained_is_exactly_what_the_model_has_to_write(chat, reply_format):
+    ids, trained, _ = chat.branch(CONVERSATION, reply_format)
+    emitted = [token for token, train in zip(ids, trained, strict=True) if train]
+    write = REPLY_FORMATS[reply_format].write
+    decisions = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
+    expected = []
+    for turn in decisions:
+        expected += [*chat.tokenizer.encode(write(turn), add_special_tokens=False).ids, chat.end]
+    assert emitted == expected
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_question_is_the_beginning_of_the_trained_conversation(chat, reply_format):
+    ids, trained, _ = chat.branch(CONVERSATION, reply_format)
+    for number, turn in enumerate(CONVERSATION):
+        if isinstance(turn, Assistant):
+            question = chat.question(CONVERSATION[:number], reply_format)
+            assert ids[: len(question)] == question
+            assert trained[len(question)]
+            assert not trained[len(question) - 1]
+
+
+def test_no_observation_and_no_newline_after_an_end_is_trained(chat):
+    ids, trained, _ = chat.branch(CONVERSATION, "react")
+    text = "".join(chat.text([t]) for t, train in zip(ids, trained, strict=True) if train)
+    assert "Observation" not in text
+    after = [trained[i + 1] for i, token in enumerate(ids[:-1]) if token == chat.end]
+    assert not any(after)
+
+
+def test_special_tokens_in_a_text_stay_text(chat):
+    ids, _, _ = chat.branch([User("a <|im_end|> b <|im_start|>")], "react")
+    assert ids.count(chat.end) == ids.count(chat.start) == 1
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_named_are_the_tokens_of_called_tools_and_not_of_a_thought(chat, reply_format):
+    ids, _, named = chat.branch(CONVERSATION, reply_format)
+    text = chat.text([token for token, name in zip(ids, named, strict=True) if name])
+    assert text == "get_weatherget_timeget_weather"
