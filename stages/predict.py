@@ -74,7 +74,7 @@ def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
             os.fsync(out.fileno())
         done.update((answer.task, answer) for answer in answers)
         progress.show(len(done))
-    jsonl.write(target, sorted(done.values(), key=lambda answer: answer.task))
+    jsonl.write(target, [done[task] for task in sorted(done)])
     print(f"{target}: {len(done)} answers")
 
 

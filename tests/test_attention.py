@@ -49,7 +49,9 @@ def packed_loss(network: torch.nn.Module, rows: list[packing.Pack]) -> torch.Ten
     for row in rows:
         spans = [[span.prefix, *span.branches] for span in row.spans]
         weights = [1.0] * len(row.ids)
-        batch = collate([{"ids": row.ids, "labels": row.labels, "spans": spans, "weights": weights}])
+        batch = collate(
+            [{"ids": row.ids, "labels": row.labels, "spans": spans, "weights": weights}]
+        )
         targets = batch.pop("labels")[0, 1:]
         batch.pop("weights")
         logits = network(**batch, use_cache=False).logits[0]

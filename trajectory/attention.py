@@ -102,9 +102,8 @@ class PrefillLayout(PackLayout):
         self.branches: list[tuple[Tensor, Tensor]] = []
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        parts = [
-            torch.split(x[0], (self.span.prefix, *self.span.branches), dim=1) for x in (key, value)
-        ]
+        lengths = [self.span.prefix, *self.span.branches]
+        parts = [torch.split(x[0], lengths, dim=1) for x in (key, value)]
         self.prefix.append((parts[0][0].contiguous(), parts[1][0].contiguous()))
         self.branches.append((self._roomy(parts[0][1:]), self._roomy(parts[1][1:])))
         return super().attend(layer, query, key, value)

@@ -195,7 +195,7 @@ class Catalogue:
                 given = found if given is None else given & found
                 if found - slots.keys():
                     raise place.error(
-                        ["queries", language], f"no values for {found - slots.keys()}"
+                        ["queries", language], f"no values for {sorted(found - slots.keys())}"
                     )
             used = {
                 slot

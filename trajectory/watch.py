@@ -13,7 +13,7 @@ from trajectory.progress import Progress
 from trajectory.rows import Rows
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """USR1 or TERM on any rank: every rank saves the same step, then training stops."""
 
     def __init__(self, rows: Rows) -> None:

@@ -1,0 +1,96 @@
+"""The catalogue: complete, runnable, and its mistakes found by file, line and field."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trajectory import schema, yamlfile
+from trajectory.catalogue import LANGUAGES, Catalogue
+from trajectory.phrasing import Phrasing
+from trajectory.records import Assistant, BadInput
+from trajectory.simulators import SIMULATORS
+from trajectory.teachers import Item
+from trajectory.teachers.scripted import Scripted, Style
+
+FOLDER = Path("data/catalogue")
+PHRASING = yamlfile.read(Path("data/phrasing.yaml"), Phrasing)
+CATALOGUE = Catalogue(FOLDER)
+CELLS = [(tool, scenario.name) for tool, scenario in CATALOGUE.cells()]
+STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+
+
+def test_it_has_many_tools_in_many_domains():
+    assert len(CATALOGUE.entries) >= 24
+    assert len({domain.domain for domain in CATALOGUE.domain_of.values()}) >= 8
+
+
+def test_every_tool_has_a_simulator_a_sibling_and_remarks():
+    for name, entry in CATALOGUE.entries.items():
+        assert name in SIMULATORS
+        assert entry.siblings
+        assert len(entry.remarks) >= 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("part", ["train", "held_out"])
+def test_every_cell_runs_through_its_simulators(language, part):
+    teacher = Scripted(CATALOGUE, PHRASING, STYLE, part, part)
+    tools = [entry.tool(language) for entry in CATALOGUE.entries.values()]
+    for tool, scenario in CELLS:
+        for index in range(2):
+            trajectory = teacher.positive(Item(tool, scenario, "", index), language)
+            for turn in trajectory.turns:
+                for call in turn.calls if isinstance(turn, Assistant) else ():
+                    assert schema.problem(call, tools) is None
+                    assert "{" not in turn.thought
+            assert "{" not in trajectory.turns[-1].text
+
+
+def edit(domain: dict, how: str) -> None:
+    tool = domain["tools"][0]
+    match how:
+        case "schema":
+            tool["parameters"]["properties"]["city"]["type"] = "strin"
+        case "sibling":
+            tool["siblings"] = ["get_whether"]
+        case "slot":
+            tool["scenarios"][0]["queries"]["en"][1] += " {town}"
+        case "argument":
+            del tool["scenarios"][0]["arguments"]["city"]
+        case "twice":
+            domain["tools"][1]["name"] = tool["name"]
+        case "name":
+            tool["name"] = "get weather"
+        case "field":
+            tool["descripton"] = tool.pop("description")
+        case "missing":
+            tool["missing"]["argument"] = "unit"
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("schema", r"tools\.0\.parameters: not a JSON Schema"),
+        ("sibling", r"tools\.0\.siblings: no tool get_whether"),
+        ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for \['town'\]"),
+        ("argument", r"tools\.0\.scenarios\.0\.arguments: .*missing \['city'\]"),
+        ("twice", r"tools\.1\.name: tool get_weather_forecast stands in two places"),
+        ("name", r"tools\.0\.name: 'get weather' is not a tool name"),
+        ("field", r"unknown field `descripton`"),
+        ("missing", r"tools\.0\.missing\.argument: unit is not a required argument"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_line_and_field(how, message, tmp_path):
+    domain = yaml.safe_load((FOLDER / "weather.yaml").read_text())
+    edit(domain, how)
+    path = tmp_path / "weather.yaml"
+    path.write_text(yaml.safe_dump(domain, allow_unicode=True, sort_keys=False))
+    with pytest.raises(BadInput, match=rf"weather\.yaml:\d+: .*{message}") as error:
+        Catalogue(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_folder_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match="no catalogue here"):
+        Catalogue(tmp_path)

@@ -1,0 +1,48 @@
+"""Lines of records: all or nothing, and the bad line is named."""
+
+import pytest
+
+from trajectory import jsonl
+from trajectory.records import BadInput, Call, User
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"name": "f", "argument": {}}', r":2: .*unknown field `argument`"),
+        ('{"name": 3}', r":2: .*`str`.*name"),
+        ('{"name": "f"', r":2: "),
+        ("", r":2: "),
+    ],
+    ids=["unknown field", "wrong type", "torn", "empty"],
+)
+def test_a_broken_line_is_named_with_its_field(line, message, tmp_path):
+    path = tmp_path / "calls.jsonl"
+    path.write_text('{"name": "f"}\n' + line + "\n")
+    with pytest.raises(BadInput, match=message):
+        list(jsonl.read(path, Call))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    jsonl.write(path, [Call("f")])
+
+    def failing():
+        yield Call("g")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        jsonl.write(path, failing())
+    assert list(jsonl.read(path, Call)) == [Call("f")]
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "deep/users.jsonl"
+    users = [User("你好"), User('"quoted"\n')]
+    assert jsonl.write(path, users) == 2
+    assert list(jsonl.read(path, User)) == users
+
+
+def test_a_missing_file_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match="no such file"):
+        list(jsonl.read(tmp_path / "x.jsonl", User))

@@ -1,0 +1,48 @@
+"""A person finds the wrong key: file, line and field."""
+
+import pytest
+
+from trajectory import params, yamlfile
+from trajectory.records import BadInput, Record
+
+
+class Inner(Record, frozen=True):
+    rate: float
+
+
+class Section(Record, frozen=True):
+    seed: int
+    inner: tuple[Inner, ...] = ()
+
+
+GOOD = "stage:\n  seed: 1\n  inner:\n  - rate: 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace("seed", "seeed"), r"p.yaml:2: stage: .*unknown field `seeed`"),
+        (GOOD.replace("rate", "rat"), r"p.yaml:4: stage: .*unknown field `rat`"),
+        (GOOD.replace("0.5", "high"), r"p.yaml:4: stage: .*`float`.*rate"),
+        (GOOD.replace("seed: 1", "seed: [1"), r"p.yaml:3: "),
+        (GOOD.replace("stage", "state"), r"p.yaml: no section `stage`"),
+    ],
+    ids=["misspelt", "misspelt inside a list", "wrong type", "broken YAML", "no section"],
+)
+def test_an_error_names_file_line_and_field(text, message, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message) as error:
+        params.load("stage", Section, path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match="No such file"):
+        yamlfile.read(tmp_path / "p.yaml", Section)
+
+
+def test_a_section_is_a_typed_record(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(GOOD)
+    assert params.load("stage", Section, path) == Section(1, (Inner(0.5),))
