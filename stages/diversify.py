@@ -39,7 +39,8 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
                 f"there are {sorted(names)}"
             )
     for group in groups:
-        rng = random.Random(f"{p.seed}:{group.id}")
+        # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
+        rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")
         templates = set(prompts.templates(group.language)) - set(p.held_out.templates)
         dressed = Group(
             id=group.id,

@@ -23,6 +23,7 @@ class Params(Record, frozen=True):
     seed: int
     groups: dict[Language, int]
     positives: int
+    groups_per_prompt: int
     menu_size: int
     simple_per_complex: int
     minimum: dict[Language, int]
@@ -61,42 +62,50 @@ class Planner:
         complexities = ["simple"] * positives
         step = self.p.simple_per_complex + 1
         complexities[step - 1 :: step] = ["complex"] * (positives // step)
+        menu: tuple[str, ...] = ()
         for number in range(self.p.groups[language]):
+            prompt, member = divmod(number, self.p.groups_per_prompt)
             rng = random.Random(f"{self.p.seed}:{language}:{number}")
             start = number * self.p.positives
             wanted = complexities[start : start + self.p.positives]
-            yield self._request(f"{language}{number:05}", language, wanted, rng)
+            chosen = self._chosen(wanted, set(menu) if member else set(), language, rng)
+            if not member:
+                menu = self._menu(chosen, rng)
+            name = f"{language}{prompt:05}.{member}"
+            yield Request(name, language, menu, tuple(self._items(chosen, language)))
 
-    def _request(
-        self, id: str, language: Language, complexities: Sequence[str], rng: random.Random
-    ) -> Request:
-        """Cells of two neighbourhoods of siblings: the menu is then full of near-duplicates."""
+    def _chosen(
+        self, complexities: Sequence[str], menu: set[str], language: Language, rng: random.Random
+    ) -> list[Cell]:
+        """Cells of pairs of siblings, so that a menu of theirs is full of near-duplicates.
+
+        With a `menu` already there, cells whose tools are on it.
+        """
         chosen: list[Cell] = []
         for number, complexity in enumerate(complexities):
             near = self._neighbours(chosen[-1].tool) if number % 2 else set(self.tools)
-            chosen.append(self._least_used(complexity, near, chosen, language, rng))
-        items = []
+            chosen.append(self._least_used(complexity, near, menu, chosen, language, rng))
+        return chosen
+
+    def _items(self, chosen: Sequence[Cell], language: Language) -> Iterator[Item]:
         for cell in chosen:
-            items.append(
-                Item(
-                    cell.tool,
-                    cell.scenario.name,
-                    cell.scenario.complexity,
-                    self.used[cell.name, language],
-                )
-            )
+            used = self.used[cell.name, language]
+            yield Item(cell.tool, cell.scenario.name, cell.scenario.complexity, used)
             self.used[cell.name, language] += 1
-        return Request(id, language, self._menu(chosen, rng), tuple(items))
 
     def _least_used(
         self,
         complexity: str,
         near: set[str],
+        menu: set[str],
         chosen: Sequence[Cell],
         language: Language,
         rng: random.Random,
     ) -> Cell:
-        right = [c for c in self.cells if c.scenario.complexity == complexity and c not in chosen]
+        offered = [cell for cell in self.cells if not menu or cell.tools <= menu]
+        fresh = [cell for cell in offered if cell not in chosen] or offered
+        # A menu may hold no chain: the ratio of complexities gives way to the shared prompt.
+        right = [cell for cell in fresh if cell.scenario.complexity == complexity] or fresh
         taken = {cell.tool for cell in chosen}
         return min(
             right,

@@ -36,7 +36,7 @@ def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
     p = params.load("render", Params)
     datasets.disable_progress_bars()
     groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"))
-    fits, dropped = packing.fitting(groups, p.max_len)
+    fits, dropped = packing.fitting(packing.joined(groups), p.max_len)
     rows = packing.packs(fits, p.max_len, p.seed)
     table = datasets.Dataset.from_dict(
         {

@@ -53,6 +53,15 @@ class EncodedGroup(NamedTuple):
         return Span(len(self.prefix), tuple(len(branch.ids) for branch in self.branches))
 
 
+def joined(groups: Iterable[EncodedGroup]) -> list[EncodedGroup]:
+    """Groups under the very same prompt as one, so that it stands once for all of them."""
+    by_prefix: dict[tuple[int, ...], EncodedGroup] = {}
+    for group in groups:
+        first = by_prefix.setdefault(tuple(group.prefix), group._replace(branches=[]))
+        first.branches.extend(group.branches)
+    return list(by_prefix.values())
+
+
 def fitting(groups: Iterable[EncodedGroup], max_len: int) -> tuple[list[EncodedGroup], int]:
     """Groups that fit a row of `max_len` tokens, and how many trajectories were too long.
 
