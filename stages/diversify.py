@@ -7,10 +7,11 @@ writes  data/diverse.jsonl     Group, with template, tool format, reply format a
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from trajectory import command, jsonl, naming, params, prompts
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
-from trajectory.records import BadInput, Group, Record
+from trajectory.records import BadInput, Group, Language, Record
 
 
 class HeldOut(Record, frozen=True):
@@ -38,6 +39,12 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
                 f"params.yaml: diversify.{field}: {sorted(wrong)} is unknown or held out; "
                 f"there are {sorted(names)}"
             )
+    every = {name for language in get_args(Language) for name in prompts.templates(language)}
+    if wrong := set(p.held_out.templates) - every:
+        raise BadInput(
+            f"params.yaml: diversify.held_out.templates: no {sorted(wrong)}; "
+            f"there are {sorted(every)}"
+        )
     for group in groups:
         # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
         rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")

@@ -35,9 +35,15 @@ class Params(Record, frozen=True):
 
 
 def with_negatives(
-    groups: Sequence[Group], source: Negatives, fence: Fence, p: Params
+    groups: Sequence[Group],
+    everyday: Sequence[Trajectory],
+    teacher: Scripted,
+    fence: Fence,
+    p: Params,
 ) -> Iterator[Group]:
     """Every group and one negative; kinds keep their shares where a group's menu allows it."""
+    ordered = sorted(groups, key=lambda group: group.id)
+    source = Negatives(teacher, [one for group in ordered for one in group.trajectories], everyday)
     left = quota(p.shares, len(groups))
     seen: set[str] = set()
     for group in sorted(groups, key=lambda group: random.Random(f"{p.seed}:{group.id}").random()):
@@ -79,13 +85,9 @@ def main(
         )
     teacher = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
     groups = list(jsonl.read(sound, Group))
-    source = Negatives(
-        teacher,
-        [one for group in groups for one in group.trajectories],
-        [one for group in jsonl.read(everyday, Group) for one in group.trajectories],
-    )
+    asked = [one for group in jsonl.read(everyday, Group) for one in group.trajectories]
     fence = Fence(item.query for item in jsonl.read(protected, Protected))
-    done = sorted(with_negatives(groups, source, fence, p), key=lambda group: group.id)
+    done = sorted(with_negatives(groups, asked, teacher, fence, p), key=lambda group: group.id)
     jsonl.write(target, done)
     kinds = Counter(group.trajectories[-1].kind for group in done)
     hardness = lexical_auc(done)

@@ -45,6 +45,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with larger weights: `base` says one and the same token to everything."""
+    folder = tmp_path_factory.mktemp("lively")
+    words = tiny.tokenizer()
+    model = tiny.model(SIZES, words)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() == 2:
+                weight *= 12
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
 def call(city: str, *, answered: bool = False) -> Trajectory:
     made = Call("get_weather", {"city": city})
     turns = [User(f"Weather in {city}?"), Assistant("call", f"Look up {city}.", (made,))]

@@ -64,6 +64,16 @@ def edit(domain: dict, how: str) -> None:
             tool["name"] = "get weather"
         case "field":
             tool["descripton"] = tool.pop("description")
+        case "goal":
+            tool["scenarios"][0]["goal"]["zh"] += "{town}"
+        case "reply":
+            tool["scenarios"][0]["reply"]["en"] += "{3.sky}"
+        case "ask":
+            domain["tools"][1]["missing"]["queries"]["en"][0] += " {town}"
+        case "phrasing":
+            del tool["scenarios"][0]["queries"]["zh"][1:]
+        case "scenario":
+            tool["scenarios"].append(tool["scenarios"][0])
         case "missing":
             tool["missing"]["argument"] = "unit"
 
@@ -78,6 +88,11 @@ def edit(domain: dict, how: str) -> None:
         ("twice", r"tools\.1\.name: tool get_weather_forecast stands in two places"),
         ("name", r"tools\.0\.name: 'get weather' is not a tool name"),
         ("field", r"unknown field `descripton`"),
+        ("goal", r"tools\.0\.scenarios\.0\.goal\.zh: town is neither in every query"),
+        ("reply", r"tools\.0\.scenarios\.0\.reply\.en: 3\.sky is neither .* nor observed"),
+        ("ask", r"tools\.1\.missing\.queries\.en: no values for \['town'\]"),
+        ("phrasing", r"length >= 2.*queries\.zh"),
+        ("scenario", r"tools\.0\.scenarios\.\d\.name: scenario \w+ stands in two places"),
         ("missing", r"tools\.0\.missing\.argument: unit is not a required argument"),
     ],
 )

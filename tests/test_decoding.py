@@ -41,17 +41,19 @@ def one_at_a_time(base, prompt: Prompt, end: int) -> list[list[int]]:
     return answers
 
 
-def test_the_answers_are_those_of_plain_generation(base, asked):
-    model = decoding.load(base)
-    end = Chat(base / "tokenizer.json").end
-    expected = [one_at_a_time(base, prompt, end) for prompt in asked]
+def test_the_answers_are_those_of_plain_generation(lively, asked):
+    model = decoding.load(lively)
+    end = Chat(lively / "tokenizer.json").end
+    expected = [one_at_a_time(lively, prompt, end) for prompt in asked]
+    assert len({tuple(ids) for group in expected for ids in group}) == 6  # a model that listens
     assert decoding.greedy(model, asked, end, NEW) == expected
 
 
-def test_an_answer_ends_before_the_end_token_while_others_go_on(base, asked):
-    model = decoding.load(base)
+def test_an_answer_ends_before_the_end_token_while_others_go_on(lively, asked):
+    model = decoding.load(lively)
     free = decoding.greedy(model, asked, -1, NEW)
     end = free[0][1][3]  # let a token that the model does say be the end
+    assert {end in ids for group in free for ids in group} == {True, False}
     cut = [[ids[: ids.index(end)] if end in ids else ids for ids in group] for group in free]
     assert decoding.greedy(model, asked, end, NEW) == cut
 

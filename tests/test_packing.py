@@ -88,3 +88,17 @@ def test_a_group_that_is_too_large_is_split_and_its_prefix_repeated():
     fits, dropped = packing.fitting([group], MAX_LEN)
     assert [part.prefix for part in fits] == [[7] * 20, [7] * 20]
     assert dropped == 0
+
+
+def test_groups_under_one_prompt_become_one_and_others_stay_apart():
+    groups = [
+        EncodedGroup("a", [7, 8], [branch(1001, 3)]),
+        EncodedGroup("b", [7, 9], [branch(1002, 3)]),
+        EncodedGroup("c", [7, 8], [branch(1003, 3)]),
+    ]
+    made = packing.joined(groups)
+    assert [(one.id, [b.ids[0] for b in one.branches]) for one in made] == [
+        ("a", [1001, 1003]),
+        ("b", [1002]),
+    ]
+    assert [len(group.branches) for group in groups] == [1, 1, 1]  # what came in is as it was

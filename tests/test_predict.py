@@ -26,16 +26,16 @@ GROUPS = 30
 
 
 @pytest.fixture(scope="module")
-def made(base, tmp_path_factory) -> Path:
+def made(lively, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("predict")
-    shutil.copytree(base, folder / "base")
+    shutil.copytree(lively, folder / "base")
     for package in ("stages", "trajectory", "benchmark"):
         (folder / package).symlink_to(ROOT / package)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["predict"] |= {"max_new_tokens": 40, "rows": 4, "threads": 1}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "fingerprint.json").write_text("{}")
-    chat = Chat(base / "tokenizer.json")
+    chat = Chat(lively / "tokenizer.json")
     questions = [
         Questions(
             f"g{number:02}",

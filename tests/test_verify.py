@@ -1,17 +1,19 @@
 """What may be trained on: each damage is rejected for its own reason."""
 
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from stages import verify
 from stages.verify import sift
-from trajectory import yamlfile
+from trajectory import jsonl, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.checks import Checks
 from trajectory.phrasing import Phrasing
-from trajectory.protected import Fence
-from trajectory.records import Assistant, Call, Group, ToolResult, Trajectory, User
+from trajectory.protected import Fence, Protected
+from trajectory.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
 from trajectory.teachers import Item, Request
 from trajectory.teachers.scripted import Scripted, Style
 
@@ -58,6 +60,8 @@ DAMAGED = {
         FIRST, QUERY, DECISION, Assistant("no_call", "Tell the user.", text="Fine.")
     ),
     "untrainable_end": with_turns(FIRST, QUERY, DECISION, RESULT),
+    "no_query": with_turns(FIRST),
+    "not_called": with_turns(FIRST, QUERY, RESULT, FIRST.turns[3]),
 }
 
 
@@ -97,3 +101,85 @@ def test_sound_groups_pass_unchanged():
     sound, rejects = sift([SOUND], checks(), positives=2)
     assert (sound, rejects) == ([SOUND], [])
     assert isinstance(sound[0], Group)
+
+
+@pytest.mark.parametrize(("allowed", "fails"), [(0.4, True), (0.5, False)])
+def test_more_rejects_than_allowed_stop_the_stage_after_their_reasons_are_written(
+    allowed, fails, tmp_path, monkeypatch
+):
+    broken = msgspec.structs.replace(
+        SOUND, id="g1", trajectories=(DAMAGED["schema"], DAMAGED["ungrounded"])
+    )
+    catalogue = Path("data/catalogue").resolve()
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(f"verify:\n  max_rejected: {allowed}\n  positives: 2\n")
+    jsonl.write(Path("raw"), [SOUND, broken])
+    jsonl.write(Path("protected"), [])
+    paths = [Path(name) for name in ("protected", "sound", "rejects", "metrics")]
+    if fails:
+        with pytest.raises(BadInput, match=r"rejects: 2 of 4 .* verify\.max_rejected = 0\.4"):
+            verify.main(Path("raw"), catalogue, *paths)
+    else:
+        verify.main(Path("raw"), catalogue, *paths)
+    reasons = [reject.reason for reject in jsonl.read(Path("rejects"), verify.Reject)]
+    assert reasons == ["schema", "ungrounded"]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(25, None), (7.5, None), (5, "ungrounded"), (2.5, "ungrounded"), (7, "ungrounded")],
+)
+def test_a_number_is_grounded_whole_and_not_as_a_part_of_another(number, reason):
+    call = Call("convert_length", {"value": number, "from_unit": "mile", "to_unit": "meter"})
+    turns = (User("25 miles, or 7.5, in meters?"), Assistant("call", calls=(call,)))
+    tools = (CATALOGUE.entries[call.name].tool("en"),)
+    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
+    assert (found and found.split(":")[0]) == reason
+
+
+def test_a_call_that_no_simulator_can_compute_is_rejected_and_no_crash():
+    call = Call("get_weekday", {"date": "2026-02-30"})
+    turns = (
+        User("Which weekday is 2026-02-30?"),
+        Assistant("call", calls=(call,)),
+        ToolResult(call.name, {"weekday": "Monday"}),
+        Assistant("no_call", text="A Monday."),
+    )
+    tools = (CATALOGUE.entries[call.name].tool("en"),)
+    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
+    assert str(found).startswith("impossible: get_weekday: ")
+
+
+def run(folder: Path, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage, with a limit of one reject in four."""
+    catalogue = Path("data/catalogue").absolute()
+    monkeypatch.chdir(folder)
+    Path("params.yaml").write_text("verify: {max_rejected: 0.25, positives: 2}\n")
+    jsonl.write(Path("raw"), [group])
+    jsonl.write(Path("protected"), [Protected("Something else", "house/1")])
+    outs = (Path("good"), Path("bad"), Path("metrics"))
+    verify.main(Path("raw"), catalogue, Path("protected"), *outs)
+
+
+def test_too_many_rejects_fail_and_the_file_gives_each_reason(tmp_path, monkeypatch):
+    broken = msgspec.structs.replace(
+        SOUND, trajectories=(DAMAGED["schema"], SOUND.trajectories[1])
+    )  # fmt: skip
+    with pytest.raises(BadInput, match="bad: 2 of 2 trajectories rejected, more than"):
+        run(tmp_path, broken, monkeypatch)
+    reasons = [reject.reason for reject in jsonl.read(tmp_path / "bad", verify.Reject)]
+    assert reasons == ["schema", "incomplete_group"]
+
+
+def test_the_stage_keeps_what_is_sound_and_counts(tmp_path, monkeypatch):
+    run(tmp_path, SOUND, monkeypatch)
+    assert list(jsonl.read(tmp_path / "good", Group)) == [SOUND]
+    counts = json.loads((tmp_path / "metrics").read_text())
+    assert counts == {"groups": 1, "rejected": 0, "trajectories": 2}
+
+
+def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
+    tool = CATALOGUE.entries["get_weekday"].tool("en")
+    call = Call("get_weekday", {"date": "2026-02-30"})
+    one = with_turns(FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,)))
+    assert str(checks().problem(one, [tool])).startswith("impossible: get_weekday")

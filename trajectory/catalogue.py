@@ -9,9 +9,10 @@ complex: its later arguments may come from earlier observations.
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
 import jsonschema_rs
+import msgspec
 
 from trajectory import yamlfile
 from trajectory.records import BadInput, Json, Language, Record, Tool
@@ -28,11 +29,14 @@ class Text(Record, frozen=True):
     zh: str
 
 
+Several = Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
+
+
 class Texts(Record, frozen=True):
     """Several ways to say one thing, per language; the last one is held out of training."""
 
-    en: tuple[str, ...]
-    zh: tuple[str, ...]
+    en: Several
+    zh: Several
 
 
 class Named(Record, frozen=True):
@@ -173,8 +177,20 @@ class Catalogue:
             problem = f"{entry.missing.argument} is not a required argument"
             raise place.error(["missing", "argument"], problem)
         slots = self.domain_of[entry.name].slots
+        if entry.missing:
+            self._check_missing(entry.missing, slots, place.of("missing"))
+        names = [scenario.name for scenario in entry.scenarios]
         for number, scenario in enumerate(entry.scenarios):
+            if scenario.name in names[:number]:
+                problem = f"scenario {scenario.name} stands in two places"
+                raise place.error(["scenarios", str(number), "name"], problem)
             self._check_scenario(entry, scenario, slots, place.of("scenarios", str(number)))
+
+    def _check_missing(self, missing: Missing, slots: Mapping[str, Slot], place: "_Place") -> None:
+        for language in LANGUAGES:
+            given = _given(missing.queries, language, slots, place)
+            for field, text in (("goal", missing.goal), ("ask", missing.ask)):
+                _check_text(getattr(text, language), given, 0, place, [field, language])
 
     def _check_scenario(
         self, entry: ToolEntry, scenario: Scenario, slots: Mapping[str, Slot], place: "_Place"
@@ -188,26 +204,41 @@ class Catalogue:
             if unknown or absent:
                 problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
                 raise place.error(["then" if index else "arguments"], problem)
+        steps = scenario.steps(entry.name)
         for language in LANGUAGES:
-            given = None
-            for query in getattr(scenario.queries, language):
-                found = set(SLOT.findall(query))
-                given = found if given is None else given & found
-                if found - slots.keys():
-                    raise place.error(
-                        ["queries", language], f"no values for {sorted(found - slots.keys())}"
-                    )
+            given = _given(scenario.queries, language, slots, place)
             used = {
                 slot
-                for step in scenario.steps(entry.name)
+                for step in steps
                 for value in step.arguments.values()
                 if isinstance(value, str)
                 for slot in SLOT.findall(value)
                 if "." not in slot
             }
-            if used - (given or set()):
-                problem = f"{sorted(used - (given or set()))} not in every {language} query"
+            if used - given:
+                problem = f"{sorted(used - given)} not in every {language} query"
                 raise place.error(["queries", language], problem)
+            fields = {"goal": scenario.goal, "reply": scenario.reply}
+            for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
+                _check_text(getattr(text, language), given, len(steps), place, [field, language])
+
+
+def _given(
+    queries: Texts, language: Language, slots: Mapping[str, Slot], place: "_Place"
+) -> set[str]:
+    """The slots that every query fills."""
+    found = [set(SLOT.findall(query)) for query in getattr(queries, language)]
+    if unknown := set().union(*found) - slots.keys():
+        raise place.error(["queries", language], f"no values for {sorted(unknown)}")
+    return set.intersection(*found)
+
+
+def _check_text(text: str, given: set[str], steps: int, place: "_Place", keys: list[str]) -> None:
+    """A text may name what every query says, and fields of what a step observes."""
+    for slot in SLOT.findall(text):
+        step = slot.partition(".")[0]
+        if slot not in given and not ("." in slot and step in map(str, range(1, steps + 1))):
+            raise place.error(keys, f"{slot} is neither in every query nor observed")
 
 
 class _Place:

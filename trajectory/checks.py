@@ -1,5 +1,6 @@
 """What makes a trajectory unsound. Each check gives the first problem as `reason: detail`."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from trajectory import schema
@@ -22,10 +23,18 @@ class Checks:
         return next(self._problems(trajectory, tools), None)
 
     def _problems(self, trajectory: Trajectory, tools: Sequence[Tool]) -> Iterator[str]:
+        if not any(isinstance(turn, User) for turn in trajectory.turns):
+            yield "no_query: the user says nothing"
         if not isinstance(trajectory.turns[-1], Assistant):
             yield "untrainable_end: the last turn is not the model's"
+        due = 0  # observations that the calls before still wait for
         for number, turn in enumerate(trajectory.turns):
+            if isinstance(turn, ToolResult):
+                if not due:
+                    yield f"not_called: {turn.name}"
+                due -= 1
             if isinstance(turn, Assistant):
+                due = len(turn.calls)
                 results = trajectory.turns[number + 1 : number + 1 + len(turn.calls)]
                 for index, call in enumerate(turn.calls):
                     yield from self._of_call(call, tools, trajectory.turns[:number])
@@ -48,10 +57,16 @@ class Checks:
 
     def _of_observation(self, call: Call, results: Sequence[Turn]) -> Iterator[str]:
         """Another result than the simulator's own; a call at the very end has none yet."""
+        known = call.name in self.catalogue.entries
+        try:
+            observed = observe(call) if known else None
+        except (ArithmeticError, LookupError, ValueError) as error:
+            yield f"impossible: {call.name}: {error}"  # such as the 30th of February
+            return
         for result in results:
             if not isinstance(result, ToolResult) or result.name != call.name:
                 yield f"no_observation: {call.name}"
-            elif call.name in self.catalogue.entries and result.content != observe(call):
+            elif known and result.content != observed:
                 yield f"wrong_observation: {call.name}"
 
     def _grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
@@ -61,7 +76,7 @@ class Checks:
         if isinstance(value, dict):
             return all(self._grounded(tool, item, before) for item in value.values())
         heard = "\n".join(turn.text for turn in before if isinstance(turn, User)).casefold()
-        if any(wording.casefold() in heard for wording in self._wordings(tool, value)):
+        if any(_stands(wording.casefold(), heard) for wording in self._wordings(tool, value)):
             return True
         observed = [turn.content for turn in before if isinstance(turn, ToolResult)]
         return any(value in leaves(content) for content in observed)
@@ -75,6 +90,13 @@ class Checks:
             if named.value == value:
                 yield named.en
                 yield named.zh
+
+
+def _stands(wording: str, text: str) -> bool:
+    """5 does not stand in 25 or 5.5."""
+    before = r"(?<![\d.])" if wording[:1].isdigit() else ""
+    after = r"(?!\.?\d)" if wording[-1:].isdigit() else ""
+    return re.search(before + re.escape(wording) + after, text) is not None
 
 
 def leaves(content: Json) -> list[Json]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from trajectory.formats import TOOL_FORMATS
+from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
 from trajectory.records import BadInput, Language, Tool
 
 FOLDER = Path(__file__).parent / "templates"
@@ -27,17 +27,18 @@ def templates(language: Language) -> list[str]:
 
 def system(template: str, tools: Sequence[Tool], tool_format: str, reply_format: str) -> str:
     """The system prompt, without outer blank lines."""
+    wording = _load(template)
     if not tools:
-        return _load(template).render().strip()
+        return wording.render().strip()
+    for kind, name, known in (
+        ("tool format", tool_format, TOOL_FORMATS),
+        ("reply format", reply_format, REPLY_FORMATS),
+    ):
+        if name not in known:
+            raise BadInput(f"no {kind} {name}; there are {', '.join(known)}")
     language = template.rsplit(".", 1)[1]
-    return (
-        _load(template)
-        .render(
-            tools=TOOL_FORMATS[tool_format](tools),
-            format=_load(f"replies/{reply_format}.{language}").render().strip(),
-        )
-        .strip()
-    )
+    form = _load(f"replies/{reply_format}.{language}").render().strip()
+    return wording.render(tools=TOOL_FORMATS[tool_format](tools), format=form).strip()
 
 
 @cache

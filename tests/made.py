@@ -1,0 +1,85 @@
+"""The training data as the committed parameters make it, for tests of the data side.
+
+Without a model: an everyday question stands here without the reply that `rehearse` would add.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from benchmark import suites
+from stages import diversify, negatives, plan, synthesize, verify
+from trajectory import params, yamlfile
+from trajectory.catalogue import Catalogue
+from trajectory.checks import Checks
+from trajectory.everyday import Everyday
+from trajectory.phrasing import Phrasing
+from trajectory.protected import Fence
+from trajectory.records import Group, User
+from trajectory.teachers import Request
+from trajectory.teachers.scripted import Scripted, Style
+
+CATALOGUE = Catalogue(Path("data/catalogue"))
+PHRASING = yamlfile.read(Path("data/phrasing.yaml"), Phrasing)
+EVERYDAY = yamlfile.read(Path("data/general.yaml"), Everyday)
+HOUSE = suites.read(Path("benchmark/suites/house"))
+PLAN = params.load("plan", plan.Params)
+VERIFY = params.load("verify", verify.Params)
+NEGATIVES = params.load("negatives", negatives.Params)
+DIVERSIFY = params.load("diversify", diversify.Params)
+PLAIN = Style(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+
+
+def teacher(style: Style = PLAIN) -> Scripted:
+    return Scripted(CATALOGUE, PHRASING, style)
+
+
+@cache
+def fence() -> Fence:
+    """Around the committed house suite."""
+    turns = [turn for task in HOUSE.tasks for turn in task.turns]
+    return Fence(turn.text for turn in turns if isinstance(turn, User))
+
+
+@cache
+def planner() -> plan.Planner:
+    """After it has planned everything."""
+    planner = plan.Planner(CATALOGUE, PLAN)
+    _requests.extend(request for language in PLAN.groups for request in planner.requests(language))
+    return planner
+
+
+_requests: list[Request] = []
+
+
+def requests() -> list[Request]:
+    planner()
+    return _requests
+
+
+@cache
+def raw() -> list[Group]:
+    style = params.load("synthesize", synthesize.Params).style
+    return list(map(teacher(style).group, requests()))
+
+
+@cache
+def sifted() -> tuple[list[Group], list[verify.Reject]]:
+    return verify.sift(raw(), Checks(CATALOGUE, fence()), VERIFY.positives)
+
+
+def negatives_of(groups: list[Group]) -> list[Group]:
+    """The groups, each with its hard negative, in order of their ids."""
+    found = negatives.with_negatives(
+        groups, EVERYDAY.asked("train"), teacher(NEGATIVES.style), fence(), NEGATIVES
+    )
+    return sorted(found, key=lambda group: group.id)
+
+
+@cache
+def with_negatives() -> list[Group]:
+    return negatives_of(sifted()[0])
+
+
+@cache
+def diverse() -> list[Group]:
+    return list(diversify.diversify(with_negatives(), DIVERSIFY))

@@ -1,0 +1,43 @@
+"""A stage as a command: its signature is its usage, bad input is one line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from trajectory import command
+from trajectory.records import BadInput
+
+
+def start(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["stage.py", *arguments])
+    command.run(main)
+
+
+def test_main_gets_its_arguments_as_paths(monkeypatch):
+    given = []
+    start(monkeypatch, lambda source, target: given.extend([source, target]), "a", "b/c")
+    assert given == [Path("a"), Path("b/c")]
+
+
+@pytest.mark.parametrize("arguments", [(), ("a",), ("a", "b", "c")])
+def test_a_wrong_number_of_arguments_shows_the_usage(monkeypatch, arguments):
+    with pytest.raises(SystemExit, match=r"^usage: stage\.py SOURCE TARGET \("):
+        start(monkeypatch, lambda source, target: None, *arguments)  # noqa: ARG005
+
+
+def test_bad_input_is_one_line_and_a_failure(monkeypatch):
+    def main(path: Path) -> None:
+        raise BadInput(f"{path}:3: no such key")
+
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, main, "p.yaml")
+    assert stop.value.code == "error: p.yaml:3: no such key"  # a text is exit status 1
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
+    def main() -> None:
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        start(monkeypatch, main)

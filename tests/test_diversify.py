@@ -1,0 +1,127 @@
+"""Wordings, formats and names: varied, never a held-out one, the same in menu and calls."""
+
+import random
+
+import msgspec
+import pytest
+
+from stages.diversify import diversify
+from tests import made
+from trajectory import naming, schema
+from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
+from trajectory.prompts import templates
+from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult
+
+GROUPS = made.with_negatives()
+DIVERSE = made.diverse()
+HELD_OUT = made.DIVERSIFY.held_out
+STYLES = pytest.mark.parametrize("style", naming.STYLES)
+
+
+def calls(group: Group) -> list[Call]:
+    turns = [turn for one in group.trajectories for turn in one.turns]
+    return [call for turn in turns if isinstance(turn, Assistant) for call in turn.calls]
+
+
+def test_held_out_templates_and_tool_formats_are_never_used():
+    for group in DIVERSE:
+        assert group.template not in HELD_OUT.templates
+        assert group.tool_format not in HELD_OUT.tool_formats
+
+
+def test_there_is_something_held_out_in_every_language():
+    assert set(HELD_OUT.tool_formats) & TOOL_FORMATS.keys()
+    for language in made.PLAN.groups:
+        assert set(HELD_OUT.templates) & set(templates(language))
+
+
+def test_all_the_rest_is_used():
+    trained = {name for lang in made.PLAN.groups for name in templates(lang)}
+    assert {group.template for group in DIVERSE} == trained - set(HELD_OUT.templates)
+    assert {group.tool_format for group in DIVERSE} == made.DIVERSIFY.tool_formats.keys()
+    assert {group.reply_format for group in DIVERSE} == REPLY_FORMATS.keys()
+
+
+def test_a_template_is_in_the_language_of_its_group():
+    assert {group.template.endswith(f".{group.language}") for group in DIVERSE} == {True}
+
+
+def test_groups_of_one_menu_share_one_prompt():
+    prompts: dict[str, set[tuple[object, ...]]] = {}
+    for group in DIVERSE:
+        prompt = (group.tools and tuple(tool.name for tool in group.tools), group.template,
+                  group.tool_format, group.reply_format)  # fmt: skip
+        prompts.setdefault(group.id.rpartition(".")[0], set()).add(prompt)
+    assert {len(found) for found in prompts.values()} == {1}
+
+
+def test_the_order_of_groups_changes_nothing():
+    assert list(diversify(GROUPS[::-1], made.DIVERSIFY)) == DIVERSE[::-1]
+
+
+def test_every_call_still_fits_the_renamed_menu():
+    for group in DIVERSE:
+        assert [schema.problem(call, group.tools) for call in calls(group)] == [None] * len(
+            calls(group)
+        )
+
+
+@STYLES
+def test_renaming_changes_names_only_and_the_same_everywhere(style):
+    for group in GROUPS[::10]:
+        renamed = naming.renamed(group, style, random.Random(1))
+        back = dict(
+            zip((t.name for t in renamed.tools), (t.name for t in group.tools), strict=True)
+        )
+        assert len(back) == len(group.tools)
+        assert naming_undone(renamed, back) == group
+
+
+def naming_undone(group: Group, back: dict[str, str]) -> Group:
+    """The group with every name looked up in `back`: what `renamed` must have started from."""
+    raw = msgspec.to_builtins(group)
+    for tool in raw["tools"]:
+        tool["name"] = back[tool["name"]]
+    for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
+        for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
+            if turn["role"] != "user":
+                named["name"] = back[named["name"]]
+    return msgspec.convert(raw, Group)
+
+
+def test_an_observation_keeps_the_name_of_its_call():
+    for group in DIVERSE:
+        for one in group.trajectories:
+            for turn, result in zip(one.turns, one.turns[1:], strict=False):
+                if isinstance(result, ToolResult):
+                    assert [call.name for call in turn.calls] == [result.name]
+
+
+def test_names_that_would_collide_are_kept():
+    tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
+    for seed in range(20):
+        found = naming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
+        assert len({tool.name for tool in found.tools}) == len(tools)
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("tool_formats", made.DIVERSIFY.held_out.tool_formats[0]),
+        ("reply_formats", "xml"),
+        ("names", "snail"),
+    ],
+    ids=["held out", "unknown format", "unknown names"],
+)
+def test_a_weight_of_what_may_not_be_used_is_bad_input(field, name):
+    p = msgspec.structs.replace(made.DIVERSIFY, **{field: {name: 1.0}})
+    with pytest.raises(BadInput, match=rf"diversify\.{field}: \['{name}'\] .*there are"):
+        next(diversify(GROUPS, p))
+
+
+def test_a_misspelt_held_out_template_is_bad_input():
+    """It would hold nothing out, and training would see what the benchmark calls unseen."""
+    held_out = msgspec.structs.replace(made.DIVERSIFY.held_out, templates=("duty.em",))
+    p = msgspec.structs.replace(made.DIVERSIFY, held_out=held_out)
+    with pytest.raises(BadInput, match=r"held_out\.templates: no \['duty\.em'\]; there are"):
+        next(diversify(GROUPS, p))

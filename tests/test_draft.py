@@ -1,0 +1,136 @@
+"""The house suite: sound tasks, axes that say the truth, and no word of it in training."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmark import draft, suites
+from tests import made
+from trajectory import params, schema
+from trajectory.catalogue import LANGUAGES, SLOT
+from trajectory.formats import REPLY_FORMATS
+from trajectory.records import Assistant, Call, User
+
+P = params.load("draft", draft.Params)
+HELD_OUT = params.load("diversify", draft.TrainingFormats).held_out
+HELD_OUT_TOOLS = params.load("plan", draft.TrainingTools).held_out_tools
+TASKS = made.HOUSE.tasks
+
+
+def drafted(p: draft.Params) -> list[suites.Task]:
+    author = draft.Draft(
+        made.CATALOGUE, made.PHRASING, made.EVERYDAY, HELD_OUT_TOOLS, HELD_OUT, p
+    )  # fmt: skip
+    return list(author.tasks())
+
+
+def test_it_is_large_enough_to_tell_models_apart():
+    assert len(TASKS) >= 200
+
+
+def test_menus_are_large_enough_to_choose_from():
+    assert min(len(task.menu) for task in TASKS) >= 8
+
+
+def test_ids_are_unique_and_queries_do_not_recur():
+    assert len({task.id for task in TASKS}) == len(TASKS)
+    asked = Counter((msgspec.json.encode(task.turns), task.menu) for task in TASKS)
+    assert max(asked.values()) == 1
+
+
+def test_every_gold_is_callable_and_fits_its_schema():
+    for task in TASKS:
+        for call in (call for gold in task.golds for call in gold.calls):
+            given = {name: accepted[0] for name, accepted in call.arguments.items()}
+            assert schema.problem(Call(call.name, given), made.HOUSE.menu(task)) is None, task.id
+
+
+def test_a_task_ends_before_a_decision():
+    for task in TASKS:
+        assert isinstance(task.turns[0], User)
+        assert not isinstance(task.turns[-1], Assistant)
+
+
+def test_every_kind_and_decision_is_asked_for():
+    assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
+    negatives = {"topic", "removed", "missing", "negated", "general"}
+    assert {task.kind for task in TASKS} == {"call", "chain"} | negatives
+    assert {task.reply_format for task in TASKS} == REPLY_FORMATS.keys()
+    assert {task.language for task in TASKS} == {"en", "zh"}
+
+
+@pytest.mark.parametrize("axis", ["query", "tool", "template", "tool_format"])
+def test_both_sides_of_every_axis_are_asked_for(axis):
+    assert {task.axes[axis] for task in TASKS} == {"seen", "unseen"}
+
+
+def test_an_unseen_template_or_format_is_one_that_training_never_uses():
+    for task in TASKS:
+        assert (task.axes["template"] == "unseen") == (task.template in HELD_OUT.templates)
+        unseen = task.axes["tool_format"] == "unseen"
+        assert unseen == (task.tool_format in HELD_OUT.tool_formats)
+
+
+def test_an_unseen_tool_is_one_that_training_never_offers():
+    for task in TASKS:
+        if task.kind == "call":
+            called = {call.name for gold in task.golds for call in gold.calls}
+            assert (task.axes["tool"] == "unseen") == (called <= set(HELD_OUT_TOOLS)), task.id
+
+
+def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():
+    trained, held_out = phrasings()
+    typed_well = msgspec.structs.replace(P.style, mistyped=0.0)
+    for task in drafted(msgspec.structs.replace(P, style=typed_well)):
+        if task.decision == "call":
+            patterns = held_out if task.axes["query"] == "unseen" else trained
+            query = task.turns[0].text
+            assert any(pattern.fullmatch(query) for pattern in patterns), query
+
+
+def undressed(query: str) -> str:
+    """Without the polite words around it."""
+    for language in LANGUAGES:
+        for opener in getattr(made.PHRASING.openers, language):
+            query = query.removeprefix(opener)
+        for closer in getattr(made.PHRASING.closers, language):
+            query = query.removesuffix(closer)
+    return query
+
+
+def phrasings() -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
+    """What training may say, and what it may not, with anything in the slots."""
+    lists = [
+        getattr(scenario.queries, language)
+        for _, scenario in made.CATALOGUE.cells()
+        for language in LANGUAGES
+    ]
+    trained = [text for queries in lists for text in queries[:-1]]
+    return [as_pattern(text) for text in trained], [as_pattern(queries[-1]) for queries in lists]
+
+
+def as_pattern(phrasing: str) -> re.Pattern[str]:
+    # Of every two parts around a slot the second is its name.
+    said = ".+".join(map(re.escape, SLOT.split(phrasing)[::2]))
+    polite = made.PHRASING.openers, made.PHRASING.closers
+    before, after = ("|".join(map(re.escape, texts.en + texts.zh)) for texts in polite)
+    return re.compile(f"(?:{before})?{said}(?:{after})?")
+
+
+def test_no_query_of_the_suite_is_said_in_training():
+    fence = made.fence()
+    trained = [one.query for group in made.diverse() for one in group.trajectories]
+    trained += [one.query for one in made.EVERYDAY.asked("train")]
+    assert {query: fence.overlap(query) for query in trained if fence.overlap(query)} == {}
+
+
+def test_drafting_again_writes_the_same_suite(tmp_path):
+    for name in ("first", "second"):
+        draft.main(tmp_path / name)
+    for file in ("tools.jsonl", "tasks.jsonl"):
+        written = [Path(tmp_path, name, file).read_bytes() for name in ("first", "second")]
+        assert written[0] == written[1]
+    assert suites.read(tmp_path / "first").tasks

@@ -1,0 +1,97 @@
+"""A fingerprint changes with what the code computes, and with nothing else."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from stages import fingerprint
+from trajectory.records import BadInput
+
+FILES = {
+    "stages/__init__.py": "",
+    "stages/train.py": (
+        '"""Train."""\nimport torch\nfrom trajectory import packs\n\n\ndef main():\n'
+        '    """Go."""\n    return packs.LENGTH\n'
+    ),
+    "trajectory/__init__.py": "",
+    "trajectory/packs.py": "import trajectory.rows.near\n\nLENGTH = 3\n",
+    "trajectory/rows/__init__.py": "",
+    "trajectory/rows/near.py": "from trajectory.rows import far\n\n\nclass Near:\n    x = far.X\n",
+    "trajectory/rows/far.py": "import stages.train\n\nX = 1\n",
+    "trajectory/alone.py": "Y = 2\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    Path("lock").write_text("# made by pip\ntorch==2.1.0\nmsgspec==0.22.0\n    # via x\n")
+
+
+def digests() -> dict[str, str]:
+    return fingerprint.closure(Path("stages/train.py"))[0]
+
+
+def test_it_reaches_files_through_several_imports_and_no_others():
+    assert digests().keys() == FILES.keys() - {"trajectory/alone.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("trajectory/packs.py", "LENGTH = 3", "# long\nLENGTH = 3  # enough"),
+        ("trajectory/packs.py", "LENGTH = 3", "LENGTH   =   (\n    3\n)"),
+        ("stages/train.py", '"""Train."""', '"""Train and more."""'),
+        ("stages/train.py", '    """Go."""\n', ""),
+        ("trajectory/rows/near.py", "class Near:\n", 'class Near:\n    """Close by."""\n\n'),
+        ("trajectory/alone.py", "2", "3"),
+    ],
+    ids=["comment", "layout", "module docstring", "no docstring", "class docstring", "unreached"],
+)
+def test_what_computes_the_same_has_the_same_fingerprint(name, old, new):
+    before = digests()
+    Path(name).write_text(FILES[name].replace(old, new))
+    assert digests() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("stages/train.py", "packs.LENGTH", "packs.LENGTH + 1"),
+        ("trajectory/packs.py", "3", "3.0"),
+        ("trajectory/rows/far.py", "X = 1", 'X = "1"'),
+        ("trajectory/rows/near.py", "x =", "y ="),
+        ("trajectory/rows/__init__.py", "", "import trajectory.alone"),
+    ],
+    ids=["script", "one import away", "three away", "a name", "a package's own code"],
+)
+def test_what_computes_something_else_has_another(name, old, new):
+    before = digests()
+    Path(name).write_text(FILES[name].replace(old, new, 1))
+    assert digests() != before
+
+
+def test_it_names_the_locked_releases_of_what_is_imported():
+    fingerprint.main(Path("lock"), Path("out/train.json"))
+    content = json.loads(Path("out/train.json").read_text())
+    assert content == {"files": digests(), "packages": {"torch": "2.1.0"}}
+
+
+def test_a_lock_without_pins_is_bad_input():
+    Path("lock").write_text("torch\n")
+    with pytest.raises(BadInput, match="lock: no pinned packages"):
+        fingerprint.main(Path("lock"), Path("out/train.json"))
+
+
+def test_no_file_of_ours_imports_relatively():
+    """Such an import would not be followed."""
+    root = Path(fingerprint.__file__).parents[1]
+    for package in fingerprint.OURS:
+        for path in (root / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                assert not (isinstance(node, ast.ImportFrom) and node.level), path

@@ -1,0 +1,57 @@
+"""General conversation among the agent data, as much as asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stages import mix
+from trajectory import jsonl
+from trajectory.records import Assistant, Group, Tool, Trajectory, User
+
+
+def group(id: str, size: int, tools: tuple[Tool, ...] = ()) -> Group:
+    turns = (User("Hello"), Assistant("no_call", text="Hi."))
+    members = (Trajectory(f"{id}.{n}", turns, "general", "en") for n in range(size))
+    return Group(id, "en", tools, tuple(members))
+
+
+GENERAL = [group(f"general{number}", 4) for number in range(6)]
+
+
+def ids(groups: list[Group]) -> list[str]:
+    return [one.id for chosen in groups for one in chosen.trajectories]
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(0, 0), (1, 1), (7, 7), (8, 8), (24, 24), (99, 24)])
+def test_exactly_as_many_as_wanted_while_there_are_some(wanted, kept):
+    found = ids(mix.share(GENERAL, wanted, seed=1))
+    assert len(found) == len(set(found)) == kept
+
+
+def test_no_group_is_left_empty():
+    assert all(one.trajectories for one in mix.share(GENERAL, 5, seed=1))
+
+
+def test_the_order_of_groups_changes_nothing():
+    assert mix.share(GENERAL[::-1], 9, seed=1) == mix.share(GENERAL, 9, seed=1)
+
+
+def test_another_seed_takes_others():
+    assert len({tuple(ids(mix.share(GENERAL, 9, seed))) for seed in range(5)}) > 1
+
+
+@pytest.mark.parametrize(("per_general", "generals"), [(2, 10), (5, 4), (100, 0)])
+def test_the_ratio_is_the_parameter(per_general, generals, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(f"mix:\n  seed: 1\n  agent_per_general: {per_general}\n")
+    agent = [group(f"g{number}", 5, (Tool("f", "", {}),)) for number in range(4)]
+    jsonl.write(Path("agent"), agent)
+    jsonl.write(Path("general"), GENERAL)
+    mix.main(Path("agent"), Path("general"), Path("mixed"), Path("metrics"))
+    mixed = list(jsonl.read(Path("mixed"), Group))
+    assert mixed[:4] == agent
+    assert len(ids(mixed[4:])) == generals
+    counts = json.loads(Path("metrics").read_text())
+    ratio = per_general if generals else 0
+    assert counts == {"agent": 20, "agent_per_general": ratio, "general": generals}

@@ -1,0 +1,113 @@
+"""The plan: every cell filled, menus of near-duplicates, nothing held out."""
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from stages import plan
+from tests import made
+from trajectory import jsonl, tables
+from trajectory.covered import Covered
+from trajectory.records import BadInput
+from trajectory.teachers import Request
+
+HELD_OUT = set(made.PLAN.held_out_tools)
+
+
+def changed(**fields: object) -> plan.Params:
+    return msgspec.structs.replace(made.PLAN, **fields)
+
+
+def needed(request: Request) -> set[str]:
+    scenarios = [(i.tool, made.CATALOGUE.scenario(i.tool, i.scenario)) for i in request.items]
+    return {step.tool for tool, scenario in scenarios for step in scenario.steps(tool)}
+
+
+def test_every_cell_reaches_its_minimum():
+    for row in plan.coverage(made.planner()):
+        assert row.count >= made.PLAN.minimum[row.language], row
+
+
+def test_an_empty_cell_fails_by_name():
+    with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
+        plan.coverage(plan.Planner(made.CATALOGUE, changed(minimum={"en": 1, "zh": 0})))
+
+
+def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
+    rows = plan.coverage(made.planner())
+    assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
+    assert sum(row.count for row in rows) == sum(len(r.items) for r in made.requests())
+
+
+def test_a_menu_holds_what_is_needed_and_nothing_held_out():
+    for request in made.requests():
+        menu = set(request.menu)
+        assert len(menu) == len(request.menu) >= made.PLAN.menu_size
+        assert needed(request) <= menu
+        assert not menu & HELD_OUT
+
+
+def test_nine_of_ten_wanted_tools_have_a_near_duplicate_on_the_menu():
+    entries = made.CATALOGUE.entries
+    near = [
+        bool(set(entries[item.tool].siblings) & set(request.menu))
+        for request in made.requests()
+        for item in request.items
+    ]
+    assert sum(near) >= 0.9 * len(near)
+
+
+def test_groups_are_as_many_and_as_large_as_asked_for():
+    assert Counter(request.language for request in made.requests()) == made.PLAN.groups
+    assert {len(request.items) for request in made.requests()} == {made.PLAN.positives}
+    assert len({request.id for request in made.requests()}) == len(made.requests())
+
+
+def test_groups_of_one_prompt_share_their_menu():
+    menus: dict[str, set[tuple[str, ...]]] = {}
+    for request in made.requests():
+        menus.setdefault(request.id.rpartition(".")[0], set()).add(request.menu)
+    assert {len(found) for found in menus.values()} == {1}
+    most = Counter(request.id.rpartition(".")[0] for request in made.requests())
+    assert max(most.values()) == made.PLAN.groups_per_prompt
+
+
+@pytest.mark.parametrize("alone", [1, 6])
+def test_simple_to_complex_is_the_parameter(alone):
+    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=alone)
+    items = [i for r in plan.Planner(made.CATALOGUE, p).requests("en") for i in r.items]
+    found = Counter(item.complexity for item in items)
+    assert found["complex"] == len(items) // (alone + 1)
+
+
+def test_the_committed_plan_keeps_near_that_ratio_though_prompts_are_shared():
+    found = Counter(item.complexity for request in made.requests() for item in request.items)
+    assert found["simple"] / found["complex"] == pytest.approx(
+        made.PLAN.simple_per_complex, rel=0.1
+    )
+
+
+def test_no_item_is_planned_twice():
+    items = [(r.language, i) for r in made.requests() for i in r.items]
+    assert len(set(items)) == len(items)
+
+
+def test_a_language_is_planned_the_same_alone():
+    alone = list(plan.Planner(made.CATALOGUE, changed(groups={"zh": 6})).requests("zh"))
+    p = changed(groups={"en": 10, "zh": 6})
+    planner = plan.Planner(made.CATALOGUE, p)
+    assert [r for language in p.groups for r in planner.requests(language)][10:] == alone
+
+
+def test_an_unknown_held_out_tool_is_named():
+    with pytest.raises(BadInput, match=r"plan\.held_out_tools: no tools \['get_whether'\]"):
+        plan.Planner(made.CATALOGUE, changed(held_out_tools=("get_whether",)))
+
+
+def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
+    paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
+    plan.main(Path("data/catalogue"), *paths)
+    assert list(jsonl.read(paths[0], Request)) == made.requests()
+    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner())

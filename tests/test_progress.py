@@ -1,0 +1,57 @@
+"""Progress: plain lines, seldom, with the time that is left."""
+
+import pytest
+
+from trajectory import progress
+from trajectory.progress import Progress
+
+
+class Clock:
+    """`time` that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(progress, "time", made)
+    return made
+
+
+def test_a_line_says_how_far_and_how_long(clock, capsys):
+    shown = Progress("train", 150)
+    clock.now += 24
+    shown.show(12, "loss 1.2")
+    assert capsys.readouterr().out == "train 12/150 8% 4:36 left: loss 1.2\n"
+
+
+def test_lines_are_seldom(clock, capsys):
+    shown = Progress("train", 150, seconds=5)
+    for done in range(1, 11):
+        clock.now += 1
+        shown.show(done)
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["5/150", "10/150"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_end_is_always_shown(capsys):
+    Progress("base", 3).show(3)
+    assert capsys.readouterr().out == "base 3/3 100% done\n"
+
+
+def test_what_an_earlier_run_did_does_not_count_for_the_speed(clock, capsys):
+    shown = Progress("train", 100, done=90)
+    clock.now += 10
+    shown.show(95)
+    assert "0:10 left" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("clock")
+def test_nothing_to_do_is_no_division_by_zero(capsys):
+    Progress("base", 0).show(0)
+    assert capsys.readouterr().out == "base 0/0 0% done\n"

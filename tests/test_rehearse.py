@@ -1,0 +1,66 @@
+"""Rehearsal: what the base model itself says becomes general data, whole replies only."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import rehearse
+from trajectory import decoding, jsonl, prompts
+from trajectory.chat import Chat
+from trajectory.records import Group, Trajectory, User
+
+LANGUAGES = ("en", "zh")
+ASKED = 6  # in each language; the last sixth is held out
+
+
+def rehearsed(folder: Path, base: Path, new: int) -> list[Group]:
+    section = {"max_new_tokens": new, "rows": 4, "group": 3, "threads": 1}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"rehearse": section}))
+    texts = {lang: [f"{lang} {'why ' * n}?" for n in range(ASKED)] for lang in LANGUAGES}
+    (folder / "general.yaml").write_text(yaml.safe_dump({"questions": texts}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        rehearse.main(Path("general.yaml"), base, Path("general.jsonl"))
+    return list(jsonl.read(folder / "general.jsonl", Group))
+
+
+@pytest.fixture
+def ends(lively, monkeypatch) -> None:
+    """The tiny model never ends by itself: a token that it does say becomes the end token."""
+    chat = Chat(lively / "tokenizer.json")
+    prefix = chat.prefix(prompts.system(prompts.GENERAL, (), "", ""))
+    asked = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
+    ((first, *_),) = decoding.greedy(
+        decoding.load(lively), [decoding.Prompt(prefix, asked)], chat.end, 8
+    )
+    greedy = decoding.greedy
+    monkeypatch.setattr(
+        decoding, "greedy", lambda model, batch, _, new: greedy(model, batch, first[-1], new)
+    )
+
+
+def test_a_reply_that_was_cut_short_is_left_out(base, tmp_path):
+    assert rehearsed(tmp_path, base, 1) == []
+
+
+@pytest.mark.usefixtures("ends")
+def test_whole_replies_are_kept_without_the_held_out_questions(lively, tmp_path):
+    made = [one for group in rehearsed(tmp_path, lively, 40) for one in group.trajectories]
+    assert made
+    assert all(one.turns[1].text and len(one.turns) == 2 for one in made)
+    assert not [one for one in made if one.id.endswith(f"{ASKED - 1:03}")]
+
+
+def test_a_group_holds_one_language_and_at_most_so_many():
+    replies = [
+        Trajectory(f"general.{lang}.{n:03}", (User("?"),), "general", lang)
+        for n in range(7)
+        for lang in LANGUAGES
+    ]
+    made = list(rehearse.grouped(replies, 3))
+    assert [len(group.trajectories) for group in made] == [3, 3, 1, 3, 3, 1]
+    assert len({group.id for group in made}) == len(made)
+    for group in made:
+        assert {one.language for one in group.trajectories} == {group.language}
+        assert (group.tools, group.template) == ((), prompts.GENERAL)

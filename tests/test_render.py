@@ -1,0 +1,92 @@
+"""Rendering: the same groups give the same bytes, and what is in them is what training needs."""
+
+import json
+from pathlib import Path
+
+import datasets
+import msgspec
+import pytest
+import yaml
+
+from stages import render
+from trajectory import jsonl
+from trajectory.chat import Chat
+from trajectory.packing import IGNORED
+from trajectory.records import BadInput
+
+MAX_LEN, NAME_WEIGHT = 2048, 5.0
+
+
+def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
+    section = {"seed": 1, "max_len": MAX_LEN, "name_weight": NAME_WEIGHT, **changes}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
+    jsonl.write(folder / "mixed.jsonl", groups)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        render.main(Path("mixed.jsonl"), base, Path("packs.parquet"), Path("m.json"))
+    return (folder / "packs.parquet").read_bytes()
+
+
+@pytest.fixture
+def rows(base, groups, tmp_path) -> list[dict]:
+    rendered(tmp_path, base, groups)
+    cache = str(tmp_path / "cache")
+    return list(datasets.Dataset.from_parquet(str(tmp_path / "packs.parquet"), cache_dir=cache))
+
+
+def test_twice_the_same_is_the_same_bytes(base, groups, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    assert rendered(first, base, groups) == rendered(second, base, groups)
+
+
+def test_the_order_of_prompts_changes_nothing(base, groups, tmp_path):
+    each = groups[:3]  # the others repeat a prompt, and branches under one keep their order
+    assert rendered(tmp_path, base, each) == rendered(tmp_path, base, each[::-1])
+
+
+def test_the_seed_decides_the_order_of_the_packs(base, groups, tmp_path):
+    made = {rendered(tmp_path, base, groups, seed=seed) for seed in range(6)}
+    assert len(made) > 1
+
+
+def test_a_row_has_a_label_and_a_weight_for_every_token_and_fits(rows):
+    for row in rows:
+        tokens = sum(sum(span) for span in row["spans"])
+        assert tokens == len(row["ids"]) == len(row["labels"]) == len(row["weights"]) <= MAX_LEN
+
+
+def test_only_tokens_of_a_called_tool_weigh_more(rows, base):
+    chat = Chat(base / "tokenizer.json")
+    heavy = [
+        token
+        for row in rows
+        for token, weight in zip(row["ids"], row["weights"], strict=True)
+        if weight == NAME_WEIGHT
+    ]
+    assert chat.text(heavy) == "get_weather" * 12  # two of three in each of six groups call it
+    assert {weight for row in rows for weight in row["weights"]} == {1.0, NAME_WEIGHT}
+
+
+def test_what_weighs_more_is_trained(rows):
+    for row in rows:
+        for label, weight in zip(row["labels"], row["weights"], strict=True):
+            assert weight == 1.0 or label != IGNORED
+
+
+def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):
+    first = groups[0].trajectories[0]
+    turns = (msgspec.structs.replace(first.turns[0], text="x" * MAX_LEN), *first.turns[1:])
+    long = msgspec.structs.replace(first, turns=turns)
+    group = msgspec.structs.replace(groups[0], trajectories=(long, *groups[0].trajectories[1:]))
+    rendered(tmp_path, base, [group, *groups[1:]])
+    metrics = json.loads((tmp_path / "m.json").read_text())
+    assert metrics["too_long"] == 1
+    assert metrics["saved"] > 1
+    assert 0 < metrics["fill"] <= 1
+
+
+def test_a_base_without_tokenizer_is_one_clear_line(groups, tmp_path):
+    with pytest.raises(BadInput, match="no tokenizer here"):
+        rendered(tmp_path, tmp_path / "nothing", groups)

@@ -1,0 +1,66 @@
+"""Packs as a dataset: every epoch whole and in its own order, one pack a micro-batch."""
+
+import datasets
+import pytest
+import torch
+
+from trajectory.packing import IGNORED
+from trajectory.rows import Rows, collate
+
+COUNT, EPOCHS = 7, 3
+# A prefix of two tokens and branches of three and two; the last token of each is trained.
+PACK = {
+    "ids": [10, 11, 20, 21, 22, 30, 31],
+    "labels": [IGNORED, IGNORED, IGNORED, 21, 22, IGNORED, 31],
+    "weights": [1.0, 1.0, 1.0, 5.0, 1.0, 1.0, 2.0],
+    "spans": [[2, 3, 2]],
+}
+
+
+@pytest.fixture(scope="module")
+def packs() -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"number": list(range(COUNT))})
+
+
+def epochs(rows: Rows) -> list[list[int]]:
+    numbers = [rows[index]["number"] for index in range(len(rows))]
+    return [numbers[start : start + COUNT] for start in range(0, len(numbers), COUNT)]
+
+
+def test_every_epoch_holds_every_pack_once(packs):
+    parts = epochs(Rows(packs, EPOCHS, 1))
+    assert len(parts) == EPOCHS
+    assert all(sorted(part) == list(range(COUNT)) for part in parts)
+
+
+def test_epochs_differ_in_order(packs):
+    first, second, third = epochs(Rows(packs, EPOCHS, 1))
+    assert first != second != third
+
+
+def test_the_order_is_the_seeds(packs):
+    assert Rows(packs, EPOCHS, 1).order == Rows(packs, EPOCHS, 1).order
+    assert Rows(packs, EPOCHS, 1).order != Rows(packs, EPOCHS, 2).order
+
+
+def test_more_epochs_begin_like_fewer(packs):
+    assert Rows(packs, EPOCHS, 1).order[:COUNT] == Rows(packs, 1, 1).order
+
+
+def test_only_positions_before_a_trained_token_are_projected():
+    batch = collate([PACK])
+    assert batch["input_ids"].tolist() == [PACK["ids"]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 2, 3]]
+    assert batch["logits_to_keep"].tolist() == [2, 3, 5]
+    assert batch["weights"].tolist() == [5.0, 1.0, 2.0]
+
+
+def test_labels_are_the_trained_ids_after_one_that_is_not_counted():
+    labels = collate([PACK])["labels"]
+    assert labels.tolist() == [[IGNORED, 21, 22, 31]]
+    assert torch.sum(labels[:, 1:] != IGNORED) == 3  # transformers counts from the second on
+
+
+def test_two_packs_are_no_micro_batch():
+    with pytest.raises(ValueError, match="too many values"):
+        collate([PACK, PACK])

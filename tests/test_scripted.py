@@ -1,0 +1,138 @@
+"""The scripted teacher: varied, right by construction, and silent about what is held out."""
+
+import msgspec
+import pytest
+
+from tests import made
+from trajectory import schema
+from trajectory.catalogue import LANGUAGES, Range, Texts
+from trajectory.records import Assistant, BadInput, ToolResult, User
+from trajectory.simulators import observe
+from trajectory.teachers import Item
+from trajectory.teachers.scripted import Scripted, part, said
+
+CELLS = list(made.CATALOGUE.cells())
+DRAWS = 8  # of each cell; the plan asks for no more of most
+PARTS = pytest.mark.parametrize("which", ["train", "held_out"])
+LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
+
+
+@PARTS
+@LANGUAGE
+def test_a_query_is_a_phrasing_and_values_of_the_part_asked_for(which, language):
+    teacher = Scripted(made.CATALOGUE, made.PHRASING, made.PLAIN, which, which)
+    for tool, scenario in CELLS:
+        slots = made.CATALOGUE.domain_of[tool].slots
+        every = getattr(scenario.queries, language)
+        for index in range(2 if which == "held_out" else DRAWS):
+            query, values = teacher.draw(f"{tool}.{scenario.name}", scenario.queries, tool,
+                                         language, index)  # fmt: skip
+            fitting = [text for text in every if text.count("{") <= len(values) and query == filled(
+                text, values)]  # fmt: skip
+            assert fitting
+            assert (fitting[0] == every[-1]) == (which == "held_out")
+            for name, value in values.items():
+                assert is_of(slots[name], value, language, which), f"{tool}: {name}: {value}"
+
+
+def filled(text: str, values: dict) -> str:
+    try:
+        return said(text, values)
+    except KeyError:
+        return ""
+
+
+def is_of(slot: object, value: tuple, language: str, which: str) -> bool:
+    if isinstance(slot, Texts):
+        words = getattr(slot, language)
+        return value.said in part(words, which, max(1, len(words) // 4))
+    if isinstance(slot, Range):
+        number = round((value.given - slot.start) / slot.step)
+        return (number % 4 == 3) == (which == "held_out")
+    return any((getattr(n, language), n.value) == value for n in slot)  # none of these is held out
+
+
+@LANGUAGE
+def test_no_two_queries_of_a_cell_are_equal(language):
+    teacher = made.teacher()
+    for tool, scenario in CELLS:
+        items = (Item(tool, scenario.name, "", index) for index in range(DRAWS))
+        assert len({teacher.positive(item, language).query for item in items}) == DRAWS
+
+
+def test_an_exhausted_cell_is_named():
+    teacher, cell = made.teacher(), made.CATALOGUE.scenario("search_flights", "one_way_flight")
+    queries = msgspec.structs.replace(cell.queries, en=("Fly.", "Go.", "held out"))
+    assert {teacher.draw("cell", queries, "search_flights", "en", n).query for n in (0, 1)} == {
+        "Fly.",
+        "Go.",
+    }
+    with pytest.raises(BadInput, match="cell: only 2 different queries; add phrasings"):
+        teacher.draw("cell", queries, "search_flights", "en", 2)
+
+
+def test_draws_do_not_depend_on_the_order_of_requests():
+    forwards, backwards = (
+        Scripted(made.CATALOGUE, made.PHRASING, made.NEGATIVES.style) for _ in range(2)
+    )
+    requests = made.requests()
+    again = [backwards.group(request) for request in reversed(requests)]
+    assert [forwards.group(request) for request in requests] == again[::-1]
+
+
+def test_arguments_fit_the_schema_and_observations_are_the_simulators():
+    for group in made.raw():
+        for one in group.trajectories:
+            for turn, result in zip(one.turns, [*one.turns[1:], None], strict=True):
+                for call in turn.calls if isinstance(turn, Assistant) else ():
+                    assert schema.problem(call, group.tools) is None
+                    if result is not None:
+                        assert result == ToolResult(call.name, observe(call))
+
+
+def test_an_exchange_begins_with_the_user_and_ends_with_the_model():
+    for group in made.raw():
+        for one in group.trajectories:
+            assert isinstance(one.turns[0], User)
+            assert isinstance(one.turns[-1], Assistant)
+
+
+def test_every_slot_is_filled():
+    for group in made.raw():
+        assert b"{1." not in msgspec.json.encode(group.trajectories)
+        assert not [one.query for one in group.trajectories if "{" in one.query]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_simple_exchange_goes_on_to_the_reply_as_often_as_asked(share):
+    teacher = made.teacher(msgspec.structs.replace(made.PLAIN, replies=share))
+    one = teacher.positive(Item("convert_currency", "travel_cash", "simple", 0), "en")
+    assert len(one.turns) == (4 if share else 2)
+
+
+def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
+    teacher = made.teacher(msgspec.structs.replace(made.PLAIN, replies=0.0))
+    one = teacher.positive(Item("list_directory", "peek_largest", "complex", 0), "en")
+    seen, second = one.turns[2], one.turns[3]
+    assert second.calls[0].arguments == {"path": seen.content["largest"]}
+    assert one.turns[-1].decision == "no_call"
+
+
+def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
+    style = msgspec.structs.replace(made.PLAIN, mistyped=1.0)
+    clean, typed = made.teacher(), made.teacher(style)
+    queries = made.CATALOGUE.scenario("list_directory", "contents").queries
+    # Both draw the same phrasing; only the letters of its words may differ.
+    for index in range(4):
+        one, other = (t.draw("c", queries, "list_directory", "en", index) for t in (clean, typed))
+        assert len(one.query.split()) == len(other.query.split())
+        assert all(value.said in other.query for value in other.values.values())
+
+
+@LANGUAGE
+def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
+    for name, entry in made.CATALOGUE.entries.items():
+        if entry.missing:
+            one = made.teacher().asking(name, entry.missing, language, 0)
+            assert [turn.decision for turn in one.turns[1:]] == ["ask"]
+            assert one.turns[1].text
