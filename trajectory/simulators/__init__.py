@@ -9,6 +9,7 @@ from collections.abc import Callable
 from trajectory.records import Call, Json
 from trajectory.simulators import (
     calendar,
+    events,
     files,
     finance,
     food,
@@ -31,6 +32,7 @@ SIMULATORS: dict[str, Simulator] = {
     simulator.__name__: simulator
     for module in (
         calendar,
+        events,
         files,
         finance,
         food,
