@@ -9,6 +9,7 @@ from collections.abc import Callable
 from trajectory.records import Call, Json
 from trajectory.simulators import (
     calendar,
+    clinic,
     events,
     files,
     finance,
@@ -32,6 +33,7 @@ SIMULATORS: dict[str, Simulator] = {
     simulator.__name__: simulator
     for module in (
         calendar,
+        clinic,
         events,
         files,
         finance,
