@@ -20,10 +20,8 @@ def measure_circle(radius: float, measure: str) -> dict[str, Json]:
     return {"value": round(value, 2)}
 
 
-def compute_box_volume(
-    length: float, width: float, height: float, unit: str = "centimeter"
-) -> dict[str, Json]:
-    volume = length * width * height
+def compute_box_volume(size: dict[str, float], unit: str = "centimeter") -> dict[str, Json]:
+    volume = size["length"] * size["width"] * size["height"]
     return {"volume": volume, "liters": round(volume * LITERS[unit], 2)}
 
 
