@@ -4,7 +4,7 @@ from math import hypot, pi
 
 from trajectory.records import Json
 
-LITERS = {"centimeter": 0.001, "inch": 0.016387064, "meter": 1000.0}  # in a cube of that edge
+LITERS = {"centimeter": 0.001, "inch": 0.016387064, "decimeter": 1.0}  # in a cube of that edge
 
 
 def calculate_triangle_area(base: float, height: float) -> dict[str, Json]:
