@@ -72,6 +72,8 @@ CALLS = [
         (Call("find_prime_factors", {"number": 84}),
          {"factors": "2 x 2 x 3 x 7", "count": 4, "prime": False}),
         (Call("find_prime_factors", {"number": 97}), {"factors": "97", "count": 1, "prime": True}),
+        (Call("find_prime_factors", {"number": 999966000289}),
+         {"factors": "999983 x 999983", "count": 2, "prime": False}),
         (Call("solve_quadratic", {"a": 2, "b": 3, "c": -5}),
          {"roots": [-2.5, 1.0], "discriminant": 49}),
         (Call("solve_quadratic", {"a": 1, "b": -6, "c": 9}), {"roots": [3.0], "discriminant": 0}),

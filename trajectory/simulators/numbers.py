@@ -5,6 +5,8 @@ from statistics import fmean, median
 
 from trajectory.records import Json
 
+LARGEST = 10**12  # a million divisions: a model may ask for any number
+
 
 def compute_mean(numbers: list[float]) -> dict[str, Json]:
     return {"mean": round(fmean(numbers), 4), "median": median(numbers), "count": len(numbers)}
@@ -16,13 +18,16 @@ def greatest_common_divisor(numbers: list[int]) -> dict[str, Json]:
 
 def find_prime_factors(number: int) -> dict[str, Json]:
     """With multiplicity, smallest first; `factors` are written as a product."""
+    if not 2 <= number <= LARGEST:
+        raise ValueError(f"{number}: expected 2 to {LARGEST}")
     found, divisor = [], 2
-    while number > 1:
+    while divisor**2 <= number:
         if number % divisor:
             divisor += 1
         else:
             found.append(divisor)
             number //= divisor
+    found.append(number)
     return {"factors": " x ".join(map(str, found)), "count": len(found), "prime": len(found) == 1}
 
 
