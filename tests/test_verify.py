@@ -75,6 +75,27 @@ def test_a_damaged_trajectory_is_rejected_for_its_own_reason(reason):
     assert str(checks().problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sound"),
+    [
+        ({"title": "Run", "genres": ["funk", "soul"], "public": True}, True),
+        ({"title": "Run", "genres": ["funk", "opera"], "public": True}, False),
+        ({"title": "Run", "genres": ["funk", "soul"], "songs": 1}, False),  # 1 == True in Python
+    ],
+    ids=["said", "one of a list is not", "a number is no truth value"],
+)
+def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
+    tool = CATALOGUE.entries["create_playlist"].tool("en")
+    query = User("Make 'Run' with funk and soul, open to everyone.")
+    one = Trajectory(
+        "t",
+        (query, Assistant("call", "Make it.", (Call("create_playlist", arguments),))),
+        "call",
+        "en",
+    )
+    assert (checks().problem(one, [tool]) is None) == sound
+
+
 def test_the_same_query_twice_is_a_duplicate():
     found = checks()
     found.problem(FIRST, SOUND.tools)

@@ -207,20 +207,18 @@ class Catalogue:
         steps = scenario.steps(entry.name)
         for language in LANGUAGES:
             given = _given(scenario.queries, language, slots, place)
-            used = {
-                slot
-                for step in steps
-                for value in step.arguments.values()
-                if isinstance(value, str)
-                for slot in SLOT.findall(value)
-                if "." not in slot
-            }
+            used = {slot for step in steps for slot in _references(step) if "." not in slot}
             if used - given:
                 problem = f"{sorted(used - given)} not in every {language} query"
                 raise place.error(["queries", language], problem)
             fields = {"goal": scenario.goal, "reply": scenario.reply}
             for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
                 _check_text(getattr(text, language), given, len(steps), place, [field, language])
+
+
+def _references(step: Step) -> list[str]:
+    """What the arguments name, in lists and objects too: JSON's own braces precede no letter."""
+    return SLOT.findall(msgspec.json.encode(step.arguments).decode())
 
 
 def _given(

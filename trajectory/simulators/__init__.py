@@ -9,10 +9,16 @@ from collections.abc import Callable
 from trajectory.records import Call, Json
 from trajectory.simulators import (
     calendar,
+    clinic,
+    events,
     files,
     finance,
+    food,
+    geometry,
     github,
     home,
+    messaging,
+    numbers,
     shop,
     text,
     travel,
@@ -27,10 +33,16 @@ SIMULATORS: dict[str, Simulator] = {
     simulator.__name__: simulator
     for module in (
         calendar,
+        clinic,
+        events,
         files,
         finance,
+        food,
+        geometry,
         github,
         home,
+        messaging,
+        numbers,
         shop,
         text,
         travel,
