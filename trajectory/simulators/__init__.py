@@ -22,12 +22,16 @@ from trajectory.simulators import (
     weather,
     wiki,
 )
+from trajectory.simulators.database import Database
+from trajectory.simulators.household import Household
+from trajectory.simulators.operating_system import OperatingSystem
+from trajectory.simulators.world import Refused
 
 Simulator = Callable[..., dict[str, Json]]
 
 
 class Stateful(Protocol):
-    """Tools that share a state; a call that cannot be done gives `{"error": reason}`."""
+    """Tools that share a state. A call that cannot be done as things stand is `Refused`."""
 
     TOOLS: ClassVar[tuple[str, ...]]  # the names of the methods that are tools
 
@@ -37,7 +41,11 @@ class Stateful(Protocol):
         """What the calls have made of it so far, as plain JSON."""
 
 
-STATEFUL: tuple[type[Stateful], ...] = ()
+STATEFUL: tuple[type[Stateful], ...] = (
+    Database,
+    Household,
+    OperatingSystem,
+)
 
 _PURE: dict[str, Simulator] = {
     simulator.__name__: simulator
@@ -75,11 +83,16 @@ class World:
         self._made: dict[type[Stateful], Stateful] = {}
 
     def observe(self, call: Call) -> dict[str, Json]:
-        """The observation of the next call."""
+        """The observation of the next call; of a refused one `{"error": reason}`.
+
+        The call must fit its tool's schema.
+        """
         owner = _OWNERS.get(call.name)
-        if owner is None:
-            return SIMULATORS[call.name](**call.arguments)
-        return SIMULATORS[call.name](self._of(owner), **call.arguments)
+        state = () if owner is None else (self._of(owner),)
+        try:
+            return SIMULATORS[call.name](*state, **call.arguments)
+        except Refused as reason:
+            return {"error": str(reason)}
 
     def state(self) -> dict[str, Json]:
         """The state of every stateful simulator: two worlds with equal ones are alike."""

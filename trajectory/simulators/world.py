@@ -15,3 +15,7 @@ def draw(*words: object, below: int) -> int:
 
 def pick(choices: Sequence[T], *words: object) -> T:
     return choices[draw(*words, below=len(choices))]
+
+
+class Refused(ValueError):
+    """A call that cannot be done as things stand; the message is what the tool answers."""
