@@ -1,6 +1,7 @@
 """A real SQLite database in memory: tables of people, the same columns in each."""
 
 import sqlite3
+from functools import cache
 from typing import ClassVar
 
 from trajectory.records import Json
@@ -22,6 +23,7 @@ CITIES = (
 STATUSES = ("active", "paused", "blocked", "new")
 TEXTS = ("name", "city", "status")
 NUMBERS = ("age", "balance")
+INSERT = f"INSERT INTO {{table}} ({', '.join(TEXTS + NUMBERS)}) VALUES (?, ?, ?, ?, ?)"
 
 
 class Database:
@@ -35,14 +37,14 @@ class Database:
     )
 
     def __init__(self, seed: str) -> None:
-        self._sql = sqlite3.connect(":memory:").execute
+        database = sqlite3.connect(":memory:")
+        self._sql = database.execute
         for table in TABLES:
             self._sql(
                 f"CREATE TABLE {table} (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, "
                 "city TEXT, status TEXT, age INTEGER, balance INTEGER)"
             )
-            for person in PEOPLE:
-                self._add(table, person, *_details(seed, table, person))
+            database.executemany(INSERT.format(table=table), _people(seed, table))
 
     def count_rows(self, table: str, column: str, value: str) -> dict[str, Json]:
         where = f"{_known(table, TABLES, 'table')} WHERE {_known(column, TEXTS, 'column')} = ?"
@@ -66,7 +68,8 @@ class Database:
 
     def insert_row(self, table: str, name: str, city: str) -> dict[str, Json]:
         try:
-            key = self._add(_known(table, TABLES, "table"), name, city, "new", 0, 0)
+            insert = INSERT.format(table=_known(table, TABLES, "table"))
+            key = self._sql(insert, (name, city, "new", 0, 0)).lastrowid
         except sqlite3.IntegrityError as error:
             raise Refused(f"{name} is already in {table}") from error
         return {"id": key, "status": "new"}
@@ -89,12 +92,6 @@ class Database:
             for table in TABLES
         }
 
-    def _add(self, table: str, *values: str | int) -> int | None:
-        columns = ", ".join(TEXTS + NUMBERS)
-        return self._sql(
-            f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?)", values
-        ).lastrowid
-
     def _row(self, table: str, id: int) -> dict[str, Json]:
         row = self._sql(
             f"SELECT * FROM {_known(table, TABLES, 'table')} WHERE id = ?", (id,)
@@ -104,10 +101,18 @@ class Database:
         return _row(row)
 
 
-def _details(seed: str, table: str, person: str) -> tuple[str, str, int, int]:
-    words = (seed, table, person)
-    age, balance = 18 + draw("age", *words, below=60), draw("balance", *words, below=10_000)
-    return pick(CITIES, "city", *words), pick(STATUSES, "status", *words), age, balance
+@cache  # every world of a seed begins with the same rows
+def _people(seed: str, table: str) -> list[tuple[str, str, str, int, int]]:
+    return [
+        (
+            person,
+            pick(CITIES, "city", seed, table, person),
+            pick(STATUSES, "status", seed, table, person),
+            18 + draw("age", seed, table, person, below=60),
+            draw("balance", seed, table, person, below=10_000),
+        )
+        for person in PEOPLE
+    ]
 
 
 def _row(values: tuple[Json, ...]) -> dict[str, Json]:

@@ -22,10 +22,12 @@ STORED = ("milk", "butter", "cheese", "ham", "pasta", "beans", "cake", "stew", "
 BELONGINGS = (
     "key", "book", "lamp", "pillow", "laptop", "pencil", "vase", "candle", "newspaper", "soap",
     "bottle", "umbrella", "scarf", "notebook", "watch", "phone", "camera", "brush", "ball", "hat",
+    "flute", "wallet", "kite", "map",
 )  # fmt: skip
 SURFACES = {
     "counter": "台面", "desk": "书桌", "shelf": "架子", "sofa": "沙发", "bed": "床",
-    "windowsill": "窗台", "bench": "长凳", "nightstand": "床头柜",
+    "windowsill": "窗台", "bench": "长凳", "nightstand": "床头柜", "dresser": "梳妆台",
+    "chair": "椅子",
 }  # fmt: skip
 LARDERS = {
     "fridge": "冰箱", "cupboard": "橱柜", "pantry": "食品柜", "freezer": "冷冻柜",
@@ -33,7 +35,8 @@ LARDERS = {
 }  # fmt: skip
 CONTAINERS = {
     "drawer": "抽屉", "wardrobe": "衣柜", "box": "盒子", "chest": "木箱", "cabinet": "柜子",
-    "safe": "保险箱", "suitcase": "行李箱", "toolbox": "工具箱",
+    "safe": "保险箱", "suitcase": "行李箱", "toolbox": "工具箱", "backpack": "背包",
+    "trunk": "皮箱",
 }  # fmt: skip
 CLOSING = LARDERS | CONTAINERS
 PLACES = {"table": "桌子"} | SURFACES | CLOSING

@@ -1,4 +1,4 @@
-"""Seeded draws: the same words always give the same world."""
+"""What worlds are made with: draws that depend on words only, and refusals."""
 
 import hashlib
 from collections.abc import Sequence
