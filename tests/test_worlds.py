@@ -57,6 +57,8 @@ def after(*calls: Call, seed: str = "") -> dict:
         ([MAKE, MOVE, LOCK, LOCK], {"path": "/srv/reports/plan.txt", "mode": "400", "was": "400"}),
         ([Call("find_large_files", {"folder": "/backup"})],
          {"count": 0, "largest": "", "megabytes": 0}),
+        ([Call("make_directory", {"path": "/new"}), Call("find_large_files", {"folder": "/new/"})],
+         {"count": 0, "largest": "", "megabytes": 0}),
         ([ADD], {"id": 21, "status": "new"}),
         ([ADD, ASK], {"count": 1}),
         ([ADD, BLOCK], {"id": 21, "was": "new", "value": "blocked"}),

@@ -27,6 +27,8 @@ INSERT = f"INSERT INTO {{table}} ({', '.join(TEXTS + NUMBERS)}) VALUES (?, ?, ?,
 
 
 class Database:
+    """The seed draws everybody's city, status, age and balance."""
+
     TOOLS: ClassVar[tuple[str, ...]] = (
         "count_rows",
         "select_rows",
@@ -47,14 +49,11 @@ class Database:
             database.executemany(INSERT.format(table=table), _people(seed, table))
 
     def count_rows(self, table: str, column: str, value: str) -> dict[str, Json]:
-        where = f"{_known(table, TABLES, 'table')} WHERE {_known(column, TEXTS, 'column')} = ?"
-        (count,) = self._sql(f"SELECT count(*) FROM {where}", (value,)).fetchone()
-        return {"count": count}
+        return {"count": len(self._matching(table, column, value))}
 
     def select_rows(self, table: str, column: str, value: str) -> dict[str, Json]:
         """The first matching row; id 0 if there is none."""
-        where = f"{_known(table, TABLES, 'table')} WHERE {_known(column, TEXTS, 'column')} = ?"
-        rows = self._sql(f"SELECT * FROM {where} ORDER BY id", (value,)).fetchall()
+        rows = self._matching(table, column, value)
         return {"count": len(rows), **_row(rows[0])} if rows else {"count": 0, "id": 0}
 
     def top_row(self, table: str, column: str) -> dict[str, Json]:
@@ -92,10 +91,13 @@ class Database:
             for table in TABLES
         }
 
+    def _matching(self, table: str, column: str, value: str) -> list[tuple[Json, ...]]:
+        where = f"{_known(table, TABLES, 'table')} WHERE {_known(column, TEXTS, 'column')} = ?"
+        return self._sql(f"SELECT * FROM {where} ORDER BY id", (value,)).fetchall()
+
     def _row(self, table: str, id: int) -> dict[str, Json]:
-        row = self._sql(
-            f"SELECT * FROM {_known(table, TABLES, 'table')} WHERE id = ?", (id,)
-        ).fetchone()
+        table = _known(table, TABLES, "table")
+        row = self._sql(f"SELECT * FROM {table} WHERE id = ?", (id,)).fetchone()
         if row is None:
             raise Refused(f"no row {id} in {table}")
         return _row(row)

@@ -46,6 +46,8 @@ SEEN = 4  # a longer list of names would cost more tokens than it tells
 
 
 class Household:
+    """The seed deals out what is put away; dishes and meals stand on the table."""
+
     TOOLS: ClassVar[tuple[str, ...]] = (
         "go_to",
         "open_container",

@@ -31,6 +31,8 @@ MODES = ("644", "664", "600", "755")
 
 
 class OperatingSystem:
+    """The seed draws sizes, permissions and what runs; the root folder's path is empty."""
+
     TOOLS: ClassVar[tuple[str, ...]] = (
         "make_directory",
         "move_file",
@@ -41,7 +43,7 @@ class OperatingSystem:
     )
 
     def __init__(self, seed: str) -> None:
-        self.folders = set(TREE) | {path.rpartition("/")[0] for path in TREE} - {""}
+        self.folders = set(TREE) | {path.rpartition("/")[0] for path in TREE}
         self.megabytes: dict[str, int] = {}
         self.modes: dict[str, str] = {}
         for folder, names in TREE.items():
@@ -59,8 +61,7 @@ class OperatingSystem:
         parent = path.rpartition("/")[0]
         if path in self.folders or path in self.megabytes:
             raise Refused(f"{path} exists already")
-        if parent and parent not in self.folders:
-            raise Refused(f"no folder {parent}")
+        self._folder(parent)
         self.folders.add(path)
         return {"path": path, "created": True}
 
@@ -117,6 +118,7 @@ class OperatingSystem:
         }
 
     def _folder(self, path: str) -> str:
+        """The path of a folder that is there."""
         path = path.rstrip("/")
         if path not in self.folders:
             raise Refused(f"no folder {path}")
