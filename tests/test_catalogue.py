@@ -8,7 +8,7 @@ import yaml
 from trajectory import schema, yamlfile
 from trajectory.catalogue import LANGUAGES, Catalogue
 from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, BadInput
+from trajectory.records import Assistant, BadInput, ToolResult
 from trajectory.simulators import SIMULATORS
 from trajectory.teachers import Item
 from trajectory.teachers.scripted import Scripted, Style
@@ -50,6 +50,7 @@ def test_every_cell_runs_through_its_simulators(language, part):
         for index in range(2):
             trajectory = teacher.positive(Item(tool, scenario, "", index), language)
             for turn in trajectory.turns:
+                assert not (isinstance(turn, ToolResult) and "error" in turn.content)
                 for call in turn.calls if isinstance(turn, Assistant) else ():
                     assert schema.problem(call, tools) is None
                     assert "{" not in turn.thought

@@ -204,3 +204,13 @@ def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
     call = Call("get_weekday", {"date": "2026-02-30"})
     one = with_turns(FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,)))
     assert str(checks().problem(one, [tool])).startswith("impossible: get_weekday")
+
+
+def test_observations_are_checked_in_the_order_of_the_calls():
+    item = Item("make_directory", "make_and_move", "complex", 0)
+    group = TEACHER.group(Request("g0", "en", ("make_directory", "move_file"), (item,)))
+    [chain] = group.trajectories
+    assert checks().problem(chain, group.tools) is None
+    query, _, _, *rest = chain.turns  # without the folder nothing can be moved into it
+    found = checks().problem(with_turns(chain, query, *rest), group.tools)
+    assert found == "wrong_observation: move_file"
