@@ -14,7 +14,10 @@ from trajectory.simulators import (
     files,
     finance,
     github,
+    graph,
     home,
+    news,
+    search,
     shop,
     text,
     travel,
@@ -22,6 +25,8 @@ from trajectory.simulators import (
     weather,
     wiki,
 )
+from trajectory.simulators.browser import Browser
+from trajectory.simulators.cart import Cart
 from trajectory.simulators.database import Database
 from trajectory.simulators.household import Household
 from trajectory.simulators.operating_system import OperatingSystem
@@ -42,6 +47,8 @@ class Stateful(Protocol):
 
 
 STATEFUL: tuple[type[Stateful], ...] = (
+    Browser,
+    Cart,
     Database,
     Household,
     OperatingSystem,
@@ -54,7 +61,10 @@ _PURE: dict[str, Simulator] = {
         files,
         finance,
         github,
+        graph,
         home,
+        news,
+        search,
         shop,
         text,
         travel,
