@@ -10,7 +10,8 @@ from tests import made
 from trajectory import schema
 from trajectory.catalogue import LANGUAGES
 from trajectory.records import Assistant, Call
-from trajectory.simulators import SIMULATORS, World
+from trajectory.simulators import SIMULATORS, World, graph
+from trajectory.simulators.cart import BEGUN
 from trajectory.teachers import Item
 
 EXCHANGES = [
@@ -67,6 +68,37 @@ def observed(calls: list[Call]) -> list[dict]:
         (Call("find_relation", {"source": "Radium", "target": "Louvre"}),
          {"steps": 3, "via": "Marie Curie",
           "path": ["Radium", "Marie Curie", "Paris", "Louvre"]}),
+        (Call("get_relations", {"entity": "kestrel films"}),
+         {"count": 1, "first": "headquarters", "relations": ["headquarters"]}),
+        (Call("follow_relation", {"entity": "盐路", "relation": "actor"}),
+         {"count": 2, "first": "达里奥·孔蒂", "entities": ["达里奥·孔蒂", "伊内斯·杜阿尔特"]}),
+        (Call("find_sources", {"relation": "director", "target": "Mara Lind"}),
+         {"count": 2, "first": "The Glass Harbor",
+          "entities": ["The Glass Harbor", "River of Clocks"]}),
+        (Call("find_common", {"first": "Hugo Faro", "second": "Felix Amari"}),
+         {"count": 3, "first": "Copper Moon",
+          "entities": ["Copper Moon", "The Blue Stair", "Castelmar"]}),
+        (Call("get_attribute", {"entity": "Dunmore", "attribute": "population"}),
+         {"value": 19400}),
+        (Call("get_attribute", {"entity": "Dunmore", "attribute": "rating"}),
+         {"error": "Dunmore has no rating"}),
+        (Call("follow_relation", {"entity": "Star Wars", "relation": "actor"}),
+         {"error": "no entity Star Wars"}),
+        (Call("web_search", {"query": "Night buses"}),
+         {"found": 1, "url": "town.example/transit", "title": "Transit",
+          "snippet": "Night buses leave the station hourly."}),
+        (Call("get_headlines", {"topic": "航天", "region": "world"}),
+         {"count": 1, "article_id": "zh-104", "headline": "探测器抵达遥远彗星"}),
+        (Call("read_article", {"article_id": "en-111"}),
+         {"headline": "Old station gets a new roof", "body": "Work ends before winter."}),
+        (Call("read_article", {"article_id": "en-999"}), {"error": "no article en-999"}),
+        (Call("remove_from_cart", {"product": "Arko tent"}),
+         {"error": "Arko tent is not in the cart"}),
+        (Call("apply_coupon", {"code": "FREE99"}), {"error": "no coupon FREE99"}),
+        (Call("open_page", {"url": "town.example/zoo"}), {"error": "no page town.example/zoo"}),
+        (Call("click_element", {"label": "Zoo"}), {"error": "nothing here is called Zoo"}),
+        (Call("click_element", {"label": "Send"}), {"error": "the form is empty"}),
+        (Call("go_back", {"steps": 12}), {"error": "cannot go back 12 pages"}),
     ],
     ids=lambda value: value.name if isinstance(value, Call) else "",
 )  # fmt: skip
@@ -108,3 +140,69 @@ def test_every_call_of_the_catalogue_fits_its_schema(language):
     tools = [entry.tool(language) for entry in made.CATALOGUE.entries.values()]
     for call in (call for calls in EXCHANGES for call in calls):
         assert schema.problem(call, tools) is None
+
+
+def test_a_cart_is_emptied_filled_reduced_and_ordered():
+    world = World()
+    for number, product in enumerate(BEGUN):
+        left = world.observe(Call("remove_from_cart", {"product": product}))
+        assert left["products_left"] == len(BEGUN) - number - 1
+    assert left["total"] == 0
+    assert "error" in world.observe(Call("checkout", {"address": "7 Mill Lane"}))
+
+    price = world.observe(Call("get_product_price", {"product": "Arko tent", "quantity": 2}))
+    filled = world.observe(Call("add_to_cart", {"product": "Arko tent", "quantity": 2}))
+    assert filled == {"product": "Arko tent", "pieces": 2, "total": price["price"]}
+    world.observe(Call("apply_coupon", {"code": "NIGHT30"}))
+    reduced = world.observe(Call("apply_coupon", {"code": "SUN25"}))
+    assert reduced == {"percent_off": 25, "total": pytest.approx(0.75 * price["price"], abs=0.005)}
+
+    order = world.observe(Call("checkout", {"address": "7 Mill Lane", "delivery": "express"}))
+    assert order["total"] == pytest.approx(reduced["total"] + 9.9)
+    cart = world.state()["Cart"]
+    assert (cart["cart"], cart["coupon"]) == ({}, "")
+    assert cart["orders"] == [
+        {"order_id": order["order_id"], "address": "7 Mill Lane", "delivery": "express",
+         "total": order["total"], "products": {"Arko tent": 2}}
+    ]  # fmt: skip
+
+
+def test_a_view_of_the_cart_has_the_dearest_and_nothing_below_the_price():
+    world = World()
+    seen = world.observe(Call("view_cart", {"min_price": 150}))
+    assert set(seen["products"]) == {"Zeno S3", "Arko T4", "Vela P1", "Tindra B2"}
+    assert (seen["count"], seen["dearest"]) == (4, "Vela P1")
+    assert world.observe(Call("view_cart", {"min_price": 900})) == {
+        "count": 0, "dearest": "", "products": []
+    }  # fmt: skip
+
+
+def test_a_form_is_opened_filled_sent_and_left():
+    world = World()
+    start = world.state()["Browser"]["url"]
+    page = world.observe(Call("open_page", {"url": "town.example/pool"}))
+    assert (page["title"], page["see_also"]) == ("Pool", "Clinic")
+    world.observe(Call("fill_field", {"field": "name", "text": "Kim Vale"}))
+    assert world.observe(Call("click_element", {"label": "发送"})) == {
+        "sent": 1, "url": "town.example/pool"
+    }  # fmt: skip
+    world.observe(Call("fill_field", {"field": "phone", "text": "555"}))
+    assert world.state()["Browser"]["form"] == {"phone": "555"}
+    clinic = world.observe(Call("click_element", {"label": page["see_also"]}))
+    assert clinic["title"] == "Clinic"
+    assert world.observe(Call("go_back", {"steps": 2}))["url"] == start
+    assert world.state()["Browser"] == {
+        "url": start, "form": {}, "sent": [{"url": "town.example/pool", "name": "Kim Vale"}]
+    }  # fmt: skip
+
+
+def test_the_graph_has_a_name_in_each_language_for_all_its_ends():
+    ends = {name for start, _, end in graph.EDGES for name in (start, end)}
+    assert ends == graph.NAMES.keys()
+    assert len(graph.KNOWN) == 2 * len(graph.NAMES)
+
+
+def test_a_web_search_finds_whatever_the_catalogue_asks_for():
+    subjects = made.CATALOGUE.domain_of["web_search"].words["subject"]
+    for query in (*subjects.en, *subjects.zh):
+        assert observed([Call("web_search", {"query": query})])[0]["found"] == 1

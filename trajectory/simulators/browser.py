@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from trajectory.records import Json
 from trajectory.simulators.town import BY_ADDRESS, BY_LABEL, BY_PATH, PAGES, address
-from trajectory.simulators.world import draw
+from trajectory.simulators.world import Refused, draw
 
-FIELDS = ("name", "email", "phone")
 BUTTONS = ("Send", "发送")
 
 
@@ -29,7 +28,7 @@ class Browser:
 
     def open_page(self, url: str) -> dict[str, Json]:
         if url not in BY_ADDRESS:
-            return {"error": f"no page {url}"}
+            raise Refused(f"no page {url}")
         self.history.append(url)
         return self._shown()
 
@@ -38,18 +37,16 @@ class Browser:
         if label in BUTTONS:
             return self._send()
         if label not in BY_LABEL:
-            return {"error": f"nothing here is called {label}"}
+            raise Refused(f"nothing here is called {label}")
         return self.open_page(address(*BY_LABEL[label]))
 
     def fill_field(self, field: str, text: str) -> dict[str, Json]:
-        if field not in FIELDS:
-            return {"error": f"no field {field}"}
         self.form[field] = text
         return {"field": field, "text": text, "filled": len(self.form)}
 
-    def go_back(self, steps: int = 1) -> dict[str, Json]:
-        if not 0 < steps < len(self.history):
-            return {"error": f"cannot go back {steps} pages"}
+    def go_back(self, steps: int) -> dict[str, Json]:
+        if steps >= len(self.history):
+            raise Refused(f"cannot go back {steps} pages")
         del self.history[-steps:]
         return self._shown()
 
@@ -63,7 +60,7 @@ class Browser:
 
     def _send(self) -> dict[str, Json]:
         if not self.form:
-            return {"error": "the form is empty"}
+            raise Refused("the form is empty")
         url, filled = self.history[-1], len(self.form)
         self.sent.append({"url": url, **self.form})
         self.form = {}

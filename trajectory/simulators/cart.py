@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from trajectory.records import Json
 from trajectory.simulators.shop import cents
-from trajectory.simulators.world import draw
+from trajectory.simulators.world import Refused, draw
 
 # From the last visit; model names, which are the same in every language.
 BEGUN = ("Zeno S3", "Lumo K8", "Arko T4", "Vela P1", "Nova H7", "Tindra B2", "Zeno C5", "Lumo R6")
@@ -43,19 +43,17 @@ class Cart:
         return {"cart": dict(self.pieces), "coupon": self.coupon, "orders": list(self.orders)}
 
     def add_to_cart(self, product: str, quantity: int = 1) -> dict[str, Json]:
-        if quantity < 1:
-            return {"error": f"cannot add {quantity} pieces"}
         self.pieces[product] = self.pieces.get(product, 0) + quantity
         return {"product": product, "pieces": self.pieces[product], "total": self._total()}
 
     def remove_from_cart(self, product: str) -> dict[str, Json]:
         """All its pieces."""
         if product not in self.pieces:
-            return {"error": f"{product} is not in the cart"}
+            raise Refused(f"{product} is not in the cart")
         del self.pieces[product]
         return {"removed": product, "products_left": len(self.pieces), "total": self._total()}
 
-    def view_cart(self, min_price: float = 0) -> dict[str, Json]:
+    def view_cart(self, min_price: float) -> dict[str, Json]:
         """The products whose single piece costs at least so much."""
         found = [product for product in self.pieces if cents(product) >= 100 * min_price]
         dearest = max(found, key=cents, default="")
@@ -64,16 +62,14 @@ class Cart:
     def apply_coupon(self, code: str) -> dict[str, Json]:
         """One coupon at a time: a new one takes the place of the old."""
         if code not in PERCENT_OFF:
-            return {"error": f"no coupon {code}"}
+            raise Refused(f"no coupon {code}")
         self.coupon = code
         return {"percent_off": PERCENT_OFF[code], "total": self._total()}
 
     def checkout(self, address: str, delivery: str = "standard") -> dict[str, Json]:
         """Order what is in the cart; it and the coupon are used up."""
         if not self.pieces:
-            return {"error": "the cart is empty"}
-        if delivery not in DELIVERY:
-            return {"error": f"no delivery {delivery}"}
+            raise Refused("the cart is empty")
         fee, days = DELIVERY[delivery]
         total = round(self._total() + fee / 100, 2)
         number = f"F{10000 + draw('order', address, total, len(self.orders), below=90000)}"

@@ -4,6 +4,7 @@ Entities have a name in each language; an answer is in the language of the quest
 """
 
 from trajectory.records import Json
+from trajectory.simulators.world import Refused
 
 NAMES = {  # en -> zh
     "The Glass Harbor": "玻璃港湾",
@@ -120,54 +121,52 @@ FACTS: dict[str, dict[str, Json]] = {
 KNOWN = {name.casefold(): en for en, zh in NAMES.items() for name in (en, zh)}
 
 
+def _known(name: str) -> str:
+    if name.casefold() not in KNOWN:
+        raise Refused(f"no entity {name}")
+    return KNOWN[name.casefold()]
+
+
 def _found(entities: list[str], asked: str) -> dict[str, Json]:
     """The entities, named in the language of what was asked."""
     names = entities if asked.isascii() else [NAMES[entity] for entity in entities]
     return {"count": len(names), "first": names[0] if names else "", "entities": names}
 
 
-def _unknown(*entities: str) -> dict[str, Json] | None:
-    missing = [entity for entity in entities if entity.casefold() not in KNOWN]
-    return {"error": f"no entity {missing[0]}"} if missing else None
-
-
 def get_relations(entity: str) -> dict[str, Json]:
     """The names of the relations that start at an entity."""
-    source = KNOWN.get(entity.casefold())
-    names = dict.fromkeys(name for start, name, _ in EDGES if start == source)
-    return _unknown(entity) or {
-        "count": len(names),
-        "first": next(iter(names), ""),
-        "relations": list(names),
-    }
+    source = _known(entity)
+    names = list(dict.fromkeys(name for start, name, _ in EDGES if start == source))
+    return {"count": len(names), "first": names[0] if names else "", "relations": names}
 
 
 def follow_relation(entity: str, relation: str) -> dict[str, Json]:
-    source = KNOWN.get(entity.casefold())
-    targets = [end for start, name, end in EDGES if (start, name) == (source, relation)]
-    return _unknown(entity) or _found(targets, entity)
+    edge = (_known(entity), relation)
+    return _found([end for start, name, end in EDGES if (start, name) == edge], entity)
 
 
 def find_sources(relation: str, target: str) -> dict[str, Json]:
     """`follow_relation` the other way round."""
-    end = KNOWN.get(target.casefold())
-    sources = [start for start, name, stop in EDGES if (name, stop) == (relation, end)]
-    return _unknown(target) or _found(sources, target)
+    edge = (relation, _known(target))
+    return _found([start for start, name, end in EDGES if (name, end) == edge], target)
 
 
 def find_common(first: str, second: str) -> dict[str, Json]:
     """What both are related to, whichever way the relation runs."""
-    ends = {(a, b) for start, _, stop in EDGES for a, b in ((start, stop), (stop, start))}
-    one, other = KNOWN.get(first.casefold()), KNOWN.get(second.casefold())
-    shared = [name for name in NAMES if {(one, name), (other, name)} <= ends]
-    return _unknown(first, second) or _found(shared, first + second)
+    near = [_neighbours(_known(entity)) for entity in (first, second)]
+    return _found([name for name in NAMES if name in near[0] & near[1]], first + second)
+
+
+def _neighbours(entity: str) -> set[str]:
+    ends = [(start, end) for start, _, end in EDGES if entity in (start, end)]
+    return {name for pair in ends for name in pair} - {entity}
 
 
 def get_attribute(entity: str, attribute: str) -> dict[str, Json]:
-    facts = FACTS.get(KNOWN.get(entity.casefold(), ""), {})
+    facts = FACTS.get(_known(entity), {})
     if attribute not in facts:
-        return _unknown(entity) or {"error": f"{entity} has no {attribute}"}
-    return {"entity": entity, "value": facts[attribute]}
+        raise Refused(f"{entity} has no {attribute}")
+    return {"value": facts[attribute]}
 
 
 TOOLS = (get_relations, follow_relation, find_sources, find_common, get_attribute)

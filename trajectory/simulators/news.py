@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from trajectory.records import Json
+from trajectory.simulators.world import Refused
 
 
 class Story(NamedTuple):
@@ -87,7 +88,7 @@ def get_headlines(topic: str, region: str = "") -> dict[str, Json]:
 
 def read_article(article_id: str) -> dict[str, Json]:
     if article_id not in BY_ID:
-        return {"error": f"no article {article_id}"}
+        raise Refused(f"no article {article_id}")
     story, language = BY_ID[article_id]
     return {"headline": story.headline[language], "body": story.body[language]}
 
