@@ -9,7 +9,8 @@ from trajectory.records import Json
 from trajectory.simulators.town import BY_ADDRESS, BY_LABEL, BY_PATH, PAGES, address
 from trajectory.simulators.world import Refused, draw
 
-BUTTONS = ("Send", "发送")
+# The one button of the form has every name that people may give it.
+BUTTONS = ("Send", "Apply", "Confirm", "Submit", "发送", "申请", "确认", "提交")
 
 
 class Browser:
