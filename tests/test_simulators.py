@@ -11,7 +11,6 @@ from trajectory import schema
 from trajectory.catalogue import LANGUAGES
 from trajectory.records import Assistant, Call
 from trajectory.simulators import SIMULATORS, World, graph
-from trajectory.simulators.cart import BEGUN
 from trajectory.teachers import Item
 
 EXCHANGES = [
@@ -92,13 +91,6 @@ def observed(calls: list[Call]) -> list[dict]:
         (Call("read_article", {"article_id": "en-111"}),
          {"headline": "Old station gets a new roof", "body": "Work ends before winter."}),
         (Call("read_article", {"article_id": "en-999"}), {"error": "no article en-999"}),
-        (Call("remove_from_cart", {"product": "Arko tent"}),
-         {"error": "Arko tent is not in the cart"}),
-        (Call("apply_coupon", {"code": "FREE99"}), {"error": "no coupon FREE99"}),
-        (Call("open_page", {"url": "town.example/zoo"}), {"error": "no page town.example/zoo"}),
-        (Call("click_element", {"label": "Zoo"}), {"error": "nothing here is called Zoo"}),
-        (Call("click_element", {"label": "Send"}), {"error": "the form is empty"}),
-        (Call("go_back", {"steps": 12}), {"error": "cannot go back 12 pages"}),
     ],
     ids=lambda value: value.name if isinstance(value, Call) else "",
 )  # fmt: skip
@@ -140,60 +132,6 @@ def test_every_call_of_the_catalogue_fits_its_schema(language):
     tools = [entry.tool(language) for entry in made.CATALOGUE.entries.values()]
     for call in (call for calls in EXCHANGES for call in calls):
         assert schema.problem(call, tools) is None
-
-
-def test_a_cart_is_emptied_filled_reduced_and_ordered():
-    world = World()
-    for number, product in enumerate(BEGUN):
-        left = world.observe(Call("remove_from_cart", {"product": product}))
-        assert left["products_left"] == len(BEGUN) - number - 1
-    assert left["total"] == 0
-    assert "error" in world.observe(Call("checkout", {"address": "7 Mill Lane"}))
-
-    price = world.observe(Call("get_product_price", {"product": "Arko tent", "quantity": 2}))
-    filled = world.observe(Call("add_to_cart", {"product": "Arko tent", "quantity": 2}))
-    assert filled == {"product": "Arko tent", "pieces": 2, "total": price["price"]}
-    world.observe(Call("apply_coupon", {"code": "NIGHT30"}))
-    reduced = world.observe(Call("apply_coupon", {"code": "SUN25"}))
-    assert reduced == {"percent_off": 25, "total": pytest.approx(0.75 * price["price"], abs=0.005)}
-
-    order = world.observe(Call("checkout", {"address": "7 Mill Lane", "delivery": "express"}))
-    assert order["total"] == pytest.approx(reduced["total"] + 9.9)
-    cart = world.state()["Cart"]
-    assert (cart["cart"], cart["coupon"]) == ({}, "")
-    assert cart["orders"] == [
-        {"order_id": order["order_id"], "address": "7 Mill Lane", "delivery": "express",
-         "total": order["total"], "products": {"Arko tent": 2}}
-    ]  # fmt: skip
-
-
-def test_a_view_of_the_cart_has_the_dearest_and_nothing_below_the_price():
-    world = World()
-    seen = world.observe(Call("view_cart", {"min_price": 150}))
-    assert set(seen["products"]) == {"Zeno S3", "Arko T4", "Vela P1", "Tindra B2"}
-    assert (seen["count"], seen["dearest"]) == (4, "Vela P1")
-    assert world.observe(Call("view_cart", {"min_price": 900})) == {
-        "count": 0, "dearest": "", "products": []
-    }  # fmt: skip
-
-
-def test_a_form_is_opened_filled_sent_and_left():
-    world = World()
-    start = world.state()["Browser"]["url"]
-    page = world.observe(Call("open_page", {"url": "town.example/pool"}))
-    assert (page["title"], page["see_also"]) == ("Pool", "Clinic")
-    world.observe(Call("fill_field", {"field": "name", "text": "Kim Vale"}))
-    assert world.observe(Call("click_element", {"label": "发送"})) == {
-        "sent": 1, "url": "town.example/pool"
-    }  # fmt: skip
-    world.observe(Call("fill_field", {"field": "phone", "text": "555"}))
-    assert world.state()["Browser"]["form"] == {"phone": "555"}
-    clinic = world.observe(Call("click_element", {"label": page["see_also"]}))
-    assert clinic["title"] == "Clinic"
-    assert world.observe(Call("go_back", {"steps": 2}))["url"] == start
-    assert world.state()["Browser"] == {
-        "url": start, "form": {}, "sent": [{"url": "town.example/pool", "name": "Kim Vale"}]
-    }  # fmt: skip
 
 
 def test_the_graph_has_a_name_in_each_language_for_all_its_ends():
