@@ -18,9 +18,12 @@ from trajectory.simulators import (
     food,
     geometry,
     github,
+    graph,
     home,
     messaging,
+    news,
     numbers,
+    search,
     shop,
     text,
     travel,
@@ -28,6 +31,8 @@ from trajectory.simulators import (
     weather,
     wiki,
 )
+from trajectory.simulators.browser import Browser
+from trajectory.simulators.cart import Cart
 from trajectory.simulators.database import Database
 from trajectory.simulators.household import Household
 from trajectory.simulators.operating_system import OperatingSystem
@@ -48,6 +53,8 @@ class Stateful(Protocol):
 
 
 STATEFUL: tuple[type[Stateful], ...] = (
+    Browser,
+    Cart,
     Database,
     Household,
     OperatingSystem,
@@ -64,9 +71,12 @@ _PURE: dict[str, Simulator] = {
         food,
         geometry,
         github,
+        graph,
         home,
         messaging,
         numbers,
+        news,
+        search,
         shop,
         text,
         travel,
