@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
 from trajectory.records import BadInput, Language, Tool
@@ -12,7 +13,8 @@ from trajectory.records import BadInput, Language, Tool
 FOLDER = Path(__file__).parent / "templates"
 GENERAL = "general.en"  # the prompt of conversation without tools
 
-_environment = jinja2.Environment(
+# A teacher may have written a template: it can say words, and do nothing.
+_environment = ImmutableSandboxedEnvironment(
     loader=jinja2.FileSystemLoader(FOLDER),
     undefined=jinja2.StrictUndefined,
     autoescape=False,
