@@ -39,6 +39,10 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
                 f"params.yaml: diversify.{field}: {sorted(wrong)} is unknown or held out; "
                 f"there are {sorted(names)}"
             )
+        if min(getattr(p, field).values(), default=0) < 0 or not any(getattr(p, field).values()):
+            raise BadInput(
+                f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
+            )
     every = {name for language in get_args(Language) for name in prompts.templates(language)}
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
