@@ -43,6 +43,11 @@ def system(template: str, tools: Sequence[Tool], tool_format: str, reply_format:
     return wording.render(tools=TOOL_FORMATS[tool_format](tools), format=form).strip()
 
 
+def rendered(template: str, **slots: object) -> str:
+    """Any template with its slots filled, without outer blank lines."""
+    return _load(template).render(**slots).strip()
+
+
 @cache
 def _load(name: str) -> jinja2.Template:
     try:
