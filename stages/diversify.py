@@ -27,7 +27,8 @@ class Params(Record, frozen=True):
     held_out: HeldOut
 
 
-def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+def check(p: Params) -> None:
+    """Raises BadInput for a name that nothing has, or that is held out."""
     known = {
         "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
@@ -49,6 +50,10 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
             f"params.yaml: diversify.held_out.templates: no {sorted(wrong)}; "
             f"there are {sorted(every)}"
         )
+
+
+def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+    check(p)
     for group in groups:
         # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
         rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")

@@ -43,19 +43,15 @@ def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_of_an_explanation_can_be_read(language, reply_format):
     """Not ReAct's: it describes its lines in words."""
-    lines = explanation(reply_format, language).split("\n")
+    lines = prompts.explanation(reply_format, language).split("\n")
     turn = REPLY_FORMATS[reply_format].read("\n".join(lines[1:-1]), TOOLS)
     assert turn.decision == "call"
     assert "do" in turn.thought or "做" in turn.thought
 
 
-def explanation(reply_format: str, language: str) -> str:
-    return (prompts.FOLDER / "replies" / f"{reply_format}.{language}.jinja").read_text().strip()
-
-
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(template):
-    text = (prompts.FOLDER / f"{template}.jinja").read_text()
+    text = prompts.source(template)
     assert wording.problem(text, template.rsplit(".", 1)[1]) is None
     assert not [name for name in made.CATALOGUE.entries if name in text]
 
@@ -84,7 +80,7 @@ def test_what_is_no_template_is_told_why(text, problem):
 
 
 def test_wordings_differ_in_words_order_and_length():
-    texts = {name: (prompts.FOLDER / f"{name}.jinja").read_text() for name in TEMPLATES}
+    texts = {name: prompts.source(name) for name in TEMPLATES}
     assert len(TEMPLATES) >= 20
     for language in LANGUAGES:
         mine = [text for name, text in texts.items() if name.endswith(language)]

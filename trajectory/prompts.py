@@ -32,20 +32,51 @@ def system(template: str, tools: Sequence[Tool], tool_format: str, reply_format:
     wording = _load(template)
     if not tools:
         return wording.render().strip()
-    for kind, name, known in (
-        ("tool format", tool_format, TOOL_FORMATS),
-        ("reply format", reply_format, REPLY_FORMATS),
-    ):
-        if name not in known:
-            raise BadInput(f"no {kind} {name}; there are {', '.join(known)}")
     language = template.rsplit(".", 1)[1]
-    form = _load(f"replies/{reply_format}.{language}").render().strip()
-    return wording.render(tools=TOOL_FORMATS[tool_format](tools), format=form).strip()
+    return _filled(wording, language, tools, tool_format, reply_format)
+
+
+def worded(
+    text: str, language: str, tools: Sequence[Tool], tool_format: str, reply_format: str
+) -> str:
+    """The system prompt that a text would make if it were a template."""
+    wording = _environment.from_string(text)
+    return _filled(wording, language, tools, tool_format, reply_format)
+
+
+def menu(tools: Sequence[Tool], tool_format: str) -> str:
+    if tool_format not in TOOL_FORMATS:
+        raise BadInput(f"no tool format {tool_format}; there are {', '.join(TOOL_FORMATS)}")
+    return TOOL_FORMATS[tool_format](tools)
+
+
+def explanation(reply_format: str, language: str) -> str:
+    """What a prompt says about the way to reply."""
+    if reply_format not in REPLY_FORMATS:
+        raise BadInput(f"no reply format {reply_format}; there are {', '.join(REPLY_FORMATS)}")
+    return rendered(f"replies/{reply_format}.{language}")
 
 
 def rendered(template: str, **slots: object) -> str:
     """Any template with its slots filled, without outer blank lines."""
     return _load(template).render(**slots).strip()
+
+
+def source(template: str) -> str:
+    """A template as it was written, without outer blank lines."""
+    _load(template)
+    return (FOLDER / f"{template}.jinja").read_text(encoding="utf-8").strip()
+
+
+def _filled(
+    wording: jinja2.Template,
+    language: str,
+    tools: Sequence[Tool],
+    tool_format: str,
+    reply_format: str,
+) -> str:
+    slots = menu(tools, tool_format), explanation(reply_format, language)
+    return wording.render(tools=slots[0], format=slots[1]).strip()
 
 
 @cache
