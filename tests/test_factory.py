@@ -91,7 +91,7 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
     again = teacher.author.heard[1]
     assert again[1] == {"role": "assistant", "content": bad}
-    problem = Factory(teacher, teacher, P)._problem(bad, "en", [prompts.source("plain.en")])
+    problem = Factory(teacher, teacher, P).problem(bad, "en", [prompts.source("plain.en")])
     assert problem is not None
     assert problem in again[2]["content"]
 

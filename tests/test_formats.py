@@ -165,6 +165,7 @@ def test_not_calling_takes_no_more_words_than_calling(name, decision):
         ("mistral", '[TOOL_CALLS] [{"name": "f"}] and', "character 28"),
         ("xml", "<answer>Sunny.", "character 0"),
         ("xml", '<call name="f"><arg name="a">1</arg>', "character 36"),
+        ("xml", '<call name="f"><arg name="a">Rome</arg></call>', "character 29"),
         ("xml", '<call name="f"><arg name="a">1 2</arg></call>', "character 29"),
         ("yaml", "Sunny.", "character 0"),
         ("yaml", "calls: [", "character 8"),

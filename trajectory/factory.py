@@ -106,14 +106,15 @@ class Factory:
         text, problem = "", None
         for _ in range(self.p.attempts):
             text = unfenced(self.teacher.complete(messages))
-            problem = self._problem(text, language, texts)
+            problem = self.problem(text, language, texts)
             if problem is None:
                 break
             mend = prompts.rendered("factory/mend", problem=problem)
             messages += [said("assistant", text), said("user", mend)]
         return text, problem
 
-    def _problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
+    def problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
+        """Why a text is no new template; None if it is one."""
         if len(text) > self.p.max_chars:
             return f"it has {len(text)} characters, more than {self.p.max_chars}"
         if text in known:

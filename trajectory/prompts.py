@@ -75,8 +75,9 @@ def _filled(
     tool_format: str,
     reply_format: str,
 ) -> str:
-    slots = menu(tools, tool_format), explanation(reply_format, language)
-    return wording.render(tools=slots[0], format=slots[1]).strip()
+    return wording.render(
+        tools=menu(tools, tool_format), format=explanation(reply_format, language)
+    ).strip()
 
 
 @cache

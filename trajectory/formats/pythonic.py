@@ -35,11 +35,14 @@ def write(turn: Assistant) -> str:
 
 
 def _call(call: Call) -> str:
-    said = [f"{k}={_literal(v)}" if _is_name(k) else f"**{_literal({k: v})}"
-            for k, v in call.arguments.items()]  # fmt: skip
+    said = (_argument(name, value) for name, value in call.arguments.items())
     plain = all(map(_is_name, re.split(r"[.-]", call.name)))
     name = call.name if plain else f"tools[{json_text(call.name)}]"
     return f"{name}({', '.join(said)})"
+
+
+def _argument(name: str, value: Json) -> str:
+    return f"{name}={_literal(value)}" if _is_name(name) else f"**{_literal({name: value})}"
 
 
 def _is_name(text: str) -> bool:

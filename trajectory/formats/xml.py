@@ -53,9 +53,11 @@ def _arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
     arguments = {}
     while argument := ARGUMENT.match(text, position):
         said = _plain(argument.group(2)).strip()
-        value, stop = json_value(said, 0)
-        if stop < len(said):
-            raise Malformed("one JSON value", text, argument.start(2))
+        try:
+            value, stop = json_value(said, 0)
+            end(said, stop)
+        except Malformed as error:
+            raise Malformed(f"a JSON value ({error})", text, argument.start(2)) from error
         arguments[_plain(argument.group(1))] = value
         position = argument.end()
     closing = CLOSE.match(text, position)
