@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class ChatServer:
     """`table` maps the hash of a request's body to the answer; others are answered `default`.
 
     `faults` maps a chat request's number to what goes wrong with it; `lost` are the lines of the
-    first batch that get no answer.
+    first batch that get no answer. Answers to requests of `clipped`, by hash, are never whole.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class ChatServer:
         faults: Mapping[int, str] | None = None,
         retry_after: str = "0.05",
         lost: Mapping[int, str] | None = None,
+        clipped: Collection[str] = (),
     ) -> None:
         self.table = table
         self.default = default
@@ -47,6 +48,7 @@ class ChatServer:
         self.faults = dict(faults or {})
         self.retry_after = retry_after
         self.lost = dict(lost or {})
+        self.clipped = clipped
         self.arrived = 0
         self.running = self.peak = 0
         self.answered: Counter[str] = Counter()  # by key: the whole response left
@@ -140,6 +142,7 @@ class ChatServer:
         message: dict = {"role": "assistant", "content": content}
         if fault == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
+        fault = "length" if key(body) in self.clipped else fault
         finish = fault if fault in ("length", "content_filter") else "stop"
         usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(content) // 4 + 1}
         usage |= {"total_tokens": sum(usage.values())}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from tests import made
 from tests.chat_server import ChatServer
 from trajectory.records import BadInput, Group, Unfinished
 from trajectory.teachers import Request
-from trajectory.teachers.asking import Ask, Model, Reply, Service
+from trajectory.teachers.asking import Model, Service
 from trajectory.teachers.author import Author
 from trajectory.teachers.budget import Price
 from trajectory.teachers.openai import OpenAI
@@ -32,24 +32,8 @@ def requests(count: int) -> list[Request]:
     return [*found[: count // 2], *found[-(count - count // 2) :]]
 
 
-def table(wanted: list[Request], model: Model = MODEL) -> dict[str, str]:
-    """What a perfect model answers to every question of these requests."""
-    answers: dict[str, str] = {}
-    for request in wanted:
-        for item in request.items:
-            rehearsed = AUTHOR.rehearsed(item, request.language)
-
-            def answer(ask: Ask, rehearsed: Iterator[str] = rehearsed) -> Reply:
-                key, text = model.sent(ask).key, next(rehearsed)
-                answers[key] = text
-                return Reply(key, ask.name, model.name, text, "stop", 0, 0)
-
-            AUTHOR.positive(item, request.language, made.teacher().menu(request), answer)
-    return answers
-
-
 WANTED = requests(6)
-TABLE = table(WANTED)
+TABLE = made.perfect(AUTHOR, WANTED, MODEL)
 PERFECT = [made.teacher().group(request) for request in WANTED]
 ITEMS = sum(len(request.items) for request in WANTED)
 
@@ -205,7 +189,7 @@ def test_a_server_that_stays_away_stops_the_run_with_its_reason(tmp_path):
     faults = dict.fromkeys(range(10_000), "500")
     with ChatServer(TABLE, faults=faults).running_in_a_thread() as server:
         one = teacher(server, tmp_path / "store")
-        with pytest.raises(Unfinished, match="without an answer, the last .*: HTTP 500"):
+        with pytest.raises(Unfinished, match=r"without an answer, the last .*: HTTP 500"):
             one.write(WANTED)
     assert server.arrived <= SERVICE.concurrency * (SERVICE.retries + 1)
 
@@ -225,9 +209,9 @@ def test_a_question_without_an_answer_is_a_failure_that_the_next_run_heals(tmp_p
 def test_what_waiting_cannot_mend_stops_at_once_and_keeps_what_is_paid(
     fault, kind, words, tmp_path
 ):
-    with ChatServer(TABLE, faults={4: fault}).running_in_a_thread() as server:
-        with pytest.raises(kind, match=words):
-            teacher(server, tmp_path / "store").write(WANTED)
+    server = ChatServer(TABLE, faults={4: fault})
+    with server.running_in_a_thread(), pytest.raises(kind, match=words):
+        teacher(server, tmp_path / "store").write(WANTED)
     assert len(Store(tmp_path / "store")) == sum(server.answered.values()) == server.arrived - 1
 
 

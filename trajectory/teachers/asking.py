@@ -1,7 +1,6 @@
 """What a chat model is asked and what it answers: the words between teacher, client and store."""
 
 import hashlib
-from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -57,7 +56,9 @@ class Model(Record, frozen=True):
         if self.structured:
             form = {"name": "answer", "schema": ask.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
-        return Sent(ask.name, self, msgspec.json.encode(body))
+        encoded = msgspec.json.encode(body)
+        key = hashlib.blake2b(encoded, digest_size=16).hexdigest()
+        return Sent(ask.name, self, encoded, key)
 
 
 class Service(Record, frozen=True):
@@ -72,16 +73,13 @@ class Service(Record, frozen=True):
     poll: float  # seconds between two looks at a batch
 
 
-class Sent(msgspec.Struct, frozen=True, dict=True):
-    """A question as the server gets it; `key` hashes all that decides the answer."""
+class Sent(Record, frozen=True):
+    """A question as the server gets it; `key` hashes the body: all that decides the answer."""
 
     name: str
     model: Model
     body: bytes
-
-    @cached_property
-    def key(self) -> str:
-        return hashlib.blake2b(self.body, digest_size=16).hexdigest()
+    key: str
 
     @property
     def prompt_tokens(self) -> int:
