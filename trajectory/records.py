@@ -13,6 +13,10 @@ class BadInput(ValueError):
     """Input a person can mend; the message is one line: place, field, what was expected."""
 
 
+class Unfinished(Exception):
+    """A run that stopped early and kept what it did: the same command goes on (exit status 75)."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An immutable value that reads and writes itself as one line of JSON."""
 
