@@ -25,7 +25,6 @@ from trajectory.records import (
     Turn,
     User,
 )
-from trajectory.simulators import World
 from trajectory.teachers import Item, Request
 
 T = TypeVar("T")
@@ -89,7 +88,7 @@ class Scripted:
         query, values = self.draw(cell, scenario.queries, item.tool, language, item.index)
         turns: list[Turn] = [User(query)]
         results: list[dict[str, Json]] = []
-        world = World()
+        world = self.catalogue.world()
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
