@@ -177,13 +177,8 @@ class Catalogue:
         if not NAME.fullmatch(entry.name):
             raise place.error(["name"], f"{entry.name!r} is not a tool name")
         schema = entry.parameters
-        try:
-            jsonschema_rs.Draft202012Validator(schema)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise place.error(["parameters"], f"not a JSON Schema: {reason}") from error
-        if schema.get("type") != "object":
-            raise place.error(["parameters", "type"], "expected type object")
+        if problem := schema_problem(schema):
+            raise place.error(["parameters"], problem)
         for sibling in entry.siblings:
             if sibling not in self.entries:
                 raise place.error(["siblings"], f"no tool {sibling}")
@@ -250,6 +245,15 @@ class Catalogue:
             fields = {"goal": scenario.goal, "reply": scenario.reply}
             for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
                 _check_text(getattr(text, language), given, len(steps), place, [field, language])
+
+
+def schema_problem(schema: dict[str, Json]) -> str | None:
+    """Why these cannot be a tool's parameters; None if they can."""
+    try:
+        jsonschema_rs.Draft202012Validator(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return f"not a JSON Schema: {str(error).splitlines()[0]}"
+    return None if schema.get("type") == "object" else "expected parameters of type object"
 
 
 def _check_languages(domain: Domain, path: Path) -> None:
