@@ -93,7 +93,7 @@ class Chat:
 def _messages(
     turns: Sequence[Turn], form: ReplyFormat | None
 ) -> Iterator[tuple[str, str, tuple[Call, ...] | None]]:
-    """ChatML messages: role, text, and the calls if it is the model who speaks.
+    """ChatML messages: role, text, and the calls if it is the model that is trained on it.
 
     The results of one turn's calls share a message.
     """
@@ -106,4 +106,5 @@ def _messages(
             if isinstance(turn, User):
                 yield "user", turn.text, None
             elif isinstance(turn, Assistant):
-                yield "assistant", form.write(turn) if form else turn.text, turn.calls
+                text = form.write(turn) if form else turn.text
+                yield "assistant", text, turn.calls if turn.trained else None

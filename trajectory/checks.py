@@ -25,7 +25,8 @@ class Checks:
     def _problems(self, trajectory: Trajectory, tools: Sequence[Tool]) -> Iterator[str]:
         if not any(isinstance(turn, User) for turn in trajectory.turns):
             yield "no_query: the user says nothing"
-        if not isinstance(trajectory.turns[-1], Assistant):
+        last = trajectory.turns[-1]
+        if not (isinstance(last, Assistant) and last.trained):
             yield "untrainable_end: the last turn is not the model's"
         world = self.catalogue.world()
         due = 0  # observations that the calls before still wait for

@@ -63,7 +63,7 @@ class Schemas:
         if self._left < 0:
             raise BadInput(f"{self.path}: {place}: more than {MAX_NODES} parts with all its $refs")
         if not isinstance(schema, dict):
-            return schema
+            return {} if schema is True else schema  # the same, and every menu can show it
         reference = _reference(schema)
         if reference is None:
             return self._translated(schema, use, place, inside)
