@@ -50,8 +50,9 @@ class Planner:
         unknown = set(p.held_out_tools) - catalogue.entries.keys()
         if unknown:
             raise BadInput(f"params.yaml: plan.held_out_tools: no tools {sorted(unknown)}")
+        planned = {language for language, groups in p.groups.items() if groups}
         for domain in catalogue.domain_of.values():
-            if absent := p.groups.keys() - set(domain.languages):
+            if absent := planned - set(domain.languages):
                 problem = f"domain {domain.domain} does not speak {sorted(absent)}"
                 raise BadInput(f"params.yaml: plan.groups: {problem}")
         self.catalogue = catalogue
