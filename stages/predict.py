@@ -8,7 +8,6 @@ writes  data/answers/{base,tuned}.jsonl  Answer, sorted by task
 Answers are appended to scratch/predict/, in a file named by all that went in, batch by batch.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from trajectory.machine import prepare
 from trajectory.progress import Progress
 from trajectory.questions import Questions
 from trajectory.records import Record
+from trajectory.runkey import run_key
 
 SCRATCH = Path("scratch/predict")
 
@@ -44,11 +44,8 @@ def stored(path: Path) -> dict[str, Answer]:
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     p = params.load("predict", Params)
     prepare(p.threads)
-    key = hashlib.blake2b(repr(p).encode(), digest_size=8)
-    for path in (prompts, folder / "model.safetensors", fingerprint):
-        with open(path, "rb") as file:
-            key.update(hashlib.file_digest(file, "blake2b").digest())
-    store = SCRATCH / f"{target.stem}-{key.hexdigest()}.jsonl"
+    key = run_key(p, 1, [prompts, folder, fingerprint])
+    store = SCRATCH / f"{target.stem}-{key}.jsonl"
     store.parent.mkdir(parents=True, exist_ok=True)
 
     # Groups of one length decode together: no row waits for a much longer one.

@@ -13,7 +13,6 @@ named by all that went in: the same command goes on where a killed run stopped, 
 does.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -32,6 +31,7 @@ from trajectory.attention import SHARED_PREFIX
 from trajectory.machine import prepare
 from trajectory.records import BadInput, Record
 from trajectory.rows import Rows, collate
+from trajectory.runkey import run_key
 from trajectory.trainlog import TrainStep
 from trajectory.watch import Watch
 
@@ -74,16 +74,6 @@ class PackTrainer(Trainer):
         # Gradients are averaged over ranks; the count is over all of them already.
         loss = (each * weights).sum() / count * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
-
-
-def run_key(p: Params, inputs: list[Path]) -> str:
-    """A name for all that shapes the result."""
-    digest = hashlib.blake2b(repr(p).encode(), digest_size=8)
-    digest.update(os.environ.get("WORLD_SIZE", "1").encode())
-    for path in inputs:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
 
 
 def arguments(p: Params, run: Path, zero3: Path) -> TrainingArguments:
@@ -159,18 +149,16 @@ def main(
 ) -> None:
     p = params.load("train", Params)
     prepare(p.threads)
-    run = SCRATCH / run_key(p, [packs, base / "model.safetensors", fingerprint, zero3])
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    run = SCRATCH / run_key(p, world, [packs, base, fingerprint, zero3])
     rows = Rows(
         datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs")), p.epochs, p.seed
     )
     made, watch = trainer(p, rows, base, run, zero3)
     checkpoint, problems = checkpoints.newest(run)
     if made.is_world_process_zero():
-        print(
-            *(f"passed over: {problem}" for problem in problems),
-            sep="\n",
-            end="\n" * bool(problems),
-        )
+        for problem in problems:
+            print(f"passed over: {problem}")
         print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
     made.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:

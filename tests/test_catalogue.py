@@ -8,7 +8,7 @@ import yaml
 from trajectory import schema, yamlfile
 from trajectory.catalogue import LANGUAGES, Catalogue
 from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, BadInput, Call
+from trajectory.records import Assistant, BadInput, Call, ToolResult
 from trajectory.simulators import SIMULATORS, World
 from trajectory.teachers import Item
 from trajectory.teachers.scripted import Scripted, Style
@@ -21,8 +21,17 @@ STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
 def test_it_has_many_tools_in_many_domains():
-    assert len(CATALOGUE.entries) >= 24
-    assert len({domain.domain for domain in CATALOGUE.domain_of.values()}) >= 8
+    assert len(CATALOGUE.entries) >= 60
+    assert len({domain.domain for domain in CATALOGUE.domain_of.values()}) >= 12
+
+
+def test_arguments_are_of_every_type():
+    types = {
+        argument["type"]
+        for entry in CATALOGUE.entries.values()
+        for argument in entry.parameters["properties"].values()
+    }
+    assert types >= {"string", "integer", "number", "boolean", "array", "object"}
 
 
 def test_every_tool_has_a_simulator_a_sibling_and_remarks():
@@ -41,6 +50,7 @@ def test_every_cell_runs_through_its_simulators(language, part):
         for index in range(2):
             trajectory = teacher.positive(Item(tool, scenario, "", index), language)
             for turn in trajectory.turns:
+                assert not (isinstance(turn, ToolResult) and "error" in turn.content)
                 for call in turn.calls if isinstance(turn, Assistant) else ():
                     assert schema.problem(call, tools) is None
                     assert "{" not in turn.thought
@@ -58,6 +68,8 @@ def edit(domain: dict, how: str) -> None:
             tool["scenarios"][0]["queries"]["en"][1] += " {town}"
         case "argument":
             del tool["scenarios"][0]["arguments"]["city"]
+        case "list":
+            tool["scenarios"][0]["arguments"]["city"] = ["{city}", {"in": "{land}"}]
         case "twice":
             domain["tools"][1]["name"] = tool["name"]
         case "name":
@@ -95,6 +107,7 @@ def edit(domain: dict, how: str) -> None:
         ("sibling", r"tools\.0\.siblings: no tool get_whether"),
         ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for \['town'\]"),
         ("argument", r"tools\.0\.scenarios\.0\.arguments: .*missing \['city'\]"),
+        ("list", r"tools\.0\.scenarios\.0\.queries\.en: \['land'\] not in every en query"),
         ("twice", r"tools\.1\.name: tool get_weather_forecast stands in two places"),
         ("name", r"tools\.0\.name: 'get weather' is not a tool name"),
         ("field", r"unknown field `descripton`"),

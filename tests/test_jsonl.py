@@ -13,12 +13,13 @@ from trajectory.records import BadInput, Call, User
         ('{"name": 3}', r":2: .*`str`.*name"),
         ('{"name": "f"', r":2: "),
         ("", r":2: "),
+        ('{"name": "\udcff"}', r":2: "),
     ],
-    ids=["unknown field", "wrong type", "torn", "empty"],
+    ids=["unknown field", "wrong type", "torn", "empty", "not UTF-8"],
 )
 def test_a_broken_line_is_named_with_its_field(line, message, tmp_path):
     path = tmp_path / "calls.jsonl"
-    path.write_text('{"name": "f"}\n' + line + "\n")
+    path.write_text('{"name": "f"}\n' + line + "\n", errors="surrogateescape")
     with pytest.raises(BadInput, match=message):
         list(jsonl.read(path, Call))
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests import made
-from trajectory import schema
+from trajectory import checks, schema
 from trajectory.catalogue import LANGUAGES, Range, Texts
 from trajectory.records import Assistant, BadInput, ToolResult, User
 from trajectory.simulators import World
@@ -117,6 +117,23 @@ def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
     seen, second = one.turns[2], one.turns[3]
     assert second.calls[0].arguments == {"path": seen.content["largest"]}
     assert one.turns[-1].decision == "no_call"
+
+
+@pytest.mark.parametrize(
+    ("tool", "scenario", "argument"),
+    [("send_email", "to_two", "recipients"), ("compute_box_volume", "plain_box", "size")],
+    ids=["list", "object"],
+)
+def test_a_list_or_an_object_is_filled_in_item_by_item(tool, scenario, argument):
+    one = made.teacher().positive(Item(tool, scenario, "", 0), "en")
+    found = checks.leaves(one.turns[1].calls[0].arguments[argument])
+    assert len(set(found)) > 1
+    assert all(str(item) in one.query for item in found)
+
+
+def test_a_list_takes_an_item_from_an_observation():
+    one = made.teacher().positive(Item("lookup_contact", "mail_by_name", "", 0), "en")
+    assert one.turns[3].calls[0].arguments["recipients"] == [one.turns[2].content["email"]]
 
 
 def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():

@@ -67,11 +67,96 @@ def observed(calls: list[Call]) -> list[dict]:
         (Call("find_relation", {"source": "Radium", "target": "Louvre"}),
          {"steps": 3, "via": "Marie Curie",
           "path": ["Radium", "Marie Curie", "Paris", "Louvre"]}),
+        (Call("calculate_triangle_area", {"base": 7, "height": 5}), {"area": 17.5}),
+        (Call("get_hypotenuse", {"leg_a": 3, "leg_b": 4}), {"hypotenuse": 5.0}),
+        (Call("measure_circle", {"radius": 2, "measure": "circumference"}), {"value": 12.57}),
+        (Call("measure_circle", {"radius": 10, "measure": "area"}), {"value": 314.16}),
+        (Call("compute_box_volume", {"size": {"length": 30, "width": 20, "height": 10},
+                                     "unit": "inch"}),
+         {"volume": 6000, "liters": 98.32}),
+        (Call("compute_mean", {"numbers": [1, 2, 6, 7.5]}),
+         {"mean": 4.125, "median": 4.0, "count": 4}),
+        (Call("greatest_common_divisor", {"numbers": [84, 120, 36]}), {"gcd": 12}),
+        (Call("find_prime_factors", {"number": 84}),
+         {"factors": "2 x 2 x 3 x 7", "count": 4, "prime": False}),
+        (Call("find_prime_factors", {"number": 97}), {"factors": "97", "count": 1, "prime": True}),
+        (Call("find_prime_factors", {"number": 999966000289}),
+         {"factors": "999983 x 999983", "count": 2, "prime": False}),
+        (Call("solve_quadratic", {"a": 2, "b": 3, "c": -5}),
+         {"roots": [-2.5, 1.0], "discriminant": 49}),
+        (Call("solve_quadratic", {"a": 1, "b": -6, "c": 9}), {"roots": [3.0], "discriminant": 0}),
+        (Call("solve_quadratic", {"a": 1, "b": 0, "c": 1}), {"roots": [], "discriminant": -4}),
+        (Call("estimate_calories", {"food": "Chocolate", "grams": 50}),
+         {"kcal": 273, "kcal_per_100g": 546}),
+        (Call("calculate_calories_burned", {"activity": "cycling", "minutes": 40,
+                                            "weight_kg": 60}),
+         {"kcal": 300, "met": 7.5}),
+        (Call("check_drug_interactions", {"drugs": ["Ibuprofen", "warfarin", "aspirin"]}),
+         {"safe": False, "pairs": 2, "risk": "bleeding"}),
+        (Call("check_drug_interactions", {"drugs": ["辛伐他汀", "fish oil"]}),
+         {"safe": True, "pairs": 0, "risk": "none known"}),
     ],
     ids=lambda value: value.name if isinstance(value, Call) else "",
 )  # fmt: skip
 def test_an_observation_is_what_a_person_computes(call, observation):
     assert observed([call]) == [observation]
+
+
+@pytest.mark.parametrize(
+    ("call", "fields"),
+    [
+        (Call("schedule_call", {"attendees": ["Anna", "Omar"], "time": "23:45"}),
+         {"ends": "00:15", "people": 2}),
+        (Call("send_email", {"recipients": ["a@x.example", "b@x.example"], "subject": "Hi"}),
+         {"sent": 2}),
+        (Call("create_playlist", {"title": "Run", "genres": ["funk", "soul"], "songs": 30}),
+         {"minutes": 120, "songs_per_genre": 15}),
+        (Call("book_appointment", {"doctor": "Dr. Kim", "date": "2027-01-08",
+                                   "first_visit": True}),
+         {"minutes": 40}),
+    ],
+    ids=lambda value: value.name if isinstance(value, Call) else "",
+)  # fmt: skip
+def test_a_seeded_observation_keeps_what_follows_from_the_arguments(call, fields):
+    observation = observe(call)
+    assert {name: observation[name] for name in fields} == fields
+
+
+def test_a_ticket_costs_by_its_seat_and_tickets_by_their_number():
+    total = {
+        (quantity, seats): observe(
+            Call("buy_tickets", {"event": "Gala", "quantity": quantity, "seats": seats})
+        )["total"]
+        for quantity in (1, 3)
+        for seats in ("standing", "stalls", "balcony")
+    }
+    assert total[1, "balcony"] == 2 * total[1, "standing"]
+    assert total[1, "stalls"] == 1.5 * total[1, "standing"]
+    assert total[3, "stalls"] == 3 * total[1, "stalls"]
+
+
+@pytest.mark.parametrize("away", ["Lazio", "Monaco", "Fulham", "Girona", "Rangers"])
+def test_the_winner_of_a_match_has_more_goals(away):
+    result = observe(Call("get_match_result", {"home_team": "Ajax", "away_team": away}))
+    home_goals, away_goals = map(int, result["score"].split(":"))
+    expected = {1: "Ajax", 0: "draw", -1: away}
+    assert result["winner"] == expected[(home_goals > away_goals) - (home_goals < away_goals)]
+
+
+@pytest.mark.parametrize("limit", [15, 20, 200])
+def test_a_recipe_is_ready_within_the_limit(limit):
+    wish = {"ingredients": ["tofu", "rice"]}
+    assert observe(Call("find_recipe", wish | {"max_minutes": limit}))["minutes"] <= limit
+    assert observe(Call("find_recipe", wish))["minutes"] >= 20
+
+
+def test_unread_mails_are_among_all_mails():
+    for sender in ("Anna", "Omar", "Keiko", "Lars"):
+        every, unread = (
+            observe(Call("search_inbox", {"sender": sender, "unread_only": only}))["found"]
+            for only in (False, True)
+        )
+        assert unread < every
 
 
 def test_every_tool_has_exactly_one_simulator_and_back():

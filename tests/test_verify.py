@@ -78,6 +78,27 @@ def test_a_damaged_trajectory_is_rejected_for_its_own_reason(reason):
     assert str(checks().problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sound"),
+    [
+        ({"title": "Run", "genres": ["funk", "soul"], "public": True}, True),
+        ({"title": "Run", "genres": ["funk", "opera"], "public": True}, False),
+        ({"title": "Run", "genres": ["funk", "soul"], "songs": 1}, False),  # 1 == True in Python
+    ],
+    ids=["said", "one of a list is not", "a number is no truth value"],
+)
+def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
+    tool = CATALOGUE.entries["create_playlist"].tool("en")
+    query = User("Make 'Run' with funk and soul, open to everyone.")
+    one = Trajectory(
+        "t",
+        (query, Assistant("call", "Make it.", (Call("create_playlist", arguments),))),
+        "call",
+        "en",
+    )
+    assert (checks().problem(one, [tool]) is None) == sound
+
+
 def test_the_same_query_twice_is_a_duplicate():
     found = checks()
     found.problem(FIRST, SOUND.tools)
@@ -186,3 +207,13 @@ def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
     call = Call("get_weekday", {"date": "2026-02-30"})
     one = with_turns(FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,)))
     assert str(checks().problem(one, [tool])).startswith("impossible: get_weekday")
+
+
+def test_observations_are_checked_in_the_order_of_the_calls():
+    item = Item("make_directory", "make_and_move", "complex", 0)
+    group = TEACHER.group(Request("g0", "en", ("make_directory", "move_file"), (item,)))
+    [chain] = group.trajectories
+    assert checks().problem(chain, group.tools) is None
+    query, _, _, *rest = chain.turns  # without the folder nothing can be moved into it
+    found = checks().problem(with_turns(chain, query, *rest), group.tools)
+    assert found == "wrong_observation: move_file"

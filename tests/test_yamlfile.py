@@ -26,12 +26,24 @@ GOOD = "stage:\n  seed: 1\n  inner:\n  - rate: 0.5\n"
         (GOOD.replace("0.5", "high"), r"p.yaml:4: stage: .*`float`.*rate"),
         (GOOD.replace("seed: 1", "seed: [1"), r"p.yaml:3: "),
         (GOOD.replace("stage", "state"), r"p.yaml: no section `stage`"),
+        (GOOD + "  seed: 2\n", r"p.yaml:5: seed: stands here a second time"),
+        (GOOD.replace("1", "\x07"), r"p.yaml:2: special characters are not allowed"),
+        (GOOD.replace("1", "\udcff"), r"p.yaml:2: expected UTF-8"),
     ],
-    ids=["misspelt", "misspelt inside a list", "wrong type", "broken YAML", "no section"],
+    ids=[
+        "misspelt",
+        "misspelt inside a list",
+        "wrong type",
+        "broken YAML",
+        "no section",
+        "key twice",
+        "control character",
+        "not UTF-8",
+    ],
 )
 def test_an_error_names_file_line_and_field(text, message, tmp_path):
     path = tmp_path / "p.yaml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(BadInput, match=message) as error:
         params.load("stage", Section, path)
     assert "\n" not in str(error.value)

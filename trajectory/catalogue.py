@@ -231,14 +231,7 @@ class Catalogue:
         self._check_observed(scenario, steps, place)
         for language in domain.languages:
             given = _given(scenario.queries, language, domain.slots, place)
-            used = {
-                slot
-                for step in steps
-                for value in step.arguments.values()
-                if isinstance(value, str)
-                for slot in SLOT.findall(value)
-                if "." not in slot
-            }
+            used = {slot for step in steps for slot in _references(step) if "." not in slot}
             if used - given:
                 problem = f"{sorted(used - given)} not in every {language} query"
                 raise place.error(["queries", language], problem)
@@ -276,6 +269,11 @@ def _wordings(value: object, *keys: str) -> Iterator[tuple[tuple[str, ...], Text
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
             yield from _wordings(item, *keys, str(key))
+
+
+def _references(step: Step) -> list[str]:
+    """What the arguments name, in lists and objects too: JSON's own braces precede no letter."""
+    return SLOT.findall(msgspec.json.encode(step.arguments).decode())
 
 
 def _given(

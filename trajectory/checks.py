@@ -81,7 +81,7 @@ class Checks:
         if any(_stands(wording.casefold(), heard) for wording in self._wordings(tool, value)):
             return True
         observed = [turn.content for turn in before if isinstance(turn, ToolResult)]
-        return any(value in leaves(content) for content in observed)
+        return any(_same(value, leaf) for content in observed for leaf in leaves(content))
 
     def _wordings(self, tool: str, value: Json) -> Iterator[str]:
         yield str(value)
@@ -89,9 +89,14 @@ class Checks:
         for named in (
             (named for names in domain.names.values() for named in names) if domain else ()
         ):
-            if named.value == value:
+            if _same(named.value, value):
                 # An empty wording would stand in every text.
                 yield from filter(None, (named.en, named.zh))
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Python takes True for 1: a truth value in words must not ground a number."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _stands(wording: str, text: str) -> bool:

@@ -62,6 +62,13 @@ def greedy(
     model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int
 ) -> list[list[list[int]]]:
     """The most likely continuation of every question, without the end token."""
+    with torch.device(model.device):
+        return _greedy(model, prompts, end, max_new_tokens)
+
+
+def _greedy(
+    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int
+) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
     live: list[LiveGroup] = []
     targets: list[list[list[int]]] = []  # for each live group, the answers still being written

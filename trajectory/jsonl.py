@@ -21,7 +21,7 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
         for number, line in enumerate(lines, 1):
             try:
                 yield decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BadInput(f"{path}:{number}: {error}") from error
 
 

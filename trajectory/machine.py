@@ -1,10 +1,15 @@
 """What a stage asks of this machine before it loads a model."""
 
+import ctypes
 import os
 
 import datasets
 import torch
 from transformers.utils import logging
+
+# glibc's mallopt(3).
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+GIGABYTE = 2**30
 
 
 def prepare(threads: int) -> None:
@@ -16,5 +21,21 @@ def prepare(threads: int) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", threads)))
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed warns that it guesses so
+        _hurry()
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
+
+
+def _hurry() -> None:
+    """Twice the speed on a CPU, with float32 weights, sums and optimizer.
+
+    oneDNN multiplies with every vector unit of the CPU; MKL, the default, with those it knows of
+    its maker's. "medium" is what makes torch ask oneDNN at all: it permits, where the CPU has
+    bf16 tiles (AMX), products of rounded factors, and is plain float32 elsewhere.
+    Freed memory is kept: fresh pages cost more than the arithmetic on them.
+    """
+    torch.set_float32_matmul_precision("medium")
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # another C library has its own ways
+        libc.mallopt(M_MMAP_THRESHOLD, GIGABYTE)
+        libc.mallopt(M_TRIM_THRESHOLD, GIGABYTE)

@@ -56,7 +56,7 @@ class EncodedGroup(NamedTuple):
 def joined(groups: Iterable[EncodedGroup]) -> list[EncodedGroup]:
     """Groups under the very same prompt as one, so that it stands once for all of them."""
     by_prefix: dict[tuple[int, ...], EncodedGroup] = {}
-    for group in groups:
+    for group in sorted(groups, key=lambda group: group.id):
         first = by_prefix.setdefault(tuple(group.prefix), group._replace(branches=[]))
         first.branches.extend(group.branches)
     return list(by_prefix.values())

@@ -1,6 +1,7 @@
 """A YAML file as a typed record, with file, line and field in every error."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +15,7 @@ T = TypeVar("T")
 
 def read(path: Path, kind: type[T], section: str | None = None) -> T:
     """Read `path`, or one top-level `section` of it, as a `kind`."""
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadInput(f"{path}:{line}: {error.problem}") from error
+    root = _composed(path)
     keys = [] if section is None else [section]
     node = _child(root, keys)
     if node is None:
@@ -35,11 +30,47 @@ def read(path: Path, kind: type[T], section: str | None = None) -> T:
 
 def line_of(path: Path, keys: list[str]) -> int:
     """The line, from 1, where the value under `keys` stands, or its nearest parent."""
-    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    root = _composed(path)
     while keys and _child(root, keys) is None:
         keys = keys[:-1]
     node = _child(root, keys)
     return node.start_mark.line + 1 if node is not None else 1
+
+
+def _composed(path: Path) -> yaml.Node | None:
+    """The file's tree, in which no key stands twice."""
+    try:
+        text = path.read_bytes().decode()
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}:{line}: expected UTF-8: {error.reason}") from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise BadInput(f"{path}:{line}: {error.reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadInput(f"{path}:{line}: {error.problem}") from error
+    for key in _repeated(root):
+        line = key.start_mark.line + 1
+        raise BadInput(f"{path}:{line}: {key.value}: stands here a second time")
+    return root
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Keys that an earlier one of the same mapping would silently lose to."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[object] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
 
 
 def _located(path: Path, node: yaml.Node, section: str | None, message: str) -> str:

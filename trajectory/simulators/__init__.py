@@ -12,10 +12,16 @@ from trajectory.records import Call, Json
 from trajectory.simulators import (
     authored,
     calendar,
+    clinic,
+    events,
     files,
     finance,
+    food,
+    geometry,
     github,
     home,
+    messaging,
+    numbers,
     shop,
     text,
     travel,
@@ -23,12 +29,16 @@ from trajectory.simulators import (
     weather,
     wiki,
 )
+from trajectory.simulators.database import Database
+from trajectory.simulators.household import Household
+from trajectory.simulators.operating_system import OperatingSystem
+from trajectory.simulators.world import Refused
 
 Simulator = Callable[..., dict[str, Json]]
 
 
 class Stateful(Protocol):
-    """Tools that share a state; a call that cannot be done gives `{"error": reason}`."""
+    """Tools that share a state. A call that cannot be done as things stand is `Refused`."""
 
     TOOLS: ClassVar[tuple[str, ...]]  # the names of the methods that are tools
 
@@ -38,16 +48,26 @@ class Stateful(Protocol):
         """What the calls have made of it so far, as plain JSON."""
 
 
-STATEFUL: tuple[type[Stateful], ...] = ()
+STATEFUL: tuple[type[Stateful], ...] = (
+    Database,
+    Household,
+    OperatingSystem,
+)
 
 _PURE: dict[str, Simulator] = {
     simulator.__name__: simulator
     for module in (
         calendar,
+        clinic,
+        events,
         files,
         finance,
+        food,
+        geometry,
         github,
         home,
+        messaging,
+        numbers,
         shop,
         text,
         travel,
@@ -80,13 +100,18 @@ class World:
         self._made: dict[type[Stateful], Stateful] = {}
 
     def observe(self, call: Call) -> dict[str, Json]:
-        """The observation of the next call."""
+        """The observation of the next call; of a refused one `{"error": reason}`.
+
+        The call must fit its tool's schema.
+        """
         if call.name in self.written:
             return authored.observe(call, self.written[call.name])
         owner = _OWNERS.get(call.name)
-        if owner is None:
-            return SIMULATORS[call.name](**call.arguments)
-        return SIMULATORS[call.name](self._of(owner), **call.arguments)
+        state = () if owner is None else (self._of(owner),)
+        try:
+            return SIMULATORS[call.name](*state, **call.arguments)
+        except Refused as reason:
+            return {"error": str(reason)}
 
     def state(self) -> dict[str, Json]:
         """The state of every stateful simulator: two worlds with equal ones are alike."""

@@ -58,6 +58,16 @@ TREE: dict[str, list[str]] = {
     "logs/test_export.csv": _table("test_export", "product,errors", 23),
     "notes/server.md": _prose("Server plan", 16),
     "notes/test_plan.md": _prose("Test plan", 11),
+    "scripts/build.py": _code("build", 8),
+    "scripts/deploy.py": _code("deploy", 13),
+    "web/menu.md": _prose("Menu", 10),
+    "web/visits.csv": _table("visits", "page,visits", 31),
+    "backup/stock.csv": _table("old_stock", "product,stock", 58),
+    "backup/notes.txt": _prose("Old notes", 12),
+    "examples/first.py": _code("first", 3),
+    "examples/second.py": _code("second", 6),
+    "reports/march.csv": _table("march", "product,sold", 44),
+    "reports/summary.md": _prose("Summary", 20),
 }
 
 

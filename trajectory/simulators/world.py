@@ -1,4 +1,4 @@
-"""Seeded draws: the same words always give the same world."""
+"""What worlds are made with: draws that depend on words only, and refusals."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,3 +15,7 @@ def draw(*words: object, below: int) -> int:
 
 def pick(choices: Sequence[T], *words: object) -> T:
     return choices[draw(*words, below=len(choices))]
+
+
+class Refused(ValueError):
+    """A call that cannot be done as things stand; the message is what the tool answers."""

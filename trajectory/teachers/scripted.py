@@ -203,7 +203,14 @@ def sentence(goal: str, language: Language) -> str:
 
 
 def _given(value: Json, values: Mapping[str, Value], results: Sequence[Mapping[str, Json]]) -> Json:
-    """An argument: a literal, what a slot gives, or a field of an earlier observation."""
+    """An argument: a literal, what a slot gives, or a field of an earlier observation.
+
+    Lists and objects are filled in item by item.
+    """
+    if isinstance(value, list):
+        return [_given(item, values, results) for item in value]
+    if isinstance(value, dict):
+        return {name: _given(item, values, results) for name, item in value.items()}
     reference = SLOT.fullmatch(value) if isinstance(value, str) else None
     if reference is None:
         return said(value, values, results) if isinstance(value, str) else value
