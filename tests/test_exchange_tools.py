@@ -27,6 +27,7 @@ paths:
       summary: Look an order up.
       parameters:
       - $ref: '#/components/parameters/Fields'
+      - {name: page, in: query, schema: {$ref: '#/paths/~1orders~1%7Bid%7D/parameters/0/schema'}}
       - {name: X-Trace, in: header, schema: {type: string}}
       responses:
         200: {content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}
@@ -117,6 +118,7 @@ def test_an_operation_takes_path_query_and_body_and_no_header(imported):
         "properties": {
             "id": {"type": "string", "description": "the order's number"},
             "fields": {"type": "array", "items": {"type": "string"}},
+            "page": {"type": "string"},
         },
         "required": ["id"],
     }
@@ -197,6 +199,7 @@ OPERATION = "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      -
         ('[{"name": "get order"}]', r"tools\.0\.name: 'get order' is not a tool name"),
         ('[{"name": "a"}, {"name": "a"}]', r"tools\.1\.name: tool a stands in two places"),
         ('[{"nam": "a"}]', r"tools\.0: .*`name`"),
+        ('[{"type": "function", "function": 3}]', r"tools\.0: Expected `object`"),
         ('[{"type": "web_search"}]', r"tools\.0\.type: expected function, found 'web_search'"),
         ('[{"name": "a", "parameters": {"type": "strin"}}]', r"tools\.0: not a JSON Schema"),
         ('[{"name": "a", "parameters": {"type": "array"}}]', r"tools\.0: expected .* object"),

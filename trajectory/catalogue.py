@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
-import jsonschema_rs
 import msgspec
 
-from trajectory import yamlfile
+from trajectory import schema, yamlfile
 from trajectory.records import BadInput, Json, Language, Record, Tool
 from trajectory.simulators import SIMULATORS, World, authored
 
@@ -176,16 +175,16 @@ class Catalogue:
     def _check(self, entry: ToolEntry, place: "_Place") -> None:
         if not NAME.fullmatch(entry.name):
             raise place.error(["name"], f"{entry.name!r} is not a tool name")
-        schema = entry.parameters
-        if problem := schema_problem(schema):
+        if problem := schema.unusable(entry.parameters):
             raise place.error(["parameters"], problem)
+        required = set(entry.parameters.get("required", []))
         for sibling in entry.siblings:
             if sibling not in self.entries:
                 raise place.error(["siblings"], f"no tool {sibling}")
-        if entry.missing and entry.missing.argument not in schema.get("required", []):
+        if entry.missing and entry.missing.argument not in required:
             problem = f"{entry.missing.argument} is not a required argument"
             raise place.error(["missing", "argument"], problem)
-        if wrong := authored.quoted(entry.observations) - set(schema.get("required", [])):
+        if wrong := authored.quoted(entry.observations) - required:
             raise place.error(["observations"], f"{sorted(wrong)} are not required arguments")
         domain = self.domain_of[entry.name]
         if entry.missing:
@@ -221,9 +220,9 @@ class Catalogue:
         for index, step in enumerate(scenario.steps(entry.name)):
             if step.tool not in self.entries:
                 raise place.error(["then"], f"no tool {step.tool}")
-            schema = self.entries[step.tool].parameters
-            unknown = step.arguments.keys() - schema.get("properties", {}).keys()
-            absent = set(schema.get("required", [])) - step.arguments.keys()
+            parameters = self.entries[step.tool].parameters
+            unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
+            absent = set(parameters.get("required", [])) - step.arguments.keys()
             if unknown or absent:
                 problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
                 raise place.error(["then" if index else "arguments"], problem)
@@ -238,15 +237,6 @@ class Catalogue:
             fields = {"goal": scenario.goal, "reply": scenario.reply}
             for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
                 _check_text(getattr(text, language), given, len(steps), place, [field, language])
-
-
-def schema_problem(schema: dict[str, Json]) -> str | None:
-    """Why these cannot be a tool's parameters; None if they can."""
-    try:
-        jsonschema_rs.Draft202012Validator(schema)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        return f"not a JSON Schema: {str(error).splitlines()[0]}"
-    return None if schema.get("type") == "object" else "expected parameters of type object"
 
 
 def _check_languages(domain: Domain, path: Path) -> None:

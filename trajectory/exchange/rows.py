@@ -72,9 +72,9 @@ def steps(trajectory: Trajectory) -> list[Step]:
         said = first.text if isinstance(first, User) else None
         decision = turns.pop(0) if turns else None
         results: list[ToolResult] = []
-        while turns and isinstance(turns[0], ToolResult):
-            results.append(turns[0])
-            turns.pop(0)
+        while turns and isinstance(result := turns[0], ToolResult):
+            results.append(result)
+            del turns[0]
         followed = bool(made and made[-1].results)  # the tools have answered: no user speaks
         if not isinstance(decision, Assistant) or followed != (said is None) or said == "":
             raise _not_whole(trajectory, made)
@@ -226,9 +226,11 @@ def results(calls: Sequence[Call], values: Sequence[Json]) -> list[ToolResult]:
 
 def call_of(value: Json) -> Call:
     """`{"name": …, "arguments": …}`, the arguments an object or the JSON of one."""
-    if isinstance(value, dict) and isinstance(value.get("arguments"), str):
-        value = value | {"arguments": msgspec.json.decode(value["arguments"] or "{}")}
-    return msgspec.convert(value, Call)
+    fields = msgspec.convert(value, dict[str, Json])
+    arguments = fields.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = msgspec.json.decode(arguments or "{}")
+    return msgspec.convert({"name": fields.get("name"), "arguments": arguments}, Call)
 
 
 def written(call: Call) -> dict[str, Json]:
@@ -254,7 +256,7 @@ def tools_of(value: Json) -> tuple[Tool, ...]:
 
 
 def _tool(value: dict[str, Json]) -> Tool:
-    inner = value.get("function", value)
+    inner = msgspec.convert(value.get("function", value), dict[str, Json])
     if inner.get("parameters") is None:
         inner = inner | {"parameters": {"type": "object", "properties": {}}}
     fields = {"name": inner.get("name"), "description": inner.get("description") or ""}

@@ -105,12 +105,18 @@ class Schemas:
             problem = f"$ref {reference!r} is remote: copy what it names into this file"
             raise BadInput(f"{self.path}: {place}: {problem}")
         found = self.document
-        for part in unquote(reference[1:]).split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(key) if isinstance(found, dict) else None
+        for part in reference[1:].split("/")[1:]:
+            key = unquote(part).replace("~1", "/").replace("~0", "~")
+            found = _within(found, key)
         if not isinstance(found, dict):
             raise BadInput(f"{self.path}: {place}: $ref {reference!r} names no object here")
         return found
+
+
+def _within(value: Json, key: str) -> Json:
+    if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+        return value[int(key)]
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _reference(value: Json) -> str | None:

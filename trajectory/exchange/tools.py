@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from trajectory import catalogue, command, lexical
+from trajectory import command, lexical, schema
 from trajectory.catalogue import NAME
 from trajectory.exchange import documents, openapi, schemas
 from trajectory.exchange.documents import typed
@@ -45,7 +45,7 @@ class Offered(msgspec.Struct):
     """A tool of MCP."""
 
     name: str
-    schema: dict[str, Json] = msgspec.field(name="inputSchema")
+    arguments: dict[str, Json] = msgspec.field(name="inputSchema")
     title: str | None = None
     description: str | None = None
     result: dict[str, Json] | None = msgspec.field(name="outputSchema", default=None)
@@ -63,8 +63,8 @@ def from_openai(document: Json, path: Path) -> Iterator[Foreign]:
         if kind != "function":
             raise BadInput(f"{path}: {place}.type: expected function, found {kind!r}")
         one = typed(value.get("function", value), Function, path, place)
-        schema = one.parameters or {"type": "object", "properties": {}}
-        parameters = Schemas(schema, path).whole(schema, "sent", f"{place}.parameters")
+        asked = one.parameters or {"type": "object", "properties": {}}
+        parameters = Schemas(asked, path).whole(asked, "sent", f"{place}.parameters")
         yield Foreign(place, one.name, one.description or "", parameters)
 
 
@@ -76,7 +76,8 @@ def from_mcp(document: Json, path: Path) -> Iterator[Foreign]:
     for number, value in enumerate(listed.tools):
         place = f"tools.{number}"
         one = typed(value, Offered, path, place)
-        parameters = Schemas(one.schema, path).whole(one.schema, "sent", f"{place}.inputSchema")
+        asked = Schemas(one.arguments, path)
+        parameters = asked.whole(one.arguments, "sent", f"{place}.inputSchema")
         seen: tuple[dict[str, Json], ...] = ()
         if one.result is not None:
             given = Schemas(one.result, path).whole(one.result, "given", f"{place}.outputSchema")
@@ -94,7 +95,7 @@ def found(document: Json, path: Path) -> list[Foreign]:
             raise BadInput(f"{path}: {tool.place}.name: {tool.name!r} is not a tool name")
         if tool.name in names[:number]:
             raise BadInput(f"{path}: {tool.place}.name: tool {tool.name} stands in two places")
-        if problem := catalogue.schema_problem(tool.parameters):
+        if problem := schema.unusable(tool.parameters):
             raise BadInput(f"{path}: {tool.place}: {problem}")
     return tools
 
