@@ -7,7 +7,7 @@ from pathlib import Path
 import datasets
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import made
@@ -121,6 +121,8 @@ def again(name: str, group: Group) -> Group:
     return form.read(msgspec.json.decode(msgspec.json.encode(form.write(group)), type=form.row))
 
 
+# How long whole groups take to draw says how busy the machine is, and nothing else.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("name", FORMATS)
 @given(group=singles())
 def test_reading_gives_back_what_was_written_but_for_what_the_format_names(name, group):
