@@ -13,36 +13,51 @@ import datasets
 
 from trajectory import command, jsonl, metricfile, packing, params, prompts
 from trajectory.chat import Chat
-from trajectory.packing import EncodedGroup
-from trajectory.records import Group, Record
+from trajectory.packing import Branch, EncodedGroup
+from trajectory.records import Assistant, Group, Record, Trajectory
+
+
+class Weights(Record, frozen=True):
+    """How much trained tokens count in the loss, against 1 for the others."""
+
+    name: float
+    negative: float
 
 
 class Params(Record, frozen=True):
     seed: int
     max_len: int
-    name_weight: float
+    weights: Weights
 
 
-def encoded(groups: Iterable[Group], chat: Chat) -> list[EncodedGroup]:
+def encoded(groups: Iterable[Group], chat: Chat, weights: Weights) -> list[EncodedGroup]:
     result = []
     for group in groups:
         system = prompts.system(group.template, group.tools, group.tool_format, group.reply_format)
-        branches = [chat.branch(one.turns, group.reply_format) for one in group.trajectories]
+        branches = [branch(one, group, chat, weights) for one in group.trajectories]
         result.append(EncodedGroup(group.id, chat.prefix(system), branches))
     return result
+
+
+def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Branch:
+    """A trajectory's tokens; a negative is one among tools whose first decision is no call."""
+    ids, trained, named = chat.branch(one.turns, group.reply_format)
+    first = next(turn for turn in one.turns if isinstance(turn, Assistant))
+    whole = weights.negative if group.tools and first.decision != "call" else 1.0
+    return Branch(ids, trained, [whole * (weights.name if name else 1.0) for name in named])
 
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
     p = params.load("render", Params)
     datasets.disable_progress_bars()
-    groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"))
+    groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"), p.weights)
     fits, dropped = packing.fitting(packing.joined(groups), p.max_len)
     rows = packing.packs(fits, p.max_len, p.seed)
     table = datasets.Dataset.from_dict(
         {
             "ids": [row.ids for row in rows],
             "labels": [row.labels for row in rows],
-            "weights": [[p.name_weight if n else 1.0 for n in row.named] for row in rows],
+            "weights": [row.weights for row in rows],
             "spans": [[[span.prefix, *span.branches] for span in row.spans] for row in rows],
         }
     )

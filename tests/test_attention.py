@@ -5,11 +5,12 @@ import torch
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from stages import render
 from tests.conftest import SIZES
 from trajectory import packing, prompts, tiny
 from trajectory.attention import SHARED_PREFIX
-from trajectory.chat import Chat, Encoded
-from trajectory.packing import EncodedGroup
+from trajectory.chat import Chat
+from trajectory.packing import Branch, EncodedGroup
 from trajectory.rows import collate
 
 SHAPE = {
@@ -20,6 +21,7 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
+WEIGHTS = render.Weights(name=1.0, negative=1.0)
 MODELS = {"llama": (LlamaForCausalLM, LlamaConfig), "qwen2": (Qwen2ForCausalLM, Qwen2Config)}
 
 
@@ -38,7 +40,7 @@ def encoded(base, groups) -> list[EncodedGroup]:
         EncodedGroup(
             group.id,
             chat.prefix(prompts.system(group.template, group.tools, "react", group.reply_format)),
-            [chat.branch(one.turns, group.reply_format) for one in group.trajectories],
+            [render.branch(one, group, chat, WEIGHTS) for one in group.trajectories],
         )
         for group in groups[:3]
     ]
@@ -134,4 +136,4 @@ def logits(network: torch.nn.Module, row: packing.Pack) -> torch.Tensor:
 
 def test_the_test_groups_have_branches_of_several_turns(encoded):
     assert any(sum(branch.trained) > 60 for group in encoded for branch in group.branches)
-    assert all(isinstance(branch, Encoded) for group in encoded for branch in group.branches)
+    assert all(isinstance(branch, Branch) for group in encoded for branch in group.branches)

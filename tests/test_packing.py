@@ -6,16 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectory import packing
-from trajectory.chat import Encoded
-from trajectory.packing import IGNORED, EncodedGroup
+from trajectory.packing import IGNORED, Branch, EncodedGroup
 
 MAX_LEN = 60
 
 
-def branch(marker: int, length: int) -> Encoded:
+def branch(marker: int, length: int) -> Branch:
     """A branch whose tokens all carry its marker; its last half is trained."""
     trained = [index >= length // 2 for index in range(length)]
-    return Encoded([marker] * length, trained, [False] * length)
+    return Branch([marker] * length, trained, [1.0] * length)
 
 
 @st.composite

@@ -14,11 +14,12 @@ from trajectory.chat import Chat
 from trajectory.packing import IGNORED
 from trajectory.records import BadInput
 
-MAX_LEN, NAME_WEIGHT = 2048, 5.0
+MAX_LEN, NAME, NEGATIVE = 2048, 5.0, 3.0
 
 
 def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
-    section = {"seed": 1, "max_len": MAX_LEN, "name_weight": NAME_WEIGHT, **changes}
+    weights = {"name": NAME, "negative": NEGATIVE}
+    section = {"seed": 1, "max_len": MAX_LEN, "weights": weights, **changes}
     (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
     jsonl.write(folder / "mixed.jsonl", groups)
     with pytest.MonkeyPatch.context() as patch:
@@ -57,22 +58,26 @@ def test_a_row_has_a_label_and_a_weight_for_every_token_and_fits(rows):
         assert tokens == len(row["ids"]) == len(row["labels"]) == len(row["weights"]) <= MAX_LEN
 
 
-def test_only_tokens_of_a_called_tool_weigh_more(rows, base):
-    chat = Chat(base / "tokenizer.json")
-    heavy = [
+def weighing(rows: list[dict], weight: float) -> list[int]:
+    return [
         token
         for row in rows
-        for token, weight in zip(row["ids"], row["weights"], strict=True)
-        if weight == NAME_WEIGHT
+        for token, found in zip(row["labels"], row["weights"], strict=True)
+        if found == weight and token != IGNORED
     ]
-    assert chat.text(heavy) == "get_weather" * 12  # two of three in each of six groups call it
-    assert {weight for row in rows for weight in row["weights"]} == {1.0, NAME_WEIGHT}
 
 
-def test_what_weighs_more_is_trained(rows):
-    for row in rows:
-        for label, weight in zip(row["labels"], row["weights"], strict=True):
-            assert weight == 1.0 or label != IGNORED
+def test_tokens_of_a_called_tool_weigh_more(rows, base):
+    names = Chat(base / "tokenizer.json").text(weighing(rows, NAME))
+    assert names == "get_weather" * 12  # two of three in each of six groups call it
+
+
+def test_a_hard_negative_weighs_more(rows, base):
+    declined = Chat(base / "tokenizer.json").text(weighing(rows, NEGATIVE))
+    assert declined.count("I see.") == 6
+    assert "Clear." not in declined  # a call's own last turn is no negative
+    trained = sum(label != IGNORED for row in rows for label in row["labels"])
+    assert len(weighing(rows, 1.0)) + len(weighing(rows, NAME)) < trained
 
 
 def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):

@@ -10,7 +10,7 @@ from tests import made
 from trajectory import schema
 from trajectory.catalogue import LANGUAGES
 from trajectory.records import Assistant, Call
-from trajectory.simulators import SIMULATORS, World
+from trajectory.simulators import SIMULATORS, World, graph
 from trajectory.teachers import Item
 
 EXCHANGES = [
@@ -29,6 +29,10 @@ def observed(calls: list[Call]) -> list[dict]:
     """The observations of one exchange."""
     world = World()
     return [world.observe(call) for call in calls]
+
+
+def observe(call: Call) -> dict:
+    return observed([call])[0]
 
 
 @pytest.mark.parametrize(
@@ -95,11 +99,35 @@ def observed(calls: list[Call]) -> list[dict]:
          {"safe": False, "pairs": 2, "risk": "bleeding"}),
         (Call("check_drug_interactions", {"drugs": ["辛伐他汀", "fish oil"]}),
          {"safe": True, "pairs": 0, "risk": "none known"}),
+        (Call("get_relations", {"entity": "kestrel films"}),
+         {"count": 1, "first": "headquarters", "relations": ["headquarters"]}),
+        (Call("follow_relation", {"entity": "盐路", "relation": "actor"}),
+         {"count": 2, "first": "达里奥·孔蒂", "entities": ["达里奥·孔蒂", "伊内斯·杜阿尔特"]}),
+        (Call("find_sources", {"relation": "director", "target": "Mara Lind"}),
+         {"count": 2, "first": "The Glass Harbor",
+          "entities": ["The Glass Harbor", "River of Clocks"]}),
+        (Call("find_common", {"first": "Hugo Faro", "second": "Felix Amari"}),
+         {"count": 3, "first": "Copper Moon",
+          "entities": ["Copper Moon", "The Blue Stair", "Castelmar"]}),
+        (Call("get_attribute", {"entity": "Dunmore", "attribute": "population"}),
+         {"value": 19400}),
+        (Call("get_attribute", {"entity": "Dunmore", "attribute": "rating"}),
+         {"error": "Dunmore has no rating"}),
+        (Call("follow_relation", {"entity": "Star Wars", "relation": "actor"}),
+         {"error": "no entity Star Wars"}),
+        (Call("web_search", {"query": "Night buses"}),
+         {"found": 1, "url": "town.example/transit", "title": "Transit",
+          "snippet": "Night buses leave the station hourly."}),
+        (Call("get_headlines", {"topic": "航天", "region": "world"}),
+         {"count": 1, "article_id": "zh-104", "headline": "探测器抵达遥远彗星"}),
+        (Call("read_article", {"article_id": "en-111"}),
+         {"headline": "Old station gets a new roof", "body": "Work ends before winter."}),
+        (Call("read_article", {"article_id": "en-999"}), {"error": "no article en-999"}),
     ],
     ids=lambda value: value.name if isinstance(value, Call) else "",
 )  # fmt: skip
 def test_an_observation_is_what_a_person_computes(call, observation):
-    assert observed([call]) == [observation]
+    assert observe(call) == observation
 
 
 @pytest.mark.parametrize(
@@ -193,3 +221,15 @@ def test_every_call_of_the_catalogue_fits_its_schema(language):
     tools = [entry.tool(language) for entry in made.CATALOGUE.entries.values()]
     for call in (call for calls in EXCHANGES for call in calls):
         assert schema.problem(call, tools) is None
+
+
+def test_the_graph_has_a_name_in_each_language_for_all_its_ends():
+    ends = {name for start, _, end in graph.EDGES for name in (start, end)}
+    assert ends == graph.NAMES.keys()
+    assert len(graph.KNOWN) == 2 * len(graph.NAMES)
+
+
+def test_a_web_search_finds_whatever_the_catalogue_asks_for():
+    subjects = made.CATALOGUE.domain_of["web_search"].words["subject"]
+    for query in (*subjects.en, *subjects.zh):
+        assert observed([Call("web_search", {"query": query})])[0]["found"] == 1

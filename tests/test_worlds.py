@@ -9,6 +9,7 @@ from tests import made
 from trajectory.catalogue import LANGUAGES
 from trajectory.records import Assistant, Call
 from trajectory.simulators import STATEFUL, World
+from trajectory.simulators.cart import BEGUN
 from trajectory.teachers import Item
 
 CALLS = [
@@ -34,6 +35,15 @@ OPEN = Call("open_container", {"container": "drawer"})
 PUT = Call("put_object", {"object": "mug", "place": "drawer"})
 WARM = Call("heat_object", {"object": "soup"})
 WASH = Call("clean_object", {"object": "mug"})
+TENT = Call("add_to_cart", {"product": "Arko tent", "quantity": 2})
+NO_TENT = Call("remove_from_cart", {"product": "Arko tent"})
+EMPTY = [Call("remove_from_cart", {"product": product}) for product in BEGUN]
+ORDER = Call("checkout", {"address": "7 Mill Lane", "delivery": "express"})
+VISIT = Call("open_page", {"url": "town.example/pool"})
+NAME = Call("fill_field", {"field": "name", "text": "Kim Vale"})
+SEND = Call("click_element", {"label": "Send"})
+CLINIC = Call("click_element", {"label": "诊所"})
+BACK = Call("go_back", {"steps": 1})
 
 
 def observed(*calls: Call) -> list[dict]:
@@ -70,6 +80,16 @@ def after(*calls: Call, seed: str = "") -> dict:
         ([TAKE, OPEN, PUT], {"object": "mug", "place": "drawer"}),
         ([Call("go_to", {"place": "书桌"}), Call("go_to", {"place": "drawer"})],
          {"place": "drawer", "open": False, "sees": [], "first": ""}),
+        ([*EMPTY[:7], Call("view_cart", {"min_price": 40})],
+         {"count": 1, "dearest": "Lumo R6", "products": ["Lumo R6"]}),
+        ([*EMPTY, Call("view_cart", {"min_price": 40})],
+         {"count": 0, "dearest": "", "products": []}),
+        ([VISIT, CLINIC],
+         {"url": "town.example/zh/clinic", "title": "诊所", "text": "流感疫苗本月免费。",
+          "see_also": "公交"}),
+        ([VISIT, NAME, SEND], {"sent": 1, "url": "town.example/pool"}),
+        ([VISIT, NAME, CLINIC, BACK, Call("fill_field", {"field": "phone", "text": "555"})],
+         {"field": "phone", "text": "555", "filled": 1}),
     ],
 )  # fmt: skip
 def test_a_call_sees_what_the_calls_before_it_changed(calls, last):
@@ -119,6 +139,13 @@ def test_the_top_row_is_the_highest_of_all():
         ([Call("take_object", {"object": "milk"})], "no milk within reach"),
         ([Call("take_object", {"object": "unicorn"})], "no object unicorn"),
         ([Call("go_to", {"place": "moon"})], "no place moon"),
+        ([TENT, NO_TENT, NO_TENT], "Arko tent is not in the cart"),
+        ([Call("apply_coupon", {"code": "FREE99"})], "no coupon FREE99"),
+        ([ORDER, ORDER], "the cart is empty"),
+        ([Call("open_page", {"url": "town.example/zoo"})], "no page town.example/zoo"),
+        ([Call("click_element", {"label": "Zoo"})], "nothing here is called Zoo"),
+        ([NAME, SEND, SEND], "the form is empty"),
+        ([NAME, Call("go_back", {"steps": 12})], "cannot go back 12 pages"),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )  # fmt: skip
@@ -143,8 +170,12 @@ def test_calls_in_any_order_are_answered_and_leave_plain_json(calls):
         ([ADD, BLOCK], lambda world: world["Database"]["members"][-1][:4],
          [21, "Uma Rao", "Perth", "blocked"]),
         ([TAKE, OPEN, PUT], lambda world: world["Household"]["places"]["mug"], "drawer"),
+        ([*EMPTY, TENT, ORDER], lambda world: world["Cart"]["orders"][0]["products"],
+         {"Arko tent": 2}),
+        ([VISIT, NAME, SEND], lambda world: world["Browser"]["sent"],
+         [{"url": "town.example/pool", "name": "Kim Vale"}]),
     ],
-    ids=["operating_system", "database", "household"],
+    ids=["operating_system", "database", "household", "cart", "browser"],
 )  # fmt: skip
 def test_the_right_order_reaches_the_goal_and_a_wrong_one_says_where_it_failed(calls, state, goal):
     assert state(after(*calls)) == goal
@@ -152,13 +183,26 @@ def test_the_right_order_reaches_the_goal_and_a_wrong_one_says_where_it_failed(c
     assert any("error" in observation for observation in observed(*calls[::-1]))
 
 
+def test_a_cart_costs_what_the_shop_asks_less_the_last_coupon_plus_the_fee():
+    price = Call("get_product_price", {"product": "Arko tent", "quantity": 2})
+    coupons = [Call("apply_coupon", {"code": code}) for code in ("NIGHT30", "SUN25")]
+    asked, filled, _, reduced, order = observed(*EMPTY, price, TENT, *coupons, ORDER)[-5:]
+    assert filled["total"] == asked["price"]
+    assert (reduced["percent_off"], reduced["total"]) == (
+        25,
+        pytest.approx(0.75 * asked["price"], abs=0.005),
+    )
+    assert order["total"] == pytest.approx(reduced["total"] + 9.9)
+    assert after(*EMPTY, TENT, *coupons, ORDER)["Cart"]["coupon"] == ""
+
+
 def test_a_tool_that_only_looks_changes_nothing():
-    looks = {"count_rows", "select_rows", "top_row", "find_large_files", "list_processes"}
+    looks = {"count_rows", "select_rows", "top_row", "find_large_files", "list_processes",
+             "view_cart"}  # fmt: skip
     assert after(*(call for call in CALLS if call.name in looks)) == after()
 
 
 def test_worlds_of_one_seed_are_alike_and_of_two_are_not():
     assert after(seed="a") == after(seed="a")
     one, other = after(seed="a"), after(seed="b")
-    for name in ("Database", "Household", "OperatingSystem"):
-        assert one[name] != other[name]
+    assert all(one[name] != other[name] for name in one)

@@ -32,6 +32,20 @@ VERBS = {
     "count": ("measure", "compute", "tally", "number_of"),
     "check": ("query", "inspect", "verify", "lookup"),
     "set": ("adjust", "change", "put", "configure"),
+    "add": ("insert", "append", "put", "include"),
+    "create": ("make", "new", "build", "generate"),
+    "book": ("reserve", "order", "schedule"),
+    "send": ("post", "deliver", "transmit", "dispatch"),
+    "open": ("load", "visit", "show"),
+    "read": ("get", "load", "view", "fetch"),
+    "remove": ("delete", "drop", "discard"),
+    "compute": ("calculate", "determine", "eval"),
+    "estimate": ("calculate", "compute", "predict"),
+    "recommend": ("suggest", "find", "propose"),
+    "buy": ("order", "purchase", "book"),
+    "update": ("modify", "change", "edit"),
+    "follow": ("traverse", "resolve", "expand"),
+    "view": ("show", "display", "get"),
 }
 
 

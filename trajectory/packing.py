@@ -9,7 +9,6 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from trajectory.chat import Encoded
 from trajectory.records import Record
 
 IGNORED = -100  # the label of a token that carries no loss
@@ -31,22 +30,27 @@ class Span(Record, frozen=True):
             yield from range(self.prefix, self.prefix + length)
 
 
-class Pack(NamedTuple):
-    """A training row. `labels[i]` is `ids[i]` where trained, else IGNORED.
+class Branch(NamedTuple):
+    """One trajectory after its prompt; `weights[i]` is the share of a trained token in the loss."""
 
-    `named[i]` tells the tokens of a tool's name, which may weigh more in the loss.
-    """
+    ids: list[int]
+    trained: list[bool]
+    weights: list[float]
+
+
+class Pack(NamedTuple):
+    """A training row. `labels[i]` is `ids[i]` where trained, else IGNORED."""
 
     ids: list[int]
     labels: list[int]
-    named: list[bool]
+    weights: list[float]
     spans: list[Span]
 
 
 class EncodedGroup(NamedTuple):
     id: str
     prefix: list[int]
-    branches: list[Encoded]
+    branches: list[Branch]
 
     @property
     def span(self) -> Span:
@@ -74,7 +78,7 @@ def fitting(groups: Iterable[EncodedGroup], max_len: int) -> tuple[list[EncodedG
         room = max_len - len(group.prefix)
         branches = [branch for branch in group.branches if len(branch.ids) <= room]
         dropped += len(group.branches) - len(branches)
-        part: list[Encoded] = []
+        part: list[Branch] = []
         for branch in branches:
             if sum(len(b.ids) for b in part) + len(branch.ids) > room:
                 fits.append(group._replace(branches=part))
@@ -111,16 +115,16 @@ def pack(groups: Sequence[EncodedGroup]) -> Pack:
     """One row of whole groups."""
     ids: list[int] = []
     labels: list[int] = []
-    named: list[bool] = []
+    weights: list[float] = []
     for group in groups:
         ids += group.prefix
         labels += [IGNORED] * len(group.prefix)
-        named += [False] * len(group.prefix)
+        weights += [0.0] * len(group.prefix)
         for branch in group.branches:
             ids += branch.ids
-            named += branch.named
+            weights += branch.weights
             labels += [
                 token if trained else IGNORED
                 for token, trained in zip(branch.ids, branch.trained, strict=True)
             ]
-    return Pack(ids, labels, named, [group.span for group in groups])
+    return Pack(ids, labels, weights, [group.span for group in groups])

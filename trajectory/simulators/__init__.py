@@ -19,9 +19,12 @@ from trajectory.simulators import (
     food,
     geometry,
     github,
+    graph,
     home,
     messaging,
+    news,
     numbers,
+    search,
     shop,
     text,
     travel,
@@ -29,6 +32,8 @@ from trajectory.simulators import (
     weather,
     wiki,
 )
+from trajectory.simulators.browser import Browser
+from trajectory.simulators.cart import Cart
 from trajectory.simulators.database import Database
 from trajectory.simulators.household import Household
 from trajectory.simulators.operating_system import OperatingSystem
@@ -49,6 +54,8 @@ class Stateful(Protocol):
 
 
 STATEFUL: tuple[type[Stateful], ...] = (
+    Browser,
+    Cart,
     Database,
     Household,
     OperatingSystem,
@@ -65,9 +72,12 @@ _PURE: dict[str, Simulator] = {
         food,
         geometry,
         github,
+        graph,
         home,
         messaging,
         numbers,
+        news,
+        search,
         shop,
         text,
         travel,

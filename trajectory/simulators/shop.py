@@ -8,7 +8,8 @@ STATUSES = ("packed", "shipped", "in transit", "out for delivery")
 CARRIERS = ("DHL", "UPS", "FedEx", "SF Express")
 
 
-def _cents(product: str) -> int:
+def cents(product: str) -> int:
+    """The price of one piece."""
     return 899 + 50 * draw("price", product, below=400)
 
 
@@ -16,7 +17,7 @@ def search_products(keyword: str, max_price: float | None = None) -> dict[str, J
     """The best match; with a limit, the dearest one that keeps to it."""
     space = " " if keyword.isascii() else ""
     shelf = {f"{brand}{space}{keyword}": 0.0 for brand in BRANDS}
-    shelf = {product: _cents(product) / 100 for product in shelf}
+    shelf = {product: cents(product) / 100 for product in shelf}
     if max_price is None:
         fitting = shelf
         product = pick(tuple(shelf), "best", keyword)
@@ -27,8 +28,8 @@ def search_products(keyword: str, max_price: float | None = None) -> dict[str, J
 
 
 def get_product_price(product: str, quantity: int = 1) -> dict[str, Json]:
-    cents = _cents(product)
-    return {"price": cents * quantity / 100, "unit_price": cents / 100, "currency": "USD"}
+    price = cents(product)
+    return {"price": price * quantity / 100, "unit_price": price / 100, "currency": "USD"}
 
 
 def check_stock(product: str, store: str = "online") -> dict[str, Json]:
