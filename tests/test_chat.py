@@ -7,6 +7,7 @@ and part of a tool's name, `.` neither. `REGENERATE=1 pytest tests/test_chat.py`
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from trajectory.chat import Chat
@@ -115,3 +116,12 @@ def test_a_name_that_a_format_spells_otherwise_is_trained_like_any_word(chat):
     encoded = chat.branch([Assistant("call", "", (Call("import"),))], "pythonic")
     assert not any(encoded.named)
     assert 'tools["import"]()' in chat.text(encoded.ids)
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_turn_that_is_context_only_is_seen_and_not_trained(chat, reply_format):
+    turns = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
+    context = [msgspec.structs.replace(turn, trained=False) for turn in turns]
+    ids, trained, named = chat.branch(context, reply_format)
+    assert ids == chat.branch(turns, reply_format).ids
+    assert not any(trained + named)

@@ -58,8 +58,8 @@ class Chat:
 
         for role, text, spans in _messages(turns, form):
             add([self.start, *self._ids(f"{role}\n")])
-            tokens, names = self._spoken(text, spans)
-            add([*tokens, self.end], role == "assistant", [*names, False])
+            tokens, names = self._spoken(text, spans or ())
+            add([*tokens, self.end], spans is not None, [*names, False])
             add(self._ids("\n"))
         return Encoded(ids, trained, named)
 
@@ -90,22 +90,23 @@ class Chat:
 
 def _messages(
     turns: Sequence[Turn], form: ReplyFormat | None
-) -> Iterator[tuple[str, str, Sequence[Span]]]:
-    """ChatML messages: role, text, and where the text has the names of called tools.
+) -> Iterator[tuple[str, str, Sequence[Span] | None]]:
+    """ChatML messages: role, text, and where a trained text has the names of called tools.
 
     The results of one turn's calls share a message.
     """
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:
             results = [turn for turn in block if isinstance(turn, ToolResult)]
-            yield "user", form.observe(results) if form else json_text(results), ()
+            yield "user", form.observe(results) if form else json_text(results), None
             continue
         for turn in block:
             if isinstance(turn, User):
-                yield "user", turn.text, ()
+                yield "user", turn.text, None
             elif isinstance(turn, Assistant):
                 text = form.write(turn) if form else turn.text
-                yield "assistant", text, _names(turn, text, form) if form else ()
+                names = _names(turn, text, form) if form else ()
+                yield "assistant", text, names if turn.trained else None
 
 
 def _names(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:

@@ -111,7 +111,7 @@ class Author:
         planned = [step.tool for step in scenario.steps(item.tool)]
         turns: list[Turn] = [User(self._query(item, language, name, answer))]
         called: list[str] = []
-        world = World()
+        world = self.catalogue.world()
         while True:
             turn = _decide(f"{name} decision {len(called) + 1}", turns, language, tools, answer)
             turns.append(turn)

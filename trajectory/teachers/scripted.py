@@ -26,7 +26,6 @@ from trajectory.records import (
     Turn,
     User,
 )
-from trajectory.simulators import World
 from trajectory.teachers import Item, Request, Usage, Written
 
 T = TypeVar("T")
@@ -114,7 +113,7 @@ class Scripted:
         query, values = self.drawn(item, language)
         turns: list[Turn] = [User(query)]
         results: list[dict[str, Json]] = []
-        world = World()
+        world = self.catalogue.world()
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
