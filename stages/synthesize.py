@@ -124,7 +124,8 @@ def main(
         left = teacher.estimate(requests)
         print(
             f"{p.teacher}: {left.requests} requests, about {left.prompt_tokens} prompt tokens, "
-            f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD"
+            f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD "
+            f"(synthesize.budget = {p.budget})"
         )
         return
     tally = Tally()
