@@ -1,5 +1,6 @@
 """The plan: every cell filled, menus of near-duplicates, nothing held out."""
 
+import copy
 from collections import Counter
 from pathlib import Path
 
@@ -82,11 +83,41 @@ def test_simple_to_complex_is_the_parameter(alone):
     assert found["complex"] == len(items) // (alone + 1)
 
 
-def test_the_committed_plan_keeps_near_that_ratio_though_prompts_are_shared():
-    found = Counter(item.complexity for request in made.requests() for item in request.items)
-    assert found["simple"] / found["complex"] == pytest.approx(
-        made.PLAN.simple_per_complex, rel=0.1
-    )
+@pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
+def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt):
+    p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
+    requests = list(plan.Planner(made.CATALOGUE, p).requests("en"))
+    found = plan.check_ratio(requests, p)
+    assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+
+
+def test_another_ratio_than_the_parameter_fails_by_name():
+    with pytest.raises(BadInput, match=r"plan: en: \d+ simple to \d+ complex .* = 2 wants 216"):
+        plan.check_ratio(made.requests(), changed(simple_per_complex=2))
+
+
+def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
+    p = changed(groups={"zh": 900}, groups_per_prompt=2, minimum={"zh": 0})
+    planner = plan.Planner(made.CATALOGUE, p)
+    requests = list(planner.requests("zh"))
+    full = [cell for cell in planner.cells if planner.used[cell, "zh"] == cell.capacity["zh"]]
+    assert full
+    assert all(planner.used[cell, "zh"] <= cell.capacity["zh"] for cell in planner.cells)
+    assert len(requests) == 900
+    plan.check_ratio(requests, p)
+
+
+def test_more_than_the_grammar_can_say_is_named():
+    few = {
+        name: msgspec.structs.replace(entry, scenarios=entry.scenarios[:1])
+        for name, entry in made.CATALOGUE.entries.items()
+        if name in ("get_current_weather", "get_air_quality", "get_weather_forecast")
+    }
+    catalogue = copy.copy(made.CATALOGUE)
+    catalogue.entries = few
+    p = changed(groups={"en": 900}, held_out_tools=())
+    with pytest.raises(BadInput, match=r"plan: en: after \d+ groups the grammar has no"):
+        list(plan.Planner(catalogue, p).requests("en"))
 
 
 def test_no_item_is_planned_twice():

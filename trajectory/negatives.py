@@ -6,8 +6,9 @@ Each kind is a generator of candidates for one group; the first that is new is t
 import random
 from collections.abc import Callable, Iterator, Sequence
 
+from trajectory.grammar import Part, part
 from trajectory.records import Assistant, Group, Trajectory, User
-from trajectory.teachers.scripted import Part, Scripted, part
+from trajectory.teachers.scripted import Scripted
 
 Kind = Callable[["Negatives", Group, random.Random], Iterator[Trajectory]]
 
