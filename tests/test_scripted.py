@@ -8,7 +8,7 @@ from trajectory import schema
 from trajectory.catalogue import LANGUAGES, Range, Texts
 from trajectory.grammar import part
 from trajectory.records import Assistant, BadInput, ToolResult, User
-from trajectory.simulators import observe
+from trajectory.simulators import World
 from trajectory.teachers import Item
 from trajectory.teachers.scripted import Scripted, said
 
@@ -84,11 +84,12 @@ def test_draws_do_not_depend_on_the_order_of_requests():
 def test_arguments_fit_the_schema_and_observations_are_the_simulators():
     for group in made.raw():
         for one in group.trajectories:
+            world = World()
             for turn, result in zip(one.turns, [*one.turns[1:], None], strict=True):
                 for call in turn.calls if isinstance(turn, Assistant) else ():
                     assert schema.problem(call, group.tools) is None
                     if result is not None:
-                        assert result == ToolResult(call.name, observe(call))
+                        assert result == ToolResult(call.name, world.observe(call))
 
 
 def test_an_exchange_begins_with_the_user_and_ends_with_the_model():

@@ -10,17 +10,25 @@ from tests import made
 from trajectory import schema
 from trajectory.catalogue import LANGUAGES
 from trajectory.records import Assistant, Call
-from trajectory.simulators import SIMULATORS, observe
+from trajectory.simulators import SIMULATORS, World
 from trajectory.teachers import Item
 
-CALLS = [
-    call
+EXCHANGES = [
+    [
+        call
+        for turn in made.teacher().positive(Item(tool, scenario.name, "", 0), language).turns
+        if isinstance(turn, Assistant)
+        for call in turn.calls
+    ]
     for language in LANGUAGES
     for tool, scenario in made.CATALOGUE.cells()
-    for turn in made.teacher().positive(Item(tool, scenario.name, "", 0), language).turns
-    if isinstance(turn, Assistant)
-    for call in turn.calls
 ]
+
+
+def observed(calls: list[Call]) -> list[dict]:
+    """The observations of one exchange."""
+    world = World()
+    return [world.observe(call) for call in calls]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ CALLS = [
     ids=lambda value: value.name if isinstance(value, Call) else "",
 )  # fmt: skip
 def test_an_observation_is_what_a_person_computes(call, observation):
-    assert observe(call) == observation
+    assert observed([call]) == [observation]
 
 
 def test_every_tool_has_exactly_one_simulator_and_back():
@@ -73,23 +81,24 @@ def test_every_tool_has_exactly_one_simulator_and_back():
 def test_the_world_is_the_same_in_every_process():
     script = (
         "import sys, msgspec; from trajectory.records import Call; "
-        "from trajectory.simulators import observe; "
-        "calls = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Call]); "
-        "sys.stdout.buffer.write(msgspec.json.encode([observe(call) for call in calls]))"
+        "from trajectory.simulators import World; "
+        "exchanges = msgspec.json.decode(sys.stdin.buffer.read(), type=list[list[Call]]); "
+        "seen = [[world.observe(call) for call in calls]"
+        " for calls in exchanges for world in [World()]]; "
+        "sys.stdout.buffer.write(msgspec.json.encode(seen))"
     )
     other = subprocess.run(
         [sys.executable, "-c", script],
-        input=msgspec.json.encode(CALLS),
+        input=msgspec.json.encode(EXCHANGES),
         capture_output=True,
         check=True,
         env={"PYTHONHASHSEED": "1"},
     )
-    assert other.stdout == msgspec.json.encode([observe(call) for call in CALLS])
+    assert other.stdout == msgspec.json.encode(list(map(observed, EXCHANGES)))
 
 
 def test_an_observation_is_a_plain_json_object():
-    for call in CALLS:
-        observation = observe(call)
+    for observation in (one for calls in EXCHANGES for one in observed(calls)):
         assert msgspec.json.decode(msgspec.json.encode(observation)) == observation
         assert isinstance(observation, dict)
 
@@ -97,4 +106,5 @@ def test_an_observation_is_a_plain_json_object():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_call_of_the_catalogue_fits_its_schema(language):
     tools = [entry.tool(language) for entry in made.CATALOGUE.entries.values()]
-    assert [schema.problem(call, tools) for call in CALLS] == [None] * len(CALLS)
+    for call in (call for calls in EXCHANGES for call in calls):
+        assert schema.problem(call, tools) is None

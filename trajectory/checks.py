@@ -7,7 +7,7 @@ from trajectory import schema
 from trajectory.catalogue import Catalogue
 from trajectory.protected import Fence, normalise
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult, Trajectory, Turn, User
-from trajectory.simulators import observe
+from trajectory.simulators import World
 
 
 class Checks:
@@ -27,6 +27,7 @@ class Checks:
             yield "no_query: the user says nothing"
         if not isinstance(trajectory.turns[-1], Assistant):
             yield "untrainable_end: the last turn is not the model's"
+        world = World()
         due = 0  # observations that the calls before still wait for
         for number, turn in enumerate(trajectory.turns):
             if isinstance(turn, ToolResult):
@@ -38,7 +39,7 @@ class Checks:
                 results = trajectory.turns[number + 1 : number + 1 + len(turn.calls)]
                 for index, call in enumerate(turn.calls):
                     yield from self._of_call(call, tools, trajectory.turns[:number])
-                    yield from self._of_observation(call, results[index : index + 1])
+                    yield from self._of_observation(call, results[index : index + 1], world)
         reason = self.fence.overlap(trajectory.query)
         if reason:
             yield f"benchmark_overlap: {reason}: {trajectory.query}"
@@ -55,11 +56,11 @@ class Checks:
             if not self._grounded(call.name, value, before):
                 yield f"ungrounded: {call.name}.{name}: {value!r}"
 
-    def _of_observation(self, call: Call, results: Sequence[Turn]) -> Iterator[str]:
+    def _of_observation(self, call: Call, results: Sequence[Turn], world: World) -> Iterator[str]:
         """Another result than the simulator's own; a call at the very end has none yet."""
         known = call.name in self.catalogue.entries
         try:
-            observed = observe(call) if known else None
+            observed = world.observe(call) if known else None
         except (ArithmeticError, LookupError, ValueError) as error:
             yield f"impossible: {call.name}: {error}"  # such as the 30th of February
             return

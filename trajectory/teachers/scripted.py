@@ -25,7 +25,7 @@ from trajectory.records import (
     Turn,
     User,
 )
-from trajectory.simulators import observe
+from trajectory.simulators import World
 from trajectory.teachers import Item, Request
 
 
@@ -75,11 +75,12 @@ class Scripted:
         query, values = self.draw(cell, scenario.queries, item.tool, language, item.index)
         turns: list[Turn] = [User(query)]
         results: list[dict[str, Json]] = []
+        world = World()
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
             thought = sentence(said(getattr(step.goal, language), values, results), language)
-            results.append(observe(call))
+            results.append(world.observe(call))
             turns += [Assistant("call", thought, (call,)), ToolResult(step.tool, results[-1])]
         replies = random.Random(f"{self.style.seed}:reply:{cell}.{item.index}").random()
         if scenario.then or replies < self.style.replies:
