@@ -14,7 +14,7 @@ import jsonschema_rs
 import msgspec
 
 from benchmark.suites import GoldCall
-from trajectory.protected import normalise
+from trajectory.near import normalise
 from trajectory.records import Json, Record, Tool
 
 TYPES = {"dict": "object", "float": "number", "tuple": "array"}

@@ -5,6 +5,7 @@ tasks.jsonl) and PROTECTED_PATH, the user turns of both suites.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from benchmark import bfcl, remenu, suites
@@ -38,11 +39,12 @@ def read_bfcl(
     return questions, answers
 
 
-def protected(tasks: Iterable[suites.Task]) -> Iterator[Protected]:
-    for task in tasks:
+def protected(suite: suites.Suite) -> Iterator[Protected]:
+    for task in suite.tasks:
+        tools = tuple(tool.name for tool in suite.menu(task))
         for turn in task.turns:
             if isinstance(turn, User):
-                yield Protected(turn.text, task.id)
+                yield Protected(turn.text, task.id, tools)
 
 
 def main(
@@ -56,7 +58,7 @@ def main(
 
     jsonl.write(bfcl_suite_dir / "tools.jsonl", derived.tools.values())
     jsonl.write(bfcl_suite_dir / "tasks.jsonl", derived.tasks)
-    fenced = jsonl.write(protected_path, protected((*house.tasks, *derived.tasks)))
+    fenced = jsonl.write(protected_path, chain(protected(house), protected(derived)))
 
     for reason, count in sorted((dropped + unused).items(), key=lambda pair: (-pair[1], pair[0])):
         print(f"suites: {count:4} of {len(questions)} BFCL questions dropped: {reason}")
