@@ -144,8 +144,8 @@ class Planner:
         return min(
             left,
             key=lambda cell: (
-                cell in chosen,
                 bool(cell.scenario.then) != chain,
+                cell in chosen,
                 cell.tool not in near,
                 self.used[cell, language],
                 cell.tool in taken,
