@@ -5,7 +5,7 @@ writes  data/diverse.jsonl     Group, with template, tool format, reply format a
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -27,7 +27,7 @@ class Params(Record, frozen=True):
     held_out: HeldOut
 
 
-def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
     known = {
         "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
@@ -67,7 +67,7 @@ def _weighted(weights: dict[str, float], rng: random.Random) -> str:
 
 def main(source: Path, target: Path) -> None:
     p = params.load("diversify", Params)
-    count = jsonl.write(target, diversify(list(jsonl.read(source, Group)), p))
+    count = jsonl.write(target, diversify(jsonl.read(source, Group), p))
     print(f"{target}: {count} groups")
 
 
