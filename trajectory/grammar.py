@@ -41,7 +41,8 @@ class Grammar:
     def capacity(self, queries: Texts, tool: str, language: Language) -> int:
         """Sentences that can be drawn from all phrasings in turn before one of them recurs."""
         phrasings = self.phrasings(queries, language)
-        return len(phrasings) * min(self.sentences(text, tool, language) for text in phrasings)
+        sizes = [self.sentences(text, tool, language) for text in phrasings]
+        return len(sizes) * min(sizes, default=0)
 
     def sentences(self, text: str, tool: str, language: Language) -> int:
         """How many sentences one phrasing stands for."""
