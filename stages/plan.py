@@ -42,10 +42,6 @@ class Cell:
     tools: frozenset[str]
     capacity: Mapping[Language, int]
 
-    @property
-    def name(self) -> str:
-        return f"{self.tool}.{self.scenario.name}"
-
 
 class Planner:
     """Draws the least used cells first, so that coverage is even; ties by the seed.
@@ -168,17 +164,18 @@ class Planner:
         return tuple(menu)
 
 
-def coverage(planner: Planner) -> list[Covered]:
-    """One row a cell; an unfilled one fails by name."""
+def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
+    """One row a cell, counted in the requests; an unfilled one fails by name."""
+    counts = Counter((r.language, item.tool, item.scenario) for r in requests for item in r.items)
     rows: list[Covered] = []
     for cell in planner.cells:
         for language in planner.p.groups:
-            filled = planner.used[cell, language]
             name, complexity = cell.scenario.name, cell.scenario.complexity
+            filled = counts[language, cell.tool, name]
             rows.append(Covered(cell.tool, name, complexity, language, filled))
             if filled < planner.p.minimum[language]:
                 raise BadInput(
-                    f"plan: {cell.tool} x {cell.scenario.name} x {language}: {filled} of at least "
+                    f"plan: {cell.tool} x {name} x {language}: {filled} of at least "
                     f"{planner.p.minimum[language]} trajectories; raise plan.groups.{language}"
                 )
     return rows
@@ -208,7 +205,7 @@ def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
     p = params.load("plan", Params)
     planner = Planner(Catalogue(catalogue), p)
     requests = [request for language in p.groups for request in planner.requests(language)]
-    rows = coverage(planner)
+    rows = coverage(planner, requests)
     found = check_ratio(requests, p)
     jsonl.write(plan, requests)
     tables.write(matrix, Covered, rows)

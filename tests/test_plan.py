@@ -1,11 +1,14 @@
 """The plan: every cell filled, menus of near-duplicates, nothing held out."""
 
 import copy
+import re
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
+import vl_convert
+from dvc_render.vega import VegaRenderer
 
 from stages import plan
 from tests import made
@@ -27,17 +30,17 @@ def needed(request: Request) -> set[str]:
 
 
 def test_every_cell_reaches_its_minimum():
-    for row in plan.coverage(made.planner()):
+    for row in plan.coverage(made.planner(), made.requests()):
         assert row.count >= made.PLAN.minimum[row.language], row
 
 
 def test_an_empty_cell_fails_by_name():
     with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
-        plan.coverage(plan.Planner(made.CATALOGUE, changed(minimum={"en": 1, "zh": 0})))
+        plan.coverage(plan.Planner(made.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
 
 
 def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
-    rows = plan.coverage(made.planner())
+    rows = plan.coverage(made.planner(), made.requests())
     assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
     assert sum(row.count for row in rows) == sum(len(r.items) for r in made.requests())
 
@@ -141,4 +144,22 @@ def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
     plan.main(Path("data/catalogue"), *paths)
     assert list(jsonl.read(paths[0], Request)) == made.requests()
-    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner())
+    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner(), made.requests())
+
+
+def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():
+    rows = [
+        Covered("get_time", "now", "simple", "en", 3),
+        Covered("get_time", "later", "simple", "en", 0),
+        Covered("get_time", "both", "complex", "zh", 1),
+    ]
+    # DVC reads a CSV's cells as text.
+    points = [{**msgspec.to_builtins(row), "count": str(row.count), "rev": "now"} for row in rows]
+    picture = VegaRenderer(
+        points, "coverage", template="coverage", template_dir=".dvc/plots", x="count", y="tool"
+    )
+    drawn = vl_convert.vegalite_to_svg(picture.get_filled_template())
+    cells = re.findall(r'aria-label="cell: (\w+ \d); tool: get_time; trajectories: (\d)', drawn)
+    # Scenarios are numbered by name: both, then later, then now.
+    assert sorted(cells) == [("complex 1", "1"), ("simple 1", "0"), ("simple 2", "3")]
+    assert drawn.count('fill="#c8506e"') == 1
