@@ -126,9 +126,14 @@ def as_pattern(phrasing: str) -> re.Pattern[str]:
 
 def test_no_query_of_the_suite_is_said_in_training():
     fence = made.fence()
-    trained = [one.query for group in made.diverse() for one in group.trajectories]
-    trained += [one.query for one in made.EVERYDAY.asked("train")]
-    assert {query: fence.overlap(query) for query in trained if fence.overlap(query)} == {}
+    trained = [
+        (one.query, tuple(tool.name for tool in group.tools))
+        for group in made.with_negatives()
+        for one in group.trajectories
+    ]
+    trained += [(one.query, ()) for one in made.EVERYDAY.asked("train")]
+    found = {query: fence.overlap(query, tools) for query, tools in trained}
+    assert {query: why for query, why in found.items() if why} == {}
 
 
 def test_drafting_again_writes_the_same_suite(tmp_path):
