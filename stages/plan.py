@@ -27,7 +27,7 @@ class Params(Record, frozen=True):
     groups: dict[Language, int]
     positives: int
     groups_per_prompt: int
-    menu_size: int
+    menu_sizes: tuple[int, ...]
     simple_per_complex: int
     minimum: dict[Language, int]
     held_out_tools: tuple[str, ...]
@@ -166,7 +166,8 @@ class Planner:
         rest = list(self.tools)
         rng.shuffle(near)
         rng.shuffle(rest)
-        menu = list(dict.fromkeys([*needed, *near, *rest]))[: max(self.p.menu_size, len(needed))]
+        size = max(rng.choice(self.p.menu_sizes), len(needed))
+        menu = list(dict.fromkeys([*needed, *near, *rest]))[:size]
         rng.shuffle(menu)
         return tuple(menu)
 

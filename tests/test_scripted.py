@@ -64,12 +64,14 @@ def test_no_two_queries_of_a_cell_are_equal(language):
 def test_words_recur_only_when_all_were_said_and_then_with_other_polite_words():
     teacher, cell = made.teacher(), made.CATALOGUE.scenario("search_flights", "one_way_flight")
     queries = msgspec.structs.replace(cell.queries, en=("Fly.", "Go.", "held out"))
-    said = [teacher.draw("cell", queries, "search_flights", "en", n).query for n in range(60)]
+    polite = (1 + len(made.PHRASING.openers.en)) * (1 + len(made.PHRASING.closers.en))
+    count = 2 * polite
+    said = [teacher.draw("cell", queries, "search_flights", "en", n).query for n in range(count)]
     assert said[:2] == ["Fly.", "Go."]
-    assert len(set(said)) == 60
+    assert len(set(said)) == count
     assert all("Fly." in one or "Go." in one for one in said)
-    with pytest.raises(BadInput, match="cell: only 60 different queries; add phrasings"):
-        teacher.draw("cell", queries, "search_flights", "en", 60)
+    with pytest.raises(BadInput, match=f"cell: only {count} different queries; add phrasings"):
+        teacher.draw("cell", queries, "search_flights", "en", count)
 
 
 def test_draws_do_not_depend_on_the_order_of_requests():
