@@ -16,7 +16,7 @@ from trajectory.catalogue import SLOT, Scenario
 from trajectory.grammar import Part, part
 from trajectory.records import Assistant, Group, Language, ToolResult, Trajectory, User
 from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted
+from trajectory.teachers.scripted import Scripted, goal_of
 
 Kind = Callable[["Negatives", Group, random.Random], Iterator[Trajectory]]
 
@@ -180,8 +180,7 @@ def _simple(source: Negatives, group: Group, rng: random.Random) -> Iterator[tup
 def _goal(one: Trajectory) -> str:
     """What the first decision was about to do, as a part of a sentence."""
     decision = next(turn for turn in one.turns if isinstance(turn, Assistant))
-    goal = decision.thought.rstrip(".。")
-    return goal[:1].lower() + goal[1:]
+    return goal_of(decision.thought, decision.calls[0].name if decision.calls else "")
 
 
 def _filled(text: str, slots: Mapping[str, str]) -> str:

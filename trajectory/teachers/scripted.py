@@ -103,7 +103,8 @@ class Scripted:
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
-            thought = sentence(said(getattr(step.goal, language), values, results), language)
+            goal = said(getattr(step.goal, language), values, results)
+            thought = intent(step.tool, goal, language)
             results.append(world.observe(call))
             turns += [Assistant("call", thought, (call,)), ToolResult(step.tool, results[-1])]
         if self.replies(item, language):
@@ -206,6 +207,25 @@ def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, 
         return str(results[int(step) - 1][field])
 
     return SLOT.sub(fill, text)
+
+
+def intent(tool: str, goal: str, language: Language) -> str:
+    """The thought before a call. It names the tool first, while only the query has been read.
+
+    A small model that words the goal first picks the tool by its own words, not by the user's.
+    """
+    if language == "zh":
+        return f"用{tool}{goal}。"
+    later = goal.removeprefix("now ")
+    return f"{'Use' if later == goal else 'Now use'} {tool} to {later}."
+
+
+def goal_of(thought: str, tool: str) -> str:
+    """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
+    for before in (f"Use {tool} to ", f"Now use {tool} to ", f"用{tool}"):
+        if thought.startswith(before):
+            return thought.removeprefix(before).rstrip(".。")
+    return thought[:1].lower() + thought[1:].rstrip(".。")
 
 
 def sentence(goal: str, language: Language) -> str:
