@@ -3,6 +3,11 @@
 SHELL := /bin/bash
 export SIZE ?= 135m
 PYTHON ?= python3.11
+A ?= HEAD
+B ?= workspace
+SUITE ?= benchmark/suites/house
+COMPARED := data/answers data/prompts.jsonl metrics report/compare \
+	benchmark/suites/house data/suites/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -44,6 +49,18 @@ draft: .venv/ready ## Write the house suite anew; review the change before you c
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
 
+compare: .venv/ready ## Two versions task by task: A=HEAD B=workspace, a commit, tag or experiment
+	python -m benchmark.compare "$(A)" "$(B)" $(COMPARED)
+
+gate: .venv/ready ## What params.yaml wants of a version before it goes out
+	python -m benchmark.gate $(COMPARED)
+
+suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate answers score: SUITE=...
+	python -m benchmark.suitecheck $(SUITE)
+
+bench: .venv/ready ## How fast 100,000 answers are scored
+	python -m tests.bench_score
+
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
 
@@ -66,4 +83,4 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft readme show setup lock clean
+.PHONY: help repro test check smoke train draft readme compare gate suite-check bench show setup lock clean
