@@ -36,7 +36,7 @@ def mean_interval(
 def mcnemar(lost: int, won: int) -> float:
     """Exact two-sided p of so many pairs that went one way and the other."""
     tail = sum(comb(lost + won, fewer) for fewer in range(min(lost, won) + 1))
-    return min(1.0, 2 * tail / 2 ** (lost + won))
+    return min(1.0, float(2 * tail / 2 ** (lost + won)))
 
 
 def sign_flip(values: Sequence[float], groups: Sequence[str], times: int, seed: int) -> float:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
-from dvc.scm import RevError
-from scmrepo.exceptions import SCMError
 
 from trajectory.records import BadInput, Json, Record
 
@@ -49,20 +47,17 @@ def fetched(version: str, paths: Iterable[Path]) -> Iterator[Path]:
             files = DVCFileSystem(".", rev=None if version == WORKSPACE else version)
             for path in paths:
                 _copy(files, version, path, Path(folder))
-        except (RevError, SCMError) as error:
-            raise BadInput(f"{version}: expected a commit, tag or experiment: {error}") from error
         except DvcException as error:
             raise BadInput(f"{version}: {error}") from error
         yield Path(folder)
 
 
 def _copy(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
-    if not files.exists(str(path)):
-        raise BadInput(f"{version}: {path}: no such file in this version")
+    problem = "no such file in this version"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     try:
+        files.info(str(path))
+        problem = "neither committed nor in the DVC cache; `dvc fetch -a` may get it"
         files.get(str(path), str(folder / path), recursive=True)
     except FileNotFoundError as error:
-        raise BadInput(
-            f"{version}: {path}: neither committed nor in the DVC cache; `dvc fetch -a` may get it"
-        ) from error
+        raise BadInput(f"{version}: {path}: {problem}") from error

@@ -5,7 +5,7 @@ a line per (suite, model, task), the breakdown by slice, and the score under sev
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -93,8 +93,7 @@ def sign(suite: Suite, section: Params) -> str:
 
 
 def _read_suite(name: str, folder: Path) -> Suite:
-    suite = suites.read(folder)
-    return Suite(name, suite.tools, suite.tasks)
+    return replace(suites.read(folder), name=name)
 
 
 if __name__ == "__main__":
