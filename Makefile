@@ -19,7 +19,7 @@ export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 ##@ Start here
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	/^[a-z0-9_-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	/^[a-z0-9_-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: .venv/ready ## Everything: data, training, benchmark; ends with the table
 	dvc repro
@@ -46,6 +46,13 @@ train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 draft: .venv/ready ## Write the house suite anew; review the change before you commit it
 	python -m benchmark.draft benchmark/suites/house
 
+gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
+	python -m benchmark.gold_check data/external/bfcl
+
+bench: .venv/ready ## Time and memory of 100,000 trajectories made and 100,000 answers scored
+	python -m tests.bench
+	python -m tests.bench_score
+
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
 
@@ -57,9 +64,6 @@ gate: .venv/ready ## What params.yaml wants of a version before it goes out
 
 suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate answers score: SUITE=...
 	python -m benchmark.suitecheck $(SUITE)
-
-bench: .venv/ready ## How fast 100,000 answers are scored
-	python -m tests.bench_score
 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
@@ -83,4 +87,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft readme compare gate suite-check bench show setup lock clean
+.PHONY: help repro test check smoke train draft gold-check bench readme compare gate suite-check \
+	show setup lock clean

@@ -3,19 +3,23 @@
 Without a model: an everyday question stands here without the reply that `rehearse` would add.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from benchmark import suites
 from stages import diversify, negatives, plan, synthesize, verify
+from stages import suites as suite_stage
 from trajectory import params, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.checks import Checks
 from trajectory.everyday import Everyday
 from trajectory.phrasing import Phrasing
 from trajectory.protected import Fence
-from trajectory.records import Group, User
+from trajectory.records import Group
 from trajectory.teachers import Request
+from trajectory.teachers.asking import Ask, Model, Reply
+from trajectory.teachers.author import Author
 from trajectory.teachers.scripted import Scripted, Style
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
@@ -33,11 +37,27 @@ def teacher(style: Style = PLAIN) -> Scripted:
     return Scripted(CATALOGUE, PHRASING, style)
 
 
+def perfect(author: Author, requests: Iterable[Request], model: Model) -> dict[str, str]:
+    """What a perfect model answers to every question of these requests, by the question's key."""
+    answers: dict[str, str] = {}
+    for request in requests:
+        menu = author.scripted.menu(request)
+        for item in request.items:
+            rehearsed = author.rehearsed(item, request.language)
+
+            def answer(ask: Ask, rehearsed: Iterator[str] = rehearsed) -> Reply:
+                sent = model.sent(ask)
+                answers[sent.key] = next(rehearsed)
+                return Reply(sent.key, ask.name, model.name, answers[sent.key], "stop", 0, 0)
+
+            author.positive(item, request.language, menu, answer)
+    return answers
+
+
 @cache
 def fence() -> Fence:
     """Around the committed house suite."""
-    turns = [turn for task in HOUSE.tasks for turn in task.turns]
-    return Fence(turn.text for turn in turns if isinstance(turn, User))
+    return Fence(suite_stage.protected(HOUSE), VERIFY.near_benchmark)
 
 
 @cache
@@ -64,7 +84,10 @@ def raw() -> list[Group]:
 
 @cache
 def sifted() -> tuple[list[Group], list[verify.Reject]]:
-    return verify.sift(raw(), Checks(CATALOGUE, fence()), VERIFY.positives)
+    found = verify.problems(raw(), Checks(CATALOGUE, fence()), VERIFY.near_duplicate)
+    wrong = list(verify.rejects(raw(), found, VERIFY.positives))
+    sound = [group for group, reasons in zip(raw(), wrong, strict=True) if not reasons]
+    return sound, [reject for reasons in wrong for reject in reasons]
 
 
 def negatives_of(groups: list[Group]) -> list[Group]:
