@@ -73,7 +73,7 @@ def repeated_description(task: Task, _: Sequence[Tool]) -> str:
 
 
 def invented_arguments(task: Task, _: Sequence[Tool]) -> str:
-    """The gold with an argument more; where no call is due, the call of a tool that is not there."""
+    """An argument more; where no call is due, the call of a tool that is not there."""
     said = _said(task)
     calls = tuple(Call(c.name, {**c.arguments, **INVENTED}) for c in said.calls)
     calls = calls or (Call("made_up", INVENTED),)
