@@ -46,6 +46,9 @@ train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 draft: .venv/ready ## Write the house suite anew; review the change before you commit it
 	python -m benchmark.draft benchmark/suites/house
 
+templates: .venv/ready ## Let the chat model word new templates; review them before you commit
+	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates
+
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
@@ -87,5 +90,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft gold-check bench readme compare gate suite-check \
-	show setup lock clean
+.PHONY: help repro test check smoke train draft templates gold-check bench readme compare gate \
+	suite-check show setup lock clean

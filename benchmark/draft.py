@@ -116,7 +116,7 @@ class Draft:
         templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
         formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
         template, tool_format = rng.choice(templates), rng.choice(formats)
-        drafts = [self._positive(tool, language, rng) for tool in tools]
+        drafts = [self._positive(tool, axes["tool"], language, rng) for tool in tools]
         drafts += self._negatives(menu, language, number)
         for index, draft in enumerate(drafts):
             yield Task(
@@ -163,21 +163,28 @@ class Draft:
         menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
         return rng.sample(menu, len(menu))
 
-    def _positive(self, tool: str, language: Language, rng: random.Random) -> Drafted:
-        """A call; in a chain, any of its calls, with the observations before it."""
+    def _positive(self, tool: str, side: str, language: Language, rng: random.Random) -> Drafted:
+        """A call; in a chain, any of its calls to a tool of this side, after what came before."""
         axis = rng.choice(["seen", "unseen"])
-        scenarios = self.catalogue.entries[tool].scenarios
+        scenarios = [
+            scenario
+            for scenario in self.catalogue.entries[tool].scenarios
+            # A chain to a tool that training never saw is no test of the seen ones.
+            if side == "unseen" or {s.tool for s in scenario.then} <= set(self.tools["seen"])
+        ]
         scenario = scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
         cell = f"{tool}.{scenario.name}.{language}.{axis}"
         item = Item(tool, scenario.name, scenario.complexity, self.drawn[cell])
         self.drawn[cell] += 1
         trajectory = self.teachers[axis].positive(item, language)
-        calls = [
+        cuts = [
             index
             for index, turn in enumerate(trajectory.turns)
-            if isinstance(turn, Assistant) and turn.decision == "call"
+            if isinstance(turn, Assistant)
+            and turn.calls
+            and {call.name for call in turn.calls} <= set(self.tools[side])
         ]
-        return Drafted(axis, trajectory, rng.choice(calls))
+        return Drafted(axis, trajectory, rng.choice(cuts))
 
     def _negatives(self, menu: Sequence[str], language: Language, number: int) -> Iterator[Drafted]:
         """Kinds in turn; the wording of a negative is always unseen."""
