@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from benchmark import metrics, suites, versions
+from benchmark.leaderboard import title
 from benchmark.paired import Change, Comparison, Flip, Params, paired
 from benchmark.scored import Scored, judged, read_answers
 from benchmark.scorers import TEXT_SCORERS
@@ -118,7 +119,7 @@ def markdown(found: Comparison) -> str:
 
 
 def _summary(found: Comparison) -> str:
-    worse = ", ".join(f"{one.suite} {one.metric}" for one in found.worse)
+    worse = ", ".join(f"{title(one.suite)} {one.metric}" for one in found.worse)
     said = f"Significantly worse: {worse}." if worse else "Nothing is significantly worse."
     before, after = found.unanswered
     partial = f" Partial: {before} tasks of A and {after} of B have no answer."
@@ -128,7 +129,7 @@ def _summary(found: Comparison) -> str:
 def _cells(one: Change) -> tuple[str, ...]:
     numbers = (f"{one.a:.3f}", f"{one.b:.3f}", f"{one.difference:+.3f}")
     chance = (f"{one.low:+.3f} to {one.high:+.3f}", f"{one.p:.2g}", f"{one.p_holm:.2g}")
-    return (one.suite, one.metric, str(one.n), *numbers, *chance, one.verdict)
+    return (title(one.suite), one.metric, str(one.n), *numbers, *chance, one.verdict)
 
 
 def _flip_text(flip: Flip) -> str:
