@@ -3,7 +3,8 @@
 `python -m benchmark.compare A B ANSWERS PROMPTS METRICS TARGET SUITE...` writes TARGET.md and
 TARGET.json. A version is a commit, a tag, an experiment or `workspace`; `v1:base` takes its base
 model instead of the tuned one. Exits with 0 where nothing got significantly worse, 1 where
-something did, and 2 where the versions do not compare. Both are scored anew, by the scorer here.
+something did, and 2 where the versions do not compare (make itself exits with 2 for either, and
+says which: `Error 1`). Both are scored anew, by the scorer here.
 """
 
 import json

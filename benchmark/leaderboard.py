@@ -84,7 +84,6 @@ def interval(row: Line | Row) -> str:
 
 
 def half_width(row: Line | Row) -> str:
-    """Half of the interval: what a difference has to exceed to be looked at."""
     return f"{(row.high - row.low) / 2:.2f}"
 
 
