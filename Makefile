@@ -3,6 +3,11 @@
 SHELL := /bin/bash
 export SIZE ?= 135m
 PYTHON ?= python3.11
+A ?= HEAD
+B ?= workspace
+SUITE ?= benchmark/suites/house
+COMPARED := data/answers data/prompts.jsonl metrics report/compare \
+	benchmark/suites/house data/suites/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -44,14 +49,24 @@ draft: .venv/ready ## Write the house suite anew; review the change before you c
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
 	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates
 
-suite-check: .venv/ready ## Check BFCL's own golds as we check our calls
+gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of the data side at 100,000 trajectories
+bench: .venv/ready ## Time and memory of 100,000 trajectories made and 100,000 answers scored
 	python -m tests.bench
+	python -m tests.bench_score
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
+
+compare: .venv/ready ## Two versions task by task: A=HEAD B=workspace, a commit, tag or experiment
+	python -m benchmark.compare "$(A)" "$(B)" $(COMPARED)
+
+gate: .venv/ready ## What params.yaml wants of a version before it goes out
+	python -m benchmark.gate $(COMPARED)
+
+suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate answers score: SUITE=...
+	python -m benchmark.suitecheck $(SUITE)
 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
@@ -75,4 +90,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft templates suite-check bench readme show setup lock clean
+.PHONY: help repro test check smoke train draft templates gold-check bench readme compare gate \
+	suite-check show setup lock clean
