@@ -11,7 +11,7 @@ from stages import fetch
 from trajectory import command, params, yamlfile
 from trajectory.records import BadInput
 
-FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "LICENSE")
+FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE"]
 
 
 def from_hub(name: str, size: Size, folder: Path) -> None:
@@ -28,9 +28,7 @@ def from_hub(name: str, size: Size, folder: Path) -> None:
     from transformers import AutoTokenizer
 
     assert size.hub is not None
-    snapshot_download(
-        size.hub, revision=size.revision, local_dir=folder, allow_patterns=list(FILES)
-    )
+    snapshot_download(size.hub, revision=size.revision, local_dir=folder, allow_patterns=FILES)
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     # The hub has the chat template inside another file; stages copy it as a file of its own.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)

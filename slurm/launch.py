@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -142,7 +143,7 @@ def gpu_hours(run: Run) -> float:
     events = [msgspec.json.decode(line, type=Event) for line in lines]
     return sum(
         (after.time - event.time) * event.gpus / 3600
-        for event, after in zip(events, events[1:], strict=False)
+        for event, after in pairwise(events)
         if event.event == "start"
     )
 

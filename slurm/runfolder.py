@@ -85,7 +85,7 @@ def _fill(run: Run, size: Size, facts: dict[str, object]) -> None:
     partial = run.folder.with_name(f".{run.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
     for package in CODE:
-        ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites")
+        ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
         shutil.copytree(package, partial / package, ignore=ignore)
     for path in run.job.inputs:
         if not (partial / path).exists():
