@@ -3,12 +3,10 @@
 The run folder's name is made from all that goes in. If its job is done, the outputs are collected;
 if it waits or runs, this attaches to it; else it is submitted, so there are never two jobs for the
 same input. To stop this program, in whatever way, leaves the job alone. WAIT=0 does not wait and
-exits with 75; DRY=1 prints the submission and lets Slurm test it.
+exits with 75.
 """
 
 import os
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -35,13 +33,14 @@ class Submission(Record, frozen=True):
 
 def command(run: Run, size: Size) -> list[str]:
     """The submission, complete: by hand it does the same."""
+    script = run.folder / "slurm/train.sbatch"
     bad = ",".join(sorted(path.name for path in run.folder.glob("bad/*")))
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
         *(f"--nodes={size.nodes}", f"--gpus-per-node={size.gpus}"),
         f"--signal=B:USR1@{estimate.lead(run.job.size, size)}",
         *([f"--exclude={bad}"] if bad else []),
-        *(str(run.folder / "slurm/train.sbatch"), sys.executable, f"stages.{run.job.stage}"),
+        *(str(script), sys.executable, f"stages.{run.job.stage}"),
         *map(str, (*run.job.inputs, *run.job.outputs)),
     ]
 
@@ -148,18 +147,6 @@ def gpu_hours(run: Run) -> float:
     )
 
 
-def dry(job: Job, size: Size) -> int:
-    """Print the submission; where Slurm is, ask it whether it would take it."""
-    run = runfolder.prepare(job, size)
-    words = command(run, size)
-    print(shlex.join(words), (run.folder / "slurm/train.sbatch").read_text(), sep="\n\n")
-    if shutil.which("sbatch"):
-        print(queue.ask(words[0], "--test-only", *words[1:]) or "Slurm would take it")
-    else:
-        print("no sbatch on PATH: not tested")
-    return 0
-
-
 def parsed(words: Iterable[str]) -> Job:
     size, stage, *rest = words
     if "--" not in rest:
@@ -172,8 +159,6 @@ def parsed(words: Iterable[str]) -> Job:
 def main() -> int:
     job = parsed(sys.argv[1:])
     size = sizes.load(job.size)
-    if os.environ.get("DRY"):
-        return dry(job, size)
     ready.main(Path(job.size))
     return launch(job, size)
 

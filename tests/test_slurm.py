@@ -27,8 +27,21 @@ ROOT = Path(__file__).parent.parent
 LAUNCH = [sys.executable, "-m", "slurm.launch", "tiny", "train", "in.txt", "--", "out.txt"]
 WRITE = "echo result > out.txt"
 CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
-# Waits for its first chance; a rank of ours that was told to stop saves before it does.
-PATIENT = f"trap '{CHECKPOINT}; exit 75' USR1; touch up; while [ ! -e go ]; do sleep 0.1; done"
+# Works until it may end; told to stop it saves first, as stages.train does. In Python, since a
+# shell cannot trap a signal that was ignored when it started.
+PATIENT = """python3 -IS -c '
+import os, pathlib, signal, sys, time
+def save(*_):
+    folder = pathlib.Path("scratch/checkpoint-" + os.environ["MINE"])
+    folder.mkdir(exist_ok=True)
+    (folder / "COMPLETE").touch()
+    sys.exit(75)
+signal.signal(signal.SIGUSR1, save)
+pathlib.Path("up").touch()
+while not os.path.exists("go"):
+    time.sleep(0.05)
+' || exit 75"""
+SAVED = "ls scratch/*/COMPLETE > /dev/null 2>&1"
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +241,7 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
 
 
 def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
-    checkout.runs(f"[ -d scratch/checkpoint-* ] && {WRITE} && exit; {PATIENT}", nodes=2, gpus=2)
+    checkout.runs(f"{SAVED} && {WRITE} && exit; {PATIENT}", nodes=2, gpus=2)
     process = checkout.start()
     job = checkout.until_up()
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", job)
