@@ -59,8 +59,8 @@ def ask(*command: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise BadInput(f"{command[0]}: no answer within {PATIENCE:g} s") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise BadInput(f"Slurm refuses: {said[-1]}")
+        said = done.stderr.replace(f"{command[0]}: error: ", "").split("\n")
+        raise BadInput(f"{command[0]}: {'; '.join(filter(None, said)) or done.returncode}")
     return done.stdout
 
 
