@@ -33,7 +33,7 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	ruff check .
 	ruff format --check .
 	mypy
-	shellcheck .ci/run slurm/train
+	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
@@ -42,6 +42,15 @@ smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 ##@ Parts of it
 train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 	@slurm/train "$$SIZE"
+
+estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
+	@python -m slurm.estimate "$$SIZE"
+
+preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
+	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.preflight "$$SIZE"
+
+submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
+	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
 
 draft: .venv/ready ## Write the house suite anew; review the change before you commit it
 	python -m benchmark.draft benchmark/suites/house
@@ -90,5 +99,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft templates gold-check bench readme compare gate \
-	suite-check show setup lock clean
+.PHONY: help repro test check smoke train estimate preflight submit-dry draft templates gold-check \
+	bench readme compare gate suite-check show setup lock clean

@@ -27,7 +27,7 @@ MAKES_TRAINING_DATA = [
     *("rehearse", "mix", "render", "train"),
 ]
 # Sections of commands beside the pipeline.
-BESIDE = {"draft", "factory", "compare", "gate"}
+BESIDE = {"draft", "factory", "compare", "gate", "models", "estimate"}
 
 
 def deps(name: str) -> list[str]:
