@@ -18,7 +18,6 @@ from benchmark.suites import Entry, Gold, GoldCall, Task
 from trajectory import command, jsonl, params, prompts, yamlfile
 from trajectory.catalogue import LANGUAGES, Catalogue, Scenario
 from trajectory.everyday import Everyday
-from trajectory.formats import REPLY_FORMATS
 from trajectory.negatives import KINDS, Negatives
 from trajectory.phrasing import Phrasing
 from trajectory.records import Assistant, Group, Language, Record, Trajectory
@@ -36,6 +35,7 @@ class Params(Record, frozen=True):
     zh_every: int
     unseen_every: dict[str, int]
     tool_formats: tuple[str, ...]
+    reply_formats: tuple[str, ...]
 
 
 class TrainingTools(Record, frozen=True, forbid_unknown_fields=False):
@@ -129,7 +129,7 @@ class Draft:
                 kind=draft.trajectory.kind,
                 template=template,
                 tool_format=tool_format,
-                reply_format=sorted(REPLY_FORMATS)[number % len(REPLY_FORMATS)],
+                reply_format=p.reply_formats[number % len(p.reply_formats)],
                 axes={"query": draft.query_axis, **axes},
             )
 

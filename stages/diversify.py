@@ -27,7 +27,8 @@ class Params(Record, frozen=True):
     held_out: HeldOut
 
 
-def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+def check(p: Params) -> None:
+    """Raises BadInput for a name that nothing has, or that is held out."""
     known = {
         "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
@@ -39,12 +40,20 @@ def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
                 f"params.yaml: diversify.{field}: {sorted(wrong)} is unknown or held out; "
                 f"there are {sorted(names)}"
             )
+        if min(getattr(p, field).values(), default=0) < 0 or not any(getattr(p, field).values()):
+            raise BadInput(
+                f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
+            )
     every = {name for language in get_args(Language) for name in prompts.templates(language)}
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
             f"params.yaml: diversify.held_out.templates: no {sorted(wrong)}; "
             f"there are {sorted(every)}"
         )
+
+
+def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+    check(p)
     for group in groups:
         # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
         rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")

@@ -50,11 +50,18 @@ class Planner:
         unknown = set(p.held_out_tools) - catalogue.entries.keys()
         if unknown:
             raise BadInput(f"params.yaml: plan.held_out_tools: no tools {sorted(unknown)}")
+        planned = {language for language, groups in p.groups.items() if groups}
+        for domain in catalogue.domain_of.values():
+            if absent := planned - set(domain.languages):
+                problem = f"domain {domain.domain} does not speak {sorted(absent)}"
+                raise BadInput(f"params.yaml: plan.groups: {problem}")
         self.catalogue = catalogue
         self.p = p
         self.tools = sorted(catalogue.entries.keys() - set(p.held_out_tools))
         cells = [Cell(tool, scenario) for tool, scenario in catalogue.cells()]
         self.cells = [cell for cell in cells if cell.tools <= set(self.tools)]
+        if not self.cells:
+            raise BadInput("plan: no tool of the catalogue has a scenario; add `scenarios`")
         self.used: Counter[tuple[str, Language]] = Counter()
 
     def requests(self, language: Language) -> Iterator[Request]:

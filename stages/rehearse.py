@@ -1,11 +1,14 @@
 """Let the base model answer everyday questions: general data that costs it nothing to keep.
 
+Conversations of others may stand beside them; with the default parameters there are none.
+
 reads   data/general.yaml      Everyday
         data/base/             the model before tuning
 writes  data/general.jsonl     Group without tools
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -14,8 +17,17 @@ from trajectory import command, decoding, jsonl, params, prompts, yamlfile
 from trajectory.chat import Chat
 from trajectory.decoding import Prompt
 from trajectory.everyday import Everyday
+from trajectory.exchange import load
 from trajectory.machine import prepare
 from trajectory.records import Assistant, Group, Record, Trajectory, User
+
+
+class Imported(Record, frozen=True):
+    """At most `take` conversations out of a source in a format of trajectory/exchange."""
+
+    format: str
+    source: str
+    take: int
 
 
 class Params(Record, frozen=True):
@@ -23,6 +35,7 @@ class Params(Record, frozen=True):
     rows: int
     group: int
     threads: int
+    imported: tuple[Imported, ...]
 
 
 def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
@@ -33,6 +46,12 @@ def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
             members = tuple(some[start : start + size])
             number = f"general.{language}{start // size:03}"
             yield Group(number, language, (), members, template=prompts.GENERAL)
+
+
+def imported(sources: Sequence[Imported]) -> Iterator[Group]:
+    for one in sources:
+        general = (group for group in load.groups(one.format, one.source) if not group.tools)
+        yield from islice(general, one.take)
 
 
 def main(questions: Path, base: Path, target: Path) -> None:
@@ -53,7 +72,7 @@ def main(questions: Path, base: Path, target: Path) -> None:
                 reply = Assistant("no_call", text=chat.text(ids).strip())
                 replies.append(msgspec.structs.replace(one, turns=(User(one.query), reply)))
         print(f"{len(replies)} whole replies to {start + len(batch)} of {len(asked)} questions")
-    jsonl.write(target, grouped(replies, p.group))
+    jsonl.write(target, chain(grouped(replies, p.group), imported(p.imported)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ from trajectory.records import Assistant, Group, Record, Trajectory
 
 
 class Weights(Record, frozen=True):
-    """How much trained tokens count in the loss, against 1 for the others."""
+    """How much trained tokens count in the loss, against 1 for the others; factors multiply."""
 
+    opening: float
+    opening_tokens: int
     name: float
     negative: float
 
@@ -44,7 +46,14 @@ def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Branc
     ids, trained, named = chat.branch(one.turns, group.reply_format)
     first = next(turn for turn in one.turns if isinstance(turn, Assistant))
     whole = weights.negative if group.tools and first.decision != "call" else 1.0
-    return Branch(ids, trained, [whole * (weights.name if name else 1.0) for name in named])
+    each: list[float] = []
+    spoken = 0  # trained tokens of this turn so far
+    for is_trained, is_name in zip(trained, named, strict=True):
+        opening = group.tools and is_trained and spoken < weights.opening_tokens
+        spoken = spoken + 1 if is_trained else 0
+        factor = weights.name if is_name else weights.opening if opening else 1.0
+        each.append(whole * factor)
+    return Branch(ids, trained, each)
 
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:

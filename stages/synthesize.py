@@ -1,32 +1,143 @@
 """Let the teacher write the positives of every planned group.
 
-reads   data/plan.jsonl        Request
-        data/catalogue/        what the scripted teacher says and computes
-        data/phrasing.yaml     its wording outside the catalogue
-writes  data/raw.jsonl         Group
+reads   data/plan.jsonl          Request
+        data/catalogue/          what the scripted teacher says and computes
+        data/phrasing.yaml       its wording outside the catalogue
+writes  data/replies.jsonl       Reply, appended: what a chat model was paid for (`replay` reads it)
+        data/raw.jsonl           Group
+        data/failures.jsonl      Failure
+        metrics/synthesize.json  counts, tokens and cost
+
+`--dry-run` says what a run would still ask and cost; `--preview N` prints N trajectories and
+writes nothing.
 """
 
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
-from trajectory import command, jsonl, params, yamlfile
+import msgspec
+
+from trajectory import command, jsonl, metricfile, params, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.phrasing import Phrasing
-from trajectory.records import Record
-from trajectory.teachers import Request
+from trajectory.records import BadInput, Group, Record
+from trajectory.teachers import Failure, Request, Teacher, Usage, Written
+from trajectory.teachers.asking import Model, Service
+from trajectory.teachers.author import Author
+from trajectory.teachers.budget import Price, price_of
+from trajectory.teachers.replay import Replay
 from trajectory.teachers.scripted import Scripted, Style
+from trajectory.teachers.store import Store
 
 
 class Params(Record, frozen=True):
-    teacher: Literal["scripted"]
+    teacher: Literal["scripted", "openai", "replay"]
     style: Style
+    model: Model
+    service: Service
+    batch: bool
+    budget: float | None
+    prices: dict[str, Price]
+    max_failed: float
 
 
-def main(plan: Path, catalogue: Path, phrasing: Path, raw: Path) -> None:
+def chosen(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Teacher:
+    scripted = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
+    if p.teacher == "scripted":
+        return scripted
+    price = price_of(p.model.name, p.prices, p.budget)
+    replay = Replay(Author(scripted), p.model, Store(store), price)
+    if p.teacher == "replay":
+        return replay
+    from trajectory.teachers.openai import OpenAI  # its client takes a second to import
+
+    return OpenAI(replay, p.service, p.budget, p.batch, p.max_failed)
+
+
+class Tally:
+    """Passes groups on, and keeps what is left to say about them."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        self.groups = self.trajectories = 0
+
+    def groups_of(self, written: Iterable[Written]) -> Iterator[Group]:
+        for one in written:
+            self.failures += one.failures
+            self.groups += 1
+            self.trajectories += len(one.group.trajectories)
+            yield one.group
+
+    def metrics(self, usage: Usage) -> Mapping[str, float | int]:
+        reasons = Counter(failure.reason for failure in self.failures)
+        counts = {"groups": self.groups, "trajectories": self.trajectories}
+        counts |= {"failed": reasons.total()} | msgspec.structs.asdict(usage)
+        return counts | {f"failed_{reason}": n for reason, n in reasons.items()}
+
+
+def first(requests: Iterable[Request], count: int) -> Iterator[Request]:
+    """Requests cut down to the first `count` trajectories."""
+    for request in requests:
+        items = request.items[:count]
+        count -= len(items)
+        if items:
+            yield msgspec.structs.replace(request, items=items)
+
+
+def show(written: Written) -> None:
+    for trajectory in written.group.trajectories:
+        print(f"\n{trajectory.id}")
+        for turn in trajectory.turns:
+            print(f"  {msgspec.json.encode(turn).decode()}")
+    for failure in written.failures:
+        print(f"\n{failure.id}\n  failed: {failure.reason}: {failure.detail}")
+
+
+def main(
+    plan: Path,
+    catalogue: Path,
+    phrasing: Path,
+    store: Path,
+    raw: Path,
+    failed: Path,
+    metrics: Path,
+    *,
+    dry_run: bool = False,
+    preview: int = 0,
+) -> None:
     p = params.load("synthesize", Params)
-    teacher = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
-    count = jsonl.write(raw, map(teacher.group, jsonl.read(plan, Request)))
-    print(f"{raw}: {count} groups")
+    requests = jsonl.read(plan, Request)
+    if preview:
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / store.name
+            if store.exists():
+                shutil.copy(store, copy)
+            for one in chosen(p, catalogue, phrasing, copy).write(first(requests, preview)):
+                show(one)
+        return
+    teacher = chosen(p, catalogue, phrasing, store)
+    if dry_run:
+        left = teacher.estimate(requests)
+        print(
+            f"{p.teacher}: {left.requests} requests, about {left.prompt_tokens} prompt tokens, "
+            f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD"
+        )
+        return
+    tally = Tally()
+    jsonl.write(raw, tally.groups_of(teacher.write(requests)))
+    jsonl.write(failed, tally.failures)
+    metricfile.write(metrics, tally.metrics(teacher.usage))
+    total = tally.trajectories + len(tally.failures)
+    print(f"{raw}: {tally.groups} groups, {len(tally.failures)} of {total} trajectories failed")
+    if len(tally.failures) > p.max_failed * total:
+        raise BadInput(
+            f"{failed}: {len(tally.failures)} of {total} trajectories failed, more than "
+            f"synthesize.max_failed = {p.max_failed} allows; the file gives each reason"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Without a model: an everyday question stands here without the reply that `rehearse` would add.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from trajectory.phrasing import Phrasing
 from trajectory.protected import Fence
 from trajectory.records import Group, User
 from trajectory.teachers import Request
+from trajectory.teachers.asking import Ask, Model, Reply
+from trajectory.teachers.author import Author
 from trajectory.teachers.scripted import Scripted, Style
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
@@ -31,6 +34,23 @@ PLAIN = Style(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 def teacher(style: Style = PLAIN) -> Scripted:
     return Scripted(CATALOGUE, PHRASING, style)
+
+
+def perfect(author: Author, requests: Iterable[Request], model: Model) -> dict[str, str]:
+    """What a perfect model answers to every question of these requests, by the question's key."""
+    answers: dict[str, str] = {}
+    for request in requests:
+        menu = author.scripted.menu(request)
+        for item in request.items:
+            rehearsed = author.rehearsed(item, request.language)
+
+            def answer(ask: Ask, rehearsed: Iterator[str] = rehearsed) -> Reply:
+                sent = model.sent(ask)
+                answers[sent.key] = next(rehearsed)
+                return Reply(sent.key, ask.name, model.name, answers[sent.key], "stop", 0, 0)
+
+            author.positive(item, request.language, menu, answer)
+    return answers
 
 
 @cache

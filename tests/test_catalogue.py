@@ -8,8 +8,8 @@ import yaml
 from trajectory import schema, yamlfile
 from trajectory.catalogue import LANGUAGES, Catalogue
 from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, BadInput, ToolResult
-from trajectory.simulators import SIMULATORS
+from trajectory.records import Assistant, BadInput, Call, ToolResult
+from trajectory.simulators import SIMULATORS, World
 from trajectory.teachers import Item
 from trajectory.teachers.scripted import Scripted, Style
 
@@ -88,6 +88,16 @@ def edit(domain: dict, how: str) -> None:
             tool["scenarios"].append(tool["scenarios"][0])
         case "missing":
             tool["missing"]["argument"] = "unit"
+        case "language":
+            del tool["remarks"][1]["reply"]["zh"]
+        case "observation":
+            tool["name"] = "own_forecast"
+            for other in domain["tools"][1:]:
+                other["siblings"].remove("get_weather_forecast")
+        case "quoted":
+            tool["observations"] = [{"sky": "{place}"}]
+        case "unseen":
+            tool["observations"] = [{"sky": "blue", "low": 1, "high": 2}, {"sky": "grey"}]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +117,10 @@ def edit(domain: dict, how: str) -> None:
         ("phrasing", r"length >= 2.*queries\.zh"),
         ("scenario", r"tools\.0\.scenarios\.\d\.name: scenario \w+ stands in two places"),
         ("missing", r"tools\.0\.missing\.argument: unit is not a required argument"),
+        ("language", r"tools\.0\.remarks\.1\.reply: no zh here"),
+        ("observation", r"tools\.0\.scenarios\.0: own_forecast has no simulator: expected"),
+        ("quoted", r"tools\.0\.observations: \['place'\] are not required arguments"),
+        ("unseen", r"tools\.0\.scenarios\.0: 1\.high is not in every observation of get_weather"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_line_and_field(how, message, tmp_path):
@@ -122,3 +136,22 @@ def test_a_mistake_is_one_line_with_file_line_and_field(how, message, tmp_path):
 def test_an_empty_folder_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match="no catalogue here"):
         Catalogue(tmp_path)
+
+
+def test_a_domain_may_speak_one_language_only(tmp_path):
+    domain = yaml.safe_load((FOLDER / "weather.yaml").read_text())
+    domain["languages"] = ["en"]
+    domain["tools"][0]["description"] = {"en": "Weather forecast."}
+    (tmp_path / "weather.yaml").write_text(yaml.safe_dump(domain, allow_unicode=True))
+    assert Catalogue(tmp_path).entries["get_weather_forecast"].tool("en").description
+
+
+def test_an_authored_observation_quotes_the_call_and_is_the_same_every_time():
+    written = {
+        "track": ({"id": "{id}", "note": "parcel {id}"}, {"id": "{id}", "days": [1, "{id}"]})
+    }
+    calls = [Call("track", {"id": number}) for number in range(20)]
+    first, second = ([World(written=written).observe(call) for call in calls] for _ in range(2))
+    assert first == second
+    assert {"id": 0, "note": "parcel 0"} in first or {"id": 0, "days": [1, 0]} in first
+    assert {len(seen.get("days", "")) for seen in first} == {0, 2}  # both observations are drawn

@@ -7,6 +7,7 @@ and part of a tool's name, `.` neither. `REGENERATE=1 pytest tests/test_chat.py`
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from trajectory.chat import Chat
@@ -101,3 +102,26 @@ def test_named_are_the_tokens_of_called_tools_and_not_of_a_thought(chat, reply_f
     ids, _, named = chat.branch(CONVERSATION, reply_format)
     text = chat.text([token for token, name in zip(ids, named, strict=True) if name])
     assert text == "get_weatherget_timeget_weather"
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_name_within_an_argument_is_not_taken_for_the_call(chat, reply_format):
+    turn = Assistant("call", "", (Call("get_time", {"note": "get_time", "get_time": "qz"}),))
+    ids, _, named = chat.branch([turn], reply_format)
+    assert chat.text([token for token, name in zip(ids, named, strict=True) if name]) == "get_time"
+    assert "get_time" not in chat.text(ids[: named.index(True)])
+
+
+def test_a_name_that_a_format_spells_otherwise_is_trained_like_any_word(chat):
+    encoded = chat.branch([Assistant("call", "", (Call("import"),))], "pythonic")
+    assert not any(encoded.named)
+    assert 'tools["import"]()' in chat.text(encoded.ids)
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_turn_that_is_context_only_is_seen_and_not_trained(chat, reply_format):
+    turns = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
+    context = [msgspec.structs.replace(turn, trained=False) for turn in turns]
+    ids, trained, named = chat.branch(context, reply_format)
+    assert ids == chat.branch(turns, reply_format).ids
+    assert not any(trained + named)

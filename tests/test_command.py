@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trajectory import command
-from trajectory.records import BadInput
+from trajectory.records import BadInput, Unfinished
 
 
 def start(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> None:
@@ -41,3 +41,40 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
 
     with pytest.raises(ValueError, match="ours"):
         start(monkeypatch, main)
+
+
+def test_what_can_go_on_later_is_one_line_and_status_75(monkeypatch, capsys):
+    def main() -> None:
+        raise Unfinished("no money left")
+
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, main)
+    assert stop.value.code == 75
+    assert capsys.readouterr().err == "stopped: no money left\n"
+
+
+def optional(given: list[object]) -> object:
+    def main(path: Path, *, dry_run: bool = False, preview: int = 0) -> None:
+        given.extend([path, dry_run, preview])
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["a"], [Path("a"), False, 0]),
+        (["a", "--dry-run"], [Path("a"), True, 0]),
+        (["--preview", "3", "a"], [Path("a"), False, 3]),
+    ],
+)
+def test_keyword_only_parameters_are_options(monkeypatch, arguments, expected):
+    given: list[object] = []
+    start(monkeypatch, optional(given), *arguments)
+    assert given == expected
+
+
+@pytest.mark.parametrize("arguments", [["a", "--dry"], ["a", "--preview"], ["a", "--preview", "x"]])
+def test_a_wrong_option_shows_the_usage(monkeypatch, arguments):
+    with pytest.raises(SystemExit, match=r"^usage: stage\.py PATH \[--dry-run\] \[--preview N\] "):
+        start(monkeypatch, optional([]), *arguments)

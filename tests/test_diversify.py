@@ -1,6 +1,7 @@
 """Wordings, formats and names: varied, never a held-out one, the same in menu and calls."""
 
 import random
+from collections import Counter
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from stages.diversify import diversify
 from tests import made
 from trajectory import naming, schema
-from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
+from trajectory.formats import TOOL_FORMATS
 from trajectory.prompts import templates
 from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult
 
@@ -35,11 +36,25 @@ def test_there_is_something_held_out_in_every_language():
         assert set(HELD_OUT.templates) & set(templates(language))
 
 
-def test_all_the_rest_is_used():
-    trained = {name for lang in made.PLAN.groups for name in templates(lang)}
-    assert {group.template for group in DIVERSE} == trained - set(HELD_OUT.templates)
-    assert {group.tool_format for group in DIVERSE} == made.DIVERSIFY.tool_formats.keys()
-    assert {group.reply_format for group in DIVERSE} == REPLY_FORMATS.keys()
+@pytest.mark.parametrize("language", made.PLAN.groups)
+def test_all_the_rest_is_used_in_about_its_share(language):
+    many = [Group(f"{language}{number}.0", language, (), ()) for number in range(600)]
+    found = list(diversify(many, made.DIVERSIFY))
+    used = Counter(group.template for group in found)
+    assert used.keys() == set(templates(language)) - set(HELD_OUT.templates)
+    assert max(used.values()) < 3 * min(used.values())
+    for field in ("tool_format", "reply_format"):
+        weights = getattr(made.DIVERSIFY, f"{field}s")
+        count = Counter(getattr(group, field) for group in found)
+        for name, weight in weights.items():
+            share = weight / sum(weights.values())
+            assert count[name] / len(found) == pytest.approx(share, abs=0.06)
+        assert count.keys() <= weights.keys()
+
+
+def test_a_format_of_weight_zero_is_known_and_not_used():
+    p = msgspec.structs.replace(made.DIVERSIFY, reply_formats={"react": 1.0, "yaml": 0.0})
+    assert {group.reply_format for group in diversify(GROUPS, p)} == {"react"}
 
 
 def test_a_template_is_in_the_language_of_its_group():
@@ -108,7 +123,7 @@ def test_names_that_would_collide_are_kept():
     ("field", "name"),
     [
         ("tool_formats", made.DIVERSIFY.held_out.tool_formats[0]),
-        ("reply_formats", "xml"),
+        ("reply_formats", "morse"),
         ("names", "snail"),
     ],
     ids=["held out", "unknown format", "unknown names"],
@@ -116,6 +131,15 @@ def test_names_that_would_collide_are_kept():
 def test_a_weight_of_what_may_not_be_used_is_bad_input(field, name):
     p = msgspec.structs.replace(made.DIVERSIFY, **{field: {name: 1.0}})
     with pytest.raises(BadInput, match=rf"diversify\.{field}: \['{name}'\] .*there are"):
+        next(diversify(GROUPS, p))
+
+
+@pytest.mark.parametrize("weights", [{}, {"plain": 0.0}, {"plain": 2.0, "masked": -1.0}])
+def test_weights_that_draw_nothing_are_bad_input(weights):
+    p = msgspec.structs.replace(made.DIVERSIFY, names=weights)
+    with pytest.raises(
+        BadInput, match=r"diversify\.names: weights of at least 0, not all of them 0"
+    ):
         next(diversify(GROUPS, p))
 
 

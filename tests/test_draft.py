@@ -11,7 +11,6 @@ from benchmark import draft, suites
 from tests import made
 from trajectory import params, schema
 from trajectory.catalogue import LANGUAGES, SLOT
-from trajectory.formats import REPLY_FORMATS
 from trajectory.records import Assistant, Call, User
 
 P = params.load("draft", draft.Params)
@@ -58,7 +57,7 @@ def test_every_kind_and_decision_is_asked_for():
     assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
     negatives = {"topic", "removed", "missing", "negated", "general"}
     assert {task.kind for task in TASKS} == {"call", "chain"} | negatives
-    assert {task.reply_format for task in TASKS} == REPLY_FORMATS.keys()
+    assert {task.reply_format for task in TASKS} == set(P.reply_formats)
     assert {task.language for task in TASKS} == {"en", "zh"}
 
 
@@ -72,6 +71,11 @@ def test_an_unseen_template_or_format_is_one_that_training_never_uses():
         assert (task.axes["template"] == "unseen") == (task.template in HELD_OUT.templates)
         unseen = task.axes["tool_format"] == "unseen"
         assert unseen == (task.tool_format in HELD_OUT.tool_formats)
+
+
+def test_a_reply_format_is_one_that_training_teaches():
+    """A model that never saw a format would be tested on the format, not on the decision."""
+    assert set(P.reply_formats) <= made.DIVERSIFY.reply_formats.keys()
 
 
 def test_an_unseen_tool_is_one_that_training_never_offers():

@@ -2,7 +2,8 @@
 
 import pytest
 
-from trajectory import prompts
+from tests import made
+from trajectory import prompts, wording
 from trajectory.catalogue import LANGUAGES
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
 from trajectory.records import BadInput, Tool
@@ -12,25 +13,81 @@ TOOLS = tuple(
     for name in ("weather.get", "add-days")
 )
 TEMPLATES = [name for language in LANGUAGES for name in prompts.templates(language)]
-SHOWN = {"react": "Action Input:", "autogpt": '"command"', "hermes": "<tool_call>"}
+# What only one format's explanation says.
+SHOWN = {
+    "react": "Action Input:",
+    "autogpt": '"command"',
+    "hermes": "<tool_call>",
+    "openai": '"tool_calls"',
+    "pythonic": "(argument=",
+    "llama": '{"thought":',
+    "mistral": "[TOOL_CALLS]",
+    "xml": "<call name=",
+    "yaml": "calls:\n",
+    "markdown": "**Call**",
+}
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
-@pytest.mark.parametrize("tool_format", TOOL_FORMATS)
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_every_prompt_shows_its_menu_and_its_format(template, tool_format, reply_format):
-    text = prompts.system(template, TOOLS, tool_format, reply_format)
-    assert TOOL_FORMATS[tool_format](TOOLS) in text
-    assert SHOWN[reply_format] in text
-    assert text == text.strip()
-    assert "{{" not in text
+def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply_format):
+    for tool_format, write in TOOL_FORMATS.items():
+        text = prompts.system(template, TOOLS, tool_format, reply_format)
+        assert text.count(write(TOOLS)) == 1
+        assert [name for name, mark in SHOWN.items() if mark in text] == [reply_format]
+        assert text == text.strip()
+        assert "{{" not in text
+
+
+@pytest.mark.parametrize("reply_format", sorted(REPLY_FORMATS.keys() - {"react"}))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_of_an_explanation_can_be_read(language, reply_format):
+    """Not ReAct's: it describes its lines in words."""
+    lines = prompts.explanation(reply_format, language).split("\n")
+    turn = REPLY_FORMATS[reply_format].read("\n".join(lines[1:-1]), TOOLS)
+    assert turn.decision == "call"
+    assert "do" in turn.thought or "做" in turn.thought
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_prompt_says_only_its_own_format(template):
-    for name in REPLY_FORMATS:
-        text = prompts.system(template, TOOLS, "openai", name)
-        assert not [other for other in SHOWN if other != name and SHOWN[other] in text]
+def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(template):
+    text = prompts.source(template)
+    assert wording.problem(text, template.rsplit(".", 1)[1]) is None
+    assert not [name for name in made.CATALOGUE.entries if name in text]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{ tools }}", "slots tools and format once each, has {'tools': 1}"),
+        ("{{ tools }} {{ format }} {{ tools }}", "once each"),
+        ("{{ tools }} {{ format }} {{ memory }}", "once each"),
+        ("{{ tools.__class__ }} {{ format }}", "line 1: only {{ tools }}"),
+        ("{{ tools }}\n{{ format | upper }}", "line 2: only {{ tools }}"),
+        ("{% for t in tools %}{{ t }}{% endfor %} {{ format }}", "line 1: only {{ tools }}"),
+        ("{% include 'x' %} {{ tools }} {{ format }}", "line 1: only {{ tools }}"),
+        ("{{ tools }} {{ format }} {{ 7 * 7 }}", "line 1: only {{ tools }}"),
+        ("{{ tools }} {{ format", "line 1: unexpected end"),
+        ("工具 {{ tools }} {{ format }}", "not in the language en"),
+        ("Call get_weather() at will. {{ tools }} {{ format }}", "'get_weather(' may contradict"),
+        ("You have three tools: {{ tools }} {{ format }}", "'three tools' may contradict"),
+        ("{{ tools }} Reply in JSON. {{ format }}", "'JSON' may contradict"),
+    ],
+    ids=lambda value: value[:24],
+)
+def test_what_is_no_template_is_told_why(text, problem):
+    assert problem in (wording.problem(text, "en") or "")
+
+
+def test_wordings_differ_in_words_order_and_length():
+    texts = {name: prompts.source(name) for name in TEMPLATES}
+    assert len(TEMPLATES) >= 20
+    for language in LANGUAGES:
+        mine = [text for name, text in texts.items() if name.endswith(language)]
+        order = [text.index("{{ tools }}") < text.index("{{ format }}") for text in mine]
+        assert {True, False} == set(order)
+        assert max(map(len, mine)) > 4 * min(map(len, mine))
+    assert len(set(texts.values())) == len(texts)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -44,7 +101,7 @@ def test_a_prompt_depends_on_its_language(template):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_has_several_templates_and_none_is_of_general_talk(language):
     names = prompts.templates(language)
-    assert len(names) >= 3
+    assert len(names) >= 10
     assert prompts.GENERAL not in names
 
 

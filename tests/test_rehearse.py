@@ -1,5 +1,6 @@
 """Rehearsal: what the base model itself says becomes general data, whole replies only."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ LANGUAGES = ("en", "zh")
 ASKED = 6  # in each language; the last sixth is held out
 
 
-def rehearsed(folder: Path, base: Path, new: int) -> list[Group]:
+def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group]:
     section = {"max_new_tokens": new, "rows": 4, "group": 3, "threads": 1}
+    section["imported"] = list(imported)
     (folder / "params.yaml").write_text(yaml.safe_dump({"rehearse": section}))
     texts = {lang: [f"{lang} {'why ' * n}?" for n in range(ASKED)] for lang in LANGUAGES}
     (folder / "general.yaml").write_text(yaml.safe_dump({"questions": texts}))
@@ -64,3 +66,13 @@ def test_a_group_holds_one_language_and_at_most_so_many():
     for group in made:
         assert {one.language for one in group.trajectories} == {group.language}
         assert (group.tools, group.template) == ((), prompts.GENERAL)
+
+
+def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tmp_path):
+    said = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
+    rows = [json.dumps({"conversations": [*said * n]}) for n in range(1, 5)]
+    (tmp_path / "theirs.jsonl").write_text("\n".join(rows))
+    theirs = {"format": "sharegpt", "source": "theirs.jsonl", "take": 3}
+    made = rehearsed(tmp_path, base, 1, theirs)
+    assert [len(group.trajectories[0].turns) for group in made] == [2, 4, 6]
+    assert {group.template for group in made} == {prompts.GENERAL}

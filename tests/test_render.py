@@ -14,11 +14,11 @@ from trajectory.chat import Chat
 from trajectory.packing import IGNORED
 from trajectory.records import BadInput
 
-MAX_LEN, NAME, NEGATIVE = 2048, 5.0, 3.0
+MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
 
 
 def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
-    weights = {"name": NAME, "negative": NEGATIVE}
+    weights = {"opening": OPENING, "opening_tokens": 2, "name": NAME, "negative": NEGATIVE}
     section = {"seed": 1, "max_len": MAX_LEN, "weights": weights, **changes}
     (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
     jsonl.write(folder / "mixed.jsonl", groups)
@@ -73,11 +73,15 @@ def test_tokens_of_a_called_tool_weigh_more(rows, base):
 
 
 def test_a_hard_negative_weighs_more(rows, base):
-    declined = Chat(base / "tokenizer.json").text(weighing(rows, NEGATIVE))
+    chat = Chat(base / "tokenizer.json")
+    declined = chat.text(weighing(rows, NEGATIVE * OPENING) + weighing(rows, NEGATIVE))
     assert declined.count("I see.") == 6
     assert "Clear." not in declined  # a call's own last turn is no negative
-    trained = sum(label != IGNORED for row in rows for label in row["labels"])
-    assert len(weighing(rows, 1.0)) + len(weighing(rows, NAME)) < trained
+
+
+def test_the_first_tokens_of_a_decision_weigh_more(rows):
+    turns = 6 * 4  # one of a plain call, two of an answered one, one of a negative in each group
+    assert len(weighing(rows, OPENING) + weighing(rows, NEGATIVE * OPENING)) == 2 * turns
 
 
 def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):

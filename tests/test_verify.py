@@ -60,6 +60,9 @@ DAMAGED = {
         FIRST, QUERY, DECISION, Assistant("no_call", "Tell the user.", text="Fine.")
     ),
     "untrainable_end": with_turns(FIRST, QUERY, DECISION, RESULT),
+    "untrainable_end: the last turn": with_turns(
+        FIRST, *FIRST.turns[:3], msgspec.structs.replace(FIRST.turns[3], trained=False)
+    ),
     "no_query": with_turns(FIRST),
     "not_called": with_turns(FIRST, QUERY, RESULT, FIRST.turns[3]),
 }

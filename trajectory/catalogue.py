@@ -4,6 +4,9 @@ A scenario is one use of a tool: phrasings with `{slots}`, the arguments they le
 model says it is about to do (`goal`) and the final `reply`, in every language. `{city}` stands for
 a slot's value, `{1.price}` for a field of the first step's observation. A scenario with `then` is
 complex: its later arguments may come from earlier observations.
+
+A tool without a simulator carries `observations`, of which every call gets one. A tool without
+scenarios is never called: it makes menus harder. A domain may have fewer `languages`.
 """
 
 import re
@@ -11,22 +14,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
-import jsonschema_rs
 import msgspec
 
-from trajectory import yamlfile
+from trajectory import schema, yamlfile
 from trajectory.records import BadInput, Json, Language, Record, Tool
+from trajectory.simulators import SIMULATORS, World, authored
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SLOT = re.compile(r"\{(\w+(?:\.\w+)?)\}")
+FIELD = re.compile(r"\{(\d+)\.(\w+)\}")
 NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
 class Text(Record, frozen=True):
-    """The same sentence in every language."""
+    """The same sentence in every language of its domain."""
 
-    en: str
-    zh: str
+    en: str = ""
+    zh: str = ""
 
 
 Several = Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
@@ -35,16 +39,16 @@ Several = Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
 class Texts(Record, frozen=True):
     """Several ways to say one thing, per language; the last one is held out of training."""
 
-    en: Several
-    zh: Several
+    en: Several = ()
+    zh: Several = ()
 
 
 class Named(Record, frozen=True):
     """A value the tool knows by `value` and people by another word."""
 
     value: Json
-    en: str
-    zh: str
+    en: str = ""
+    zh: str = ""
 
 
 class Range(Record, frozen=True):
@@ -106,6 +110,7 @@ class ToolEntry(Record, frozen=True):
     remarks: tuple[Remark, ...]
     siblings: tuple[str, ...] = ()
     missing: Missing | None = None
+    observations: tuple[dict[str, Json], ...] = ()
 
     def tool(self, language: Language) -> Tool:
         return Tool(self.name, getattr(self.description, language), self.parameters)
@@ -122,6 +127,7 @@ class Domain(Record, frozen=True):
     words: dict[str, Texts] = {}
     names: dict[str, tuple[Named, ...]] = {}
     numbers: dict[str, Range] = {}
+    languages: tuple[Language, ...] = LANGUAGES
 
     @property
     def slots(self) -> dict[str, Slot]:
@@ -140,6 +146,7 @@ class Catalogue:
         paths = {}
         for path in files:
             domain = yamlfile.read(path, Domain)
+            _check_languages(domain, path)
             for number, entry in enumerate(domain.tools):
                 place = _Place(path, number)
                 if entry.name in self.entries:
@@ -149,6 +156,12 @@ class Catalogue:
                 paths[entry.name] = place
         for name, place in paths.items():
             self._check(self.entries[name], place)
+        found = self.entries.items()
+        self._written = {name: entry.observations for name, entry in found if entry.observations}
+
+    def world(self) -> World:
+        """What the tools of one exchange act in."""
+        return World(written=self._written)
 
     def scenario(self, tool: str, name: str) -> Scenario:
         return next(s for s in self.entries[tool].scenarios if s.name == name)
@@ -162,51 +175,61 @@ class Catalogue:
     def _check(self, entry: ToolEntry, place: "_Place") -> None:
         if not NAME.fullmatch(entry.name):
             raise place.error(["name"], f"{entry.name!r} is not a tool name")
-        schema = entry.parameters
-        try:
-            jsonschema_rs.Draft202012Validator(schema)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise place.error(["parameters"], f"not a JSON Schema: {reason}") from error
-        if schema.get("type") != "object":
-            raise place.error(["parameters", "type"], "expected type object")
+        if problem := schema.unusable(entry.parameters):
+            raise place.error(["parameters"], problem)
+        required = set(entry.parameters.get("required", []))
         for sibling in entry.siblings:
             if sibling not in self.entries:
                 raise place.error(["siblings"], f"no tool {sibling}")
-        if entry.missing and entry.missing.argument not in schema.get("required", []):
+        if entry.missing and entry.missing.argument not in required:
             problem = f"{entry.missing.argument} is not a required argument"
             raise place.error(["missing", "argument"], problem)
-        slots = self.domain_of[entry.name].slots
+        if wrong := authored.quoted(entry.observations) - required:
+            raise place.error(["observations"], f"{sorted(wrong)} are not required arguments")
+        domain = self.domain_of[entry.name]
         if entry.missing:
-            self._check_missing(entry.missing, slots, place.of("missing"))
+            self._check_missing(entry.missing, domain, place.of("missing"))
         names = [scenario.name for scenario in entry.scenarios]
         for number, scenario in enumerate(entry.scenarios):
             if scenario.name in names[:number]:
                 problem = f"scenario {scenario.name} stands in two places"
                 raise place.error(["scenarios", str(number), "name"], problem)
-            self._check_scenario(entry, scenario, slots, place.of("scenarios", str(number)))
+            self._check_scenario(entry, scenario, domain, place.of("scenarios", str(number)))
 
-    def _check_missing(self, missing: Missing, slots: Mapping[str, Slot], place: "_Place") -> None:
-        for language in LANGUAGES:
-            given = _given(missing.queries, language, slots, place)
+    def _check_missing(self, missing: Missing, domain: Domain, place: "_Place") -> None:
+        for language in domain.languages:
+            given = _given(missing.queries, language, domain.slots, place)
             for field, text in (("goal", missing.goal), ("ask", missing.ask)):
                 _check_text(getattr(text, language), given, 0, place, [field, language])
 
+    def _check_observed(self, scenario: Scenario, steps: tuple[Step, ...], place: "_Place") -> None:
+        """What is called can be observed, and has the fields that texts and arguments name."""
+        for step in steps:
+            if step.tool not in SIMULATORS and not self.entries[step.tool].observations:
+                raise place.error([], f"{step.tool} has no simulator: expected `observations`")
+        named = FIELD.findall(msgspec.json.encode((scenario.reply, steps)).decode())
+        for step_number, field in sorted(set(named)):
+            for step in steps[int(step_number) - 1 :][:1]:
+                if any(field not in seen for seen in self.entries[step.tool].observations):
+                    problem = f"{step_number}.{field} is not in every observation of {step.tool}"
+                    raise place.error([], problem)
+
     def _check_scenario(
-        self, entry: ToolEntry, scenario: Scenario, slots: Mapping[str, Slot], place: "_Place"
+        self, entry: ToolEntry, scenario: Scenario, domain: Domain, place: "_Place"
     ) -> None:
         for index, step in enumerate(scenario.steps(entry.name)):
             if step.tool not in self.entries:
                 raise place.error(["then"], f"no tool {step.tool}")
-            schema = self.entries[step.tool].parameters
-            unknown = step.arguments.keys() - schema.get("properties", {}).keys()
-            absent = set(schema.get("required", [])) - step.arguments.keys()
+            parameters = self.entries[step.tool].parameters
+            unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
+            absent = set(parameters.get("required", [])) - step.arguments.keys()
             if unknown or absent:
                 problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
                 raise place.error(["then" if index else "arguments"], problem)
         steps = scenario.steps(entry.name)
-        for language in LANGUAGES:
-            given = _given(scenario.queries, language, slots, place)
+        self._check_observed(scenario, steps, place)
+        for language in domain.languages:
+            given = _given(scenario.queries, language, domain.slots, place)
             used = {slot for step in steps for slot in _references(step) if "." not in slot}
             if used - given:
                 problem = f"{sorted(used - given)} not in every {language} query"
@@ -214,6 +237,28 @@ class Catalogue:
             fields = {"goal": scenario.goal, "reply": scenario.reply}
             for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
                 _check_text(getattr(text, language), given, len(steps), place, [field, language])
+
+
+def _check_languages(domain: Domain, path: Path) -> None:
+    """Every wording stands there in every language of its domain."""
+    for keys, wording in _wordings(domain):
+        for language in domain.languages:
+            if not getattr(wording, language):
+                line = yamlfile.line_of(path, list(keys))
+                raise BadInput(f"{path}:{line}: {'.'.join(keys)}: no {language} here")
+
+
+def _wordings(value: object, *keys: str) -> Iterator[tuple[tuple[str, ...], Text | Texts | Named]]:
+    """Every wording in a record, with the keys that lead to it."""
+    if isinstance(value, Text | Texts | Named):
+        yield keys, value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _wordings(getattr(value, name), *keys, name)
+    elif isinstance(value, dict | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _wordings(item, *keys, str(key))
 
 
 def _references(step: Step) -> list[str]:

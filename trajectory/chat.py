@@ -4,18 +4,21 @@ Trained are exactly the tokens the model has to emit: a decision's text and its 
 prompt, an observation, or the newline after the end token, which the model does not write.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from tokenizers import Tokenizer
 
 from trajectory.formats import REPLY_FORMATS, ReplyFormat
 from trajectory.formats.reading import json_text
-from trajectory.records import Assistant, BadInput, Call, ToolResult, Turn, User
+from trajectory.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
+Span = tuple[int, int]  # where something starts and stops in a text, in characters
 
 
 class Encoded(NamedTuple):
@@ -53,10 +56,10 @@ class Chat:
             trained.extend([train] * len(tokens))
             named.extend(names or [False] * len(tokens))
 
-        for role, text, calls in _messages(turns, form):
+        for role, text, spans in _messages(turns, form):
             add([self.start, *self._ids(f"{role}\n")])
-            tokens, names = self._spoken(text, calls or ())
-            add([*tokens, self.end], calls is not None, [*names, False])
+            tokens, names = self._spoken(text, spans or ())
+            add([*tokens, self.end], spans is not None, [*names, False])
             add(self._ids("\n"))
         return Encoded(ids, trained, named)
 
@@ -69,14 +72,9 @@ class Chat:
         """What the model said, without its end token."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _spoken(self, text: str, calls: Sequence[Call]) -> tuple[list[int], list[bool]]:
+    def _spoken(self, text: str, spans: Sequence[Span]) -> tuple[list[int], list[bool]]:
         """Token ids, and which of them belong to the name of a called tool."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        spans, stop = [], len(text)
-        for call in reversed(calls):  # from the right: the thought may hold the word too
-            start = text.rfind(call.name, 0, stop)
-            spans.append((start, start + len(call.name)))
-            stop = start
         names = [any(a < end and start < b for a, b in spans) for start, end in encoding.offsets]
         return list(encoding.ids), names
 
@@ -92,8 +90,8 @@ class Chat:
 
 def _messages(
     turns: Sequence[Turn], form: ReplyFormat | None
-) -> Iterator[tuple[str, str, tuple[Call, ...] | None]]:
-    """ChatML messages: role, text, and the calls if it is the model who speaks.
+) -> Iterator[tuple[str, str, Sequence[Span] | None]]:
+    """ChatML messages: role, text, and where a trained text has the names of called tools.
 
     The results of one turn's calls share a message.
     """
@@ -106,4 +104,23 @@ def _messages(
             if isinstance(turn, User):
                 yield "user", turn.text, None
             elif isinstance(turn, Assistant):
-                yield "assistant", form.write(turn) if form else turn.text, turn.calls
+                text = form.write(turn) if form else turn.text
+                names = _names(turn, text, form) if form else ()
+                yield "assistant", text, names if turn.trained else None
+
+
+def _names(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
+    """Found by writing the turn once more with a mark after every name.
+
+    A search for the name would also find it in a thought, or in an argument.
+    """
+    # No mark overlaps itself, so none is found that was not put there.
+    mark = next(mark for n in count(1) if (mark := "q" + "z" * n) not in text)
+    calls = [msgspec.structs.replace(call, name=call.name + mark) for call in turn.calls]
+    marked = form.write(msgspec.structs.replace(turn, calls=tuple(calls)))
+    if marked.replace(mark, "") != text:  # a name such as `import`, which pythonic has to quote
+        return []
+    stops = [
+        found.start() - number * len(mark) for number, found in enumerate(re.finditer(mark, marked))
+    ]
+    return [(stop - len(call.name), stop) for call, stop in zip(turn.calls, stops, strict=True)]

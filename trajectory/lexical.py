@@ -34,8 +34,12 @@ def tokens(text: str) -> list[str]:
 
 def words(text: str) -> set[str]:
     """The parts of words: `getWeather` and `get_weather` are both get, weather."""
-    apart = HUMP.sub(" ", text).replace("_", " ")
-    return {token for token in tokens(apart) if token[0].isalnum()}
+    return {token for token in tokens(spaced(text)) if token[0].isalnum()}
+
+
+def spaced(name: str) -> str:
+    """A name as words: `getWeather` and `get_weather` with a space."""
+    return HUMP.sub(" ", name).replace("_", " ")
 
 
 class Lexical:
@@ -61,8 +65,12 @@ def _tool_words(tool: Tool) -> set[str]:
     return words(tool.name) | words(tool.description)
 
 
+def has_cjk(text: str) -> bool:
+    return any(first <= ord(char) <= last for char in text for first, last in CJK)
+
+
 def _alone(char: str) -> bool:
-    if any(first <= ord(char) <= last for first, last in CJK):
+    if has_cjk(char):
         return True
     if char.isalnum() or char.isspace() or char == "_":
         return False

@@ -96,7 +96,8 @@ def negated(source: Negatives, group: Group, rng: random.Random) -> Iterator[Tra
 def general(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """An everyday question, with tools on the menu that have nothing to do with it."""
     thought = getattr(source.phrasing.general.thought, group.language)
-    asked = [one for one in source.everyday if one.language == group.language]
+    alike = [one for one in source.everyday if one.language == group.language]
+    asked = [one for one in alike if len(one.turns) == 2]  # a longer one's reply answers more
     for one in rng.sample(asked, len(asked)):
         reply = one.turns[-1]
         assert isinstance(reply, Assistant)

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
 from trajectory.records import BadInput, Language, Tool
@@ -12,7 +13,8 @@ from trajectory.records import BadInput, Language, Tool
 FOLDER = Path(__file__).parent / "templates"
 GENERAL = "general.en"  # the prompt of conversation without tools
 
-_environment = jinja2.Environment(
+# A teacher may have written a template: it can say words, and do nothing.
+_environment = ImmutableSandboxedEnvironment(
     loader=jinja2.FileSystemLoader(FOLDER),
     undefined=jinja2.StrictUndefined,
     autoescape=False,
@@ -30,15 +32,52 @@ def system(template: str, tools: Sequence[Tool], tool_format: str, reply_format:
     wording = _load(template)
     if not tools:
         return wording.render().strip()
-    for kind, name, known in (
-        ("tool format", tool_format, TOOL_FORMATS),
-        ("reply format", reply_format, REPLY_FORMATS),
-    ):
-        if name not in known:
-            raise BadInput(f"no {kind} {name}; there are {', '.join(known)}")
     language = template.rsplit(".", 1)[1]
-    form = _load(f"replies/{reply_format}.{language}").render().strip()
-    return wording.render(tools=TOOL_FORMATS[tool_format](tools), format=form).strip()
+    return _filled(wording, language, tools, tool_format, reply_format)
+
+
+def worded(
+    text: str, language: str, tools: Sequence[Tool], tool_format: str, reply_format: str
+) -> str:
+    """The system prompt that a text would make if it were a template."""
+    wording = _environment.from_string(text)
+    return _filled(wording, language, tools, tool_format, reply_format)
+
+
+def menu(tools: Sequence[Tool], tool_format: str) -> str:
+    if tool_format not in TOOL_FORMATS:
+        raise BadInput(f"no tool format {tool_format}; there are {', '.join(TOOL_FORMATS)}")
+    return TOOL_FORMATS[tool_format](tools)
+
+
+def explanation(reply_format: str, language: str) -> str:
+    """What a prompt says about the way to reply."""
+    if reply_format not in REPLY_FORMATS:
+        raise BadInput(f"no reply format {reply_format}; there are {', '.join(REPLY_FORMATS)}")
+    return rendered(f"replies/{reply_format}.{language}")
+
+
+def rendered(template: str, **slots: object) -> str:
+    """Any template with its slots filled, without outer blank lines."""
+    return _load(template).render(**slots).strip()
+
+
+def source(template: str) -> str:
+    """A template as it was written, without outer blank lines."""
+    _load(template)
+    return (FOLDER / f"{template}.jinja").read_text(encoding="utf-8").strip()
+
+
+def _filled(
+    wording: jinja2.Template,
+    language: str,
+    tools: Sequence[Tool],
+    tool_format: str,
+    reply_format: str,
+) -> str:
+    return wording.render(
+        tools=menu(tools, tool_format), format=explanation(reply_format, language)
+    ).strip()
 
 
 @cache

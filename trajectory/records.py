@@ -13,6 +13,10 @@ class BadInput(ValueError):
     """Input a person can mend; the message is one line: place, field, what was expected."""
 
 
+class Unfinished(Exception):
+    """A run that stopped early and kept what it did: the same command goes on (exit status 75)."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An immutable value that reads and writes itself as one line of JSON."""
 
@@ -39,12 +43,14 @@ class Assistant(Record, frozen=True, tag="assistant", tag_field="role"):
 
     `thought` is the task description: what the model is about to do, in one line.
     `calls` belongs to the decision `call`, `text` (what the user reads) to `no_call` and `ask`.
+    A turn that is not `trained` is context only: imported data marks such replies.
     """
 
     decision: Decision
     thought: str = ""
     calls: tuple[Call, ...] = ()
     text: str = ""
+    trained: bool = True
 
     def __post_init__(self) -> None:
         if (self.decision == "call") != bool(self.calls):

@@ -6,7 +6,16 @@ from functools import lru_cache
 import jsonschema_rs
 import msgspec
 
-from trajectory.records import Call, Tool
+from trajectory.records import Call, Json, Tool
+
+
+def unusable(parameters: dict[str, Json]) -> str | None:
+    """Why these cannot be a tool's parameters; None if they can."""
+    try:
+        jsonschema_rs.Draft202012Validator(parameters)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return f"not a JSON Schema: {str(error).splitlines()[0]}"
+    return None if parameters.get("type") == "object" else "expected parameters of type object"
 
 
 def problem(call: Call, tools: Sequence[Tool]) -> str | None:

@@ -7,7 +7,19 @@ The law, tested over the whole registry: `read(write(turn), tools) == turn`.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trajectory.formats import autogpt, hermes, menus, react
+from trajectory.formats import (
+    autogpt,
+    hermes,
+    llama,
+    markdown,
+    mistral,
+    openai,
+    pythonic,
+    react,
+    xml,
+    yaml,
+)
+from trajectory.formats.menus import documents, lines, signatures
 from trajectory.formats.reading import Malformed
 from trajectory.records import Assistant, Tool, ToolResult
 
@@ -25,12 +37,30 @@ class ReplyFormat(Protocol):
         """How the observations of one turn's calls are shown to the model."""
 
 
-REPLY_FORMATS: dict[str, ReplyFormat] = {"react": react, "autogpt": autogpt, "hermes": hermes}
+REPLY_FORMATS: dict[str, ReplyFormat] = {
+    "react": react,
+    "autogpt": autogpt,
+    "hermes": hermes,
+    "openai": openai,
+    "pythonic": pythonic,
+    "llama": llama,
+    "mistral": mistral,
+    "xml": xml,
+    "yaml": yaml,
+    "markdown": markdown,
+}
 
 TOOL_FORMATS: dict[str, Callable[[Sequence[Tool]], str]] = {
-    "openai": menus.openai,
-    "react": menus.react,
-    "autogpt": menus.autogpt,
-    "python": menus.python,
-    "typescript": menus.typescript,
+    "openai": documents.openai,
+    "react": lines.react,
+    "autogpt": lines.autogpt,
+    "python": signatures.python,
+    "typescript": signatures.typescript,
+    "hermes": documents.hermes,
+    "mcp": documents.mcp,
+    "yaml": documents.yaml_list,
+    "xml": documents.xml,
+    "markdown": lines.markdown,
+    "bullets": lines.bullets,
+    "compact": signatures.compact,
 }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trajectory.formats.reading import Malformed, json_object, json_text
+from trajectory.formats.reading import Malformed, decision, end, json_object, json_text, skip
 from trajectory.records import Assistant, Call, Json, Record, Tool, ToolResult
 
 
@@ -33,30 +33,23 @@ def write(turn: Assistant) -> str:
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
-    start = len(text) - len(text.lstrip())
-    value, end = json_object(text, start)
-    if text[end:].strip():
-        raise Malformed("the end", text, end)
+    start = skip(text, 0)
+    value, stop = json_object(text, start)
+    end(text, stop)
     try:
         reply = msgspec.convert(value, Reply)
-        return _decision(reply)
+        return decision(reply.thoughts, _calls(reply.command), reply.answer, reply.ask)
     except ValueError as error:
         raise Malformed(
             f"thoughts and one command, answer or ask ({error})", text, start
         ) from error
 
 
-def _decision(reply: Reply) -> Assistant:
-    if sum(part is not None for part in (reply.command, reply.answer, reply.ask)) != 1:
-        raise ValueError("one of command, answer and ask")
-    thought = " ".join(reply.thoughts.split()) if "\n" in reply.thoughts else reply.thoughts.strip()
-    if reply.answer is not None:
-        return Assistant("no_call", thought, text=reply.answer)
-    if reply.ask is not None:
-        return Assistant("ask", thought, text=reply.ask)
-    commands = reply.command if isinstance(reply.command, list) else [reply.command]
-    calls = tuple(Call(command.name, command.args) for command in commands if command)
-    return Assistant("call", thought, calls)
+def _calls(said: Command | list[Command] | None) -> list[Call] | None:
+    if said is None:
+        return None
+    commands = said if isinstance(said, list) else [said]
+    return [Call(command.name, command.args) for command in commands]
 
 
 def observe(results: Sequence[ToolResult]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from trajectory.formats.reading import Malformed, json_object, json_text
+from trajectory.formats.reading import Malformed, end, json_object, json_text
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
 # Greedy on purpose: a thought or an answer may itself hold the closing tag.
@@ -40,16 +40,15 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         calls.append(call)
     if not calls:
         raise Malformed("<tool_call>, <answer> or <ask>", text, position)
-    if text[position:].strip():
-        raise Malformed("the end", text, position)
+    end(text, position)
     return Assistant("call", thought, tuple(calls))
 
 
 def _call(text: str, position: int) -> tuple[Call, int]:
-    value, end = json_object(text, position)
-    closing = CLOSE.match(text, end)
+    value, stop = json_object(text, position)
+    closing = CLOSE.match(text, stop)
     if not closing:
-        raise Malformed("</tool_call>", text, end)
+        raise Malformed("</tool_call>", text, stop)
     try:
         return msgspec.convert(value, Call), closing.end()
     except msgspec.ValidationError as error:

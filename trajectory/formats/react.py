@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from trajectory.formats.reading import Malformed, json_object, json_text
+from trajectory.formats.reading import Malformed, end, json_object, json_text
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
 THOUGHT = re.compile(r"\s*(?:Thought: ?([^\n]*)\n)?")
@@ -36,8 +36,7 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         calls.append(Call(action.group(1).strip(), arguments))
     if not calls:
         raise Malformed("Action, Final Answer or Ask", text, position)
-    if text[position:].strip():
-        raise Malformed("the end", text, position)
+    end(text, position)
     return Assistant("call", thought, tuple(calls))
 
 

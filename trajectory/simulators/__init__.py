@@ -5,11 +5,12 @@ a dict of plain JSON values. The worlds are seeded by the arguments alone: no cl
 Tools that change something are the methods of a class, which a `World` makes afresh for itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
 
 from trajectory.records import Call, Json
 from trajectory.simulators import (
+    authored,
     calendar,
     clinic,
     events,
@@ -98,10 +99,14 @@ class World:
     """The tools' results in one exchange: what a call changes, later calls see.
 
     The seed lays out the start; the catalogue's scenarios are written for the default one.
+    `written` are the observations of tools that have them instead of a simulator.
     """
 
-    def __init__(self, seed: str = "") -> None:
+    def __init__(
+        self, seed: str = "", written: Mapping[str, authored.Observations] | None = None
+    ) -> None:
         self.seed = seed
+        self.written = written or {}
         self._made: dict[type[Stateful], Stateful] = {}
 
     def observe(self, call: Call) -> dict[str, Json]:
@@ -109,6 +114,8 @@ class World:
 
         The call must fit its tool's schema.
         """
+        if call.name in self.written:
+            return authored.observe(call, self.written[call.name])
         owner = _OWNERS.get(call.name)
         state = () if owner is None else (self._of(owner),)
         try:

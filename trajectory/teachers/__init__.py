@@ -1,5 +1,6 @@
-"""Who writes trajectories: a teacher takes a request for a group and returns the group."""
+"""Who writes trajectories: a teacher turns requests for groups into groups, in their order."""
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from trajectory.records import Group, Language, Record
@@ -23,6 +24,47 @@ class Request(Record, frozen=True):
     items: tuple[Item, ...]
 
 
+class Failure(Record, frozen=True):
+    """A trajectory that a teacher could not write, and why."""
+
+    id: str
+    group: str
+    reason: str
+    detail: str
+
+
+class Written(Record, frozen=True):
+    """A group without the trajectories that failed."""
+
+    group: Group
+    failures: tuple[Failure, ...] = ()
+
+
+class Usage(Record, frozen=True):
+    """What was asked of a chat model, and what it cost in USD."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.usd + other.usd,
+        )
+
+
 class Teacher(Protocol):
-    def group(self, request: Request) -> Group:
-        """Write the trajectories of a request."""
+    """`usage` grows with what is written, also with answers that were paid for earlier."""
+
+    @property
+    def usage(self) -> Usage: ...
+
+    def write(self, requests: Iterable[Request], /) -> Iterator[Written]:
+        """The groups, in the order of their requests."""
+
+    def estimate(self, requests: Iterable[Request], /) -> Usage:
+        """What `write` would still ask for and cost at most; asks nothing."""

@@ -7,7 +7,7 @@ that the benchmark can ask what training never said.
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from trajectory.catalogue import SLOT, Catalogue, Missing, Named, Range, Scenario, Slot, Texts
@@ -20,13 +20,13 @@ from trajectory.records import (
     Json,
     Language,
     Record,
+    Tool,
     ToolResult,
     Trajectory,
     Turn,
     User,
 )
-from trajectory.simulators import World
-from trajectory.teachers import Item, Request
+from trajectory.teachers import Item, Request, Usage, Written
 
 T = TypeVar("T")
 Part = Literal["train", "held_out"]
@@ -72,38 +72,61 @@ class Scripted:
         self.style = style
         self.phrasings: Part = phrasings
         self.values: Part = values
+        self.usage = Usage()
         self._draws: dict[str, list[Draw]] = {}
+
+    def write(self, requests: Iterable[Request]) -> Iterator[Written]:
+        return (Written(self.group(request)) for request in requests)
+
+    def estimate(self, requests: Iterable[Request]) -> Usage:  # noqa: ARG002
+        return Usage()  # nothing is asked and nothing costs
 
     def group(self, request: Request) -> Group:
         return Group(
             id=request.id,
             language=request.language,
-            tools=tuple(self.catalogue.entries[n].tool(request.language) for n in request.menu),
+            tools=self.menu(request),
             trajectories=tuple(self.positive(item, request.language) for item in request.items),
         )
+
+    def menu(self, request: Request) -> tuple[Tool, ...]:
+        return tuple(self.catalogue.entries[name].tool(request.language) for name in request.menu)
+
+    def name(self, item: Item, language: Language) -> str:
+        """The id of a trajectory: its cell of the coverage matrix, and which one of it."""
+        return f"{_cell(item, language)}.{item.index}"
+
+    def drawn(self, item: Item, language: Language) -> Draw:
+        """The query of an item, and what it says."""
+        queries = self.catalogue.scenario(item.tool, item.scenario).queries
+        return self.draw(_cell(item, language), queries, item.tool, language, item.index)
+
+    def replies(self, item: Item, language: Language) -> bool:
+        """Does the exchange go on to the final reply? A chain always does."""
+        chain = self.catalogue.scenario(item.tool, item.scenario).then
+        rng = random.Random(f"{self.style.seed}:reply:{self.name(item, language)}")
+        return bool(chain) or rng.random() < self.style.replies
 
     def positive(self, item: Item, language: Language) -> Trajectory:
         """Query, calls with their observations, and the final reply where one is due."""
         scenario = self.catalogue.scenario(item.tool, item.scenario)
-        cell = f"{item.tool}.{item.scenario}.{language}"
-        query, values = self.draw(cell, scenario.queries, item.tool, language, item.index)
+        query, values = self.drawn(item, language)
         turns: list[Turn] = [User(query)]
         results: list[dict[str, Json]] = []
-        world = World()
+        world = self.catalogue.world()
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
             thought = sentence(said(getattr(step.goal, language), values, results), language)
             results.append(world.observe(call))
             turns += [Assistant("call", thought, (call,)), ToolResult(step.tool, results[-1])]
-        replies = random.Random(f"{self.style.seed}:reply:{cell}.{item.index}").random()
-        if scenario.then or replies < self.style.replies:
+        if self.replies(item, language):
             text = said(getattr(scenario.reply, language), values, results)
             turns.append(Assistant("no_call", getattr(self.phrasing.finish, language), text=text))
         else:
             turns.pop()  # the last turn must be the model's
         return Trajectory(
-            id=f"{cell}.{item.index}",
+            id=self.name(item, language),
             turns=tuple(turns),
             kind="chain" if scenario.then else "call",
             language=language,
@@ -178,6 +201,10 @@ class Scripted:
         if rng.random() < self.style.closed:
             query = query + rng.choice(getattr(self.phrasing.closers, language))
         return query
+
+
+def _cell(item: Item, language: Language) -> str:
+    return f"{item.tool}.{item.scenario}.{language}"
 
 
 def part(values: Sequence[T], which: Part, held_out: int) -> Sequence[T]:

@@ -1,0 +1,80 @@
+"""How much of a server's speed the openai teacher uses: `python -m tests.bench_teachers 2000`.
+
+A server of our own, in its own process, answers every request after 0.2 s; 64 run at once. Ideal
+is a run that never waits for us. CPU time and memory are those of the teacher's process alone.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from stages import plan
+from tests import made
+from trajectory.teachers import Request
+from trajectory.teachers.asking import Model, Service
+from trajectory.teachers.author import Author
+from trajectory.teachers.budget import Price
+from trajectory.teachers.openai import OpenAI
+from trajectory.teachers.replay import Replay
+from trajectory.teachers.scripted import Style
+from trajectory.teachers.store import Store
+
+DELAY = 0.2  # seconds
+CONCURRENCY = 64
+MODEL = Model("some-model", True, {"max_tokens": 200})
+SERVICE = Service("", CONCURRENCY, timeout=60, retries=2, first_wait=1, longest_wait=5, poll=1)
+STYLE = Style(seed=3, replies=0.1, opened=0.8, closed=0.8, mistyped=0.6)  # many different queries
+
+
+def planned(questions: int) -> list[Request]:
+    """Requests that take about so many questions; a group takes about nine."""
+    p = msgspec.structs.replace(made.PLAN, groups={"en": questions // 9}, minimum={"en": 0})
+    return list(plan.Planner(made.CATALOGUE, p).requests("en"))
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(teacher: OpenAI, requests: list[Request]) -> str:
+    started, used = time.monotonic(), cpu()
+    failed = sum(len(written.failures) for written in teacher.write(requests))
+    seconds, used = time.monotonic() - started, cpu() - used
+    asked = teacher.usage.requests
+    ideal = asked * DELAY / CONCURRENCY
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return (
+        f"{asked} requests, {failed} failed: {seconds:.1f} s of ideally {ideal:.1f} "
+        f"({ideal / seconds:.0%}), {1000 * used / asked:.2f} ms CPU each, {memory:.0f} MB at most"
+    )
+
+
+def write_table(questions: int, path: Path) -> None:
+    author = Author(made.teacher(STYLE))
+    path.write_text(json.dumps(made.perfect(author, planned(questions), MODEL)))
+
+
+def main(questions: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        table = Path(name) / "table.json"
+        code = f"from tests.bench_teachers import *; write_table({questions}, Path({str(table)!r}))"
+        subprocess.run([sys.executable, "-c", code], check=True)  # its memory is not the teacher's
+        command = [sys.executable, "-m", "tests.chat_server", str(table), str(DELAY)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            service = msgspec.structs.replace(SERVICE, base_url=server.stdout.readline().strip())
+            author = Author(made.teacher(STYLE))
+            replay = Replay(author, MODEL, Store(Path(name) / "store"), Price(1.0, 1.0))
+            print(measure(OpenAI(replay, service, 1000.0, False, 0.0), planned(questions)))
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""The store of paid answers: nothing acknowledged is lost, a torn line does not count."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from trajectory.records import BadInput
+from trajectory.teachers.asking import Reply
+from trajectory.teachers.store import Store
+
+
+def reply(number: int) -> Reply:
+    text = f"answer {number} 天气"
+    return Reply(f"{number:032x}", f"question {number}", "some-model", text, "stop", 10, number)
+
+
+def filled(path: Path, numbers: range) -> Store:
+    store = Store(path)
+    store.open()
+
+    async def fill() -> None:
+        await asyncio.gather(*(store.put(reply(number)) for number in numbers))
+
+    asyncio.run(fill())
+    store.close()
+    return store
+
+
+def test_what_was_put_is_found_now_and_by_the_next_run(tmp_path):
+    path = tmp_path / "new" / "store"
+    for store in (filled(path, range(50)), Store(path)):
+        assert [store.get(reply(number).key) for number in range(50)] == list(map(reply, range(50)))
+        assert store.get(reply(50).key) is None
+        assert list(store) == list(map(reply, range(50)))
+
+
+def test_an_answer_is_kept_once(tmp_path):
+    filled(tmp_path / "store", range(3))
+    filled(tmp_path / "store", range(4))
+    assert len((tmp_path / "store").read_bytes().splitlines()) == 4
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_torn_line_does_not_count_and_is_cut_off_before_the_next(cut, tmp_path):
+    path = tmp_path / "store"
+    filled(path, range(3))
+    path.write_bytes(path.read_bytes()[:-cut])
+    torn = path.read_bytes()
+    assert len(Store(path)) == 2
+    assert path.read_bytes() == torn  # reading mends nothing
+    assert list(filled(path, range(2, 5))) == list(map(reply, range(5)))
+
+
+def test_a_bad_line_in_the_middle_is_named(tmp_path):
+    path = tmp_path / "store"
+    path.write_bytes(msgspec.json.encode(reply(0)) + b'\n{"key": 3}\n')
+    with pytest.raises(BadInput, match=r"store:2: .*\$\.key"):
+        Store(path)
+
+
+def test_two_runs_do_not_write_one_store(tmp_path):
+    first, second = Store(tmp_path / "store"), Store(tmp_path / "store")
+    first.open()
+    with pytest.raises(BadInput, match="store: another run is writing it"):
+        second.open()
+    first.close()
+
+
+def test_what_another_run_wrote_since_is_seen_and_not_cut_off(tmp_path):
+    late = Store(tmp_path / "store")
+    filled(tmp_path / "store", range(3))
+    late.open()
+    late.close()
+    assert len(late) == 3
+    assert list(late) == list(map(reply, range(3)))
