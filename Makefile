@@ -38,7 +38,7 @@ smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 	@slurm/train "$$SIZE"
 
-draft: .venv/ready ## Write the house suite anew; review the change before you commit it
+suite: .venv/ready ## Write the first version of the house suite anew, from the grammar
 	python -m benchmark.draft benchmark/suites/house
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
@@ -46,6 +46,22 @@ readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmar
 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
+
+##@ People
+draft: .venv/ready ## Candidates for the house suite, what it covers least first
+	python -m benchmark.people.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
+
+review: .venv/ready ## Check and correct the candidates in a browser
+	python -m benchmark.people.review benchmark/candidates scratch/review.db
+
+merge: .venv/ready ## Reviewed candidates into a new version of the house suite
+	python -m benchmark.people.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
+
+corrections: .venv/ready ## Corrected candidates that are in no suite, as training trajectories
+	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
+
+rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
+	python -m benchmark.people.rate benchmark/suites/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
@@ -66,4 +82,4 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft readme show setup lock clean
+.PHONY: help repro test check smoke train suite draft review merge corrections rate readme show setup lock clean

@@ -27,7 +27,7 @@ MAKES_TRAINING_DATA = [
     *("rehearse", "mix", "render", "train"),
 ]
 # Sections of commands beside the pipeline.
-BESIDE = {"draft", "factory"}
+BESIDE = {"candidates", "draft", "rate", "review", "factory"}
 
 
 def deps(name: str) -> list[str]:

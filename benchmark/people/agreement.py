@@ -1,4 +1,4 @@
-"""How far people agree: over a matrix of scores, a row a person, a column an answer, NaN unrated."""
+"""How far people agree: scores as a matrix, a row a person, a column an answer, NaN unrated."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

@@ -84,8 +84,13 @@ def _forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
                 if form[f"{g}.{c}.tool"]
             ]
             free = CallForm(f"{number}.{len(calls)}", "", ())
-            decision, thought = form[f"{g}.decision"], form.get(f"{g}.thought", "")
+            decision, thought = form[f"{g}.decision"], _lines(form, f"{g}.thought")
             yield GoldForm(str(number), decision, thought, (*calls, free))
+
+
+def _lines(form: Form, field: str) -> str:
+    """A browser ends the lines of a text area with CR LF."""
+    return form.get(field, "").replace("\r\n", "\n")
 
 
 def _numbers(form: Form, leaf: str, before: str = "") -> list[int]:
@@ -106,7 +111,7 @@ def _call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> Ca
             description=str(property.get("description", "")),
             required=argument in parameters.get("required", ()),
             optional=f"{source}.{argument}.optional" in form,
-            lines=form.get(f"{source}.{argument}", "").replace("\r\n", "\n"),
+            lines=_lines(form, f"{source}.{argument}"),
         )
         for argument, property in parameters.get("properties", {}).items()
     )
@@ -138,7 +143,9 @@ def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) 
         except ValueError as error:
             problems[argument.field] = str(error)
             continue
-        found = [problem for value in accepted if (problem := _misfit(form, argument, value, tools))]
+        found = [
+            problem for value in accepted if (problem := _misfit(form, argument, value, tools))
+        ]
         if found:
             problems[argument.field] = found[0]
         if not accepted and argument.required:
@@ -150,7 +157,7 @@ def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) 
 
 
 def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Tool]) -> str:
-    """Why one value does not fit the schema of its argument; the other arguments are not looked at."""
+    """Why one value does not fit the schema of its argument, whatever the others are."""
     alone = [
         Tool(tool.name, tool.description, {**tool.parameters, "required": []}) for tool in tools
     ]
@@ -159,13 +166,15 @@ def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Too
 
 
 def _type(tool: str, argument: str, tools: Sequence[Tool]) -> str:
-    properties = next((t.parameters.get("properties", {}) for t in tools if t.name == tool), {})
-    return kind(properties.get(argument, {}))
+    parameters = next((one.parameters for one in tools if one.name == tool), {})
+    return kind(parameters.get("properties", {}).get(argument, {}))
 
 
 def kind(property: Mapping[str, Json]) -> str:
     """A schema's type in a word or two."""
     found = property.get("type", "any")
+    if found == "array" and "type" in property.get("items", {}):
+        return f"array of {kind(property['items'])}"
     return found if isinstance(found, str) else " or ".join(map(str, found))
 
 

@@ -1,4 +1,4 @@
-"""Merge reviewed candidates into the house suite: `python -m benchmark.people.merge` (`make merge`).
+"""Merge reviewed candidates into the house suite: `make merge`.
 
 reads   SUITE/                the current version
         CANDIDATES/           tools.jsonl, tasks.jsonl: the drafted tasks, and their reviews
@@ -14,7 +14,7 @@ them are named. What reviewers reject is left out.
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,9 +51,7 @@ class Reviewed(NamedTuple):
     people: tuple[str, ...]
 
 
-def reviewed(
-    candidates: Suite, said: Iterable[events.Event], double: Double
-) -> Iterator[Reviewed]:
+def reviewed(candidates: Suite, said: Iterable[events.Event], double: Double) -> Iterator[Reviewed]:
     standing = events.standing(said)
     for task in candidates.tasks:
         held = standing.get(task.id, {})
@@ -62,9 +60,7 @@ def reviewed(
         yield Reviewed(task, settled, tuple(valid))
 
 
-def problems(
-    suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]
-) -> Iterator[str]:
+def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]) -> Iterator[str]:
     """Why the candidates may not be merged, one line each, named."""
     fence = Fence(one.query for group in training for one in group.trajectories)
     ids = {task.id for task in suite.tasks}
@@ -167,7 +163,9 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -
     refused = list(problems(suite, found, jsonl.read(training, Group)))
     if refused:
         listed = "\n  ".join(refused)
-        raise BadInput(f"{candidates_folder}: nothing is merged, {len(refused)} problems:\n  {listed}")
+        raise BadInput(
+            f"{candidates_folder}: nothing is merged, {len(refused)} problems:\n  {listed}"
+        )
     new = merged(suite, candidates, found)
     made = provenance(old, new, found, reviews.read_bytes())
     out = [task for task, settled, _ in found if settled.state == "rejected"]

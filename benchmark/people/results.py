@@ -20,6 +20,7 @@ Scores = Mapping[str, Mapping[str, int]]  # answer -> person -> score
 
 
 class Params(Record, frozen=True):
+    port: int
     seed: int
     tasks: int
     min_alpha: float
