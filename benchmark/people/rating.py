@@ -22,7 +22,7 @@ class Rated(Record, frozen=True):
 def sheet(
     tasks: Sequence[Task], answers: Mapping[str, Mapping[str, Answer]], count: int, seed: int
 ) -> list[Rated]:
-    """The answers of every version to `count` drawn tasks, by id.
+    """The answers of every version to `count` drawn tasks, by id; unheard ones are left out.
 
     An answer's id comes from what was asked and said, so a sheet made again resumes the old one.
     """
@@ -32,8 +32,9 @@ def sheet(
         for version, by_task in answers.items():
             if task.id not in by_task:
                 raise BadInput(f"{version}: no answer to {task.id!r}")
-            said[task.id, by_task[task.id].text].append(version)
-    rated = [Rated(_id(*key), *key, tuple(versions)) for key, versions in said.items()]
+            if not by_task[task.id].error:
+                said[task.id, by_task[task.id].text].append(version)
+    rated = [Rated(_id(*key), *key, tuple(sorted(names))) for key, names in said.items()]
     return sorted(rated, key=lambda one: one.id)
 
 

@@ -105,8 +105,8 @@ def _give(desk: Desk, who: str, place: int) -> Page:
     shown = desk.shown[card.task.id]
     if request.form.get("shown") != shown:
         abort(409, "This page is older than the candidates; reload it.")
-    action, comment = request.form.get("action"), request.form.get("comment", "").strip()
-    reason = request.form.get("reason", "")
+    reason, comment = request.form.get("reason", ""), request.form.get("comment", "").strip()
+    action = "reject" if reason else request.form.get("action")  # a button says but one thing
     if action == "approve":
         verdict = Verdict("approve", comment=comment)
     elif action == "reject" and reason in REASONS:
