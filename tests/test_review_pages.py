@@ -173,8 +173,9 @@ class Elements(HTMLParser):
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_shown_as_text(tmp_path, text):
     blueprint, _ = people.reviewing(tmp_path, people.suite([hostile(text)]))
+    client = Client(blueprint)
     for path in ("ann/1", "ann/all"):
-        answer = Client(blueprint).get(path)
+        answer = client.get(path)
         page = Elements(answer.text)
         assert answer.status_code == 200
         assert guard.visible(text) in page.text
