@@ -107,10 +107,7 @@ class Draft:
     def _group(self, number: int) -> Iterator[Task]:
         p, rng = self.p, random.Random(f"{self.p.seed}:{number}")
         language: Language = "zh" if number % p.zh_every == p.zh_every - 1 else "en"
-        axes = {
-            axis: "unseen" if number % every == shift else "seen"
-            for shift, (axis, every) in enumerate(p.unseen_every.items())
-        }
+        axes = self._axes(number, language)
         tools = self._wanted(axes["tool"], language, rng)
         menu = self._menu(tools, rng)
         templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
@@ -132,6 +129,12 @@ class Draft:
                 reply_format=p.reply_formats[number % len(p.reply_formats)],
                 axes={"query": draft.query_axis, **axes},
             )
+
+    def _axes(self, number: int, language: Language) -> dict[str, str]:  # noqa: ARG002
+        return {
+            axis: "unseen" if number % every == shift else "seen"
+            for shift, (axis, every) in enumerate(self.p.unseen_every.items())
+        }
 
     def _wanted(self, axis: str, language: Language, rng: random.Random) -> list[str]:
         """The least asked tools of one side, in pairs of siblings where there are some."""

@@ -208,7 +208,8 @@ def test_the_files_are_the_same_bytes_every_time(tmp_path):
     written = []
     for name, order in (("one", events), ("two", events[::-1])):
         paths = tmp_path / f"{name}.json", tmp_path / f"{name}.jsonl"
-        results.write(order, rated, {}, people.RATE, *paths)
+        results.write(order, rated, {}, people.RATE, "0123456789abcdef", *paths)
         written.append([path.read_bytes() for path in paths])
     assert written[0] == written[1]
+    assert b'"signature.bands:0-5|tasks:10|seed:1|suite:0123456789ab": 1' in written[0][0]
     assert b'"comments":{"ann":"<b>ann</b>"' in written[0][1]

@@ -12,7 +12,7 @@ designs every task; a chat model, if chosen, writes the queries and the calls of
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -64,17 +64,31 @@ def _pattern(goal: str) -> re.Pattern[str]:
 class Thin(draft.Draft):
     """Drafts what the suite covers least; never what it, training or a reject asks already."""
 
-    cells: Counter[Cell]
-    fence: Fence
-    teacher_writes: bool = False
-    items: dict[str, Item]  # by the query drawn for them
-
-    def knowing(self, cells: Counter[Cell], tasks: Iterable[Task], trained: Fence) -> "Thin":
-        self.cells = cells
-        self.said |= {turn.text for t in tasks for turn in t.turns if isinstance(turn, User)}
+    def __init__(
+        self,
+        shape: draft.Params,
+        tasks: Sequence[Task],
+        rejected: Sequence[Task],
+        trained: Fence,
+        unseen: bool,
+    ) -> None:
+        """`unseen`: every query is of a phrasing that training does not use."""
+        super().__init__(*sources(), shape)
+        self.cells = covered(self.catalogue, tasks)
+        self.first = first_number([*tasks, *rejected])
+        self.said |= {_query(task) for task in (*tasks, *rejected)}
         self.fence = trained
-        self.items = {}
-        return self
+        self.sides = ("unseen",) if unseen else ("seen", "unseen")
+        self.items: dict[str, Item] = {}  # by the query drawn for them
+
+    def _axes(self, number: int, language: Language) -> dict[str, str]:
+        """Tools of the side, seen or unseen in training, that has the thinnest cells."""
+        thinnest = {
+            side: sorted(self._asked(tool, language) for tool in tools)[: self.p.calls]
+            for side, tools in self.tools.items()
+        }
+        side = min(thinnest, key=lambda side: thinnest[side])
+        return super()._axes(number, language) | {"tool": side}
 
     def _asked(self, tool: str, language: Language) -> int:
         return self.cells[self._cell(tool, language)]
@@ -98,7 +112,7 @@ class Thin(draft.Draft):
         self, axis: str, tool: str, scenario: Scenario, language: Language
     ) -> tuple[str, Trajectory]:
         """A phrasing that training uses may be exhausted: then one that it does not."""
-        for side in dict.fromkeys(["unseen" if self.teacher_writes else axis, "unseen"]):
+        for side in self.sides[self.sides.index(axis) :] if axis in self.sides else self.sides:
             for _ in range(TRIES):
                 index = self.drawn[f"{tool}.{scenario.name}.{language}.{side}"]
                 _, drawn = super()._drawn(side, tool, scenario, language)
@@ -111,27 +125,25 @@ class Thin(draft.Draft):
         )
 
 
+def requests(tasks: Sequence[Task], items: Mapping[str, Item]) -> Iterator[Request]:
+    """What a teacher is asked to write anew: each positive on the menu of its task."""
+    for task in tasks:
+        if item := items.get(_query(task)):
+            menu = (key.removesuffix(f".{task.language}") for key in task.menu)
+            yield Request(task.id, task.language, tuple(menu), (item,))
+
+
 def rewritten(tasks: Sequence[Task], thin: Thin, teacher: Teacher) -> Iterator[Task]:
     """The positives in a chat model's words; those it could not write are left out."""
-    items = {task.id: thin.items[q] for task in tasks if (q := _query(task)) in thin.items}
-    requests = [
-        Request(
-            task.id,
-            task.language,
-            tuple(key.removesuffix(f".{task.language}") for key in task.menu),
-            (items[task.id],),
-        )
-        for task in tasks
-        if task.id in items
-    ]
-    written = {one.group.id: one.group.trajectories for one in teacher.write(requests)}
+    written = {one.group.id: one.group for one in teacher.write(requests(tasks, thin.items))}
     for task in tasks:
-        if task.id not in items:
+        if task.id not in written:
             yield task
             continue
-        for trajectory in written[task.id]:
-            cut = len(task.turns)
-            if _called(trajectory, cut) and thin._new(trajectory.query):
+        for trajectory in written[task.id].trajectories:
+            cut, query = len(task.turns), trajectory.query
+            if _called(trajectory, cut) and (query == _query(task) or thin._new(query)):
+                thin.said.add(query)
                 gold = Drafted("unseen", trajectory, cut).gold
                 turns = trajectory.turns[:cut]
                 yield msgspec.structs.replace(task, turns=turns, golds=(gold,))
@@ -154,26 +166,22 @@ def first_number(tasks: Iterable[Task]) -> int:
 
 def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     p = params.load("candidates", Params)
-    suite = suites.read(folder)
-    known = [*suite.tasks, *merge.all_rejected(folder)]
-    _refuse_to_overwrite(out, {task.id for task in known})
-    shape = params.load("draft", draft.Params)
-    shape = msgspec.structs.replace(shape, groups=p.groups, calls=p.calls, negatives=p.negatives)
-    thin = Thin(*sources(), shape)
-    trained = Fence(
-        one.query for group in jsonl.read(training, Group) for one in group.trajectories
+    tasks, rejected = suites.read(folder).tasks, merge.all_rejected(folder)
+    _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
+    shape = msgspec.structs.replace(
+        params.load("draft", draft.Params), groups=p.groups, calls=p.calls, negatives=p.negatives
     )
-    thin.knowing(covered(thin.catalogue, suite.tasks), known, trained)
-    thin.teacher_writes = p.teacher != "scripted"
-    tasks = list(thin.tasks(first_number(known)))
-    if thin.teacher_writes:
-        chat = params.load("synthesize", choice.Params)
-        chat = msgspec.structs.replace(chat, teacher=p.teacher)
+    groups = jsonl.read(training, Group)
+    trained = Fence(one.query for group in groups for one in group.trajectories)
+    thin = Thin(shape, tasks, rejected, trained, unseen=p.teacher != "scripted")
+    drafted = list(thin.tasks(thin.first))
+    if p.teacher != "scripted":
+        chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)
         teacher = choice.chosen(chat, thin.teachers["unseen"], store)
-        tasks = list(rewritten(tasks, thin, teacher))
-    jsonl.write(out / "tools.jsonl", draft.entries(thin.catalogue, tasks))
-    jsonl.write(out / "tasks.jsonl", tasks)
-    print(f"{out}: {len(tasks)} candidates by teacher {p.teacher}; review them with `make review`")
+        drafted = list(rewritten(drafted, thin, teacher))
+    jsonl.write(out / "tools.jsonl", draft.entries(thin.catalogue, drafted))
+    jsonl.write(out / "tasks.jsonl", drafted)
+    print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 
 
 def _refuse_to_overwrite(out: Path, known: set[str]) -> None:

@@ -50,7 +50,7 @@ def main(
         pages = rate_pages.rate(rate_pages.Sheet(suite, rated, judged, journal, p))
         server.serve(*create(pages, "Rate"), p.port)
     apart = folder / "disagreements.jsonl"
-    results.write(journal.events(), rated, judged, p, metrics, apart)
+    results.write(journal.events(), rated, judged, p, suite.digest, metrics, apart)
     print(f"{metrics}: {len(rated)} answers of {', '.join(path.stem for path in versions)}")
 
 

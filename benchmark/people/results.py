@@ -134,9 +134,11 @@ def write(
     rated: Sequence[Rated],
     judged: Mapping[str, Judged],
     p: Params,
+    suite_digest: str,
     metrics_path: Path,
     disagreements_path: Path,
 ) -> None:
     scores = scores_of(events, rated)
-    metricfile.write(metrics_path, metrics(scores, rated, judged, p))
+    sign = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
+    metricfile.write(metrics_path, {**metrics(scores, rated, judged, p), sign: 1})
     jsonl.write(disagreements_path, disagreements(scores, events, rated))

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from benchmark.people import editing
 from benchmark.people.desk import Card, Desk, progress
 from benchmark.people.events import Event, Verdict
+from benchmark.people.guard import visible
 from benchmark.people.verdicts import REASONS, golds
 from benchmark.scored import query
 from benchmark.suites import Gold
@@ -46,14 +47,16 @@ def review(desk: Desk) -> Blueprint:
         found = _card(desk.cards(who), place)
         read = editing.read(request.form, desk.suite.menu(found.task))
         lines = [] if read.problems else editing.changes(found.task.golds, read.golds)
-        return jsonify(problems=read.problems, changes=lines)
+        seen = {field: visible(problem) for field, problem in read.problems.items()}
+        return jsonify(problems=seen, changes=[(sign, visible(line)) for sign, line in lines])
 
     @pages.post("/<int:place>/editor")
     def editor(who: str, place: int) -> str:
         """The form again, with the fields of the tools and decisions chosen in it."""
         found = _card(desk.cards(who), place)
-        forms = editing.read(request.form, desk.suite.menu(found.task)).forms
-        return render_template("editor.html", forms=forms, menu=desk.suite.menu(found.task))
+        menu = desk.suite.menu(found.task)
+        read = editing.read(request.form, menu)
+        return render_template("editor.html", forms=read.forms, problems=read.problems, menu=menu)
 
     @pages.post("/undo")
     def undo(who: str) -> Response:

@@ -26,27 +26,20 @@ async function check() {
 }
 
 function show({ problems, changes }) {
-  const list = document.querySelector("#problems");
-  list.replaceChildren(...Object.entries(problems).map(([field, text]) => problem(field, text)));
-  mark(Object.keys(problems));
-  const isValid = !Object.keys(problems).length;
-  diff.parentElement.hidden = !isValid || !changes.some(([sign]) => sign !== " ");
+  for (const place of editor.querySelectorAll(".wrong")) {
+    place.textContent = problems[place.id.slice("wrong.".length)] ?? "";
+  }
+  mark();
+  diff.parentElement.hidden = !changes.some(([sign]) => sign !== " ");
   diff.replaceChildren(...changes.map(([sign, line]) => change(sign, line)));
 }
 
-function mark(wrong) {
+function mark() {
   for (const box of editor.querySelectorAll("input, textarea, select")) {
-    box.toggleAttribute("aria-invalid", wrong.includes(box.name));
-    if (wrong.includes(box.name)) box.setAttribute("aria-invalid", "true");
+    const wrong = document.getElementById(`wrong.${box.name}`)?.textContent;
+    if (wrong) box.setAttribute("aria-invalid", "true");
+    else box.removeAttribute("aria-invalid");
   }
-}
-
-function problem(field, text) {
-  const item = document.createElement("li");
-  item.dataset.field = field;
-  const name = field.split(".").slice(field.split(".").length > 2 ? 2 : 1).join(".");
-  item.append(`${name || field}: `, isolated(text));
-  return item;
 }
 
 function change(sign, line) {
@@ -105,4 +98,4 @@ form.addEventListener("submit", () => (leaving = true));
 window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !leaving) event.preventDefault();
 });
-mark([...document.querySelectorAll("#problems [data-field]")].map((item) => item.dataset.field));
+mark();
