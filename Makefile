@@ -52,7 +52,7 @@ preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
 submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
 
-draft: .venv/ready ## Write the house suite anew; review the change before you commit it
+suite: .venv/ready ## Write the first version of the house suite anew, from the grammar
 	python -m benchmark.draft benchmark/suites/house
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
@@ -80,6 +80,22 @@ suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
 
+##@ People
+draft: .venv/ready ## Candidates for the house suite, what it covers least first
+	python -m benchmark.people.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
+
+review: .venv/ready ## Check and correct the candidates in a browser
+	python -m benchmark.people.review benchmark/candidates scratch/review.db
+
+merge: .venv/ready ## Reviewed candidates into a new version of the house suite
+	python -m benchmark.people.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
+
+corrections: .venv/ready ## Corrected candidates that are in no suite, as training trajectories
+	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
+
+rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
+	python -m benchmark.people.rate benchmark/suites/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
+
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
 
@@ -99,5 +115,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train estimate preflight submit-dry draft templates gold-check \
-	bench readme compare gate suite-check show setup lock clean
+.PHONY: help repro test check smoke train estimate preflight submit-dry suite templates gold-check \
+	bench readme compare gate suite-check draft review merge corrections rate show setup lock clean
