@@ -170,7 +170,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         params.load("draft", draft.Params), groups=p.groups, calls=p.calls, negatives=p.negatives
     )
     groups = jsonl.read(training, Group)
-    trained = Fence(one.query for group in groups for one in group.trajectories)
+    trained = Fence.around(one.query for group in groups for one in group.trajectories)
     thin = Thin(shape, tasks, rejected, trained, unseen=p.teacher != "scripted")
     drafted = list(thin.tasks(thin.first))
     if p.teacher != "scripted":

@@ -25,7 +25,8 @@ from benchmark.people import events, verdicts
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Entry, Suite, Task
 from trajectory import command, jsonl, params
-from trajectory.protected import Fence, normalise
+from trajectory.near import normalise
+from trajectory.protected import Fence
 from trajectory.records import BadInput, Group, Record, User
 
 
@@ -62,7 +63,7 @@ def reviewed(candidates: Suite, said: Iterable[events.Event], double: Double) ->
 
 def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]) -> Iterator[str]:
     """Why the candidates may not be merged, one line each, named."""
-    fence = Fence(one.query for group in training for one in group.trajectories)
+    fence = Fence.around(one.query for group in training for one in group.trajectories)
     ids = {task.id for task in suite.tasks}
     asked = {_asked(task): task.id for task in suite.tasks}
     for task, settled, _ in found:

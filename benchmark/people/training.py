@@ -20,7 +20,7 @@ from trajectory.records import Assistant, Call, Group, Trajectory, User
 
 def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> Iterator[Group]:
     asked = [turn.text for t in suite.tasks for turn in t.turns if isinstance(turn, User)]
-    fence = Fence(asked)
+    fence = Fence.around(asked)
     for task, settled, _ in found:
         trajectories = tuple(
             Trajectory(
