@@ -21,7 +21,7 @@ from pathlib import Path
 NODES = ("node1", "node2", "node3", "node4")
 GPUS = 8
 SECONDS = 30.0  # more than anything here takes; a wait without an end would hide a fault
-PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "unshare")
+PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "unshare", "setpriv")
 
 # SlurmdTimeout, KillWait and cred_expire are short: a site has 300, 30 and 120 seconds.
 # A node may claim what the machine has not, but a GPU must be a character device.
@@ -185,7 +185,7 @@ class Lab:
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
         with open(self.folder / "daemons.log", "ab") as log:
             return subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],  # no lab outlives its test run
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -30,6 +30,7 @@ CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MIN
 # shell cannot trap a signal that was ignored when it started.
 PATIENT = """python3 -IS -c '
 import os, pathlib, signal, sys, time
+os.setsid()  # torchrun gives every rank a session of its own
 def save(*_):
     folder = pathlib.Path("scratch/checkpoint-" + os.environ["MINE"])
     folder.mkdir(exist_ok=True)
