@@ -14,7 +14,7 @@ export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 ##@ Start here
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	/^[a-z0-9_-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	/^[a-z0-9_-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: .venv/ready ## Everything: data, training, benchmark; ends with the table
 	dvc repro
@@ -40,6 +40,15 @@ train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 
 suite: .venv/ready ## Write the first version of the house suite anew, from the grammar
 	python -m benchmark.draft benchmark/suites/house
+
+templates: .venv/ready ## Let the chat model word new templates; review them before you commit
+	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates
+
+suite-check: .venv/ready ## Check BFCL's own golds as we check our calls
+	python -m benchmark.gold_check data/external/bfcl
+
+bench: .venv/ready ## Time and memory of the data side at 100,000 trajectories
+	python -m tests.bench
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
@@ -82,4 +91,4 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train suite draft review merge corrections rate readme show setup lock clean
+.PHONY: help repro test check smoke train suite templates suite-check bench readme show draft review merge corrections rate setup lock clean

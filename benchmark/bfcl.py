@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import jsonschema_rs
 import msgspec
 
 from benchmark.suites import GoldCall
-from trajectory.protected import normalise
-from trajectory.records import Json, Record, Tool
+from trajectory import jsonl
+from trajectory.near import normalise
+from trajectory.records import BadInput, Json, Record, Tool
 
 TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 KEYWORDS = frozenset(
@@ -81,6 +83,24 @@ class Item:
 
 class Unfit(ValueError):
     """Why an item cannot be used."""
+
+
+def read(
+    folder: Path, calls: Iterable[str], no_calls: Iterable[str]
+) -> tuple[list[Question], dict[str, Answer]]:
+    """The questions of all categories, and the answers of those that are calls."""
+    questions: list[Question] = []
+    answers: dict[str, Answer] = {}
+    for category in calls:
+        path = folder / f"BFCL_v4_{category}.json"
+        questions += jsonl.read(path, Question)
+        golds = folder / "possible_answer" / path.name
+        answers.update((answer.id, answer) for answer in jsonl.read(golds, Answer))
+        if missing := [question.id for question in questions if question.id not in answers]:
+            raise BadInput(f"{golds}: no answer to {missing[0]!r}")
+    for category in no_calls:
+        questions += jsonl.read(folder / f"BFCL_v4_{category}.json", Question)
+    return questions, answers
 
 
 def items(

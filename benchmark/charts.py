@@ -63,8 +63,8 @@ def curve(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
     return _svg(coded.properties(width=WIDTH, height=180))
 
 
-def heat(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
-    """`count` as depth of colour; an empty cell stands out."""
+def heat(points: Points, x: str, y: str) -> Markup:
+    """`count` as depth of colour, columns in the order of the points; an empty cell stands out."""
     top = max((point["count"] for point in points), default=1)
     depth = alt.Color(
         "count:Q",
@@ -74,8 +74,8 @@ def heat(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
     )
     chart = alt.Chart(_data(points)).mark_rect(stroke=INK, strokeOpacity=0.15)
     coded = chart.encode(
-        x=alt.X(f"{x}:O", title=titles[0], axis=alt.Axis(orient="top", labelAngle=0)),
-        y=alt.Y(f"{y}:N", title=titles[1], axis=alt.Axis(minExtent=120)),
+        x=alt.X(f"{x}:N", title=None, sort=None, axis=alt.Axis(orient="top", labelAngle=-60)),
+        y=alt.Y(f"{y}:N", title=None, axis=alt.Axis(minExtent=120)),
         color=alt.condition("datum.count == 0", alt.value(EMPTY), depth),
     )
     return _svg(coded.properties(width=WIDTH - 120, height=alt.Step(13)))

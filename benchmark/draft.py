@@ -113,7 +113,7 @@ class Draft:
         templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
         formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
         template, tool_format = rng.choice(templates), rng.choice(formats)
-        drafts = [self._positive(tool, language, rng) for tool in tools]
+        drafts = [self._positive(tool, axes["tool"], language, rng) for tool in tools]
         drafts += self._negatives(menu, language, number)
         for index, draft in enumerate(drafts):
             yield Task(
@@ -160,8 +160,17 @@ class Draft:
 
     def _scenario(self, tool: str, language: Language) -> Scenario:
         """Its scenarios in turn."""
-        scenarios = self.catalogue.entries[tool].scenarios
+        scenarios = self._scenarios(tool)
         return scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
+
+    def _scenarios(self, tool: str) -> list[Scenario]:
+        """A chain to a tool that training never saw is no test of the seen ones."""
+        return [
+            scenario
+            for scenario in self.catalogue.entries[tool].scenarios
+            if tool in self.tools["unseen"]
+            or {step.tool for step in scenario.then} <= set(self.tools["seen"])
+        ]
 
     def _new(self, query: str) -> bool:
         return query not in self.said
@@ -178,17 +187,19 @@ class Draft:
         menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
         return rng.sample(menu, len(menu))
 
-    def _positive(self, tool: str, language: Language, rng: random.Random) -> Drafted:
-        """A call; in a chain, any of its calls, with the observations before it."""
+    def _positive(self, tool: str, side: str, language: Language, rng: random.Random) -> Drafted:
+        """A call; in a chain, any of its calls to a tool of this side, after what came before."""
         axis, trajectory = self._drawn(
             rng.choice(["seen", "unseen"]), tool, self._scenario(tool, language), language
         )
-        calls = [
+        cuts = [
             index
             for index, turn in enumerate(trajectory.turns)
-            if isinstance(turn, Assistant) and turn.decision == "call"
+            if isinstance(turn, Assistant)
+            and turn.calls
+            and {call.name for call in turn.calls} <= set(self.tools[side])
         ]
-        return Drafted(axis, trajectory, rng.choice(calls))
+        return Drafted(axis, trajectory, rng.choice(cuts))
 
     def _drawn(
         self, axis: str, tool: str, scenario: Scenario, language: Language

@@ -204,26 +204,31 @@ def _coverage_numbers(cells: Sequence[Covered]) -> dict[str, int]:
 
 
 def _coverage_charts(cells: Sequence[Covered]) -> dict[str, Markup]:
-    """By language; the scenarios of a tool stand in a row, in order of their names."""
+    """By language; a tool's scenarios stand in a row: simple ones first, by name."""
     return {
         language: charts.heat(
             _coverage_points([cell for cell in cells if cell.language == language]),
             "scenario",
             "tool",
-            ("scenario of the tool", ""),
         )
         for language in sorted({cell.language for cell in cells})
     }
 
 
 def _coverage_points(cells: Iterable[Covered]) -> list[dict[str, Any]]:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for cell in cells:
-        counts[cell.tool][cell.scenario] += cell.count
+    """One a cell; `scenario` is its place, such as `simple 2`, and the columns come in order."""
+    scenarios: dict[tuple[str, str], list[Covered]] = defaultdict(list)
+    for cell in sorted(cells, key=lambda cell: cell.scenario):
+        scenarios[cell.complexity, cell.tool].append(cell)
+    places = [
+        (complexity, place, cell)
+        for (complexity, _), some in scenarios.items()
+        for place, cell in enumerate(some, 1)
+    ]
+    places.sort(key=lambda found: (found[0] != "simple", found[1], found[2].tool))
     return [
-        {"tool": tool, "scenario": place, "count": scenarios[name]}
-        for tool, scenarios in sorted(counts.items())
-        for place, name in enumerate(sorted(scenarios), 1)
+        {"tool": cell.tool, "scenario": f"{complexity} {place}", "count": cell.count}
+        for complexity, place, cell in places
     ]
 
 

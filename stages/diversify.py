@@ -5,7 +5,7 @@ writes  data/diverse.jsonl     Group, with template, tool format, reply format a
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -52,7 +52,7 @@ def check(p: Params) -> None:
         )
 
 
-def diversify(groups: Sequence[Group], p: Params) -> Iterator[Group]:
+def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
     check(p)
     for group in groups:
         # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
@@ -76,7 +76,7 @@ def _weighted(weights: dict[str, float], rng: random.Random) -> str:
 
 def main(source: Path, target: Path) -> None:
     p = params.load("diversify", Params)
-    count = jsonl.write(target, diversify(list(jsonl.read(source, Group)), p))
+    count = jsonl.write(target, diversify(jsonl.read(source, Group), p))
     print(f"{target}: {count} groups")
 
 

@@ -7,13 +7,14 @@ writes  data/mixed.jsonl       Group
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from trajectory import command, jsonl, metricfile, params
-from trajectory.records import Group, Record
+from trajectory.records import BadInput, Group, Record
 
 
 class Params(Record, frozen=True):
@@ -33,13 +34,31 @@ def share(general: Sequence[Group], wanted: int, seed: int) -> list[Group]:
     return kept
 
 
+def counted(groups: Iterable[Group], p: Params) -> tuple[int, int]:
+    """Agent and general trajectories; another ratio than asked for fails by name.
+
+    Only rounding to a whole trajectory is left: a general group gives as many as are wanted.
+    """
+    agents = generals = 0
+    for group in groups:
+        agents += len(group.trajectories) if group.tools else 0
+        generals += 0 if group.tools else len(group.trajectories)
+    wanted = agents / p.agent_per_general
+    if abs(generals - wanted) > 0.5:
+        raise BadInput(
+            f"mix: {agents} agent to {generals} general trajectories; mix.agent_per_general = "
+            f"{p.agent_per_general:g} wants {wanted:.0f} general ones: add questions or raise it"
+        )
+    return agents, generals
+
+
 def main(agent: Path, general: Path, target: Path, metrics: Path) -> None:
     p = params.load("mix", Params)
-    tools = list(jsonl.read(agent, Group))
-    agents = sum(len(group.trajectories) for group in tools)
-    chosen = share(list(jsonl.read(general, Group)), round(agents / p.agent_per_general), p.seed)
-    generals = sum(len(group.trajectories) for group in chosen)
-    jsonl.write(target, [*tools, *chosen])
+    tools = jsonl.Lines(agent, Group)
+    wanted = round(sum(len(group.trajectories) for group in tools) / p.agent_per_general)
+    chosen = share(list(jsonl.read(general, Group)), wanted, p.seed)
+    jsonl.write(target, chain(tools, chosen))
+    agents, generals = counted(jsonl.read(target, Group), p)
     ratio = agents / generals if generals else 0.0
     counts = {"agent": agents, "general": generals, "agent_per_general": ratio}
     metricfile.write(metrics, counts)

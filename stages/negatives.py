@@ -11,7 +11,7 @@ writes  data/negatives.jsonl   Group of positives and their hard negative
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from trajectory.negatives import KINDS, Negatives
 from trajectory.phrasing import Phrasing
 from trajectory.protected import Fence, Protected
 from trajectory.quota import quota
-from trajectory.records import BadInput, Group, Record, Trajectory
+from trajectory.records import BadInput, Group, Record, Trajectory, User
 from trajectory.teachers.scripted import Scripted, Style
 
 
@@ -31,21 +31,41 @@ class Params(Record, frozen=True):
     seed: int
     style: Style
     shares: dict[str, float]
+    positives_per_negative: int
+    near_benchmark: float
     max_auc: float
+    public_auc: dict[str, float]
 
 
 def with_negatives(
-    groups: Sequence[Group],
+    groups: Iterable[Group],
     everyday: Sequence[Trajectory],
     teacher: Scripted,
     fence: Fence,
     p: Params,
 ) -> Iterator[Group]:
-    """Every group and one negative; kinds keep their shares where a group's menu allows it."""
-    ordered = sorted(groups, key=lambda group: group.id)
-    source = Negatives(teacher, [one for group in ordered for one in group.trajectories], everyday)
+    """Every group and one negative, in the order of `groups`, which are read three times."""
+    positives = (one for group in groups for one in group.trajectories)
+    source = Negatives(teacher, positives, everyday)
+    negatives = _chosen([_bare(group, teacher.catalogue) for group in groups], source, fence, p)
+    for group in groups:
+        trajectories = (*group.trajectories, negatives[group.id])
+        yield msgspec.structs.replace(group, trajectories=trajectories)
+
+
+def _bare(group: Group, catalogue: Catalogue) -> Group:
+    """Without what takes memory: no trajectories, and every tool only once for all groups."""
+    tools = tuple(catalogue.tool(tool.name, group.language) for tool in group.tools)
+    return msgspec.structs.replace(group, tools=tools, trajectories=())
+
+
+def _chosen(
+    groups: Sequence[Group], source: Negatives, fence: Fence, p: Params
+) -> dict[str, Trajectory]:
+    """A negative for each group id; kinds keep their shares where a group's menu allows it."""
     left = quota(p.shares, len(groups))
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
+    found: dict[str, Trajectory] = {}
     for group in sorted(groups, key=lambda group: random.Random(f"{p.seed}:{group.id}").random()):
         # The kind that is furthest behind its share comes first.
         kinds = sorted(left, key=lambda kind: -left[kind] / (p.shares[kind] or 1))
@@ -53,20 +73,44 @@ def with_negatives(
         if negative is None:
             raise BadInput(f"negatives: no new hard negative for group {group.id}; add remarks")
         left[negative.kind] -= 1
-        seen.add(f"{negative.kind}:{negative.query}")
-        trajectories = (*group.trajectories, negative)
-        yield msgspec.structs.replace(group, trajectories=trajectories)
+        seen.add((negative.kind, *_asked(negative)))
+        found[group.id] = negative
+    return found
 
 
 def _fresh(
-    group: Group, kinds: Sequence[str], source: Negatives, fence: Fence, seen: set[str], seed: int
+    group: Group,
+    kinds: Sequence[str],
+    source: Negatives,
+    fence: Fence,
+    seen: set[tuple[str, ...]],
+    seed: int,
 ) -> Iterator[Trajectory]:
     """Candidates that are neither used already nor in the benchmark."""
+    tools = [tool.name for tool in group.tools]
     for kind in kinds:
         rng = random.Random(f"{seed}:{kind}:{group.id}")
         for candidate in KINDS[kind](source, group, rng):
-            if f"{kind}:{candidate.query}" not in seen and not fence.overlap(candidate.query):
+            asked = _asked(candidate)
+            if (kind, *asked) not in seen and not any(fence.overlap(one, tools) for one in asked):
                 yield candidate
+
+
+def _asked(trajectory: Trajectory) -> tuple[str, ...]:
+    return tuple(turn.text for turn in trajectory.turns if isinstance(turn, User))
+
+
+def counted(groups: Iterable[Group], p: Params) -> Counter[str]:
+    """Trajectories by kind; exactly the ratio asked for, since groups are whole."""
+    kinds = Counter(one.kind for group in groups for one in group.trajectories)
+    negatives = sum(kinds[kind] for kind in KINDS)
+    positives = kinds.total() - negatives
+    if positives != p.positives_per_negative * negatives:
+        raise BadInput(
+            f"negatives: {positives} positives to {negatives} negatives; "
+            f"negatives.positives_per_negative = {p.positives_per_negative} is to be exact"
+        )
+    return kinds
 
 
 def main(
@@ -84,17 +128,22 @@ def main(
             f"params.yaml: negatives.shares: no kind {sorted(unknown)}; there are {sorted(KINDS)}"
         )
     teacher = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
-    groups = list(jsonl.read(sound, Group))
     asked = [one for group in jsonl.read(everyday, Group) for one in group.trajectories]
-    fence = Fence(item.query for item in jsonl.read(protected, Protected))
-    done = sorted(with_negatives(groups, asked, teacher, fence, p), key=lambda group: group.id)
-    jsonl.write(target, done)
-    kinds = Counter(group.trajectories[-1].kind for group in done)
-    hardness = lexical_auc(done)
-    positives = sum(len(group.trajectories) for group in groups)
-    counts = {"positives": positives, "negatives": kinds.total(), "lexical_auc": hardness}
-    metricfile.write(metrics, counts | {f"negatives_{kind}": n for kind, n in kinds.items()})
-    print(f"{target}: {positives} positives, {kinds.total()} negatives, AUC {hardness:.3f}")
+    fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
+    groups = jsonl.Lines(sound, Group)
+    jsonl.write(target, with_negatives(groups, asked, teacher, fence, p))
+
+    written = jsonl.Lines(target, Group)
+    kinds = counted(written, p)
+    hardness = lexical_auc(written)
+    negatives = {kind: kinds[kind] for kind in KINDS}
+    total = sum(negatives.values())
+    counts = {"positives": kinds.total() - total, "negatives": total, "lexical_auc": hardness}
+    counts |= {f"lexical_auc_of_{name}": value for name, value in p.public_auc.items()}
+    metricfile.write(metrics, counts | {f"negatives_{kind}": n for kind, n in negatives.items()})
+    print(f"{target}: {kinds.total() - total} positives, {total} negatives {negatives}")
+    beside = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
+    print(f"{target}: word overlap tells them apart with AUC {hardness:.3f} ({beside})")
     if hardness > p.max_auc:
         raise BadInput(
             f"{target}: word overlap tells negatives apart with AUC {hardness:.3f}, more than "

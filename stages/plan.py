@@ -3,20 +3,23 @@
 reads   data/catalogue/     tools and scenarios
 writes  data/plan.jsonl     Request, one a group of positives
         data/coverage.csv   tool x scenario x complexity x language, counted in the plan
-        metrics/plan.json   counts and the least covered cell
+        metrics/plan.json   counts, ratios and the least covered cell
 """
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from trajectory import command, jsonl, metricfile, params, tables
 from trajectory.catalogue import Catalogue, Scenario
 from trajectory.covered import Covered
+from trajectory.grammar import Grammar
 from trajectory.records import BadInput, Language, Record
 from trajectory.teachers import Item, Request
+
+COMPLEXITIES = ("simple", "complex")
 
 
 class Params(Record, frozen=True):
@@ -24,27 +27,27 @@ class Params(Record, frozen=True):
     groups: dict[Language, int]
     positives: int
     groups_per_prompt: int
-    menu_size: int
+    menu_sizes: tuple[int, ...]
     simple_per_complex: int
     minimum: dict[Language, int]
     held_out_tools: tuple[str, ...]
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One use of a tool; `capacity` is how many queries the grammar has for it, by language."""
+
     tool: str
     scenario: Scenario
-
-    @property
-    def name(self) -> str:
-        return f"{self.tool}.{self.scenario.name}"
-
-    @property
-    def tools(self) -> set[str]:
-        return {step.tool for step in self.scenario.steps(self.tool)}
+    tools: frozenset[str]
+    capacity: Mapping[Language, int]
 
 
 class Planner:
-    """Draws the least used cells first, so that coverage is even; ties by the seed."""
+    """Draws the least used cells first, so that coverage is even; ties by the seed.
+
+    A cell is left out when its grammar has no query more: another would be a near-duplicate.
+    """
 
     def __init__(self, catalogue: Catalogue, p: Params) -> None:
         unknown = set(p.held_out_tools) - catalogue.entries.keys()
@@ -58,67 +61,96 @@ class Planner:
         self.catalogue = catalogue
         self.p = p
         self.tools = sorted(catalogue.entries.keys() - set(p.held_out_tools))
-        cells = [Cell(tool, scenario) for tool, scenario in catalogue.cells()]
-        self.cells = [cell for cell in cells if cell.tools <= set(self.tools)]
+        self.cells = [cell for cell in self._cells() if cell.tools <= set(self.tools)]
         if not self.cells:
             raise BadInput("plan: no tool of the catalogue has a scenario; add `scenarios`")
-        self.used: Counter[tuple[str, Language]] = Counter()
+        self.used: Counter[tuple[Cell, Language]] = Counter()
+        self.chains: Counter[Language] = Counter()
+
+    def _cells(self) -> Iterator[Cell]:
+        grammar = Grammar(self.catalogue)
+        for tool, scenario in self.catalogue.cells():
+            capacity = {
+                language: grammar.capacity(scenario.queries, tool, language)
+                for language in self.p.groups
+            }
+            tools = frozenset(step.tool for step in scenario.steps(tool))
+            yield Cell(tool, scenario, tools, capacity)
 
     def requests(self, language: Language) -> Iterator[Request]:
-        positives = self.p.groups[language] * self.p.positives
-        complexities = ["simple"] * positives
-        step = self.p.simple_per_complex + 1
-        complexities[step - 1 :: step] = ["complex"] * (positives // step)
         menu: tuple[str, ...] = ()
+        prompt, member = -1, 0
         for number in range(self.p.groups[language]):
-            prompt, member = divmod(number, self.p.groups_per_prompt)
             rng = random.Random(f"{self.p.seed}:{language}:{number}")
-            start = number * self.p.positives
-            wanted = complexities[start : start + self.p.positives]
-            chosen = self._chosen(wanted, set(menu) if member else set(), language, rng)
-            if not member:
+            member = (member + 1) % self.p.groups_per_prompt
+            chosen = self._chosen(number, set(menu), language, rng) if member else []
+            if not chosen:  # a new prompt: the old one has its groups, or nothing new to ask
+                prompt, member = prompt + 1, 0
+                chosen = self._chosen(number, set(self.tools), language, rng)
                 menu = self._menu(chosen, rng)
+            if not chosen:
+                raise BadInput(
+                    f"plan: {language}: after {number} groups the grammar has no new queries; "
+                    f"lower plan.groups.{language} or add phrasings"
+                )
             name = f"{language}{prompt:05}.{member}"
             yield Request(name, language, menu, tuple(self._items(chosen, language)))
 
     def _chosen(
-        self, complexities: Sequence[str], menu: set[str], language: Language, rng: random.Random
+        self, number: int, menu: set[str], language: Language, rng: random.Random
     ) -> list[Cell]:
-        """Cells of pairs of siblings, so that a menu of theirs is full of near-duplicates.
+        """Cells whose tools are on the `menu`; none if they have too few queries left.
 
-        With a `menu` already there, cells whose tools are on it.
+        In pairs of siblings, so that a menu of theirs is full of near-duplicates.
         """
+        offered = [cell for cell in self.cells if cell.tools <= menu]
         chosen: list[Cell] = []
-        for number, complexity in enumerate(complexities):
-            near = self._neighbours(chosen[-1].tool) if number % 2 else set(self.tools)
-            chosen.append(self._least_used(complexity, near, menu, chosen, language, rng))
+        for place in range(self.p.positives):
+            left = [
+                cell
+                for cell in offered
+                if self.used[cell, language] + chosen.count(cell) < cell.capacity[language]
+            ]
+            if not left:
+                return []
+            near = self._neighbours(chosen[-1].tool) if place % 2 else menu
+            planned = number * self.p.positives + place + 1
+            chain = self._owes_chain(planned, chosen, language)
+            chosen.append(self._least_used(left, chain, near, chosen, language, rng))
         return chosen
+
+    def _owes_chain(self, planned: int, chosen: Sequence[Cell], language: Language) -> bool:
+        """Is the next of `planned` trajectories to be complex?
+
+        A menu may hold no chain; the ratio then stays owed until a menu has one.
+        """
+        chains = self.chains[language] + sum(bool(cell.scenario.then) for cell in chosen)
+        return planned // (self.p.simple_per_complex + 1) > chains
 
     def _items(self, chosen: Sequence[Cell], language: Language) -> Iterator[Item]:
         for cell in chosen:
-            used = self.used[cell.name, language]
+            used = self.used[cell, language]
             yield Item(cell.tool, cell.scenario.name, cell.scenario.complexity, used)
-            self.used[cell.name, language] += 1
+            self.used[cell, language] += 1
+            self.chains[language] += bool(cell.scenario.then)
 
     def _least_used(
         self,
-        complexity: str,
+        left: Sequence[Cell],
+        chain: bool,
         near: set[str],
-        menu: set[str],
         chosen: Sequence[Cell],
         language: Language,
         rng: random.Random,
     ) -> Cell:
-        offered = [cell for cell in self.cells if not menu or cell.tools <= menu]
-        fresh = [cell for cell in offered if cell not in chosen] or offered
-        # A menu may hold no chain: the ratio of complexities gives way to the shared prompt.
-        right = [cell for cell in fresh if cell.scenario.complexity == complexity] or fresh
         taken = {cell.tool for cell in chosen}
         return min(
-            right,
+            left,
             key=lambda cell: (
+                bool(cell.scenario.then) != chain,
+                cell in chosen,
                 cell.tool not in near,
-                self.used[cell.name, language],
+                self.used[cell, language],
                 cell.tool in taken,
                 rng.random(),
             ),
@@ -134,40 +166,64 @@ class Planner:
         rest = list(self.tools)
         rng.shuffle(near)
         rng.shuffle(rest)
-        menu = list(dict.fromkeys([*needed, *near, *rest]))[: max(self.p.menu_size, len(needed))]
+        size = max(rng.choice(self.p.menu_sizes), len(needed))
+        menu = list(dict.fromkeys([*needed, *near, *rest]))[:size]
         rng.shuffle(menu)
         return tuple(menu)
 
 
-def coverage(planner: Planner) -> list[Covered]:
-    """One row a cell; an unfilled one fails by name."""
+def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
+    """One row a cell, counted in the requests; an unfilled one fails by name."""
+    counts = Counter((r.language, item.tool, item.scenario) for r in requests for item in r.items)
     rows: list[Covered] = []
     for cell in planner.cells:
         for language in planner.p.groups:
-            filled = planner.used[cell.name, language]
             name, complexity = cell.scenario.name, cell.scenario.complexity
+            filled = counts[language, cell.tool, name]
             rows.append(Covered(cell.tool, name, complexity, language, filled))
             if filled < planner.p.minimum[language]:
                 raise BadInput(
-                    f"plan: {cell.tool} x {cell.scenario.name} x {language}: {filled} of at least "
+                    f"plan: {cell.tool} x {name} x {language}: {filled} of at least "
                     f"{planner.p.minimum[language]} trajectories; raise plan.groups.{language}"
                 )
     return rows
+
+
+def check_ratio(requests: Iterable[Request], p: Params) -> Counter[tuple[Language, str]]:
+    """Count what was planned; simple:complex further off than prompts explain fails by name.
+
+    Each language rounds down to whole chains, and where menus hold none its last prompt may
+    still owe those of its groups.
+    """
+    found = Counter((r.language, item.complexity) for r in requests for item in r.items)
+    for language, groups in p.groups.items():
+        simple, chains = found[language, "simple"], found[language, "complex"]
+        wanted = groups * p.positives // (p.simple_per_complex + 1)
+        owed = -(-p.groups_per_prompt * p.positives // (p.simple_per_complex + 1))
+        if abs(wanted - chains) > owed:
+            raise BadInput(
+                f"plan: {language}: {simple} simple to {chains} complex trajectories; "
+                f"plan.simple_per_complex = {p.simple_per_complex} wants {wanted} complex "
+                f"(± {owed}, the last prompt's)"
+            )
+    return found
 
 
 def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
     p = params.load("plan", Params)
     planner = Planner(Catalogue(catalogue), p)
     requests = [request for language in p.groups for request in planner.requests(language)]
-    rows = coverage(planner)
+    rows = coverage(planner, requests)
+    found = check_ratio(requests, p)
     jsonl.write(plan, requests)
     tables.write(matrix, Covered, rows)
-    complexities = Counter(item.complexity for request in requests for item in request.items)
+    simple, chains = (sum(found[name, kind] for name in p.groups) for kind in COMPLEXITIES)
     summary = {
         "groups": len(requests),
-        "positives": complexities.total(),
-        "simple": complexities["simple"],
-        "complex": complexities["complex"],
+        "positives": simple + chains,
+        "simple": simple,
+        "complex": chains,
+        "simple_per_complex": simple / chains if chains else 0.0,
         "cells": len(rows),
         "least_covered": min(row.count for row in rows),
     }

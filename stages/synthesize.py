@@ -58,10 +58,10 @@ class Tally:
 def first(requests: Iterable[Request], count: int) -> Iterator[Request]:
     """Requests cut down to the first `count` trajectories."""
     for request in requests:
-        items = request.items[:count]
-        count -= len(items)
-        if items:
-            yield msgspec.structs.replace(request, items=items)
+        if count <= 0:
+            return
+        yield msgspec.structs.replace(request, items=request.items[:count])
+        count -= len(request.items)
 
 
 def show(written: Written) -> None:
@@ -71,6 +71,14 @@ def show(written: Written) -> None:
             print(f"  {msgspec.json.encode(turn).decode()}")
     for failure in written.failures:
         print(f"\n{failure.id}\n  failed: {failure.reason}: {failure.detail}")
+
+
+def estimated(p: Params, left: Usage) -> str:
+    return (
+        f"{p.teacher}: {left.requests} requests, about {left.prompt_tokens} prompt tokens, "
+        f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD "
+        f"(synthesize.budget = {p.budget})"
+    )
 
 
 def main(
@@ -89,7 +97,7 @@ def main(
     requests = jsonl.read(plan, Request)
     if preview:
         with TemporaryDirectory() as folder:
-            copy = Path(folder) / store.name
+            copy = Path(folder) / store.name  # what is paid already is not paid again
             if store.exists():
                 shutil.copy(store, copy)
             for one in chosen(p, catalogue, phrasing, copy).write(first(requests, preview)):
@@ -97,11 +105,7 @@ def main(
         return
     teacher = chosen(p, catalogue, phrasing, store)
     if dry_run:
-        left = teacher.estimate(requests)
-        print(
-            f"{p.teacher}: {left.requests} requests, about {left.prompt_tokens} prompt tokens, "
-            f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD"
-        )
+        print(estimated(p, teacher.estimate(requests)))
         return
     tally = Tally()
     jsonl.write(raw, tally.groups_of(teacher.write(requests)))

@@ -9,19 +9,26 @@ writes  data/sound.jsonl       Group
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
 
 from trajectory import command, jsonl, metricfile, params
 from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks
+from trajectory.checks import Checks, Repetitions, calls
 from trajectory.protected import Fence, Protected
-from trajectory.records import BadInput, Group, Record, Trajectory
+from trajectory.records import BadInput, Group, Record, Trajectory, User
+
+INCOMPLETE = "incomplete_group"
 
 
 class Params(Record, frozen=True):
     max_rejected: float
     positives: int
+    near_duplicate: float
+    near_benchmark: float
 
 
 class Reject(Record, frozen=True):
@@ -31,46 +38,76 @@ class Reject(Record, frozen=True):
     trajectory: Trajectory
 
 
-def sift(
-    groups: Iterable[Group], checks: Checks, positives: int
-) -> tuple[list[Group], list[Reject]]:
-    """Whole groups only: one with a reject would break positives : hard negatives."""
-    sound: list[Group] = []
-    rejects: list[Reject] = []
-    for group in groups:
-        kept = []
-        for trajectory in group.trajectories:
-            problem = checks.problem(trajectory, group.tools)
-            if problem is None:
-                kept.append(trajectory)
+class Place(NamedTuple):
+    """Where a trajectory stands: the number of its group and its own in it."""
+
+    group: int
+    member: int
+
+
+def problems(groups: Iterable[Group], checks: Checks, near: float) -> dict[Place, str]:
+    """Why some trajectories must not be trained on, as `reason: detail`.
+
+    Of trajectories that repeat each other the one with the first id stays, wherever it stands.
+    """
+    found: dict[Place, str] = {}
+    sound: list[tuple[str, Place, str, bytes]] = []
+    for number, group in enumerate(groups):
+        for member, one in enumerate(group.trajectories):
+            place = Place(number, member)
+            if problem := checks.problem(one, group.tools):
+                found[place] = problem
             else:
-                reason, _, detail = problem.partition(": ")
-                rejects.append(Reject(group.id, reason, detail, trajectory))
-        if len(kept) == positives:
-            sound.append(group)
-        else:
-            rejects += [Reject(group.id, "incomplete_group", "", one) for one in kept]
-    return sound, rejects
+                asked = "\n".join(turn.text for turn in one.turns if isinstance(turn, User))
+                decided = msgspec.json.encode(calls(one), order="sorted")
+                sound.append((f"{one.id} {group.id}", place, asked, decided))
+    repetitions = Repetitions(near)
+    for _, place, asked, decided in sorted(sound):
+        if problem := repetitions.problem(asked, decided.decode()):
+            found[place] = problem
+    return found
+
+
+def rejects(
+    groups: Iterable[Group], found: Mapping[Place, str], positives: int
+) -> Iterator[list[Reject]]:
+    """Of every group, nothing if it is sound and whole; else all of it.
+
+    A group with a reject would break positives : hard negatives.
+    """
+    for number, group in enumerate(groups):
+        reasons = [found.get(Place(number, m), "") for m in range(len(group.trajectories))]
+        if len(reasons) == positives and not any(reasons):
+            yield []
+            continue
+        problems = [(reason or INCOMPLETE).partition(": ") for reason in reasons]
+        yield [
+            Reject(group.id, reason, detail, one)
+            for (reason, _, detail), one in zip(problems, group.trajectories, strict=True)
+        ]
 
 
 def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, metrics: Path) -> None:
     p = params.load("verify", Params)
-    fence = Fence(item.query for item in jsonl.read(protected, Protected))
-    groups = list(jsonl.read(raw, Group))
-    sound, rejects = sift(groups, Checks(Catalogue(catalogue), fence), p.positives)
-    jsonl.write(good, sound)
-    jsonl.write(bad, rejects)
-    total = sum(len(group.trajectories) for group in groups)
-    reasons = Counter(reject.reason for reject in rejects)
+    fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
+    checks = Checks(Catalogue(catalogue), fence)
+    # Read again and again: a large plan does not fit into memory.
+    found = problems(jsonl.read(raw, Group), checks, p.near_duplicate)
+    wrong = list(rejects(jsonl.read(raw, Group), found, p.positives))
+    pairs = zip(jsonl.read(raw, Group), wrong, strict=True)
+    sound = jsonl.write(good, (group for group, reasons in pairs if not reasons))
+    rejected = jsonl.write(bad, (reject for reasons in wrong for reject in reasons))
+    total = sound * p.positives + rejected
+    reasons = Counter(reject.reason for some in wrong for reject in some)
     metricfile.write(
         metrics,
-        {"groups": len(sound), "trajectories": total, "rejected": len(rejects)}
+        {"groups": sound, "trajectories": total, "rejected": rejected}
         | {f"rejected_{reason}": count for reason, count in reasons.items()},
     )
-    print(f"{good}: {len(sound)} groups, {len(rejects)} of {total} rejected {dict(reasons)}")
-    if len(rejects) > p.max_rejected * total:
+    print(f"{good}: {sound} groups, {rejected} of {total} rejected {dict(reasons)}")
+    if rejected > p.max_rejected * total:
         raise BadInput(
-            f"{bad}: {len(rejects)} of {total} trajectories rejected, more than "
+            f"{bad}: {rejected} of {total} trajectories rejected, more than "
             f"verify.max_rejected = {p.max_rejected} allows; the file gives each reason"
         )
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from benchmark import suites
 from stages import diversify, negatives, plan, synthesize, verify
+from stages import suites as suite_stage
 from trajectory import params, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.checks import Checks
 from trajectory.everyday import Everyday
 from trajectory.phrasing import Phrasing
 from trajectory.protected import Fence
-from trajectory.records import Group, User
+from trajectory.records import Group
 from trajectory.teachers import Request
 from trajectory.teachers.asking import Ask, Model, Reply
 from trajectory.teachers.author import Author
@@ -56,8 +57,7 @@ def perfect(author: Author, requests: Iterable[Request], model: Model) -> dict[s
 @cache
 def fence() -> Fence:
     """Around the committed house suite."""
-    turns = [turn for task in HOUSE.tasks for turn in task.turns]
-    return Fence(turn.text for turn in turns if isinstance(turn, User))
+    return Fence(suite_stage.protected(HOUSE), VERIFY.near_benchmark)
 
 
 @cache
@@ -84,7 +84,10 @@ def raw() -> list[Group]:
 
 @cache
 def sifted() -> tuple[list[Group], list[verify.Reject]]:
-    return verify.sift(raw(), Checks(CATALOGUE, fence()), VERIFY.positives)
+    found = verify.problems(raw(), Checks(CATALOGUE, fence()), VERIFY.near_duplicate)
+    wrong = list(verify.rejects(raw(), found, VERIFY.positives))
+    sound = [group for group, reasons in zip(raw(), wrong, strict=True) if not reasons]
+    return sound, [reject for reasons in wrong for reject in reasons]
 
 
 def negatives_of(groups: list[Group]) -> list[Group]:

@@ -20,6 +20,7 @@ SMALL: dict[str, Any] = {
     "plan": {"groups": {"en": 6, "zh": 2}, "minimum": {"en": 0, "zh": 0}},
     "negatives": {"max_auc": 1.0},
     "rehearse": {"max_new_tokens": 8, "threads": 1},
+    "mix": {"agent_per_general": 1000},  # the tiny model finishes no reply
     "render": {"max_len": 8192},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},

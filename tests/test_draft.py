@@ -11,6 +11,7 @@ from benchmark import draft, suites
 from tests import made
 from trajectory import params, schema
 from trajectory.catalogue import LANGUAGES, SLOT
+from trajectory.negatives import KINDS
 from trajectory.records import Assistant, Call, User
 
 P = params.load("draft", draft.Params)
@@ -55,8 +56,7 @@ def test_a_task_ends_before_a_decision():
 
 def test_every_kind_and_decision_is_asked_for():
     assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
-    negatives = {"topic", "removed", "missing", "negated", "general"}
-    assert {task.kind for task in TASKS} == {"call", "chain"} | negatives
+    assert {task.kind for task in TASKS} == {"call", "chain", *KINDS}
     assert {task.reply_format for task in TASKS} == set(P.reply_formats)
     assert {task.language for task in TASKS} == {"en", "zh"}
 
@@ -83,6 +83,13 @@ def test_an_unseen_tool_is_one_that_training_never_offers():
         if task.kind == "call":
             called = {call.name for gold in task.golds for call in gold.calls}
             assert (task.axes["tool"] == "unseen") == (called <= set(HELD_OUT_TOOLS)), task.id
+
+
+def test_a_call_is_of_a_tool_on_the_side_that_its_axis_says():
+    for task in TASKS:
+        for call in (call for gold in task.golds for call in gold.calls):
+            unseen = call.name in HELD_OUT_TOOLS
+            assert unseen == (task.axes["tool"] == "unseen"), task.id
 
 
 def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():
@@ -126,9 +133,14 @@ def as_pattern(phrasing: str) -> re.Pattern[str]:
 
 def test_no_query_of_the_suite_is_said_in_training():
     fence = made.fence()
-    trained = [one.query for group in made.diverse() for one in group.trajectories]
-    trained += [one.query for one in made.EVERYDAY.asked("train")]
-    assert {query: fence.overlap(query) for query in trained if fence.overlap(query)} == {}
+    trained = [
+        (one.query, tuple(tool.name for tool in group.tools))
+        for group in made.with_negatives()
+        for one in group.trajectories
+    ]
+    trained += [(one.query, ()) for one in made.EVERYDAY.asked("train")]
+    found = {query: fence.overlap(query, tools) for query, tools in trained}
+    assert {query: why for query, why in found.items() if why} == {}
 
 
 def test_drafting_again_writes_the_same_suite(tmp_path):

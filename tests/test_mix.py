@@ -7,7 +7,7 @@ import pytest
 
 from stages import mix
 from trajectory import jsonl
-from trajectory.records import Assistant, Group, Tool, Trajectory, User
+from trajectory.records import Assistant, BadInput, Group, Tool, Trajectory, User
 
 
 def group(id: str, size: int, tools: tuple[Tool, ...] = ()) -> Group:
@@ -55,3 +55,15 @@ def test_the_ratio_is_the_parameter(per_general, generals, tmp_path, monkeypatch
     counts = json.loads(Path("metrics").read_text())
     ratio = per_general if generals else 0
     assert counts == {"agent": 20, "agent_per_general": ratio, "general": generals}
+
+
+@pytest.mark.parametrize(("agents", "fails"), [(24, False), (25, True)])
+def test_too_few_general_conversations_fail_by_name(agents, fails):
+    p = mix.Params(seed=1, agent_per_general=1)
+    groups = [group("g", agents, (Tool("f", "", {}),)), *GENERAL]
+    if fails:
+        problem = r"mix: 25 agent to 24 general .*mix\.agent_per_general = 1 wants 25"
+        with pytest.raises(BadInput, match=problem):
+            mix.counted(groups, p)
+    else:
+        assert mix.counted(groups, p) == (24, 24)

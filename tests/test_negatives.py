@@ -10,9 +10,10 @@ import pytest
 
 from stages import negatives
 from tests import made
+from trajectory.checks import Checks, leaves
 from trajectory.hardness import lexical_auc
 from trajectory.negatives import KINDS, Negatives
-from trajectory.protected import Fence
+from trajectory.protected import Fence, Protected
 from trajectory.quota import quota
 from trajectory.records import BadInput, Group, Trajectory
 
@@ -39,7 +40,7 @@ def test_four_positives_to_one_negative_exactly():
         *positives, negative = group.trajectories
         assert len(positives) == 4
         assert {one.turns[1].decision for one in positives} == {"call"}
-        assert negative.turns[1].decision != "call"
+        assert negative.turns[-1].decision != "call"
 
 
 def test_the_positives_stay_as_they_were():
@@ -55,11 +56,11 @@ def test_a_negative_speaks_the_language_of_its_group_and_calls_nothing(kind):
     assert found
     for group, one in found:
         assert (one.kind, one.language) == (kind, group.language)
-        assert [turn.decision for turn in one.turns[1:]] == [
-            "ask" if kind == "missing" else "no_call"
-        ]
-        assert one.turns[1].thought
-        assert "{" not in one.query + one.turns[1].thought + one.turns[1].text
+        *_, query, decision = one.turns
+        assert decision.decision == ("ask" if kind == "missing" else "no_call")
+        assert decision.thought
+        assert "{" not in query.text + decision.thought + decision.text
+        assert len(one.turns) == (6 if kind == "answered" else 2)
 
 
 def test_a_topic_is_a_remark_about_a_tool_on_the_menu():
@@ -90,6 +91,22 @@ def test_a_negated_call_names_what_a_tool_on_the_menu_would_do():
         assert one.tool in menu(group)
         wordings = [getattr(w.query, one.language) for w in made.PHRASING.negated[:-1]]
         assert [w for w in wordings if all(part in one.query for part in w.split("{goal}"))]
+
+
+def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
+    checks = Checks(made.CATALOGUE, Fence([], 0.7))
+    for group, one in of_kind("answered"):
+        _, call, result, reply, _, last = one.turns
+        assert checks.problem(one, group.tools) is None
+        assert call.calls[0].name == one.tool == result.name
+        seen = [str(leaf) for leaf in leaves(result.content)]
+        assert last.text == reply.text or any(value in last.text for value in seen)
+
+
+def test_another_ratio_than_the_parameter_fails_by_name():
+    p = msgspec.structs.replace(made.NEGATIVES, positives_per_negative=3)
+    with pytest.raises(BadInput, match=r"\d+ positives to \d+ negatives; .*per_negative = 3"):
+        negatives.counted(made.with_negatives(), p)
 
 
 def test_a_general_question_is_an_everyday_one_that_training_may_use():
@@ -125,7 +142,8 @@ def test_no_negative_is_said_twice_in_its_kind():
 def test_a_query_of_the_benchmark_is_never_said():
     said = {group.trajectories[-1].query for group in made.with_negatives()[::10]}
     asked, teacher = made.EVERYDAY.asked("train"), made.teacher(made.NEGATIVES.style)
-    found = negatives.with_negatives(SOUND, asked, teacher, Fence(said), made.NEGATIVES)
+    around = Fence([Protected(query, "t") for query in said], 0.7)
+    found = negatives.with_negatives(SOUND, asked, teacher, around, made.NEGATIVES)
     assert not said & {group.trajectories[-1].query for group in found}
 
 

@@ -1,10 +1,14 @@
 """The plan: every cell filled, menus of near-duplicates, nothing held out."""
 
+import copy
+import re
 from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
+import vl_convert
+from dvc_render.vega import VegaRenderer
 
 from stages import plan
 from tests import made
@@ -26,17 +30,17 @@ def needed(request: Request) -> set[str]:
 
 
 def test_every_cell_reaches_its_minimum():
-    for row in plan.coverage(made.planner()):
+    for row in plan.coverage(made.planner(), made.requests()):
         assert row.count >= made.PLAN.minimum[row.language], row
 
 
 def test_an_empty_cell_fails_by_name():
     with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
-        plan.coverage(plan.Planner(made.CATALOGUE, changed(minimum={"en": 1, "zh": 0})))
+        plan.coverage(plan.Planner(made.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
 
 
 def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
-    rows = plan.coverage(made.planner())
+    rows = plan.coverage(made.planner(), made.requests())
     assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
     assert sum(row.count for row in rows) == sum(len(r.items) for r in made.requests())
 
@@ -44,7 +48,7 @@ def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
 def test_a_menu_holds_what_is_needed_and_nothing_held_out():
     for request in made.requests():
         menu = set(request.menu)
-        assert len(menu) == len(request.menu) >= made.PLAN.menu_size
+        assert len(menu) == len(request.menu) >= min(made.PLAN.menu_sizes)
         assert needed(request) <= menu
         assert not menu & HELD_OUT
 
@@ -82,11 +86,43 @@ def test_simple_to_complex_is_the_parameter(alone):
     assert found["complex"] == len(items) // (alone + 1)
 
 
-def test_the_committed_plan_keeps_near_that_ratio_though_prompts_are_shared():
-    found = Counter(item.complexity for request in made.requests() for item in request.items)
-    assert found["simple"] / found["complex"] == pytest.approx(
-        made.PLAN.simple_per_complex, rel=0.1
-    )
+@pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
+def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt):
+    p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
+    requests = list(plan.Planner(made.CATALOGUE, p).requests("en"))
+    found = plan.check_ratio(requests, p)
+    assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+
+
+def test_another_ratio_than_the_parameter_fails_by_name():
+    wanted = made.PLAN.groups["en"] * made.PLAN.positives // 3
+    problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 wants {wanted}"
+    with pytest.raises(BadInput, match=problem):
+        plan.check_ratio(made.requests(), changed(simple_per_complex=2))
+
+
+def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
+    p = changed(groups={"zh": 900}, groups_per_prompt=2, minimum={"zh": 0})
+    planner = plan.Planner(made.CATALOGUE, p)
+    requests = list(planner.requests("zh"))
+    full = [cell for cell in planner.cells if planner.used[cell, "zh"] == cell.capacity["zh"]]
+    assert full
+    assert all(planner.used[cell, "zh"] <= cell.capacity["zh"] for cell in planner.cells)
+    assert len(requests) == 900
+    plan.check_ratio(requests, p)
+
+
+def test_more_than_the_grammar_can_say_is_named():
+    few = {
+        name: msgspec.structs.replace(entry, scenarios=entry.scenarios[:1])
+        for name, entry in made.CATALOGUE.entries.items()
+        if name in ("get_current_weather", "get_air_quality", "get_weather_forecast")
+    }
+    catalogue = copy.copy(made.CATALOGUE)
+    catalogue.entries = few
+    p = changed(groups={"en": 900}, held_out_tools=())
+    with pytest.raises(BadInput, match=r"plan: en: after \d+ groups the grammar has no"):
+        list(plan.Planner(catalogue, p).requests("en"))
 
 
 def test_no_item_is_planned_twice():
@@ -110,4 +146,22 @@ def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
     plan.main(Path("data/catalogue"), *paths)
     assert list(jsonl.read(paths[0], Request)) == made.requests()
-    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner())
+    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner(), made.requests())
+
+
+def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():
+    rows = [
+        Covered("get_time", "now", "simple", "en", 3),
+        Covered("get_time", "later", "simple", "en", 0),
+        Covered("get_time", "both", "complex", "zh", 1),
+    ]
+    # DVC reads a CSV's cells as text.
+    points = [{**msgspec.to_builtins(row), "count": str(row.count), "rev": "now"} for row in rows]
+    picture = VegaRenderer(
+        points, "coverage", template="coverage", template_dir=".dvc/plots", x="count", y="tool"
+    )
+    drawn = vl_convert.vegalite_to_svg(picture.get_filled_template())
+    cells = re.findall(r'aria-label="cell: (\w+ \d); tool: get_time; trajectories: (\d)', drawn)
+    # Scenarios are numbered by name: both, then later, then now.
+    assert sorted(cells) == [("complex 1", "1"), ("simple 1", "0"), ("simple 2", "3")]
+    assert drawn.count('fill="#c8506e"') == 1

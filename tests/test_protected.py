@@ -2,9 +2,17 @@
 
 import pytest
 
-from trajectory.protected import Fence, normalise
+from trajectory.near import normalise
+from trajectory.protected import Fence, Protected
 
 QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
+
+
+TOOLS = ("convert", "tip")
+
+
+def fence(*queries: str) -> Fence:
+    return Fence([Protected(query, "t", TOOLS) for query in queries], 0.6)
 
 
 @pytest.mark.parametrize(
@@ -39,17 +47,31 @@ def test_normalised_text_is_tokens_without_case_width_and_punctuation(
     ids=["same", "other punctuation", "shared run of 8", "run of 7", "other words", "empty"],
 )
 def test_a_protected_query_is_found_in_other_clothes(query: str, reason: str | None) -> None:
-    assert Fence([QUERY]).overlap(query) == reason
+    assert fence(QUERY).overlap(query, ()) == reason
 
 
 @pytest.mark.parametrize(("shared", "reason"), [(12, None), (13, "8-gram")])
 def test_chinese_needs_13_characters_in_a_row(shared: int, reason: str | None) -> None:
     query = "请帮我查一下明天上海到北京的高铁票价"
-    assert Fence([query]).overlap(query[:shared] + "飞机好吗") == reason
+    assert fence(query).overlap(query[:shared] + "飞机好吗", ()) == reason
 
 
 def test_a_short_query_is_protected_whole_and_not_as_a_part() -> None:
-    fence = Fence(["Cancel it", "?"])
-    assert fence.overlap("cancel it!") == "exact"
-    assert fence.overlap("Cancel it tomorrow") is None
-    assert fence.overlap("!") is None
+    around = fence("Cancel it", "?")
+    assert around.overlap("cancel it!", ()) == "exact"
+    assert around.overlap("Cancel it tomorrow", ()) is None
+    assert around.overlap("!", TOOLS) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "tools", "reason"),
+    [
+        ("Please convert 25 euros to Swiss francs at today's rate", ["tip"], "8-gram"),
+        ("Please convert 25 euros to Swiss money at today's rate, thanks", ["tip"], "near"),
+        ("Please convert 25 euros to Swiss money at today's rate, thanks", ["other"], None),
+        ("Please change 25 euros into Swiss francs at Monday's rate, cheers", ["tip"], None),
+    ],
+    ids=["a run", "one word changed", "and no tool in common", "four words changed"],
+)
+def test_nearly_the_same_query_with_a_tool_in_common_is_an_overlap(query, tools, reason) -> None:
+    assert fence(QUERY).overlap(query, tools) == reason

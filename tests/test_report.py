@@ -125,6 +125,22 @@ def test_the_page_has_every_picture_and_says_what_it_shows(page: str) -> None:
     assert "4 cells empty" in page
 
 
+def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first() -> None:
+    cells = [
+        Covered("get_time", "c", "complex", "en", 1),
+        Covered("get_time", "b", "simple", "en", 2),
+        Covered("get_time", "a", "simple", "en", 0),
+        Covered("add", "x", "simple", "en", 3),
+    ]
+    points = report._coverage_points(cells)
+    assert [(point["scenario"], point["tool"], point["count"]) for point in points] == [
+        ("simple 1", "add", 3),
+        ("simple 1", "get_time", 0),
+        ("simple 2", "get_time", 2),
+        ("complex 1", "get_time", 1),
+    ]
+
+
 def test_long_answers_are_cut(page: str) -> None:
     assert "x" * report.LONGEST + " …" in page
     assert "x" * (report.LONGEST + 1) not in page

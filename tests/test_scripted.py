@@ -6,10 +6,11 @@ import pytest
 from tests import made
 from trajectory import checks, schema
 from trajectory.catalogue import LANGUAGES, Range, Texts
+from trajectory.grammar import part
 from trajectory.records import Assistant, BadInput, ToolResult, User
 from trajectory.simulators import World
 from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted, part, said
+from trajectory.teachers.scripted import Scripted, said
 
 CELLS = list(made.CATALOGUE.cells())
 DRAWS = 8  # of each cell; the plan asks for no more of most
@@ -60,15 +61,17 @@ def test_no_two_queries_of_a_cell_are_equal(language):
         assert len({teacher.positive(item, language).query for item in items}) == DRAWS
 
 
-def test_an_exhausted_cell_is_named():
+def test_words_recur_only_when_all_were_said_and_then_with_other_polite_words():
     teacher, cell = made.teacher(), made.CATALOGUE.scenario("search_flights", "one_way_flight")
     queries = msgspec.structs.replace(cell.queries, en=("Fly.", "Go.", "held out"))
-    assert {teacher.draw("cell", queries, "search_flights", "en", n).query for n in (0, 1)} == {
-        "Fly.",
-        "Go.",
-    }
-    with pytest.raises(BadInput, match="cell: only 2 different queries; add phrasings"):
-        teacher.draw("cell", queries, "search_flights", "en", 2)
+    polite = (1 + len(made.PHRASING.openers.en)) * (1 + len(made.PHRASING.closers.en))
+    count = 2 * polite
+    said = [teacher.draw("cell", queries, "search_flights", "en", n).query for n in range(count)]
+    assert said[:2] == ["Fly.", "Go."]
+    assert len(set(said)) == count
+    assert all("Fly." in one or "Go." in one for one in said)
+    with pytest.raises(BadInput, match=f"cell: only {count} different queries; add phrasings"):
+        teacher.draw("cell", queries, "search_flights", "en", count)
 
 
 def test_draws_do_not_depend_on_the_order_of_requests():

@@ -92,10 +92,12 @@ def test_the_suite_reads_back() -> None:
 def test_every_user_turn_of_both_suites_is_protected() -> None:
     run()
     fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
-    assert fenced[:2] == [
-        Protected("Good morning", "house/1"),
-        Protected("And good night", "house/1"),
+    assert [(record.query, record.task) for record in fenced[:2]] == [
+        ("Good morning", "house/1"),
+        ("And good night", "house/1"),
     ]
+    offered = {task.id: task.menu for task in suite_files.read(Path("bfcl")).tasks}
+    assert all(record.tools == offered[record.task] for record in fenced[2:])
     assert {record.task for record in fenced[2:]} == {
         task.id for task in suite_files.read(Path("bfcl")).tasks
     }

@@ -165,7 +165,8 @@ def test_a_dry_run_tells_requests_tokens_and_cost_and_asks_nothing(tmp_path):
     assert code == 0
     assert re.fullmatch(
         rf"openai: {len(TABLE)} requests, about \d+ prompt tokens, "
-        rf"at most {400 * len(TABLE)} completion tokens and 0\.\d{{4}} USD\n",
+        rf"at most {400 * len(TABLE)} completion tokens and 0\.\d{{4}} USD "
+        r"\(synthesize\.budget = 5\.0\)\n",
         output,
     )
     assert server.arrived == 0

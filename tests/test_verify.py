@@ -7,13 +7,12 @@ import msgspec
 import pytest
 
 from stages import verify
-from stages.verify import sift
 from trajectory import jsonl, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.checks import Checks
 from trajectory.phrasing import Phrasing
 from trajectory.protected import Fence, Protected
-from trajectory.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
+from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult, Trajectory, User
 from trajectory.teachers import Item, Request
 from trajectory.teachers.scripted import Scripted, Style
 
@@ -29,7 +28,12 @@ SOUND = TEACHER.group(Request("g0", "en", MENU, ITEMS))
 
 
 def checks(*protected: str) -> Checks:
-    return Checks(CATALOGUE, Fence(protected))
+    return Checks(CATALOGUE, Fence([Protected(query, "t", MENU) for query in protected], 0.7))
+
+
+def sift(groups: list[Group]) -> list[list[verify.Reject]]:
+    """The rejects of every group, which is to have two trajectories."""
+    return list(verify.rejects(groups, verify.problems(groups, checks(), 0.5), positives=2))
 
 
 def with_call(trajectory: Trajectory, call: Call) -> Trajectory:
@@ -44,13 +48,25 @@ def with_turns(trajectory: Trajectory, *turns: object) -> Trajectory:
     return msgspec.structs.replace(trajectory, turns=tuple(turns))
 
 
+PARAMS = """verify:
+  max_rejected: {}
+  positives: 2
+  near_duplicate: 0.5
+  near_benchmark: 0.7
+"""
 FIRST = SOUND.trajectories[0]
 QUERY, DECISION, RESULT, _ = FIRST.turns
 NAME, GIVEN = DECISION.calls[0].name, DECISION.calls[0].arguments
 DAMAGED = {
     "not_on_menu": with_call(FIRST, Call("get_stock_price", {"ticker": "A"})),
     "undeclared_argument": with_call(FIRST, Call(NAME, GIVEN | {"hour": 3})),
-    "schema": with_call(FIRST, Call(NAME, {"city": GIVEN["city"]})),
+    "missing_argument": with_call(FIRST, Call(NAME, {"city": GIVEN["city"]})),
+    "wrong_tool": with_turns(
+        FIRST,
+        QUERY,
+        Assistant("call", calls=(Call("get_air_quality", {"city": GIVEN["city"]}),)),
+    ),
+    "schema": with_call(FIRST, Call(NAME, GIVEN | {"city": 7})),
     "schema: day": with_call(FIRST, Call(NAME, GIVEN | {"day": "someday"})),
     "ungrounded": with_call(FIRST, Call(NAME, GIVEN | {"city": "Atlantis"})),
     "wrong_observation": with_turns(
@@ -99,11 +115,67 @@ def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
     assert (checks().problem(one, [tool]) is None) == sound
 
 
-def test_the_same_query_twice_is_a_duplicate():
-    found = checks()
-    found.problem(FIRST, SOUND.tools)
-    louder = with_turns(FIRST, User(QUERY.text.upper() + "!"), *FIRST.turns[1:])
-    assert str(found.problem(louder, SOUND.tools)).startswith(("duplicate", "ungrounded"))
+@pytest.mark.parametrize(
+    ("menu", "problem"),
+    [
+        ([""], "menu_name: a tool without a name"),
+        (["get_time", "get_time"], "menu_name: get_time stands 2 times"),
+    ],
+)
+def test_a_menu_has_a_name_for_every_tool_and_each_once(menu, problem):
+    extra = tuple(Tool(name, "", {"type": "object"}) for name in menu)
+    assert checks().problem(FIRST, (*SOUND.tools, *extra)) == problem
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "dict"}, '"dict" is not valid under any of the schemas'),
+        ({"type": "array"}, "expected type object"),
+        ({"type": "object", "required": ["x"]}, "requires x, which it does not declare"),
+    ],
+    ids=["a type of another language", "no object", "undeclared"],
+)
+def test_a_menu_has_json_schemas_of_draft_2020_12(schema, problem):
+    found = checks().problem(FIRST, (*SOUND.tools, Tool("other", "", schema)))
+    assert str(found).startswith(f"menu_schema: other: {problem}")
+
+
+# ---- repetitions
+
+POLITE = with_turns(FIRST, User(f"Hello! {QUERY.text} Thanks."), *FIRST.turns[1:])
+LOUDER = with_turns(FIRST, User(QUERY.text.upper() + "!"), *FIRST.turns[1:])
+
+
+def group_of(name: str, one: Trajectory, id: str) -> Group:
+    members = (msgspec.structs.replace(one, id=id),)
+    return msgspec.structs.replace(SOUND, id=name, trajectories=members)
+
+
+@pytest.mark.parametrize(
+    ("again", "reason"), [(LOUDER, "duplicate"), (POLITE, "near_duplicate")], ids=["same", "near"]
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["first id first", "last id first"])
+def test_of_two_that_repeat_each_other_the_first_id_stays_in_any_order(again, reason, order):
+    groups = [group_of("g1", FIRST, "a"), group_of("g0", again, "b")][::order]
+    found = verify.problems(groups, checks(), 0.5)
+    assert {groups[place.group].id: problem.split(":")[0] for place, problem in found.items()} == {
+        "g0": reason
+    }
+
+
+def test_an_unsound_trajectory_takes_no_sound_one_with_it():
+    groups = [group_of("g0", DAMAGED["wrong_observation"], "a"), group_of("g1", FIRST, "b")]
+    assert [place.group for place in verify.problems(groups, checks(), 0.5)] == [0]
+
+
+def test_a_similar_query_with_other_arguments_is_no_repetition():
+    items = [Item("get_weather_forecast", "plan_a_day", "simple", n) for n in range(100)]
+    groups = [TEACHER.group(Request("g", "en", MENU, tuple(items)))]
+    assert verify.problems(groups, checks(), 0.5) == {}
+
+
+# ---- the benchmark
 
 
 def test_a_query_of_the_benchmark_is_rejected():
@@ -112,19 +184,35 @@ def test_a_query_of_the_benchmark_is_rejected():
     )
 
 
+@pytest.mark.parametrize(("shared", "reason"), [(MENU, "benchmark_overlap: near"), ((), "None")])
+def test_nearly_a_query_of_the_benchmark_is_rejected_with_its_tools(shared, reason):
+    words = QUERY.text.split()
+    protected = Protected(" ".join(words[:3] + words[4:]), "t", shared)  # no 8 in a row left
+    found = Checks(CATALOGUE, Fence([protected], 0.6)).problem(FIRST, SOUND.tools)
+    assert str(found).startswith(reason)
+
+
+# ---- whole groups
+
+
 def test_a_group_with_a_reject_is_dropped_whole_and_every_reject_has_its_reason():
     broken = msgspec.structs.replace(
         SOUND, id="g1", trajectories=(DAMAGED["schema"], SOUND.trajectories[1])
     )
-    sound, rejects = sift([broken], checks(), positives=2)
-    assert sound == []
+    (rejects,) = sift([broken])
     assert [reject.reason for reject in rejects] == ["schema", "incomplete_group"]
 
 
-def test_sound_groups_pass_unchanged():
-    sound, rejects = sift([SOUND], checks(), positives=2)
-    assert (sound, rejects) == ([SOUND], [])
-    assert isinstance(sound[0], Group)
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_group_of_another_size_is_dropped_whole(size):
+    members = (*SOUND.trajectories, POLITE)[:size]
+    (rejects,) = sift([msgspec.structs.replace(SOUND, trajectories=members)])
+    assert len(rejects) == size
+    assert "incomplete_group" in {reject.reason for reject in rejects}
+
+
+def test_a_sound_group_has_no_rejects():
+    assert sift([SOUND]) == [[]]
 
 
 @pytest.mark.parametrize(("allowed", "fails"), [(0.4, True), (0.5, False)])
@@ -136,7 +224,7 @@ def test_more_rejects_than_allowed_stop_the_stage_after_their_reasons_are_writte
     )
     catalogue = Path("data/catalogue").resolve()
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(f"verify:\n  max_rejected: {allowed}\n  positives: 2\n")
+    Path("params.yaml").write_text(PARAMS.format(allowed))
     jsonl.write(Path("raw"), [SOUND, broken])
     jsonl.write(Path("protected"), [])
     paths = [Path(name) for name in ("protected", "sound", "rejects", "metrics")]
@@ -178,7 +266,7 @@ def run(folder: Path, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stage, with a limit of one reject in four."""
     catalogue = Path("data/catalogue").absolute()
     monkeypatch.chdir(folder)
-    Path("params.yaml").write_text("verify: {max_rejected: 0.25, positives: 2}\n")
+    Path("params.yaml").write_text(PARAMS.format(0.25))
     jsonl.write(Path("raw"), [group])
     jsonl.write(Path("protected"), [Protected("Something else", "house/1")])
     outs = (Path("good"), Path("bad"), Path("metrics"))

@@ -140,6 +140,7 @@ class Catalogue:
     def __init__(self, folder: Path) -> None:
         self.entries: dict[str, ToolEntry] = {}
         self.domain_of: dict[str, Domain] = {}
+        self._tools: dict[tuple[str, Language], Tool] = {}
         files = sorted(folder.glob("*.yaml"))
         if not files:
             raise BadInput(f"{folder}: no catalogue here: expected one YAML file a domain")
@@ -165,6 +166,10 @@ class Catalogue:
 
     def scenario(self, tool: str, name: str) -> Scenario:
         return next(s for s in self.entries[tool].scenarios if s.name == name)
+
+    def tool(self, name: str, language: Language) -> Tool:
+        """The same object every time: many groups share it."""
+        return self._tools.setdefault((name, language), self.entries[name].tool(language))
 
     def cells(self) -> Iterator[tuple[str, Scenario]]:
         """Every tool × scenario."""

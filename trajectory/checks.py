@@ -5,49 +5,55 @@ from collections.abc import Iterator, Sequence
 
 from trajectory import schema
 from trajectory.catalogue import Catalogue
-from trajectory.protected import Fence, normalise
+from trajectory.near import Near, normalise
+from trajectory.protected import Fence
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult, Trajectory, Turn, User
 from trajectory.simulators import World
 
+POSITIVE = ("call", "chain")  # kinds that were written for a call of their tool
+
 
 class Checks:
-    """The checks of one run; it remembers the queries it has seen, to find duplicates."""
+    """The checks of one trajectory by itself."""
 
     def __init__(self, catalogue: Catalogue, fence: Fence) -> None:
         self.catalogue = catalogue
         self.fence = fence
-        self.seen: set[tuple[str, ...]] = set()
 
     def problem(self, trajectory: Trajectory, tools: Sequence[Tool]) -> str | None:
         """Why this trajectory must not be trained on; None if it is sound."""
         return next(self._problems(trajectory, tools), None)
 
     def _problems(self, trajectory: Trajectory, tools: Sequence[Tool]) -> Iterator[str]:
-        if not any(isinstance(turn, User) for turn in trajectory.turns):
+        yield from schema.menu_problems(tools)
+        asked = [turn.text for turn in trajectory.turns if isinstance(turn, User)]
+        if not asked or not all(map(normalise, asked)):
             yield "no_query: the user says nothing"
         last = trajectory.turns[-1]
         if not (isinstance(last, Assistant) and last.trained):
             yield "untrainable_end: the last turn is not the model's"
+        yield from self._of_decisions(trajectory.turns, tools)
+        named = {call.name for call in calls(trajectory)}
+        if trajectory.kind in POSITIVE and trajectory.tool and trajectory.tool not in named:
+            yield f"wrong_tool: written for {trajectory.tool}, which is never called"
+        for query in asked:
+            if reason := self.fence.overlap(query, (tool.name for tool in tools)):
+                yield f"benchmark_overlap: {reason}: {query}"
+
+    def _of_decisions(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> Iterator[str]:
         world = self.catalogue.world()
         due = 0  # observations that the calls before still wait for
-        for number, turn in enumerate(trajectory.turns):
+        for number, turn in enumerate(turns):
             if isinstance(turn, ToolResult):
                 if not due:
                     yield f"not_called: {turn.name}"
                 due -= 1
             if isinstance(turn, Assistant):
                 due = len(turn.calls)
-                results = trajectory.turns[number + 1 : number + 1 + len(turn.calls)]
+                results = turns[number + 1 : number + 1 + len(turn.calls)]
                 for index, call in enumerate(turn.calls):
-                    yield from self._of_call(call, tools, trajectory.turns[:number])
+                    yield from self._of_call(call, tools, turns[:number])
                     yield from self._of_observation(call, results[index : index + 1], world)
-        reason = self.fence.overlap(trajectory.query)
-        if reason:
-            yield f"benchmark_overlap: {reason}: {trajectory.query}"
-        key = tuple(normalise(trajectory.query))
-        if key in self.seen:
-            yield f"duplicate: {trajectory.query}"
-        self.seen.add(key)
 
     def _of_call(self, call: Call, tools: Sequence[Tool], before: Sequence[Turn]) -> Iterator[str]:
         found = schema.problem(call, tools)
@@ -97,6 +103,33 @@ class Checks:
 def _same(one: Json, other: Json) -> bool:
     """Python takes True for 1: a truth value in words must not ground a number."""
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+class Repetitions:
+    """Finds what was said before. Asked in the order of ids, it always blames the later id."""
+
+    def __init__(self, near: float) -> None:
+        self._whole: set[tuple[str, ...]] = set()
+        self._near = Near(near)
+
+    def problem(self, query: str, decided: str) -> str | None:
+        """The same query, or nearly the same one with the same calls `decided`; else remember it.
+
+        With other arguments a similar query is another lesson: 5 miles are not 6.
+        """
+        tokens = normalise(query)
+        if tokens in self._whole:
+            return f"duplicate: {query}"
+        if next(self._near.like(query, decided), None) is not None:
+            return f"near_duplicate: {query}"
+        self._whole.add(tokens)
+        self._near.add(query, decided)
+        return None
+
+
+def calls(trajectory: Trajectory) -> list[Call]:
+    """All calls of the model, in order."""
+    return [c for turn in trajectory.turns if isinstance(turn, Assistant) for c in turn.calls]
 
 
 def _stands(wording: str, text: str) -> bool:

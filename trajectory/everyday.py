@@ -1,7 +1,7 @@
 """Everyday questions that need no tool: data/general.yaml is one Everyday."""
 
+from trajectory.grammar import Part, part
 from trajectory.records import Assistant, Language, Record, Trajectory, User
-from trajectory.teachers.scripted import Part, part
 
 
 class Everyday(Record, frozen=True):

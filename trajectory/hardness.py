@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from trajectory.lexical import Lexical
-from trajectory.records import Assistant, Group
+from trajectory.records import Assistant, Decision, Group, Trajectory, User
 
 
 def auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
@@ -20,13 +20,24 @@ def auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
 
 
 def lexical_auc(groups: Iterable[Group]) -> float:
-    """Over queries: the best overlap with any tool of the menu, calls against no calls."""
-    groups = list(groups)
+    """Over queries: the best overlap with any tool of the menu, calls against no calls.
+
+    A trajectory counts by its last query and the decision after it. `groups` are read twice.
+    """
     matcher = Lexical({tool.name: tool for group in groups for tool in group.tools}.values())
     scores: dict[bool, list[float]] = {True: [], False: []}
     for group in groups:
         for trajectory in group.trajectories:
-            best = max(matcher.overlap(trajectory.query, tool) for tool in group.tools)
-            first = next(turn for turn in trajectory.turns if isinstance(turn, Assistant))
-            scores[first.decision == "call"].append(best)
+            query, decision = _asked_last(trajectory)
+            best = max(matcher.overlap(query, tool) for tool in group.tools)
+            scores[decision == "call"].append(best)
     return auc(scores[True], scores[False])
+
+
+def _asked_last(trajectory: Trajectory) -> tuple[str, Decision]:
+    turns = trajectory.turns
+    place = max(n for n, turn in enumerate(turns) if isinstance(turn, User))
+    decision = next(turn for turn in turns[place:] if isinstance(turn, Assistant)).decision
+    query = turns[place]
+    assert isinstance(query, User)
+    return query.text, decision

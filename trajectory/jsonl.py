@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -23,6 +23,17 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
                 yield decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BadInput(f"{path}:{number}: {error}") from error
+
+
+class Lines(Generic[T]):
+    """The records of a file, read anew each time: they need not fit into memory."""
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        self.path = path
+        self.kind = kind
+
+    def __iter__(self) -> Iterator[T]:
+        return read(self.path, self.kind)
 
 
 def write(path: Path, records: Iterable[object]) -> int:

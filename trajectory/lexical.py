@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache, lru_cache
 
 from trajectory.records import Tool
 
@@ -32,9 +33,10 @@ def tokens(text: str) -> list[str]:
     return "".join(f" {char} " if _alone(char) else char for char in fold(text)).split()
 
 
-def words(text: str) -> set[str]:
+@lru_cache(maxsize=2**14)  # a query is compared with every tool of its menu
+def words(text: str) -> frozenset[str]:
     """The parts of words: `getWeather` and `get_weather` are both get, weather."""
-    return {token for token in tokens(spaced(text)) if token[0].isalnum()}
+    return frozenset(token for token in tokens(spaced(text)) if token[0].isalnum())
 
 
 def spaced(name: str) -> str:
@@ -57,11 +59,11 @@ class Lexical:
         norm = math.sqrt(self._weight(asked) * self._weight(offered))
         return min(1.0, self._weight(asked & offered) / norm) if norm else 0.0
 
-    def _weight(self, bag: set[str]) -> float:
+    def _weight(self, bag: frozenset[str]) -> float:
         return math.fsum(self.idf.get(word, self.rare) ** 2 for word in bag)
 
 
-def _tool_words(tool: Tool) -> set[str]:
+def _tool_words(tool: Tool) -> frozenset[str]:
     return words(tool.name) | words(tool.description)
 
 
@@ -69,6 +71,7 @@ def has_cjk(text: str) -> bool:
     return any(first <= ord(char) <= last for char in text for first, last in CJK)
 
 
+@cache
 def _alone(char: str) -> bool:
     if has_cjk(char):
         return True

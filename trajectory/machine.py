@@ -26,6 +26,12 @@ def prepare(threads: int) -> None:
     datasets.disable_progress_bars()
 
 
+def has_bf16() -> bool:
+    """Does this CPU have units for bf16? Without them it is 30 times slower than float32."""
+    units = torch.cpu.get_capabilities()
+    return bool(units.get("avx512_bf16") or units.get("amx_bf16"))
+
+
 def _hurry() -> None:
     """Twice the speed on a CPU, with float32 weights, sums and optimizer.
 

@@ -92,5 +92,8 @@ def _turn(turn: Turn, names: dict[str, str]) -> Turn:
         return msgspec.structs.replace(turn, name=names[turn.name])
     if isinstance(turn, Assistant):
         calls = tuple(msgspec.structs.replace(c, name=names[c.name]) for c in turn.calls)
-        return msgspec.structs.replace(turn, calls=calls)
+        thought = turn.thought
+        for call in turn.calls:  # a thought names its tools, each once
+            thought = thought.replace(call.name, names[call.name], 1)
+        return msgspec.structs.replace(turn, calls=calls, thought=thought)
     return turn

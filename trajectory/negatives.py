@@ -4,12 +4,32 @@ Each kind is a generator of candidates for one group; the first that is new is t
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
-from trajectory.records import Assistant, Group, Trajectory, User
-from trajectory.teachers.scripted import Part, Scripted, part
+import msgspec
+
+from trajectory.catalogue import SLOT, Scenario
+from trajectory.grammar import Part, part
+from trajectory.records import Assistant, Group, Language, ToolResult, Trajectory, User
+from trajectory.teachers import Item
+from trajectory.teachers.scripted import Scripted, goal_of
 
 Kind = Callable[["Negatives", Group, random.Random], Iterator[Trajectory]]
+
+TRIED = 200  # positives whose query is tried with another menu; one of them is still unused
+LONGEST = 200  # characters of an observation that is talked about
+
+
+class Wish(NamedTuple):
+    """A positive's query and what its call would do."""
+
+    id: str
+    query: str
+    goal: str
 
 
 class Negatives:
@@ -18,16 +38,29 @@ class Negatives:
     def __init__(
         self,
         teacher: Scripted,
-        positives: Sequence[Trajectory],
+        positives: Iterable[Trajectory],
         everyday: Sequence[Trajectory],
         of_which: Part = "train",
     ) -> None:
         self.teacher = teacher
         self.catalogue = teacher.catalogue
         self.phrasing = teacher.phrasing
-        self.positives = positives  # whose tool may be taken away from a menu
         self.everyday = everyday  # general conversation, with replies
         self.of_which: Part = of_which
+        self.wishes: dict[tuple[Language, str], list[Wish]] = defaultdict(list)
+        for one in positives:  # whose tool may be taken away from a menu
+            if one.kind == "call":
+                self.wishes[one.language, one.tool].append(Wish(one.id, one.query, _goal(one)))
+        for wishes in self.wishes.values():
+            wishes.sort()
+        # The same grammar, whose exchanges all go on to the reply.
+        self.talker = Scripted(
+            self.catalogue,
+            self.phrasing,
+            msgspec.structs.replace(teacher.style, replies=1.0),
+            teacher.grammar.which_phrasings,
+            teacher.grammar.which_values,
+        )
 
 
 def topic(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
@@ -48,20 +81,19 @@ def removed(source: Negatives, group: Group, rng: random.Random) -> Iterator[Tra
     """A positive's own query whose tool is not on this menu, though a sibling of it is."""
     language = group.language
     menu = {tool.name for tool in group.tools}
-    entries = source.catalogue.entries
-    wanted = [
-        one
-        for one in source.positives
-        if one.language == language and one.kind == "call" and one.tool not in menu
-        if menu & set(entries[one.tool].siblings)
+    absent = [
+        (name, source.wishes[language, name])
+        for name, entry in source.catalogue.entries.items()
+        if name not in menu and menu & set(entry.siblings) and (language, name) in source.wishes
     ]
-    for one in rng.sample(wanted, len(wanted)):
-        decision = next(turn for turn in one.turns if isinstance(turn, Assistant))
-        goal = decision.thought.rstrip(".。")
-        goal = goal[:1].lower() + goal[1:]
-        thought = getattr(source.phrasing.removed.thought, language).replace("{goal}", goal)
-        reply = getattr(source.phrasing.removed.reply, language).replace("{goal}", goal)
-        yield _declined(group, "removed", one.tool, one.query, thought, reply)
+    starts = [0, *accumulate(len(wishes) for _, wishes in absent)]
+    for number in rng.sample(range(starts[-1]), min(TRIED, starts[-1])):
+        place = bisect_right(starts, number) - 1
+        tool, wishes = absent[place]
+        wish = wishes[number - starts[place]]
+        thought = getattr(source.phrasing.removed.thought, language).replace("{goal}", wish.goal)
+        reply = getattr(source.phrasing.removed.reply, language).replace("{goal}", wish.goal)
+        yield _declined(group, "removed", tool, wish.query, thought, reply)
 
 
 def missing(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
@@ -77,20 +109,39 @@ def missing(source: Negatives, group: Group, rng: random.Random) -> Iterator[Tra
 def negated(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """A call is named but not wanted: not yet, only supposed, or quoted."""
     language = group.language
-    entries = source.catalogue.entries
-    cells = [
-        (tool.name, scenario)
-        for tool in group.tools
-        for scenario in entries[tool.name].scenarios
-        if not scenario.then
-    ]
     wordings = part(source.phrasing.negated, source.of_which, 1)
-    for tool, scenario in rng.sample(cells, len(cells)):
+    for tool, scenario in _simple(source, group, rng):
         goal = source.teacher.goal(tool, scenario, language, rng)
         wording = rng.choice(wordings)
         query = getattr(wording.query, language).replace("{goal}", goal)
         thought, reply = getattr(wording.thought, language), getattr(wording.reply, language)
         yield _declined(group, "negated", tool, query, thought, reply)
+
+
+def answered(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
+    """A second question, whose answer stands in the first one's observation or reply."""
+    language = group.language
+    wordings = part(source.phrasing.answered, source.of_which, 1)
+    for tool, scenario in _simple(source, group, rng):
+        number = rng.randrange(source.talker.grammar.capacity(scenario.queries, tool, language))
+        item = Item(tool, scenario.name, scenario.complexity, number)
+        before = source.talker.positive(item, language)
+        *_, result, reply = before.turns
+        assert isinstance(result, ToolResult)
+        assert isinstance(reply, Assistant)
+        if len(str(result.content)) > LONGEST:
+            continue
+        fields = [(k, v) for k, v in result.content.items() if isinstance(v, str | int | float)]
+        field, value = rng.choice(fields or [("", "")])
+        slots = {"query": before.query, "goal": _goal(before), "reply": reply.text}
+        slots |= {"field": field.replace("_", " "), "value": str(value)} if fields else {}
+        wording = rng.choice([one for one in wordings if fields or "{field}" not in one.query.en])
+        query, thought, text = (
+            _filled(getattr(one, language), slots)
+            for one in (wording.query, wording.thought, wording.reply)
+        )
+        turns = (*before.turns, User(query), Assistant("no_call", thought, text=text))
+        yield Trajectory(f"{group.id}.answered", turns, "answered", language, tool)
 
 
 def general(source: Negatives, group: Group, rng: random.Random) -> Iterator[Trajectory]:
@@ -109,8 +160,31 @@ KINDS: dict[str, Kind] = {
     "removed": removed,
     "missing": missing,
     "negated": negated,
+    "answered": answered,
     "general": general,
 }
+
+
+def _simple(source: Negatives, group: Group, rng: random.Random) -> Iterator[tuple[str, Scenario]]:
+    """The scenarios of one call that the menu's tools have, in seeded order."""
+    entries = source.catalogue.entries
+    cells = [
+        (tool.name, scenario)
+        for tool in group.tools
+        for scenario in entries[tool.name].scenarios
+        if not scenario.then
+    ]
+    yield from rng.sample(cells, len(cells))
+
+
+def _goal(one: Trajectory) -> str:
+    """What the first decision was about to do, as a part of a sentence."""
+    decision = next(turn for turn in one.turns if isinstance(turn, Assistant))
+    return goal_of(decision.thought, decision.calls[0].name if decision.calls else "")
+
+
+def _filled(text: str, slots: Mapping[str, str]) -> str:
+    return SLOT.sub(lambda match: slots[match.group(1)], text)
 
 
 def _declined(

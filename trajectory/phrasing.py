@@ -5,7 +5,7 @@ from trajectory.records import Record
 
 
 class Exchange(Record, frozen=True):
-    """A query that names a goal without wanting it, and the fitting decision."""
+    """A query that needs no call, and the fitting decision."""
 
     query: Text
     thought: Text
@@ -26,6 +26,7 @@ class Phrasing(Record, frozen=True):
     closers: Texts
     finish: Text
     negated: tuple[Exchange, ...]
+    answered: tuple[Exchange, ...]
     removed: Removed
     topic: Thought
     general: Thought

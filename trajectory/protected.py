@@ -4,43 +4,56 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from trajectory import lexical
+from trajectory.near import Near, normalise
 from trajectory.records import Record
 
 RUN = 8  # words in a row that two texts do not share by chance
 CJK_RUN = 13  # the same for single characters, which carry less than a word
 
 
+Overlap = Literal["exact", "8-gram", "near"]
+
+
 class Protected(Record, frozen=True):
-    """One user turn of a benchmark task."""
+    """One user turn of a benchmark task, and the tools that the task offers."""
 
     query: str
     task: str
+    tools: tuple[str, ...] = ()
 
 
 class Fence:
-    """Finds protected queries; one set lookup per run of tokens."""
+    """Finds protected queries, word for word by a set lookup per run of tokens."""
 
-    def __init__(self, queries: Iterable[str]) -> None:
+    def __init__(self, protected: Iterable[Protected], near: float) -> None:
         self._whole: set[tuple[str, ...]] = set()
         self._runs: set[tuple[str, ...]] = set()
-        for query in queries:
-            tokens = normalise(query)
+        self._near = Near(near)
+        self._tools: list[frozenset[str]] = []
+        for item in protected:
+            tokens = normalise(item.query)
             self._whole.add(tokens)
             self._runs.update(_runs(tokens))
+            self._near.add(item.query)
+            self._tools.append(frozenset(item.tools))
         self._whole.discard(())
 
-    def overlap(self, query: str) -> Literal["exact", "8-gram"] | None:
-        """Why `query` may not be trained on: the same query, or a shared run of tokens."""
+    def overlap(
+        self, query: str, tools: Iterable[str]
+    ) -> Literal["exact", "8-gram", "near"] | None:
+        """Why `query` may not be trained on with these tools.
+
+        The same query or a shared run of tokens is one whatever the tools; nearly the same query
+        is a matter of chance unless the task offers one of the tools too.
+        """
         tokens = normalise(query)
         if tokens in self._whole:
             return "exact"
-        return "8-gram" if any(run in self._runs for run in _runs(tokens)) else None
-
-
-def normalise(text: str) -> tuple[str, ...]:
-    """Tokens without case, punctuation or width; each CJK character is one."""
-    found = lexical.tokens(text.replace("_", " "))
-    return tuple(token for token in found if token[0].isalnum())
+        if any(run in self._runs for run in _runs(tokens)):
+            return "8-gram"
+        offered = set(tools)
+        near = self._near.like(query) if tokens else ()
+        return "near" if any(self._tools[number] & offered for number in near) else None
 
 
 def _runs(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,7 @@
-"""Does a call fit its tool's JSON Schema (draft 2020-12)?"""
+"""Does a call fit its tool's JSON Schema (draft 2020-12), and does a menu make sense?"""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import jsonschema_rs
@@ -26,11 +27,39 @@ def problem(call: Call, tools: Sequence[Tool]) -> str | None:
     undeclared = call.arguments.keys() - tool.parameters.get("properties", {}).keys()
     if undeclared:
         return f"undeclared_argument: {call.name}.{min(undeclared)}"
+    required = tool.parameters.get("required", ())
+    if missing := [name for name in required if name not in call.arguments]:
+        return f"missing_argument: {call.name}.{missing[0]}"
     error = next(_validator(msgspec.json.encode(tool.parameters)).iter_errors(call.arguments), None)
     if error is not None:
         place = ".".join(map(str, error.instance_path)) or call.name
         return f"schema: {place}: {error.message}"
     return None
+
+
+def menu_problems(tools: Sequence[Tool]) -> Iterator[str]:
+    """Why nothing can be called from this menu, as `reason: detail`."""
+    for name, count in Counter(tool.name for tool in tools).items():
+        if not name.strip():
+            yield "menu_name: a tool without a name"
+        if count > 1:
+            yield f"menu_name: {name} stands {count} times"
+    for tool in tools:
+        if found := _schema_problem(msgspec.json.encode(tool.parameters)):
+            yield f"menu_schema: {tool.name}: {found}"
+
+
+@lru_cache(maxsize=4096)
+def _schema_problem(text: bytes) -> str | None:
+    schema = msgspec.json.decode(text)
+    try:
+        jsonschema_rs.Draft202012Validator(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return str(error).splitlines()[0]
+    if schema.get("type") != "object":
+        return "expected type object"
+    undeclared = set(schema.get("required", ())) - set(schema.get("properties", {}))
+    return f"requires {min(undeclared)}, which it does not declare" if undeclared else None
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from trajectory.records import Json, Record
 
 CLIPPED = {"length", "content_filter"}  # finish reasons of an answer that is not whole
 LIMITS = ("max_tokens", "max_completion_tokens")  # the second is what newer OpenAI models take
-BYTES_PER_TOKEN = 2.5  # of JSON with text in it; English prose has 4, Chinese 3: a cautious guess
+BYTES_PER_TOKEN = 3.0  # cautious: the least of our requests is 3.5 with SmolLM2's tokenizer
 
 
 class Unusable(Exception):

@@ -116,8 +116,8 @@ class Author:
             turn = _decide(f"{name} decision {len(called) + 1}", turns, language, tools, answer)
             turns.append(turn)
             called += [call.name for call in turn.calls]
-            if called != planned[: len(called)] or (not turn.calls and called != planned):
-                raise Unusable("off_plan", f"{called}, planned were {planned}")
+            if not _on_plan(turn, called, planned):
+                raise Unusable("off_plan", f"{turn.decision} after {called}, not {planned}")
             if not turn.calls or (called == planned and not self.scripted.replies(item, language)):
                 break
             turns += _observed(turn.calls, world)
@@ -172,6 +172,13 @@ def _decide(
         if problem := schema.problem(call, tools):
             raise Unusable(*problem.split(": ", 1))
     return turn
+
+
+def _on_plan(turn: Assistant, called: list[str], planned: list[str]) -> bool:
+    """The planned tools in their order, a reply after all of them, and no question."""
+    if turn.calls:
+        return called == planned[: len(called)]
+    return turn.decision == "no_call" and called == planned
 
 
 def _message(turn: Turn) -> Message:

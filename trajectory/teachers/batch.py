@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from openai.types import Batch
 
+from trajectory.progress import Progress
 from trajectory.records import Json
 from trajectory.teachers.asking import Completion, Reply, Sent
 from trajectory.teachers.client import Client
@@ -96,7 +97,10 @@ class Batches:
         self, batch: Batch, wanted: Mapping[str, Sent]
     ) -> tuple[Batch, dict[str, str]]:
         """The batch when it has ended, and why some of its lines hold no answer."""
+        progress = Progress(batch.id, len(wanted))
         while batch.status not in ENDED:
+            counts = batch.request_counts
+            progress.show(counts.completed if counts else 0, batch.status)
             await asyncio.sleep(self.client.service.poll)
             batch = await self.client.call("look at a batch", partial(self._look, batch.id))
         replies: list[Reply] = []

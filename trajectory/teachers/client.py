@@ -38,6 +38,8 @@ class Client:
         base_url = service.base_url or os.environ.get("OPENAI_BASE_URL") or None
         if not self._key and base_url is None:
             raise BadInput(f"{KEY} is not set; teacher openai takes its key from the environment")
+        if "@" in (base_url or ""):
+            raise BadInput(f"the base URL holds a user or a password; the key belongs in {KEY}")
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
             raise BadInput(f"{KEY} holds characters that no key has")
         self.api = openai.AsyncOpenAI(
@@ -76,7 +78,7 @@ class Client:
                 except openai.APIStatusError as error:
                     problem = self._public(f"HTTP {error.status_code}: {error.message}")
                     self._refused(name, error, problem, burst)
-                except openai.APIConnectionError as error:
+                except openai.APIError as error:  # no connection, no answer in time, or no sense
                     problem = self._public(f"{error.message} {error.__cause__ or ''}".strip())
                 except msgspec.DecodeError as error:
                     problem = f"not a chat completion: {error}"

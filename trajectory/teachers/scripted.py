@@ -1,16 +1,16 @@
 """The scripted teacher: the catalogue's grammar asks, the simulators answer.
 
 A trajectory is right by construction: its arguments are what the query says, its observations are
-computed. The last phrasing of every list and a quarter of every slot's values are held out, so
-that the benchmark can ask what training never said.
+computed.
 """
 
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from trajectory.catalogue import SLOT, Catalogue, Missing, Named, Range, Scenario, Slot, Texts
+from trajectory.catalogue import SLOT, Catalogue, Missing, Scenario, Texts
+from trajectory.grammar import Grammar, Part, Value, shuffled
 from trajectory.phrasing import Phrasing
 from trajectory.records import (
     Assistant,
@@ -27,18 +27,6 @@ from trajectory.records import (
     User,
 )
 from trajectory.teachers import Item, Request, Usage, Written
-
-T = TypeVar("T")
-Part = Literal["train", "held_out"]
-
-TRIES = 200  # redraws before a cell counts as exhausted
-
-
-class Value(NamedTuple):
-    """What a slot stands for: what people say, and what the tool is given."""
-
-    said: str
-    given: Json
 
 
 class Draw(NamedTuple):
@@ -70,10 +58,8 @@ class Scripted:
         self.catalogue = catalogue
         self.phrasing = phrasing
         self.style = style
-        self.phrasings: Part = phrasings
-        self.values: Part = values
         self.usage = Usage()
-        self._draws: dict[str, list[Draw]] = {}
+        self.grammar = Grammar(catalogue, phrasings, values)
 
     def write(self, requests: Iterable[Request]) -> Iterator[Written]:
         return (Written(self.group(request)) for request in requests)
@@ -117,7 +103,8 @@ class Scripted:
         for step in scenario.steps(item.tool):
             arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
             call = Call(step.tool, arguments)
-            thought = sentence(said(getattr(step.goal, language), values, results), language)
+            goal = said(getattr(step.goal, language), values, results)
+            thought = intent(step.tool, goal, language)
             results.append(world.observe(call))
             turns += [Assistant("call", thought, (call,)), ToolResult(step.tool, results[-1])]
         if self.replies(item, language):
@@ -146,7 +133,8 @@ class Scripted:
     def goal(self, tool: str, scenario: Scenario, language: Language, rng: random.Random) -> str:
         """What a call would do, in words, with drawn values."""
         goal = getattr(scenario.goal, language)
-        return said(goal, self._values(goal, tool, language, rng))
+        number = rng.randrange(self.grammar.sentences(goal, tool, language))
+        return said(goal, self.grammar.values(goal, tool, language, number))
 
     def draw(
         self,
@@ -156,32 +144,24 @@ class Scripted:
         language: Language,
         index: int,
     ) -> Draw:
-        """The `index`-th query of a cell; no two of them are equal."""
-        drawn = self._draws.setdefault(cell, [])
-        phrasings = part(getattr(queries, language), self.phrasings, 1)
-        seen = {draw.query for draw in drawn}
-        while len(drawn) <= index:
-            for attempt in range(TRIES):
-                rng = random.Random(f"{self.style.seed}:{cell}.{len(drawn)}.{attempt}")
-                phrasing = phrasings[(len(drawn) + attempt) % len(phrasings)]
-                values = self._values(phrasing, tool, language, rng)
-                query = said(self._mistyped(phrasing, rng), values)
-                query = self._dressed(query, language, rng)
-                if query not in seen:
-                    break
-            else:
-                raise BadInput(f"{cell}: only {len(drawn)} different queries; add phrasings")
-            seen.add(query)
-            drawn.append(Draw(query, values))
-        return drawn[index]
+        """The `index`-th query of a cell; no two of them are equal.
 
-    def _values(
-        self, text: str, tool: str, language: Language, rng: random.Random
-    ) -> dict[str, Value]:
-        """A drawn value for every slot of a text."""
-        slots = self.catalogue.domain_of[tool].slots
-        names = dict.fromkeys(SLOT.findall(text))
-        return {name: _value(slots[name], language, self.values, rng) for name in names}
+        Phrasings take turns. Words recur only when all were said, with another polite phrase then.
+        """
+        phrasings = self.grammar.phrasings(queries, language)
+        turn, chosen = divmod(index, len(phrasings))
+        total = self.grammar.sentences(phrasings[chosen], tool, language)
+        again, turn = divmod(turn, total)
+        seed = f"{self.style.seed}:{cell}.{chosen}"
+        number = shuffled(turn, total, seed)
+        values = self.grammar.values(phrasings[chosen], tool, language, number)
+        rng = random.Random(f"{seed}.{turn}")
+        query = said(self._mistyped(phrasings[chosen], rng), values)
+        dressings = self._dressings(language)
+        if again >= len(dressings):
+            raise BadInput(f"{cell}: only {index} different queries; add phrasings")
+        before, after = dressings[(self._dressing(language, rng) + again) % len(dressings)]
+        return Draw(before + query + after, values)
 
     def _mistyped(self, phrasing: str, rng: random.Random) -> str:
         """Sometimes swap two letters in a word; never in a slot, which must stay grounded."""
@@ -195,21 +175,25 @@ class Scripted:
             words[index] = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
         return " ".join(words)
 
-    def _dressed(self, query: str, language: Language, rng: random.Random) -> str:
-        if rng.random() < self.style.opened:
-            query = rng.choice(getattr(self.phrasing.openers, language)) + query
-        if rng.random() < self.style.closed:
-            query = query + rng.choice(getattr(self.phrasing.closers, language))
-        return query
+    def _dressings(self, language: Language) -> list[tuple[str, str]]:
+        """What may stand before and after a query; the first leaves it bare."""
+        openers, closers = self._polite(language)
+        return [(before, after) for before in openers for after in closers]
+
+    def _dressing(self, language: Language, rng: random.Random) -> int:
+        """The place of a dressing, as often polite as the style says."""
+        openers, closers = self._polite(language)
+        before = rng.randrange(1, len(openers)) if rng.random() < self.style.opened else 0
+        after = rng.randrange(1, len(closers)) if rng.random() < self.style.closed else 0
+        return before * len(closers) + after
+
+    def _polite(self, language: Language) -> tuple[Sequence[str], Sequence[str]]:
+        openers, closers = self.phrasing.openers, self.phrasing.closers
+        return ("", *getattr(openers, language)), ("", *getattr(closers, language))
 
 
 def _cell(item: Item, language: Language) -> str:
     return f"{item.tool}.{item.scenario}.{language}"
-
-
-def part(values: Sequence[T], which: Part, held_out: int) -> Sequence[T]:
-    """The training part of a list, or its last `held_out` entries."""
-    return values[-held_out:] if which == "held_out" else values[:-held_out]
 
 
 def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, Json]] = ()) -> str:
@@ -223,6 +207,25 @@ def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, 
         return str(results[int(step) - 1][field])
 
     return SLOT.sub(fill, text)
+
+
+def intent(tool: str, goal: str, language: Language) -> str:
+    """The thought before a call. It names the tool first, while only the query has been read.
+
+    A small model that words the goal first picks the tool by its own words, not by the user's.
+    """
+    if language == "zh":
+        return f"用{tool}{goal}。"
+    later = goal.removeprefix("now ")
+    return f"{'Use' if later == goal else 'Now use'} {tool} to {later}."
+
+
+def goal_of(thought: str, tool: str) -> str:
+    """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
+    for before in (f"Use {tool} to ", f"Now use {tool} to ", f"用{tool}"):
+        if thought.startswith(before):
+            return thought.removeprefix(before).rstrip(".。")
+    return thought[:1].lower() + thought[1:].rstrip(".。")
 
 
 def sentence(goal: str, language: Language) -> str:
@@ -247,23 +250,3 @@ def _given(value: Json, values: Mapping[str, Value], results: Sequence[Mapping[s
         return values[name].given
     step, field = name.split(".")
     return results[int(step) - 1][field]
-
-
-def _value(slot: Slot, language: Language, which: Part, rng: random.Random) -> Value:
-    if isinstance(slot, Range):
-        return _number(slot, which, rng)
-    if isinstance(slot, Texts):
-        words = getattr(slot, language)
-        word = rng.choice(part(words, which, max(1, len(words) // 4)))
-        return Value(word, word)
-    named: Named = rng.choice(slot)  # too few to hold any out
-    return Value(getattr(named, language), named.value)
-
-
-def _number(numbers: Range, which: Part, rng: random.Random) -> Value:
-    """Every fourth number of a range is held out."""
-    count = round((numbers.stop - numbers.start) / numbers.step) + 1
-    indices = [index for index in range(count) if (index % 4 == 3) == (which == "held_out")]
-    number = numbers.start + rng.choice(indices or [0]) * numbers.step
-    number = round(number, 6)
-    return Value(str(number), number)

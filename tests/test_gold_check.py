@@ -1,0 +1,29 @@
+"""Golds of others are checked like our own calls, as published and with real JSON Schemas."""
+
+import pytest
+
+from benchmark import bfcl, gold_check
+from trajectory.records import Call, Tool
+
+BMI = Tool("bmi", "", {"type": "dict", "properties": {"kg": {"type": "float"}}, "required": ["kg"]})
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (Call("bmi", {"kg": 70.5}), "sound"),
+        (Call("bmi"), "missing_argument"),
+        (Call("bmi", {"kg": "70"}), "schema"),
+        (Call("bmi", {"kg": 70, "m": 2}), "undeclared_argument"),
+        (Call("other"), "not_on_menu"),
+    ],
+)
+def test_a_gold_is_counted_under_the_first_reason(call, reason):
+    assert gold_check.reason([call], [gold_check.translated(BMI)]) == reason
+    assert gold_check.reason([call], [BMI]) == "menu_schema"
+
+
+def test_a_gold_is_made_of_the_first_accepted_values_and_leaves_out_what_may_be():
+    accepted = {"kg": (70, "70"), "unit": ("", "kg"), "who": ({"name": ("Ann", "Anna")},)}
+    answer = bfcl.Answer("a", ({"bmi": accepted},))
+    assert list(gold_check.golds(answer)) == [Call("bmi", {"kg": 70, "who": {"name": "Ann"}})]
