@@ -113,7 +113,7 @@ class Draft:
         templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
         formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
         template, tool_format = rng.choice(templates), rng.choice(formats)
-        drafts = [self._positive(tool, language, rng) for tool in tools]
+        drafts = [self._positive(tool, axes["tool"], language, rng) for tool in tools]
         drafts += self._negatives(menu, language, number)
         for index, draft in enumerate(drafts):
             yield Task(
@@ -158,16 +158,19 @@ class Draft:
         """How often a tool was asked for."""
         return self.drawn[f"{tool}.{language}"]
 
-    def _scenarios(self, tool: str) -> list[Scenario]:
-        """All, but for chains from a seen tool to one that training never saw."""
-        seen = set(self.tools["seen"])
-        scenarios = self.catalogue.entries[tool].scenarios
-        return [s for s in scenarios if tool not in seen or {then.tool for then in s.then} <= seen]
-
     def _scenario(self, tool: str, language: Language) -> Scenario:
         """Its scenarios in turn."""
         scenarios = self._scenarios(tool)
         return scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
+
+    def _scenarios(self, tool: str) -> list[Scenario]:
+        """A chain to a tool that training never saw is no test of the seen ones."""
+        return [
+            scenario
+            for scenario in self.catalogue.entries[tool].scenarios
+            if tool in self.tools["unseen"]
+            or {step.tool for step in scenario.then} <= set(self.tools["seen"])
+        ]
 
     def _new(self, query: str) -> bool:
         return query not in self.said
@@ -184,12 +187,11 @@ class Draft:
         menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
         return rng.sample(menu, len(menu))
 
-    def _positive(self, tool: str, language: Language, rng: random.Random) -> Drafted:
-        """A call; in a chain, any of its calls on the side of `tool`, after what came before."""
+    def _positive(self, tool: str, side: str, language: Language, rng: random.Random) -> Drafted:
+        """A call; in a chain, any of its calls to a tool of this side, after what came before."""
         axis, trajectory = self._drawn(
             rng.choice(["seen", "unseen"]), tool, self._scenario(tool, language), language
         )
-        side = "seen" if tool in self.tools["seen"] else "unseen"
         cuts = [
             index
             for index, turn in enumerate(trajectory.turns)

@@ -10,11 +10,10 @@ import yaml
 
 from benchmark import draft, suites
 from benchmark.draft import sources
-from benchmark.people import candidates, merge
+from benchmark.people import candidates, merge, trained
 from tests import made
 from tests.chat_server import ChatServer
 from trajectory import jsonl, params, schema
-from trajectory.protected import Fence
 from trajectory.records import BadInput, Call, Group, User
 from trajectory.teachers.author import Author
 
@@ -81,8 +80,8 @@ def test_candidates_are_a_sound_suite_of_their_own(drafted):
 def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
     known, new = texts(suites.read(house).tasks), texts(suites.read(drafted).tasks)
     assert not set(known) & set(new)
-    trained = Fence(one.query for g in jsonl.read(training, Group) for one in g.trajectories)
-    assert [text for text in new if trained.overlap(text)] == []
+    fence = trained.around_training(jsonl.read(training, Group))
+    assert [text for text in new if fence.overlap(text, made.CATALOGUE.entries)] == []
 
 
 def test_ids_never_come_back(house, drafted):
@@ -124,10 +123,10 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    trained = Fence(one.query for g in jsonl.read(training, Group) for one in g.trajectories)
+    fence = trained.around_training(jsonl.read(training, Group))
     shape = params.load("draft", draft.Params)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
-    thin = candidates.Thin(shape, tasks, [], trained, unseen=True)
+    thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
     planned = list(thin.tasks(thin.first))
     wanted = list(candidates.requests(planned, thin.items))
     chat = params.load("synthesize", candidates.choice.Params)

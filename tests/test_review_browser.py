@@ -196,9 +196,8 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
 ):
     monkeypatch.chdir(tmp_path)
     double = Double(seed=0, share=1.0)
-    Path("params.yaml").write_bytes(
-        msgspec.yaml.encode({"review": {"double": msgspec.to_builtins(double)}})
-    )
+    section = {"review": {"double": msgspec.to_builtins(double)}, "verify": {"near_benchmark": 0.7}}
+    Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
     people.write(Path("house"), [people.task("Bonn")])
     of = people.write(Path("candidates"), [people.task("Oslo"), people.task("Rome")])
     trained = Trajectory("t", (User("Hello"), Assistant("no_call")), "general", "en")

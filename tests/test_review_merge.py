@@ -19,8 +19,9 @@ from trajectory.records import Assistant, BadInput, Call, Group, Trajectory, Use
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
 OSLO, ROME = people.task("Oslo"), people.task("Rome")
 FOUR = people.corrected(OSLO, days=(4,))
-ONCE = {"review": {"double": {"seed": 0, "share": 0.0}}}
-TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}}
+NEAR = {"near_benchmark": 0.7}
+ONCE = {"review": {"double": {"seed": 0, "share": 0.0}}, "verify": NEAR}
+TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "verify": NEAR}
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,8 @@ class Fence:
             self._tools.append(frozenset(item.tools))
         self._whole.discard(())
 
-    @classmethod
-    def around(cls, queries: Iterable[str]) -> "Fence":
-        """Word for word only: no tools are known that would make a near query a leak."""
-        return cls((Protected(query, "") for query in queries), near=1.0)
-
     def overlap(
-        self, query: str, tools: Iterable[str] = ()
+        self, query: str, tools: Iterable[str]
     ) -> Literal["exact", "8-gram", "near"] | None:
         """Why `query` may not be trained on with these tools.
 

@@ -2,7 +2,8 @@
 
 reads   SUITE/         the house suite: what it covers, and what it asks already
         TRAINING       the groups that training reads; a candidate never overlaps them
-        params.yaml: candidates, draft, synthesize (the chat model);  data/catalogue and wordings
+        params.yaml: candidates, draft, verify, synthesize (for the chat model)
+        data/catalogue and the wordings
 writes  CANDIDATES/    tools.jsonl, tasks.jsonl: a suite of its own
         STORE          what a chat model was paid for
 
@@ -19,14 +20,14 @@ import msgspec
 
 from benchmark import draft, suites
 from benchmark.draft import Drafted, sources
-from benchmark.people import merge
-from benchmark.suites import Task
+from benchmark.people import merge, trained
+from benchmark.suites import Gold, Task
 from trajectory import command, jsonl, params
 from trajectory.catalogue import LANGUAGES, SLOT, Catalogue, Scenario
 from trajectory.protected import Fence
 from trajectory.records import Assistant, BadInput, Group, Language, Record, Trajectory, User
 from trajectory.teachers import Item, Request, Teacher, choice
-from trajectory.teachers.scripted import sentence
+from trajectory.teachers.scripted import goal_of
 
 Cell = tuple[str, str, Language]  # tool, scenario, language
 
@@ -43,22 +44,28 @@ class Params(Record, frozen=True):
 def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
     """How often the golds ask for each cell, told by what they say they are about to do."""
     goals = [
-        (_pattern(sentence(getattr(step.goal, language), language)), (tool, s.name, language))
+        (_pattern(getattr(step.goal, language)), (tool, s.name, language))
         for tool, s in catalogue.cells()
         for language in LANGUAGES
         for step in s.steps(tool)
     ]
-    thoughts = Counter((task.golds[0].thought, task.language) for task in tasks)
+    said = Counter((_goal(task.golds[0]), task.language) for task in tasks)
     found: Counter[Cell] = Counter()
-    for (thought, language), count in thoughts.items():
+    for (goal, language), count in said.items():
         for pattern, cell in goals:
-            if cell[2] == language and pattern.fullmatch(thought):
+            if cell[2] == language and pattern.fullmatch(goal):
                 found[cell] += count
     return found
 
 
+def _goal(gold: Gold) -> str:
+    tool = gold.calls[0].name if gold.calls else ""
+    return goal_of(gold.thought, tool).removeprefix("now ")
+
+
 def _pattern(goal: str) -> re.Pattern[str]:
-    return re.compile(".+".join(map(re.escape, SLOT.split(goal)[::2])), re.IGNORECASE)
+    fixed = SLOT.split(goal.removeprefix("now "))[::2]
+    return re.compile(".+".join(map(re.escape, fixed)), re.IGNORECASE)
 
 
 class Thin(draft.Draft):
@@ -69,7 +76,7 @@ class Thin(draft.Draft):
         shape: draft.Params,
         tasks: Sequence[Task],
         rejected: Sequence[Task],
-        trained: Fence,
+        fence: Fence,
         unseen: bool,
     ) -> None:
         """`unseen`: every query is of a phrasing that training does not use."""
@@ -77,7 +84,7 @@ class Thin(draft.Draft):
         self.cells = covered(self.catalogue, tasks)
         self.first = first_number([*tasks, *rejected])
         self.said |= {_query(task) for task in (*tasks, *rejected)}
-        self.fence = trained
+        self.fence = fence
         self.sides = ("unseen",) if unseen else ("seen", "unseen")
         self.items: dict[str, Item] = {}  # by the query drawn for them
 
@@ -104,7 +111,7 @@ class Thin(draft.Draft):
         return min(cells, key=lambda cell: self.cells[cell])
 
     def _new(self, query: str) -> bool:
-        return query not in self.said and not self.fence.overlap(query)
+        return query not in self.said and not self.fence.overlap(query, self.catalogue.entries)
 
     def _drawn(
         self, axis: str, tool: str, scenario: Scenario, language: Language
@@ -169,9 +176,8 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     shape = msgspec.structs.replace(
         params.load("draft", draft.Params), groups=p.groups, calls=p.calls, negatives=p.negatives
     )
-    groups = jsonl.read(training, Group)
-    trained = Fence.around(one.query for group in groups for one in group.trajectories)
-    thin = Thin(shape, tasks, rejected, trained, unseen=p.teacher != "scripted")
+    fence = trained.around_training(jsonl.read(training, Group))
+    thin = Thin(shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
     drafted = list(thin.tasks(thin.first))
     if p.teacher != "scripted":
         chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)

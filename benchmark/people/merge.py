@@ -3,7 +3,7 @@
 reads   SUITE/                the current version
         CANDIDATES/           tools.jsonl, tasks.jsonl: the drafted tasks, and their reviews
         TRAINING              the groups that training reads, which a task must not overlap
-        params.yaml: review
+        params.yaml: review, verify
 writes  SUITE/                the new version: tools.jsonl, tasks.jsonl, version.json and
                               rejected.jsonl, the drafts that nobody should see again
         SUITE-N/              a copy of the version before, so that it stays scorable
@@ -21,12 +21,11 @@ from typing import NamedTuple
 import msgspec
 
 from benchmark import suites
-from benchmark.people import events, verdicts
+from benchmark.people import events, trained, verdicts
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Entry, Suite, Task
 from trajectory import command, jsonl, params
 from trajectory.near import normalise
-from trajectory.protected import Fence
 from trajectory.records import BadInput, Group, Record, User
 
 
@@ -63,7 +62,7 @@ def reviewed(candidates: Suite, said: Iterable[events.Event], double: Double) ->
 
 def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]) -> Iterator[str]:
     """Why the candidates may not be merged, one line each, named."""
-    fence = Fence.around(one.query for group in training for one in group.trajectories)
+    fence = trained.around_training(training)
     ids = {task.id for task in suite.tasks}
     asked = {_asked(task): task.id for task in suite.tasks}
     for task, settled, _ in found:
@@ -79,7 +78,7 @@ def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group])
         if other != task.id:
             yield f"{task.id}: duplicate: asks the same as {other}"
         for turn in task.turns:
-            if isinstance(turn, User) and (overlap := fence.overlap(turn.text)):
+            if isinstance(turn, User) and (overlap := fence.overlap(turn.text, task.menu)):
                 yield f"{task.id}: trained on: {overlap}: {turn.text}"
 
 

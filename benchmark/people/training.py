@@ -1,6 +1,6 @@
 """Corrected candidates as training data: `make corrections`.
 
-reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review
+reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review, verify
 writes  OUT     Group, one a corrected call
 
 What stands in the suite is left out: nothing is trained on that is asked in the benchmark. So is a
@@ -11,16 +11,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark import suites
-from benchmark.people import events, merge
+from benchmark.people import events, merge, trained
 from benchmark.suites import Gold, Suite
 from trajectory import command, jsonl, params
-from trajectory.protected import Fence
-from trajectory.records import Assistant, Call, Group, Trajectory, User
+from trajectory.records import Assistant, Call, Group, Trajectory
 
 
 def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> Iterator[Group]:
-    asked = [turn.text for t in suite.tasks for turn in t.turns if isinstance(turn, User)]
-    fence = Fence.around(asked)
+    fence = trained.around_suite(suite)
     for task, settled, _ in found:
         trajectories = tuple(
             Trajectory(
@@ -29,7 +27,7 @@ def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> 
             for gold in settled.golds[:1]
             if settled.golds != task.golds and gold.decision == "call"
         )
-        if trajectories and not fence.overlap(trajectories[0].query):
+        if trajectories and not fence.overlap(trajectories[0].query, task.menu):
             yield Group(task.group, task.language, candidates.menu(task), trajectories)
 
 
