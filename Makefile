@@ -3,6 +3,11 @@
 SHELL := /bin/bash
 export SIZE ?= 135m
 PYTHON ?= python3.11
+A ?= HEAD
+B ?= workspace
+SUITE ?= benchmark/suites/house
+COMPARED := data/answers data/prompts.jsonl metrics report/compare \
+	benchmark/suites/house data/suites/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -28,7 +33,7 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	ruff check .
 	ruff format --check .
 	mypy
-	shellcheck .ci/run slurm/train
+	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
@@ -38,23 +43,58 @@ smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 	@slurm/train "$$SIZE"
 
-draft: .venv/ready ## Write the house suite anew; review the change before you commit it
+estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
+	@python -m slurm.estimate "$$SIZE"
+
+preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
+	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.preflight "$$SIZE"
+
+submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
+	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
+
+suite: .venv/ready ## Write the first version of the house suite anew, from the grammar
 	python -m benchmark.draft benchmark/suites/house
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
 	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates
 
-suite-check: .venv/ready ## Check BFCL's own golds as we check our calls
+gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of the data side at 100,000 trajectories
+bench: .venv/ready ## Time and memory of 100,000 trajectories made and 100,000 answers scored
 	python -m tests.bench
+	python -m tests.bench_score
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
 
+compare: .venv/ready ## Two versions task by task: A=HEAD B=workspace, a commit, tag or experiment
+	python -m benchmark.compare "$(A)" "$(B)" $(COMPARED)
+
+gate: .venv/ready ## What params.yaml wants of a version before it goes out
+	python -m benchmark.gate $(COMPARED)
+
+suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate answers score: SUITE=...
+	python -m benchmark.suitecheck $(SUITE)
+
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m trajectory.show data/mixed.jsonl data/base $(ID)
+
+##@ People
+draft: .venv/ready ## Candidates for the house suite, what it covers least first
+	python -m benchmark.people.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
+
+review: .venv/ready ## Check and correct the candidates in a browser
+	python -m benchmark.people.review benchmark/candidates scratch/review.db
+
+merge: .venv/ready ## Reviewed candidates into a new version of the house suite
+	python -m benchmark.people.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
+
+corrections: .venv/ready ## Corrected candidates that are in no suite, as training trajectories
+	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
+
+rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
+	python -m benchmark.people.rate benchmark/suites/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
@@ -75,4 +115,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train draft templates suite-check bench readme show setup lock clean
+.PHONY: help repro test check smoke train estimate preflight submit-dry suite templates gold-check \
+	bench readme compare gate suite-check draft review merge corrections rate show setup lock clean

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from benchmark.suites import Entry, Gold, GoldCall, Task
 from trajectory import command, jsonl, params, prompts, yamlfile
-from trajectory.catalogue import LANGUAGES, Catalogue
+from trajectory.catalogue import LANGUAGES, Catalogue, Scenario
 from trajectory.everyday import Everyday
 from trajectory.negatives import KINDS, Negatives
 from trajectory.phrasing import Phrasing
@@ -100,17 +100,14 @@ class Draft:
         self.drawn: Counter[str] = Counter()  # how often a cell was used, so that no query recurs
         self.said: set[str] = set()
 
-    def tasks(self) -> Iterator[Task]:
-        for number in range(self.p.groups):
+    def tasks(self, first: int = 0) -> Iterator[Task]:
+        for number in range(first, first + self.p.groups):
             yield from self._group(number)
 
     def _group(self, number: int) -> Iterator[Task]:
         p, rng = self.p, random.Random(f"{self.p.seed}:{number}")
         language: Language = "zh" if number % p.zh_every == p.zh_every - 1 else "en"
-        axes = {
-            axis: "unseen" if number % every == shift else "seen"
-            for shift, (axis, every) in enumerate(p.unseen_every.items())
-        }
+        axes = self._axes(number, language)
         tools = self._wanted(axes["tool"], language, rng)
         menu = self._menu(tools, rng)
         templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
@@ -133,6 +130,12 @@ class Draft:
                 axes={"query": draft.query_axis, **axes},
             )
 
+    def _axes(self, number: int, language: Language) -> dict[str, str]:  # noqa: ARG002
+        return {
+            axis: "unseen" if number % every == shift else "seen"
+            for shift, (axis, every) in enumerate(self.p.unseen_every.items())
+        }
+
     def _wanted(self, axis: str, language: Language, rng: random.Random) -> list[str]:
         """The least asked tools of one side, in pairs of siblings where there are some."""
         wanted: list[str] = []
@@ -143,13 +146,34 @@ class Draft:
                 left,
                 key=lambda tool: (
                     bool(siblings) and tool not in siblings,
-                    self.drawn[f"{tool}.{language}"],
+                    self._asked(tool, language),
                     rng.random(),
                 ),
             )
             self.drawn[f"{tool}.{language}"] += 1
             wanted.append(tool)
         return wanted
+
+    def _asked(self, tool: str, language: Language) -> int:
+        """How often a tool was asked for."""
+        return self.drawn[f"{tool}.{language}"]
+
+    def _scenario(self, tool: str, language: Language) -> Scenario:
+        """Its scenarios in turn."""
+        scenarios = self._scenarios(tool)
+        return scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
+
+    def _scenarios(self, tool: str) -> list[Scenario]:
+        """A chain to a tool that training never saw is no test of the seen ones."""
+        return [
+            scenario
+            for scenario in self.catalogue.entries[tool].scenarios
+            if tool in self.tools["unseen"]
+            or {step.tool for step in scenario.then} <= set(self.tools["seen"])
+        ]
+
+    def _new(self, query: str) -> bool:
+        return query not in self.said
 
     def _menu(self, tools: Sequence[str], rng: random.Random) -> list[str]:
         """What is asked for, siblings first among the rest; chains need their later tools too."""
@@ -165,18 +189,9 @@ class Draft:
 
     def _positive(self, tool: str, side: str, language: Language, rng: random.Random) -> Drafted:
         """A call; in a chain, any of its calls to a tool of this side, after what came before."""
-        axis = rng.choice(["seen", "unseen"])
-        scenarios = [
-            scenario
-            for scenario in self.catalogue.entries[tool].scenarios
-            # A chain to a tool that training never saw is no test of the seen ones.
-            if side == "unseen" or {s.tool for s in scenario.then} <= set(self.tools["seen"])
-        ]
-        scenario = scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
-        cell = f"{tool}.{scenario.name}.{language}.{axis}"
-        item = Item(tool, scenario.name, scenario.complexity, self.drawn[cell])
-        self.drawn[cell] += 1
-        trajectory = self.teachers[axis].positive(item, language)
+        axis, trajectory = self._drawn(
+            rng.choice(["seen", "unseen"]), tool, self._scenario(tool, language), language
+        )
         cuts = [
             index
             for index, turn in enumerate(trajectory.turns)
@@ -185,6 +200,15 @@ class Draft:
             and {call.name for call in turn.calls} <= set(self.tools[side])
         ]
         return Drafted(axis, trajectory, rng.choice(cuts))
+
+    def _drawn(
+        self, axis: str, tool: str, scenario: Scenario, language: Language
+    ) -> tuple[str, Trajectory]:
+        """The next query of a cell, and the axis that it is of."""
+        cell = f"{tool}.{scenario.name}.{language}.{axis}"
+        item = Item(tool, scenario.name, scenario.complexity, self.drawn[cell])
+        self.drawn[cell] += 1
+        return axis, self.teachers[axis].positive(item, language)
 
     def _negatives(self, menu: Sequence[str], language: Language, number: int) -> Iterator[Drafted]:
         """Kinds in turn; the wording of a negative is always unseen."""
@@ -199,7 +223,7 @@ class Draft:
             order = [kinds[(start + shift) % len(kinds)] for shift in range(len(kinds))]
             rng = random.Random(f"{self.p.seed}:{group.id}:{index}")
             candidates = (one for kind in order for one in KINDS[kind](source, group, rng))
-            one = next(one for one in candidates if one.query not in self.said)
+            one = next(one for one in candidates if self._new(one.query))
             self.said.add(one.query)
             yield Drafted("unseen", one, len(one.turns) - 1)
 
@@ -234,20 +258,21 @@ def key(tool: str, language: Language) -> str:
     return tool if language == "en" else f"{tool}.{language}"
 
 
-def main(folder: Path) -> None:
-    p = params.load("draft", Params)
-    catalogue = Catalogue(Path("data/catalogue"))
-    draft = Draft(
-        catalogue,
+def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
+    """What a draft is made of, besides its numbers."""
+    return (
+        Catalogue(Path("data/catalogue")),
         yamlfile.read(Path("data/phrasing.yaml"), Phrasing),
         yamlfile.read(Path("data/general.yaml"), Everyday),
         params.load("plan", TrainingTools).held_out_tools,
         params.load("diversify", TrainingFormats).held_out,
-        p,
     )
-    tasks = list(draft.tasks())
+
+
+def entries(catalogue: Catalogue, tasks: Sequence[Task]) -> list[Entry]:
+    """The tools on the menus of `tasks`, a line for every language they are offered in."""
     used = {name for task in tasks for name in task.menu}
-    entries = [
+    return [
         Entry(
             entry.name,
             entry.tool(language).description,
@@ -258,9 +283,15 @@ def main(folder: Path) -> None:
         for entry in catalogue.entries.values()
         if key(entry.name, language) in used
     ]
-    jsonl.write(folder / "tools.jsonl", entries)
+
+
+def main(folder: Path) -> None:
+    draft = Draft(*sources(), params.load("draft", Params))
+    tasks = list(draft.tasks())
+    tools = entries(draft.catalogue, tasks)
+    jsonl.write(folder / "tools.jsonl", tools)
     jsonl.write(folder / "tasks.jsonl", tasks)
-    print(f"{folder}: {len(tasks)} tasks, {len(entries)} tools")
+    print(f"{folder}: {len(tasks)} tasks, {len(tools)} tools")
 
 
 if __name__ == "__main__":

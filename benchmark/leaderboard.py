@@ -8,9 +8,11 @@ from trajectory import command, tables
 from trajectory.records import Record
 
 HEADER = (
-    *("suite", "model", "n", "em", "95 % interval", "em macro"),
+    *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
     *("call", "no call", "ask", "args", "text", "score", "malformed"),
 )
+
+TITLES = {"bfcl": "BFCL-derived"}  # it is not BFCL, and is not shown under its name
 
 
 class Line(Record, frozen=True):
@@ -36,8 +38,8 @@ class Line(Record, frozen=True):
         """As printed under HEADER."""
         scores = (self.em_macro, self.call_em, self.no_call_em, self.ask_em, self.args)
         rest = (*scores, self.text, self.score, self.malformed)
-        start = (self.suite, self.model, str(self.n), number(self.em), interval(self))
-        return (*start, *map(number, rest))
+        start = (self.suite, self.model, str(self.n), number(self.em))
+        return (*start, interval(self), half_width(self), *map(number, rest))
 
 
 def lines(rows: Iterable[Row]) -> list[Line]:
@@ -65,7 +67,12 @@ def table(board: Sequence[Line]) -> str:
 
 def markdown(board: Sequence[Line]) -> str:
     ruler = ["---", "---", *("---:" for _ in HEADER[2:])]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ruler, *(b.cells for b in board)))
+    rows = ((title(line.suite), *line.cells[1:]) for line in board)
+    return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ruler, *rows))
+
+
+def title(suite: str) -> str:
+    return TITLES.get(suite, suite)
 
 
 def number(value: float | None) -> str:
@@ -74,6 +81,10 @@ def number(value: float | None) -> str:
 
 def interval(row: Line | Row) -> str:
     return f"{row.low:.2f} to {row.high:.2f}".replace("-", "−")
+
+
+def half_width(row: Line | Row) -> str:
+    return f"{(row.high - row.low) / 2:.2f}"
 
 
 def _line(slices: Mapping[tuple[str, str], Row]) -> Line:

@@ -1,15 +1,17 @@
 """From many scored answers to numbers, the same bytes in whatever order the answers come."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmark import statistics
 from benchmark.decisions import Verdict
 from benchmark.scored import Scored
-from trajectory.records import Record
+from trajectory.records import BadInput, Record
 
 DIGITS = 6
 FACETS = ("kind", "language", "reply_format", "tool_format", "template")
@@ -44,6 +46,17 @@ class SweepRow(Record, frozen=True):
     score: float
 
 
+def read(path: Path) -> dict[str, float]:
+    """A metrics file, as `trajectory.metricfile` writes it."""
+    try:
+        values: dict[str, float] = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from error
+    return values
+
+
 def metrics(scored: Iterable[Scored]) -> dict[str, float]:
     """Flat and sorted; a metric without tasks is absent."""
     rows = list(scored)
@@ -62,6 +75,12 @@ def metrics(scored: Iterable[Scored]) -> dict[str, float]:
         "malformed": _share(rows, lambda r: r.outcome == Verdict.MALFORMED),
         "error": _share(rows, lambda r: r.outcome == Verdict.ERROR),
         "coverage": _share(rows, lambda r: not r.missing),
+        "partial": int(any(r.outcome == Verdict.ERROR for r in rows)),  # may not be promoted
+        **{
+            f"confusion.{want}.{got}": count
+            for (want, got), count in confusion(rows).items()
+            if wanted[want]
+        },
     }
     return {name: _round(value) for name, value in sorted(found.items()) if value is not None}
 
@@ -93,6 +112,18 @@ def breakdown(scored: Sequence[Scored], resamples: int, seed: int) -> list[Row]:
     return sorted([*found, *_gaps(rows, found, boot)], key=lambda r: (_rank(r.slice), r.value))
 
 
+def intervals(rows: Iterable[Row]) -> dict[str, float]:
+    """From one model's breakdown: the interval of its em, and every gap with its own."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.slice == "all":
+            found |= {"em.low": row.low, "em.high": row.high}
+        if row.value == "gap":
+            name = f"gap.{row.slice.removeprefix('axis.')}"
+            found |= {name: row.em, f"{name}.low": row.low, f"{name}.high": row.high}
+    return found
+
+
 def mean_score(rows: Iterable[Scored], name: str) -> float | None:
     values = (getattr(row.score, name) for row in rows)
     return _mean(value for value in values if value is not None)
@@ -118,30 +149,16 @@ class _Bootstrap:
             inside = np.array([test(row) for _, test in slices], dtype=float)
             count[place[row.group]] += inside
             right[place[row.group]] += inside * row.score.em
-        weights = _resamples(len(place), resamples, seed)
+        weights = statistics.resamples(len(place), resamples, seed)
         with np.errstate(invalid="ignore"):  # a slice may be absent from a resample
             self.em = (weights @ right) / (weights @ count)
         self.column = {name: i for i, (name, _) in enumerate(slices)}
 
     def interval(self, name: Slice) -> tuple[float, float]:
-        return _interval(self.em[:, self.column[name]])
+        return statistics.interval(self.em[:, self.column[name]])
 
     def gap(self, one: Slice, other: Slice) -> tuple[float, float]:
-        return _interval(self.em[:, self.column[one]] - self.em[:, self.column[other]])
-
-
-def _resamples(groups: int, resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each group is drawn in each resample."""
-    draws = np.random.default_rng(seed).integers(groups, size=(resamples, groups))
-    weights = np.zeros((resamples, groups))
-    np.add.at(weights, (np.arange(resamples)[:, None], draws), 1)
-    return weights
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    known = values[~np.isnan(values)]
-    low, high = np.quantile(known, [0.025, 0.975]) if known.size else (0.0, 0.0)
-    return float(low), float(high)
+        return statistics.interval(self.em[:, self.column[one]] - self.em[:, self.column[other]])
 
 
 def _slices(rows: Sequence[Scored]) -> Iterator[tuple[Slice, Test]]:

@@ -48,6 +48,7 @@ def html(results: Results) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": leaderboard.number, "interval": leaderboard.interval}
+    environment.filters["suite_title"] = leaderboard.title
     environment.filters |= {"signed": _signed, "clip": _clip, "words": _words}
     return environment.get_template("report.html.jinja").render(_context(results))
 
@@ -90,8 +91,9 @@ def _headline(board: Sequence[leaderboard.Line]) -> str:
     rules = {name: value for name, value in em.items() if name not in MODELS}
     best = max(rules, key=lambda name: rules[name], default="")
     beside = f" The best rule without a model, {_words(best)}, is right in {rules[best]:.1%}."
+    suite = leaderboard.title(board[0].suite)
     return (
-        f"On {board[0].suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
+        f"On {suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
         f"the base model in {em['base']:.1%}.{beside if best else ''}"
     )
 
@@ -234,6 +236,7 @@ def _coverage_points(cells: Iterable[Covered]) -> list[dict[str, Any]]:
 
 def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None]]:
     names = {name.partition(".")[2] for name in values if name.startswith(("base.", "tuned."))}
+    names -= {name for name in names if name.startswith("confusion.")}  # a table of its own
     return [
         (name, values.get(f"base.{name}"), values.get(f"tuned.{name}")) for name in sorted(names)
     ]

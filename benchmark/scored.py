@@ -1,13 +1,19 @@
 """One answer of one model, judged: the line a person reads to see why."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
 
 from benchmark.answers import Answer
 from benchmark.decisions import Verdict, outcome
 from benchmark.scorers import Score, TextScorer, score
-from benchmark.suites import Gold, Task
-from trajectory.records import Assistant, Decision, Record, Tool, User
+from benchmark.suites import Gold, Suite, Task
+from trajectory import jsonl
+from trajectory.records import Assistant, BadInput, Decision, Record, Tool, User
+
+Answers = Mapping[str, Answer]  # by task id
 
 
 class Scored(Record, frozen=True):
@@ -30,6 +36,32 @@ class Scored(Record, frozen=True):
     decision: str = ""  # what was read from the answer
     answer: str = ""
     missing: bool = False
+
+    @property
+    def numbers(self) -> "Scored":
+        """Without the words, which are most of it."""
+        return msgspec.structs.replace(self, reason="", query="", gold="", decision="", answer="")
+
+
+def read_answers(path: Path, known: set[str]) -> Answers:
+    """Answers to `known` tasks; one to another task, or a second one, stops with its line."""
+    answers: dict[str, Answer] = {}
+    for line, answer in enumerate(jsonl.read(path, Answer), 1):
+        if answer.task not in known:
+            raise BadInput(f"{path}:{line}: task: no suite has a task {answer.task!r}")
+        if answer.task in answers:
+            raise BadInput(f"{path}:{line}: task: {answer.task!r} is answered a second time")
+        answers[answer.task] = answer
+    return answers
+
+
+def judged(
+    suite: Suite, model: str, answers: Answers, alike: TextScorer, lam: float
+) -> Iterator[Scored]:
+    """A line for every task, answered or not, in order of their ids."""
+    for task in sorted(suite.tasks, key=lambda task: task.id):
+        menu, answer = suite.menu(task), answers.get(task.id)
+        yield judge(suite.name, model, task, menu, answer, alike, lam)
 
 
 def judge(

@@ -1,4 +1,8 @@
-"""A suite: tools, and tasks that each ask for one decision with its gold answers."""
+"""A suite: tools, and tasks that each ask for one decision with its gold answers.
+
+Golds are never corrected in place: `overlays/1.jsonl`, `overlays/2.jsonl` … hold the errata that
+make a version out of the one before, and the answers of a model can be scored under any of them.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -73,6 +77,18 @@ class Task(Record, frozen=True):
         return tuple(getattr(self, field) for field in PROMPT_FIELDS)
 
 
+class Erratum(Record, frozen=True):
+    """A line of an overlay: the golds that a task should have had, and why."""
+
+    task: str
+    golds: tuple[Gold, ...]
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.golds or not self.reason:
+            raise ValueError("an erratum has golds and a reason")
+
+
 class Entry(Tool, frozen=True):
     """A line of `tools.jsonl`; `key` tells apart tools that share a name, such as translations."""
 
@@ -84,6 +100,7 @@ class Suite:
     name: str
     tools: dict[str, Tool]  # by key, which is the name where the line gives no other
     tasks: tuple[Task, ...]
+    version: int = 0  # the last overlay in it
 
     @cached_property
     def digest(self) -> str:
@@ -97,10 +114,39 @@ class Suite:
         return tuple(self.tools[key] for key in task.menu)
 
 
-def read(folder: Path) -> Suite:
-    """Read `tools.jsonl` and `tasks.jsonl`; the first bad line stops with its number and field."""
+def read(folder: Path, version: int | None = None) -> Suite:
+    """Read `tools.jsonl`, `tasks.jsonl` and the overlays up to `version`, or all of them.
+
+    The first bad line stops with its number and field.
+    """
     tools = _read_tools(folder / "tools.jsonl")
-    return Suite(folder.name, tools, tuple(_read_tasks(folder / "tasks.jsonl", tools)))
+    tasks = {task.id: task for task in _read_tasks(folder / "tasks.jsonl", tools)}
+    overlays = overlays_of(folder)[:version]
+    for overlay in overlays:
+        tasks |= _corrected(overlay, tasks, tools)
+    return Suite(folder.name, tools, tuple(tasks.values()), len(overlays))
+
+
+def overlays_of(folder: Path) -> list[Path]:
+    """In order of their versions, of which none may be missing."""
+    found = {path.name: path for path in folder.glob("overlays/*")}
+    names = [f"{number}.jsonl" for number in range(1, len(found) + 1)]
+    for name in sorted(found.keys() - set(names)):
+        raise BadInput(f"{found[name]}: expected overlays by the names {', '.join(names)}")
+    return [found[name] for name in names]
+
+
+def _corrected(path: Path, tasks: Mapping[str, Task], tools: Mapping[str, Tool]) -> dict[str, Task]:
+    corrected: dict[str, Task] = {}
+    for line, erratum in enumerate(jsonl.read(path, Erratum), 1):
+        if erratum.task not in tasks or erratum.task in corrected:
+            problem = "is corrected a second time" if erratum.task in tasks else "is no task here"
+            raise BadInput(f"{path}:{line}: task: {erratum.task!r} {problem}")
+        task = msgspec.structs.replace(tasks[erratum.task], golds=erratum.golds)
+        for problem in _menu_problems(task, tools):
+            raise BadInput(f"{path}:{line}: {problem}")
+        corrected[task.id] = task
+    return corrected
 
 
 def _read_tools(path: Path) -> dict[str, Tool]:

@@ -3,17 +3,15 @@
 Reads what `score` wrote, the training log and the coverage of the plan.
 """
 
-import json
 from pathlib import Path
 
 from benchmark import leaderboard as board
-from benchmark import report
+from benchmark import metrics, report
 from benchmark.metrics import Row, SweepRow
 from benchmark.report import Results
 from benchmark.scored import Scored
 from trajectory import command, jsonl, tables
 from trajectory.covered import Covered
-from trajectory.records import BadInput
 from trajectory.trainlog import TrainStep
 
 
@@ -30,7 +28,7 @@ def main(
     leaderboard: Path,
 ) -> None:
     results = Results(
-        metrics={"house": _metrics(house_metrics), "bfcl": _metrics(bfcl_metrics)},
+        metrics={"house": metrics.read(house_metrics), "bfcl": metrics.read(bfcl_metrics)},
         breakdown=list(tables.read(breakdown, Row)),
         sweep=list(tables.read(sweep, SweepRow)),
         scores=list(jsonl.read(scores, Scored)),
@@ -40,16 +38,6 @@ def main(
     _write(html, report.html(results))
     _write(markdown, report.markdown(results))
     tables.write(leaderboard, board.Line, board.lines(results.breakdown))
-
-
-def _metrics(path: Path) -> dict[str, float]:
-    try:
-        values: dict[str, float] = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}") from error
-    return values
 
 
 def _write(path: Path, text: str) -> None:

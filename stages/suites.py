@@ -1,7 +1,8 @@
 """Make the BFCL-derived suite, and list what training may not contain.
 
 Reads BFCL's files as published and the house suite; writes the suite folder (tools.jsonl,
-tasks.jsonl) and PROTECTED_PATH, the user turns of both suites.
+tasks.jsonl, and the overlays that stand in our own folder of its name) and PROTECTED_PATH, the user
+turns of both suites.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,11 @@ def protected(suite: suites.Suite) -> Iterator[Protected]:
 
 
 def main(
-    bfcl_raw_dir: Path, house_suite_dir: Path, bfcl_suite_dir: Path, protected_path: Path
+    bfcl_raw_dir: Path,
+    house_suite_dir: Path,
+    bfcl_errata_dir: Path,
+    bfcl_suite_dir: Path,
+    protected_path: Path,
 ) -> None:
     settings = params.load("suites", Params)
     questions, answers = bfcl.read(bfcl_raw_dir, settings.calls, settings.no_calls)
@@ -40,6 +45,10 @@ def main(
 
     jsonl.write(bfcl_suite_dir / "tools.jsonl", derived.tools.values())
     jsonl.write(bfcl_suite_dir / "tasks.jsonl", derived.tasks)
+    for overlay in suites.overlays_of(bfcl_errata_dir):
+        target = bfcl_suite_dir / overlay.relative_to(bfcl_errata_dir)
+        jsonl.write(target, jsonl.read(overlay, suites.Erratum))
+    suites.read(bfcl_suite_dir)  # an erratum of no task here fails now, not where it is scored
     fenced = jsonl.write(protected_path, chain(protected(house), protected(derived)))
 
     for reason, count in sorted((dropped + unused).items(), key=lambda pair: (-pair[1], pair[0])):

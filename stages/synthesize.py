@@ -17,45 +17,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import msgspec
 
 from trajectory import command, jsonl, metricfile, params, yamlfile
 from trajectory.catalogue import Catalogue
 from trajectory.phrasing import Phrasing
-from trajectory.records import BadInput, Group, Record
-from trajectory.teachers import Failure, Request, Teacher, Usage, Written
-from trajectory.teachers.asking import Model, Service
-from trajectory.teachers.author import Author
-from trajectory.teachers.budget import Price, price_of
-from trajectory.teachers.replay import Replay
-from trajectory.teachers.scripted import Scripted, Style
-from trajectory.teachers.store import Store
-
-
-class Params(Record, frozen=True):
-    teacher: Literal["scripted", "openai", "replay"]
-    style: Style
-    model: Model
-    service: Service
-    batch: bool
-    budget: float | None
-    prices: dict[str, Price]
-    max_failed: float
+from trajectory.records import BadInput, Group
+from trajectory.teachers import Failure, Request, Teacher, Usage, Written, choice
+from trajectory.teachers.choice import Params
+from trajectory.teachers.scripted import Scripted
 
 
 def chosen(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Teacher:
-    scripted = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
-    if p.teacher == "scripted":
-        return scripted
-    price = price_of(p.model.name, p.prices, p.budget)
-    replay = Replay(Author(scripted), p.model, Store(store), price)
-    if p.teacher == "replay":
-        return replay
-    from trajectory.teachers.openai import OpenAI  # its client takes a second to import
-
-    return OpenAI(replay, p.service, p.budget, p.batch, p.max_failed)
+    wording = yamlfile.read(phrasing, Phrasing)
+    return choice.chosen(p, Scripted(Catalogue(catalogue), wording, p.style), store)
 
 
 class Tally:

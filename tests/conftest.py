@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from trajectory import tiny
 from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
@@ -12,6 +13,8 @@ from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Traject
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 torch.set_num_threads(1)
+settings.register_profile("patient", deadline=None)  # a busy machine is no bug
+settings.load_profile("patient")
 
 SIZES = tiny.Tiny(
     seed=0,

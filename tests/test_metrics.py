@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.decisions import Verdict
-from benchmark.metrics import breakdown, confusion, metrics, sweep
+from benchmark.metrics import breakdown, confusion, intervals, metrics, sweep
 from benchmark.scored import Scored
 from benchmark.scorers import Score
 from trajectory.records import Decision
@@ -40,7 +40,8 @@ FIVE = [
 
 
 def test_metrics_are_what_a_person_computes() -> None:
-    assert metrics(FIVE) == {
+    numbers = {name: n for name, n in metrics(FIVE).items() if not name.startswith("confusion.")}
+    assert numbers == {
         "args": 0.333333,
         "args_f1": 0.5,
         "ask_em": 0,
@@ -55,6 +56,7 @@ def test_metrics_are_what_a_person_computes() -> None:
         "n": 5,
         "no_call_em": 1,
         "over_call": 0.5,
+        "partial": 0,
         "score": 0.6,
         "score_gated": 0.36,
         "text": 0.4,
@@ -87,6 +89,12 @@ def test_a_missing_answer_lowers_coverage_and_counts_as_an_error() -> None:
     assert (found["coverage"], found["error"], found["n"]) == (0.75, 0.5, 4)
 
 
+def test_one_answer_that_was_not_heard_marks_a_run_as_partial() -> None:
+    heard = [scored(n, "call", Verdict.MALFORMED, 0) for n in range(99)]
+    gone = scored(99, "call", Verdict.ERROR, 0, missing=True)
+    assert [metrics(rows)["partial"] for rows in (heard, [*heard, gone])] == [0, 1]
+
+
 def test_malformed_is_neither_a_call_nor_a_refusal() -> None:
     rows = [scored(1, "call", Verdict.MALFORMED, 0), scored(2, "no_call", Verdict.MALFORMED, 0)]
     found = metrics(rows)
@@ -100,6 +108,8 @@ def test_the_confusion_matrix_counts_every_pair() -> None:
     assert counts["ask", "error"] == 0
     assert sum(counts.values()) == 5
     assert len(counts) == 3 * 5
+    assert metrics(FIVE)["confusion.call.no_call"] == 1
+    assert not [name for name in metrics(FIVE[:3]) if name.startswith("confusion.ask")]
 
 
 def test_the_sweep_is_em_plus_lambda_times_text() -> None:
@@ -156,6 +166,8 @@ def test_the_gap_of_an_axis_is_seen_minus_unseen() -> None:
     assert (found["seen"].em, found["unseen"].em, found["gap"].em) == (1, 0.5, 0.5)
     assert found["gap"].n == 20
     assert 0.2 < found["gap"].low < 0.5 < found["gap"].high < 0.8
+    gap = found["gap"]
+    assert intervals([gap]) == {"gap.tool": 0.5, "gap.tool.low": gap.low, "gap.tool.high": gap.high}
 
 
 ROWS = st.lists(
@@ -188,6 +200,7 @@ def test_the_order_of_answers_changes_nothing(rows: list[Scored], seed: int) -> 
 @given(rows=ROWS)
 def test_rates_are_from_0_to_1(rows: list[Scored]) -> None:
     found = metrics(rows)
-    assert all(0 <= value <= 1 for name, value in found.items() if name != "n")
+    counts = ("n", "confusion")
+    assert all(0 <= n <= 1 for name, n in found.items() if name.split(".")[0] not in counts)
     for row in breakdown(rows, 20, 7):
         assert row.low <= row.high

@@ -27,7 +27,10 @@ MAKES_TRAINING_DATA = [
     *("rehearse", "mix", "render", "train"),
 ]
 # Sections of commands beside the pipeline.
-BESIDE = {"draft", "factory"}
+BESIDE = {
+    *("draft", "candidates", "factory", "review", "rate", "compare", "gate"),
+    *("models", "estimate"),
+}
 
 
 def deps(name: str) -> list[str]:

@@ -141,6 +141,20 @@ def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first(
     ]
 
 
+def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(
+    results: Results, page: str
+) -> None:
+    assert "<h3>BFCL-derived, 60 tasks</h3>" in page
+    assert not re.search(r"<h\d>bfcl", page)
+    assert "| BFCL-derived | tuned |" in report.markdown(results)
+
+
+def test_half_of_every_interval_stands_beside_it(results: Results, page: str) -> None:
+    line = leaderboard.lines(results.breakdown)[1]
+    assert leaderboard.half_width(line) == f"{(line.high - line.low) / 2:.2f}"
+    assert f'<td class="range">{leaderboard.half_width(line)}</td>' in page
+
+
 def test_long_answers_are_cut(page: str) -> None:
     assert "x" * report.LONGEST + " …" in page
     assert "x" * (report.LONGEST + 1) not in page

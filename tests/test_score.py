@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from trajectory import jsonl
 from trajectory.formats import REPLY_FORMATS
 from trajectory.records import Assistant, BadInput, Call, Tool, User
 
+ROOT = Path(__file__).parent.parent
 PARAMS = """
 score:
   lam: 0.5
@@ -127,6 +131,39 @@ def test_a_missing_answer_lowers_coverage() -> None:
     Path("tuned.jsonl").write_bytes(b"".join(lines[2:]))
     found = json.loads(run()["house.json"])
     assert (found["tuned.coverage"], found["tuned.error"], found["tuned.n"]) == (0.75, 0.25, 8)
+    assert (found["base.partial"], found["tuned.partial"]) == (0, 1)
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_answer_at_all_is_scored_too() -> None:
+    Path("tuned.jsonl").write_text("")
+    found = json.loads(run()["house.json"])
+    assert (found["tuned.coverage"], found["tuned.em"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("folder")
+def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
+    found = json.loads(run()["house.json"])
+    assert found["tuned.em.low"] <= found["tuned.em"] <= found["tuned.em.high"]
+    assert found["tuned.gap.query.low"] <= found["tuned.gap.query"] <= found["tuned.gap.query.high"]
+    assert found["tuned.confusion.no_call.call"] == 4
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param({"PYTHONHASHSEED": "1"}, id="hash seed"),
+        pytest.param({"PYTHONHASHSEED": "2", "LANG": "C", "LC_ALL": "C"}, id="plain locale"),
+        pytest.param({"LC_ALL": "C.UTF-8", "TZ": "Asia/Shanghai"}, id="utf-8 and another clock"),
+    ],
+)
+def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict[str, str]) -> None:
+    before = run()
+    names = ["base.jsonl", "tuned.jsonl", "house", "bfcl", *(f"again/{name}" for name in FILES)]
+    command = [sys.executable, "-m", "stages.score", *names]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **setting}
+    subprocess.run(command, cwd=folder, env=env, check=True)
+    assert {name: (folder / "again" / name).read_bytes() for name in FILES} == before
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics.bleu import BLEU
 
 from benchmark.scorers import TEXT_SCORERS, Score, score
 from benchmark.scorers.arguments import args, args_f1, args_text, same
 from benchmark.scorers.match import em
-from benchmark.scorers.text import rouge_l, signature
+from benchmark.scorers.text import PLAIN, bleu, rouge_l, signature
 from benchmark.suites import Gold, GoldCall, Task
 from trajectory.lexical import tokens
 from trajectory.records import Assistant, Call, Decision, User
@@ -51,6 +53,11 @@ def test_words_are_split_in_every_script(text: str, expected: list[str]) -> None
     assert tokens(text) == [unicodedata.normalize("NFKC", word) for word in expected]
 
 
+@given(text=st.text(st.characters(codec="ascii")))
+def test_the_short_way_through_ascii_finds_the_same_words(text: str) -> None:
+    assert PLAIN.findall(text.lower()) == tokens(text)
+
+
 @ALIKE
 @given(gold=st.text(), answer=st.text())
 def test_likeness_is_from_0_to_1(alike: Any, gold: str, answer: str) -> None:
@@ -74,6 +81,11 @@ def test_a_text_is_wholly_like_itself(alike: Any, text: str) -> None:
         pytest.param("café", unicodedata.normalize("NFD", "café"), id="composed and not"),
         pytest.param("Find Rain", "find rain", id="case"),
         pytest.param("🌞", "🌞", id="emoji"),
+        pytest.param("👩‍👩‍👧 home", "👩‍👩‍👧 home", id="emoji of several"),
+        pytest.param("天気を調べる", "天気を調べる", id="japanese"),
+        pytest.param("ค้นหาสภาพอากาศ", "ค้นหาสภาพอากาศ", id="thai"),
+        pytest.param("ابحث عن الطقس", "ابحث عن الطقس", id="arabic"),
+        pytest.param("", "", id="empty"),
         pytest.param("", "  ", id="nothing"),
         pytest.param("ｗｅａｔｈｅｒ", "weather", id="width"),
     ],
@@ -86,6 +98,47 @@ def test_texts_that_read_the_same_are_wholly_alike(alike: Any, gold: str, answer
 @pytest.mark.parametrize(("gold", "answer"), [("weather", ""), ("", "weather"), ("🌞", "🌧")])
 def test_texts_without_a_common_word_are_not_alike(alike: Any, gold: str, answer: str) -> None:
     assert alike(gold, answer) == 0
+
+
+TEXT = st.text() | st.lists(st.sampled_from(["a", "b", "the", "查", "天", "🌞", "é"])).map(" ".join)
+
+
+class OurTokenizer:
+    def tokenize(self, text: str) -> list[str]:
+        return tokens(text)
+
+
+@given(gold=TEXT, answer=TEXT)
+def test_rouge_l_is_rouge_scores_own_to_12_digits(gold: str, answer: str) -> None:
+    reference = RougeScorer(["rougeL"], tokenizer=OurTokenizer()).score(gold, answer)["rougeL"]
+    # where there is not a word on either side, the library says 0 to what is equal
+    expected = reference.fmeasure if tokens(gold) or tokens(answer) else 1.0
+    assert rouge_l(gold, answer) == pytest.approx(expected, abs=1e-12)
+
+
+@given(gold=TEXT.filter(tokens), answer=TEXT.filter(tokens))
+def test_bleu_is_sacrebleus_own_to_12_digits(gold: str, answer: str) -> None:
+    spaced = (" ".join(tokens(text)) for text in (answer, gold))
+    reference = BLEU(tokenize="none", effective_order=True)
+    expected = reference.sentence_score(next(spaced), [next(spaced)]).score / 100
+    assert bleu(gold, answer) == pytest.approx(expected, abs=1e-12)
+
+
+@given(gold=TEXT, answer=TEXT, times=st.integers(1, 4))
+def test_words_that_the_gold_has_not_never_pay(gold: str, answer: str, times: int) -> None:
+    assert rouge_l(gold, answer + " zzz" * times) <= rouge_l(gold, answer)
+
+
+@ALIKE
+@given(gold=TEXT.filter(tokens), times=st.integers(2, 4))
+def test_saying_the_gold_again_never_pays(alike: Any, gold: str, times: int) -> None:
+    assert alike(gold, f"{gold} " * times) < 1
+
+
+@given(gold=st.lists(st.sampled_from("abcd查天"), min_size=1), kept=st.integers(0, 20))
+def test_more_of_the_gold_is_never_less_alike(gold: list[str], kept: int) -> None:
+    part, more = (" ".join(gold[:length]) for length in (kept, kept + 1))
+    assert rouge_l(" ".join(gold), part) <= rouge_l(" ".join(gold), more)
 
 
 def test_rouge_l_is_the_f1_of_the_longest_common_subsequence() -> None:
@@ -228,6 +281,23 @@ def test_an_invented_argument_lowers_a_perfect_answer(gold: list[Call]) -> None:
     assert args_f1(golds(gold), worse) < args_f1(golds(gold), gold) == 1
 
 
+@given(gold=CALLS.filter(bool), calls=CALLS, place=st.integers(0, 4), name=st.sampled_from("abcd"))
+def test_mending_a_value_never_lowers_a_score(
+    gold: list[Call], calls: list[Call], place: int, name: str
+) -> None:
+    said = [*gold[:place], *calls][: len(gold)]
+    said += gold[len(said) :]
+    where = place % len(gold)
+    wrong, mended = (dict(said[where].arguments) for _ in range(2))
+    wrong[name], mended[name] = -1, gold[where].arguments.get(name, -1)
+    before, after = (
+        [*said[:where], Call(gold[where].name, given), *said[where + 1 :]]
+        for given in (wrong, mended)
+    )
+    for scorer in (args, args_f1):
+        assert scorer(golds(gold), before) <= scorer(golds(gold), after)
+
+
 def test_repeating_a_right_call_never_pays() -> None:
     # Hammer's F1 reaches 1.5 on repeated calls
     right = [Call("weather", {"city": "Oslo"})]
@@ -309,3 +379,33 @@ def test_every_score_of_a_task_is_in_its_range(alike: Any, said: list[Call], tho
     for value in (found.text, found.score_gated, found.kagent_plan, found.kagent_tool):
         assert value is not None
         assert 0 <= value <= 1
+
+
+THOUGHTS = st.lists(st.sampled_from(["look", "up", "the", "rain", "雨"]), max_size=6).map(" ".join)
+
+
+@ALIKE
+@given(thoughts=st.tuples(THOUGHTS, THOUGHTS), calls=CALLS.filter(bool))
+def test_the_score_rises_with_text_and_with_em(
+    alike: Any, thoughts: tuple[str, str], calls: list[Call]
+) -> None:
+    one, other = (
+        score(task(CALL), Assistant("call", said, tuple(calls)), alike, 0.5) for said in thoughts
+    )
+    right = score(task(CALL), Assistant("call", thoughts[0], (Call("weather"),)), alike, 0.5)
+    for name in ("score", "score_gated", "kagent_plan"):
+        if (one.text or 0) <= (other.text or 0):
+            assert getattr(one, name) <= getattr(other, name)
+        assert getattr(one, name) <= getattr(right, name)
+
+
+@ALIKE
+@given(said=CALLS.filter(bool), thought=THOUGHTS, seed=st.integers())
+def test_the_order_of_golds_and_golds_that_stand_twice_change_nothing(
+    alike: Any, said: list[Call], thought: str, seed: int
+) -> None:
+    several = [Gold("call", f"look up {name}", (GoldCall(name, {"a": (1,)}),)) for name in "fgh"]
+    turned = random.Random(seed).choices(several, k=3) + several
+    turn = Assistant("call", thought, tuple(said))
+    first, second = (score(task(*golds), turn, alike, 0.5) for golds in (several, turned))
+    assert first == second

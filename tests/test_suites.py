@@ -122,3 +122,51 @@ def test_the_digest_is_of_the_records_and_not_of_their_order(tmp_path: Path) -> 
     turned = suites.read(written(tmp_path, [second(), TASK]))
     other = suites.read(written(tmp_path, [TASK, second(kind="chain")]))
     assert first.digest == turned.digest != other.digest
+
+
+# ---- overlays
+
+ASK = {"task": "house/1", "golds": [{"decision": "ask"}], "reason": "it says not which day"}
+
+
+def overlaid(folder: Path, **overlays: list[Any]) -> Path:
+    written(folder, [TASK, second()])
+    for name, errata in overlays.items():
+        path = folder / f"overlays/{name.removeprefix('v')}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(json.dumps(erratum) + "\n" for erratum in errata))
+    return folder
+
+
+def test_an_overlay_corrects_golds_and_every_version_stays_readable(tmp_path: Path) -> None:
+    refuse = {**ASK, "golds": [{"decision": "no_call"}]}
+    folder = overlaid(tmp_path, v1=[ASK], v2=[refuse, {**ASK, "task": "house/2"}])
+    versions = [suites.read(folder, version) for version in (0, 1, 2)]
+    found = [[task.decision for task in suite.tasks] for suite in versions]
+    assert found == [["call", "call"], ["ask", "call"], ["no_call", "ask"]]
+    assert len({suite.digest for suite in versions}) == 3
+    assert suites.read(folder).version == 2
+
+
+@pytest.mark.parametrize(
+    ("errata", "problem"),
+    [
+        pytest.param([{**ASK, "task": "house/9"}], "'house/9' is no task here", id="task"),
+        pytest.param([ASK, ASK], "'house/1' is corrected a second time", id="repeated"),
+        pytest.param([{**ASK, "reason": ""}], "an erratum has golds and a reason", id="reason"),
+        pytest.param([{**ASK, "golds": []}], "an erratum has golds and a reason", id="golds"),
+        pytest.param([{**ASK, "golds": gold_call(name="fly")}], "golds: calls 'fly'", id="tool"),
+    ],
+)
+def test_a_wrong_erratum_is_named_with_file_and_line(
+    tmp_path: Path, errata: list[Any], problem: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        suites.read(overlaid(tmp_path, v1=errata))
+    assert f"1.jsonl:{len(errata)}: " in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_no_version_may_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"3\.jsonl: expected overlays by the names 1\.jsonl, 2"):
+        suites.read(overlaid(tmp_path, v1=[ASK], v3=[ASK]))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from benchmark import suites as suite_files
@@ -76,7 +77,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(out: str = "bfcl") -> None:
-    suites.main(Path("raw"), Path("house"), Path(out), Path(out) / "protected.jsonl")
+    names = ("raw", "house", "errata", out, f"{out}/protected.jsonl")
+    suites.main(*map(Path, names))
 
 
 @pytest.mark.usefixtures("place")
@@ -125,4 +127,18 @@ def test_a_call_without_an_answer_is_no_no_call() -> None:
 def test_a_broken_line_is_named_with_its_number() -> None:
     lines(Path("raw/BFCL_v4_none.json"), question("none_1", "Sing", "orchid"), {"id": 7})
     with pytest.raises(BadInput, match=r"raw/BFCL_v4_none\.json:2: .*\$\.id"):
+        run()
+
+
+@pytest.mark.usefixtures("place")
+def test_overlays_of_a_derived_suite_travel_with_it() -> None:
+    run()
+    task = suite_files.read(Path("bfcl")).tasks[0]
+    erratum = suite_files.Erratum(task.id, (suite_files.Gold("ask"),), "says not where")
+    jsonl.write(Path("errata/overlays/1.jsonl"), [erratum])
+    run()
+    suite = suite_files.read(Path("bfcl"))
+    assert (suite.version, suite.tasks[0].decision) == (1, "ask")
+    jsonl.write(Path("errata/overlays/2.jsonl"), [msgspec.structs.replace(erratum, task="gone")])
+    with pytest.raises(BadInput, match=r"bfcl/overlays/2\.jsonl:1: task: 'gone' is no task here"):
         run()

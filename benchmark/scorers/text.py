@@ -1,48 +1,56 @@
 """How alike two task descriptions are, from 0 to 1, in any script.
 
 The libraries' own tokenizers give ROUGE-L 0 for two identical Chinese sentences and BLEU 0 for a
-change of case, so both get ours.
+change of case, so both get ours. rouge-score's own search is slow: rapidfuzz counts the same
+common words, and a test holds both to 1e-12.
 """
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
 
-from rouge_score.rouge_scorer import RougeScorer
+from rapidfuzz.distance import LCSseq
 from sacrebleu.metrics.bleu import BLEU
 
 from trajectory.lexical import tokens
 
 TOKENIZER = "nfkc-casefold-cjk.1"  # raise the number with any change of `tokens`
 
+PLAIN = re.compile(r"\w+|[^\w\s]")  # what `tokens` finds in ASCII, three times as fast
+
 TextScorer = Callable[[str, str], float]
 
 
-class _Tokenizer:
-    def tokenize(self, text: str) -> list[str]:
-        return text.split()
+Words = tuple[str, ...]
 
-
-_ROUGE = RougeScorer(["rougeL"], tokenizer=_Tokenizer())
 _BLEU = BLEU(tokenize="none", effective_order=True)
 
 
 def rouge_l(gold: str, answer: str) -> float:
     """F1 of the longest common subsequence of words."""
-    return _guarded(lambda a, b: float(_ROUGE.score(a, b)["rougeL"].fmeasure), gold, answer)
+    return _guarded(_common, gold, answer)
 
 
 def bleu(gold: str, answer: str) -> float:
     """Sentence BLEU / 100."""
-    return _guarded(lambda a, b: _BLEU.sentence_score(b, [a]).score / 100, gold, answer)
+    return _guarded(_overlap, gold, answer)
+
+
+def _common(words: Words, said: Words) -> float:
+    return 2 * LCSseq.similarity(words, said) / (len(words) + len(said))
+
+
+def _overlap(words: Words, said: Words) -> float:
+    return float(_BLEU.sentence_score(" ".join(said), [" ".join(words)]).score) / 100
 
 
 @lru_cache(maxsize=100_000)
-def _words(text: str) -> str:
-    return " ".join(tokens(text))
+def _words(text: str) -> Words:
+    return tuple(PLAIN.findall(text.lower()) if text.isascii() else tokens(text))
 
 
-def _guarded(scorer: TextScorer, gold: str, answer: str) -> float:
+def _guarded(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
     """Equal words are 1, none against some are 0, and nothing is 100.00000000000004."""
     words, said = _words(gold), _words(answer)
     if words == said:

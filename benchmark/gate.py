@@ -1,0 +1,95 @@
+"""What has to hold before a version goes out: `make gate`. Fails where any of it does not.
+
+`python -m benchmark.gate ANSWERS PROMPTS METRICS TARGET SUITE...` reads METRICS/*.json, and
+compares with the version that `gate.against` names; TARGET.md and TARGET.json hold the comparison.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from benchmark import compare, metrics, paired, versions
+from benchmark.compare import Paths, Scoring
+from trajectory import command, params
+from trajectory.metricfile import DIGITS
+from trajectory.records import BadInput, Record
+
+
+class Params(Record, frozen=True):
+    against: str
+    malformed: float
+    coverage: float
+    error: float
+    retention: dict[str, float]
+
+
+class Gate(Record, frozen=True):
+    """One condition, and what was found in its place."""
+
+    what: str
+    wanted: str
+    found: str
+    passed: bool
+
+    @property
+    def line(self) -> str:
+        mark = "passed" if self.passed else "FAILED"
+        return f"{mark}  {self.what:<28} {self.wanted:<24} {self.found}"
+
+
+def answered(suite: str, found: Mapping[str, float], p: Params) -> Iterator[Gate]:
+    """The tuned model was heard on every task, and what it said can be read."""
+    value = {name: found[f"tuned.{name}"] for name in ("coverage", "error", "malformed")}
+    most = {"error": p.error, "malformed": p.malformed}
+    covered = value["coverage"] >= p.coverage
+    yield Gate(f"{suite} coverage", f">= {p.coverage}", f"{value['coverage']}", covered)
+    for name, limit in most.items():
+        yield Gate(f"{suite} {name}", f"<= {limit}", f"{value[name]}", value[name] <= limit)
+
+
+def retained(found: Mapping[str, float], p: Params) -> Iterator[Gate]:
+    """General ability drops no further than it may; a metric that was not measured fails."""
+    for name, most in p.retention.items():
+        base, tuned = found.get(f"base.{name}"), found.get(f"tuned.{name}")
+        if base is None or tuned is None:
+            yield Gate(f"retention of {name}", f"drop <= {most}", "not measured", False)
+        else:
+            said = f"{base} to {tuned}"
+            yield Gate(
+                f"retention of {name}", f"drop <= {most}", said, round(base - tuned, DIGITS) <= most
+            )
+
+
+def unbeaten(against: str, paths: Paths, target: Path) -> Gate:
+    """Nothing is significantly worse than in the version `against`."""
+    scoring, p = params.load("score", Scoring), params.load("compare", paired.Params)
+    try:
+        versus = [compare.load(name, paths, scoring) for name in (against, versions.WORKSPACE)]
+        found = compare.compare(versus[0], versus[1], p)
+    except BadInput as error:
+        return Gate("regressions", f"none since {against}", f"not comparable: {error}", False)
+    compare.write(found, target)
+    worse = ", ".join(f"{one.suite} {one.metric}" for one in found.worse)
+    return Gate("regressions", f"none since {against}", worse or "none", not worse)
+
+
+def gates(paths: Paths, target: Path, p: Params) -> Iterator[Gate]:
+    for suite in paths.suites:
+        found = metrics.read(paths.metrics / f"{suite.name}.json")
+        yield from answered(suite.name, found, p)
+    general = paths.metrics / "general.json"
+    if general.exists():
+        yield from retained(metrics.read(general), p)
+    if p.against:
+        yield unbeaten(p.against, paths, target)
+
+
+def main(answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path) -> None:
+    p = params.load("gate", Params)
+    found = list(gates(Paths(answers, prompts, metrics, suites), target, p))
+    print("\n".join(gate.line for gate in found))
+    sys.exit(not all(gate.passed for gate in found))
+
+
+if __name__ == "__main__":
+    command.run(main)

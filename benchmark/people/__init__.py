@@ -1,0 +1,1 @@
+"""People in the loop: they review drafted tasks and rate answers, in a browser."""

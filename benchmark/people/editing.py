@@ -1,0 +1,225 @@
+"""A gold as the fields of a form, and back; what is wrong with a field, and what was changed.
+
+Accepted values stand one a line: as they are for an argument of type string, as JSON otherwise,
+and in quotes where a plain line could not be told from something else.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, get_args
+
+import msgspec
+
+from benchmark.suites import Gold, GoldCall
+from trajectory import schema
+from trajectory.records import Call, Decision, Json, Record, Tool
+
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+Form = Mapping[str, str]
+
+
+class Argument(Record, frozen=True):
+    """One argument in the form; `field` names its box."""
+
+    field: str
+    name: str
+    type: str
+    description: str
+    required: bool
+    optional: bool  # the answer may leave it out
+    lines: str
+
+
+class CallForm(Record, frozen=True):
+    field: str
+    name: str
+    arguments: tuple[Argument, ...]
+
+
+class GoldForm(Record, frozen=True):
+    field: str
+    decision: str
+    thought: str
+    calls: tuple[CallForm, ...]
+
+
+class Read(NamedTuple):
+    """What a form says: the golds, if no field has a problem."""
+
+    forms: tuple[GoldForm, ...]
+    golds: tuple[Gold, ...]
+    problems: dict[str, str]
+
+
+def filled(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
+    """The form of golds; one more call without a tool waits to be chosen."""
+    form: dict[str, str] = {}
+    for g, gold in enumerate(golds):
+        form |= {f"{g}.decision": gold.decision, f"{g}.thought": gold.thought}
+        for c, call in enumerate(gold.calls):
+            form[f"{g}.{c}.tool"] = call.name
+            for name, accepted in call.arguments.items():
+                form[f"{g}.{c}.{name}"] = written(accepted, _type(call.name, name, tools))
+                form |= {f"{g}.{c}.{name}.optional": "1"} if name in call.optional else {}
+    return tuple(_forms(form, tools))
+
+
+def read(form: Form, tools: Sequence[Tool]) -> Read:
+    """Golds out of a form; `problems` names a field, and each has one line."""
+    forms = tuple(_forms(form, tools))
+    problems: dict[str, str] = {}
+    golds = tuple(gold for one in forms if (gold := _gold(one, tools, problems)))
+    if not forms:
+        problems["form"] = "at least one answer must be right"
+    return Read(forms, golds, problems)
+
+
+def _forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
+    for number, g in enumerate(_numbers(form, "decision")):
+        if form[f"{g}.decision"] in DECISIONS:  # otherwise: taken away
+            calls = [
+                _call_form(form, f"{g}.{c}", f"{number}.{place}", tools)
+                for place, c in enumerate(_numbers(form, "tool", f"{g}."))
+                if form[f"{g}.{c}.tool"]
+            ]
+            free = CallForm(f"{number}.{len(calls)}", "", ())
+            decision, thought = form[f"{g}.decision"], _lines(form, f"{g}.thought")
+            yield GoldForm(str(number), decision, thought, (*calls, free))
+
+
+def _lines(form: Form, field: str) -> str:
+    """A browser ends the lines of a text area with CR LF."""
+    return form.get(field, "").replace("\r\n", "\n")
+
+
+def _numbers(form: Form, leaf: str, before: str = "") -> list[int]:
+    """Which n the form has a field `{before}n.{leaf}` for."""
+    names = [name.removeprefix(before) for name in form if name.startswith(before)]
+    found = [name.removesuffix(f".{leaf}") for name in names if name.endswith(f".{leaf}")]
+    return sorted(int(number) for number in found if number.isdecimal())
+
+
+def _call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> CallForm:
+    name = form[f"{source}.tool"]
+    parameters = next((tool.parameters for tool in tools if tool.name == name), {})
+    arguments = (
+        Argument(
+            field=f"{field}.{argument}",
+            name=argument,
+            type=kind(property),
+            description=str(property.get("description", "")),
+            required=argument in parameters.get("required", ()),
+            optional=f"{source}.{argument}.optional" in form,
+            lines=_lines(form, f"{source}.{argument}"),
+        )
+        for argument, property in parameters.get("properties", {}).items()
+    )
+    return CallForm(field, name, tuple(arguments))
+
+
+def _gold(form: GoldForm, tools: Sequence[Tool], problems: dict[str, str]) -> Gold | None:
+    before = len(problems)
+    if "\n" in form.thought or form.thought != form.thought.strip():
+        problems[f"{form.field}.thought"] = "one line without outer spaces"
+    if form.decision != "call":
+        calls: list[GoldCall] = []
+    else:
+        calls = [_gold_call(call, tools, problems) for call in form.calls if call.name]
+        if not calls:
+            problems[f"{form.calls[-1].field}.tool"] = "choose the tool to call"
+    if len(problems) > before:
+        return None
+    return Gold(msgspec.convert(form.decision, Decision), form.thought, tuple(calls))
+
+
+def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) -> GoldCall:
+    arguments: dict[str, tuple[Json, ...]] = {}
+    if form.name not in {tool.name for tool in tools}:
+        problems[f"{form.field}.tool"] = f"{form.name} is not on the menu"
+    for argument in form.arguments:
+        try:
+            accepted = values(argument.lines, argument.type)
+        except ValueError as error:
+            problems[argument.field] = str(error)
+            continue
+        found = [
+            problem for value in accepted if (problem := _misfit(form, argument, value, tools))
+        ]
+        if found:
+            problems[argument.field] = found[0]
+        if not accepted and argument.required:
+            problems[argument.field] = "required"
+        if accepted:
+            arguments[argument.name] = accepted
+    optional = (a.name for a in form.arguments if a.optional and a.name in arguments)
+    return GoldCall(form.name, arguments, tuple(optional))
+
+
+def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Tool]) -> str:
+    """Why one value does not fit the schema of its argument, whatever the others are."""
+    alone = [
+        Tool(tool.name, tool.description, {**tool.parameters, "required": []}) for tool in tools
+    ]
+    problem = schema.problem(Call(form.name, {argument.name: value}), alone)
+    return problem.rpartition(": ")[2] if problem else ""
+
+
+def _type(tool: str, argument: str, tools: Sequence[Tool]) -> str:
+    parameters = next((one.parameters for one in tools if one.name == tool), {})
+    return kind(parameters.get("properties", {}).get(argument, {}))
+
+
+def kind(property: Mapping[str, Json]) -> str:
+    """A schema's type in a word or two."""
+    found = property.get("type", "any")
+    if found == "array" and "type" in property.get("items", {}):
+        return f"array of {kind(property['items'])}"
+    return found if isinstance(found, str) else " or ".join(map(str, found))
+
+
+def written(accepted: Sequence[Json], type: str) -> str:
+    return "\n".join(_line(value, type) for value in accepted)
+
+
+def values(lines: str, type: str) -> tuple[Json, ...]:
+    """Accepted values, one a line; raises ValueError naming the line that is no JSON."""
+    return tuple(_value(line, type) for line in lines.split("\n") if line.strip())
+
+
+def _line(value: Json, type: str) -> str:
+    if type == "string" and isinstance(value, str) and _plain(value):
+        return value
+    line = json.dumps(value, ensure_ascii=False)
+    # What nobody can see in a box, such as a right-to-left mark, must not get lost in it.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+
+
+def _plain(text: str) -> bool:
+    return text.isprintable() and text == text.strip() and text[:1] not in ("", '"')
+
+
+def _value(line: str, type: str) -> Json:
+    if type == "string" and not line.startswith('"'):
+        return line.strip()
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"expected JSON of type {type}: {line.strip()}") from error
+
+
+def changes(draft: Sequence[Gold], now: Sequence[Gold]) -> list[tuple[str, str]]:
+    """(`+`, `-` or space, line) of one against the other."""
+    lines = difflib.ndiff(list(_told(draft)), list(_told(now)), charjunk=None)
+    return [(line[0], line[2:]) for line in lines if line[0] != "?"]
+
+
+def _told(golds: Sequence[Gold]) -> Iterator[str]:
+    for number, gold in enumerate(golds):
+        yield f"{'or ' if number else ''}{gold.decision}"
+        yield f"  thought: {gold.thought}"
+        for call in gold.calls:
+            yield f"  {call.name}"
+            for name, accepted in call.arguments.items():
+                free = " (may be left out)" if name in call.optional else ""
+                yield f"    {name}: {' | '.join(_line(value, '') for value in accepted)}{free}"

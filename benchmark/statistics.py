@@ -1,0 +1,64 @@
+"""What may be chance: tasks of a group are resampled together, pairs are tested exactly."""
+
+from collections.abc import Sequence
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def resamples(groups: int, times: int, seed: int) -> Floats:
+    """How often each group is drawn in each resample: (times, groups)."""
+    draws = np.random.default_rng(seed).integers(groups, size=(times, groups))
+    weights = np.zeros((times, groups))
+    np.add.at(weights, (np.arange(times)[:, None], draws), 1)
+    return weights
+
+
+def interval(values: Floats) -> tuple[float, float]:
+    """What holds 95 % of the values that are known; 0 to 0 where none is."""
+    known = values[~np.isnan(values)]
+    low, high = np.quantile(known, [0.025, 0.975]) if known.size else (0.0, 0.0)
+    return float(low), float(high)
+
+
+def mean_interval(
+    values: Sequence[float], groups: Sequence[str], times: int, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the mean of `values`, whole groups resampled."""
+    sums, counts = _by_group(values, groups)
+    weights = resamples(len(sums), times, seed)
+    return interval((weights @ sums) / (weights @ counts))
+
+
+def mcnemar(lost: int, won: int) -> float:
+    """Exact two-sided p of so many pairs that went one way and the other."""
+    tail = sum(comb(lost + won, fewer) for fewer in range(min(lost, won) + 1))
+    return min(1.0, float(2 * tail / 2 ** (lost + won)))
+
+
+def sign_flip(values: Sequence[float], groups: Sequence[str], times: int, seed: int) -> float:
+    """Two-sided p of the mean of `values` being 0, the sign of whole groups drawn at random."""
+    sums, _ = _by_group(values, groups)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(times, len(sums)))
+    # sums of the same numbers in another order differ in the last digits
+    as_far = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9
+    return float((1 + as_far.sum()) / (1 + times))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p of each test after Holm's correction for their number, in the same order."""
+    order = sorted(range(len(ps)), key=lambda place: ps[place])
+    corrected, most = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(order):
+        most = max(most, min(1.0, ps[place] * (len(ps) - rank)))
+        corrected[place] = most
+    return corrected
+
+
+def _by_group(values: Sequence[float], groups: Sequence[str]) -> tuple[Floats, Floats]:
+    """Sum and number of the values of each group, in order of the groups' names."""
+    _, place = np.unique(np.array(groups), return_inverse=True)
+    return np.bincount(place, weights=values).astype(float), np.bincount(place).astype(float)

@@ -1,0 +1,63 @@
+"""Files of a version of the project: what git or DVC holds of any commit, tag or experiment."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+
+from trajectory.records import BadInput, Json, Record
+
+WORKSPACE = "workspace"  # the files as they lie here, as DVC calls them
+LOCK = Path("dvc.lock")
+
+
+class Dep(Record, frozen=True, forbid_unknown_fields=False):
+    path: str
+    md5: str = ""
+
+
+class Run(Record, frozen=True, forbid_unknown_fields=False):
+    """What a stage ran on."""
+
+    deps: tuple[Dep, ...] = ()
+    outs: tuple[Dep, ...] = ()
+    params: dict[str, dict[str, Json]] = {}
+
+
+class Lock(Record, frozen=True, forbid_unknown_fields=False):
+    stages: dict[str, Run] = {}
+
+    def made(self, path: Path) -> Run:
+        """The run that wrote `path`; an empty one where none did, as for a committed file."""
+        runs = (run for run in self.stages.values() if str(path) in {out.path for out in run.outs})
+        return next(runs, Run())
+
+
+@contextmanager
+def fetched(version: str, paths: Iterable[Path]) -> Iterator[Path]:
+    """A temporary folder with `paths` as they were at `version`.
+
+    Raises BadInput for an unknown version, and for a path that it has not or no cache here holds.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            files = DVCFileSystem(".", rev=None if version == WORKSPACE else version)
+            for path in paths:
+                _copy(files, version, path, Path(folder))
+        except DvcException as error:
+            raise BadInput(f"{version}: {error}") from error
+        yield Path(folder)
+
+
+def _copy(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
+    problem = "no such file in this version"
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        files.info(str(path))
+        problem = "neither committed nor in the DVC cache; `dvc fetch -a` may get it"
+        files.get(str(path), str(folder / path), recursive=True)
+    except FileNotFoundError as error:
+        raise BadInput(f"{version}: {path}: {problem}") from error

@@ -1,0 +1,227 @@
+"""What a size costs before it is trained: python -m slurm.estimate SIZE.
+
+Everything is modelled from the shape of the model but what it says is measured. MFU is causal:
+6 FLOPs for each parameter but the input embedding, and the lower triangle of attention.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from slurm import sizes
+from slurm.sizes import Size
+from trajectory import command, params
+from trajectory.records import BadInput, Record
+
+WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
+CHECKPOINT = WEIGHT + OPTIMIZER
+LOGIT = 2 + 4 + 4 + 2  # bytes of a logit: bf16 and fp32, and the gradients of both
+PASSES = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
+LEAST_LEAD = 60  # Slurm's own clock is as coarse as this
+GB = 1e9
+
+
+class Shape(Record, frozen=True):
+    """A decoder as Qwen2.5's: biases on queries, keys and values, no shared embedding."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    vocab: int
+
+    @property
+    def kv(self) -> int:
+        return self.hidden // self.heads * self.kv_heads
+
+    @property
+    def layer(self) -> int:
+        """Parameters of a layer."""
+        attention = 2 * self.hidden * (self.hidden + self.kv) + self.hidden + 2 * self.kv
+        return attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+
+    @property
+    def parameters(self) -> int:
+        return self.layers * self.layer + (2 * self.vocab + 1) * self.hidden
+
+    def flops(self, length: int) -> int:
+        """Of a trained token in rows of `length` tokens, forward and backward."""
+        products = self.parameters - self.vocab * self.hidden
+        return 6 * products + 6 * self.layers * self.hidden * length
+
+    def activations(self, tokens: int, recompute: bool) -> int:
+        """Bytes kept for the backward pass by layers of Hugging Face's modelling code.
+
+        Attention keeps no square matrix (FlashAttention). Of a recomputed layer its input stays.
+        """
+        wide = 11 * self.hidden + 4 * self.kv + 4 * self.intermediate
+        each = 2 * wide * tokens
+        return self.layers * (2 * self.hidden * tokens) + each if recompute else self.layers * each
+
+
+class Model(Record, frozen=True):
+    mfu: float
+    note_hours: float
+    shape: Shape
+
+
+class Params(Record, frozen=True):
+    tokens: int
+    peak_tflops: float
+    memory_gb: float
+    price: float
+    network: float
+    nvlink: float
+    disk: float
+    overhead_gb: float
+    sizes: dict[str, Model]
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """Of metrics/render.json; other metrics may stand there too."""
+
+    tokens: int
+    supervised_tokens: int
+    tokens_without_sharing: int
+
+
+class Estimate(Record, frozen=True):
+    """One size on its GPUs; `rows` packs of `length` tokens are a step."""
+
+    p: Params
+    model: Model
+    size: Size
+    length: int
+    rows: int
+    epochs: int
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second of one GPU at the goal."""
+        return self.model.mfu * self.p.peak_tflops * 1e12 / self.model.shape.flops(self.length)
+
+    @property
+    def step(self) -> float:
+        return self.rows * self.length / (self.speed * self.size.world)
+
+    @property
+    def checkpoint(self) -> float:
+        """GB."""
+        return self.model.shape.parameters * CHECKPOINT / GB
+
+    @property
+    def states(self) -> float:
+        """GB of a GPU."""
+        of_one = WEIGHT + GRADIENT + OPTIMIZER
+        return self.model.shape.parameters * of_one / self.size.world / GB
+
+    @property
+    def activations(self) -> float:
+        return self.model.shape.activations(self.length, self.size.recompute) / GB
+
+    @property
+    def gathered(self) -> float:
+        """GB of whole layers that ZeRO-3 holds at a time: two, with their gradients."""
+        return 2 * (WEIGHT + GRADIENT) * self.model.shape.layer / GB
+
+    def logits(self, supervised: float) -> float:
+        return LOGIT * self.length * supervised * self.model.shape.vocab / GB
+
+    @property
+    def network(self) -> float:
+        """Seconds that the weights of a micro-step take, if nothing hides them."""
+        moved = PASSES * WEIGHT * self.model.shape.parameters / GB
+        nodes, gpus = self.size.nodes, self.size.gpus
+        if nodes == 1:
+            return moved * (gpus - 1) / gpus / self.p.nvlink
+        return moved * (nodes - 1) / nodes / self.p.network
+
+    def hours(self, tokens: int) -> float:
+        return tokens / (self.speed * self.size.world) / 3600
+
+
+def load(name: str, size: Size) -> Estimate:
+    p = params.load("estimate", Params)
+    if name not in p.sizes:
+        raise BadInput(
+            f"SIZE={name}: no shape in params.yaml: estimate.sizes; {', '.join(p.sizes)} have"
+        )
+    train, render = sizes.section(size, "train"), sizes.section(size, "render")
+    return Estimate(p, p.sizes[name], size, render["max_len"], train["batch"], train["epochs"])
+
+
+def lead(name: str, size: Size) -> int:
+    """Seconds before the time limit at which a job is told to save: two steps and two saves."""
+    if name not in params.load("estimate", Params).sizes:
+        return LEAST_LEAD
+    e = load(name, size)
+    return max(LEAST_LEAD, round(2 * (e.step + e.checkpoint / e.p.disk)))
+
+
+def measured() -> Tokens:
+    """This repository's data, in the default model's tokens."""
+    return msgspec.json.decode(Path("metrics/render.json").read_bytes(), type=Tokens)
+
+
+Line = tuple[str, str, str]
+
+
+def lines(e: Estimate, data: Tokens) -> Iterator[Line]:
+    """What, how much, and how it is known."""
+    supervised = data.supervised_tokens / data.tokens
+    parts = (e.states, e.activations, e.logits(supervised), e.gathered, e.p.overhead_gb)
+    yield "parameters", f"{e.model.shape.parameters / GB:.2f} B", "exact, from the published shape"
+    yield "GPUs", f"{e.size.nodes} x {e.size.gpus} A100-80G", "params.yaml"
+    names = ("states", "activations", "logits", "gathered layers", "overhead")
+    for name, part in zip(names, parts, strict=True):
+        yield f"memory of a GPU: {name}", f"{part:.1f} GB", "modelled"
+    fits = "fits" if sum(parts) < e.p.memory_gb else "DOES NOT FIT"
+    yield "memory of a GPU: all", f"{sum(parts):.1f} of {e.p.memory_gb:.0f} GB, {fits}", "modelled"
+    yield "recomputed activations", "every layer" if e.size.recompute else "none", "params.yaml"
+    yield "checkpoint", f"{e.checkpoint:.0f} GB, {e.checkpoint / e.p.disk:.0f} s", "modelled"
+    yield "step", f"{e.rows} x {e.length} tokens, {e.step:.1f} s", "modelled"
+    yield "weights over the wire, a micro-step", f"{e.network:.2f} s", "modelled"
+    compute = e.length / e.speed
+    yield "arithmetic of a micro-step", f"{compute:.2f} s", "modelled"
+
+
+def against_the_note(e: Estimate) -> Iterator[tuple[str, str, str]]:
+    """What, ours, the note's."""
+    note = e.p.tokens / (e.model.note_hours * 3600 * e.size.world)
+    note_mfu = note * e.model.shape.flops(e.length) / (e.p.peak_tflops * 1e12)
+    hours = e.hours(e.p.tokens)
+    price = e.p.price * e.size.world * e.epochs
+    yield "tokens/s/GPU", f"{e.speed:.0f}", f"{note:.0f}"
+    yield "MFU, causal", f"{e.model.mfu:.0%}", f"{note_mfu:.1%}"
+    yield f"hours an epoch of {e.p.tokens / 1e6:.0f} M", f"{hours:.1f}", f"{e.model.note_hours:.1f}"
+    yield (
+        f"hours, {e.epochs} epochs",
+        f"{hours * e.epochs:.0f}",
+        f"{e.model.note_hours * e.epochs:.0f}",
+    )
+    yield "cost, CNY", f"{hours * price:,.0f}", f"{e.model.note_hours * price:,.0f}"
+
+
+def table(head: tuple[str, str, str], rows: Iterator[tuple[str, str, str]]) -> str:
+    every = ["| {} | {} | {} |".format(*row) for row in (head, ("---", "---:", "---"), *rows)]
+    return "\n".join(every)
+
+
+def main(name: Path) -> None:
+    e = load(str(name), sizes.load(str(name)))
+    data = measured()
+    print(table((str(name), "", "how known"), lines(e, data)))
+    print()
+    print(table(("", "goal (modelled)", "note"), against_the_note(e)))
+    saved = data.tokens_without_sharing / data.tokens
+    print(
+        f"\nThis repository's data: {data.tokens:,} tokens an epoch in the default model's tokens"
+        f" (measured), {saved:.2f} times fewer than without shared prompts (measured):"
+        f" {e.hours(data.tokens) * 60:.2f} minutes an epoch (modelled)."
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

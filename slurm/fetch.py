@@ -1,0 +1,59 @@
+"""The base model of a size, at its pinned revision: python -m slurm.fetch SIZE FOLDER."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from slurm import sizes
+from slurm.sizes import PARAMS, Size
+from stages import fetch
+from trajectory import command, params, yamlfile
+from trajectory.records import BadInput
+
+FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE"]
+
+
+def from_hub(name: str, size: Size, folder: Path) -> None:
+    """A snapshot of the hub; what is in the hub's cache already is not loaded again."""
+    if size.revision is None:
+        line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
+        raise BadInput(
+            f"{PARAMS}:{line}: models.{name}.revision: expected the commit of {size.hub} to train"
+            " from (40 hex digits); none is pinned. Where the hub is reachable, `hf models info"
+            f" {size.hub}` shows it as sha"
+        )
+    os.environ["HF_HUB_OFFLINE"] = "0"  # before huggingface_hub is imported
+    from huggingface_hub import snapshot_download
+    from transformers import AutoTokenizer
+
+    assert size.hub is not None
+    snapshot_download(size.hub, revision=size.revision, local_dir=folder, allow_patterns=FILES)
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    # The hub has the chat template inside another file; stages copy it as a file of its own.
+    AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
+
+
+def random_weights(folder: Path) -> None:
+    fetch.save(fetch.random_weights(params.load("fetch", fetch.Params), folder), folder)
+
+
+def recompute(folder: Path) -> None:
+    """Activation checkpointing of every layer: transformers switches it on from the config."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | {"gradient_checkpointing": True}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def main(name: Path, folder: Path) -> None:
+    size = sizes.load(str(name))
+    if size.hub:
+        from_hub(str(name), size, folder)
+    else:
+        random_weights(folder)
+    if size.recompute:
+        recompute(folder)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,172 @@
+"""Run a stage on the cluster, and wait: python -m slurm.launch SIZE STAGE INPUTS... -- OUTPUTS...
+
+The run folder's name is made from all that goes in. If its job is done, the outputs are collected;
+if it waits or runs, this attaches to it; else it is submitted, so there are never two jobs for the
+same input. To stop this program, in whatever way, leaves the job alone. WAIT=0 does not wait and
+exits with 75.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from slurm import estimate, queue, ready, runfolder, sizes
+from slurm.queue import State
+from slurm.runfolder import Job, Run
+from slurm.sizes import Size
+from trajectory.records import BadInput, Record
+
+DETACHED = 75
+LINES = 20  # of the log, under a failure
+SLOWEST = 10.0  # seconds between two questions about a job that has run for long
+
+
+class Submission(Record, frozen=True):
+    job: str
+    command: tuple[str, ...]
+
+
+def command(run: Run, size: Size) -> list[str]:
+    """The submission, complete: by hand it does the same."""
+    script = run.folder / "slurm/train.sbatch"
+    bad = ",".join(sorted(path.name for path in run.folder.glob("bad/*")))
+    return [
+        *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
+        *(f"--nodes={size.nodes}", f"--gpus-per-node={size.gpus}"),
+        f"--signal=B:USR1@{estimate.lead(run.job.size, size)}",
+        *([f"--exclude={bad}"] if bad else []),
+        *(str(script), sys.executable, f"stages.{run.job.stage}"),
+        *map(str, (*run.job.inputs, *run.job.outputs)),
+    ]
+
+
+def find_or_submit(run: Run, size: Size) -> str | None:
+    """The id of the run's job, submitted if there is none; None if it is done already."""
+    with queue.Lock(run.folder / "submitting"):
+        if run.done:
+            return None
+        job = queue.live(run.name)
+        if job:
+            print(f"job {job} ({run.name}): attached", flush=True)
+            return job
+        words = command(run, size)
+        job = queue.submit(words)
+        entry = msgspec.json.encode(Submission(job, tuple(words)))
+        (run.folder / "job.json").write_bytes(msgspec.json.format(entry) + b"\n")
+        print(f"job {job} ({run.name}): submitted, logs in {run.log.parent}", flush=True)
+        return job
+
+
+def states(run: Run, job: str) -> Iterator[State]:
+    """Every state of the job until it has ended; prints what its log gets meanwhile."""
+    position = run.log.stat().st_size if run.log.exists() else 0
+    pause = 0.2
+    while True:
+        state = queue.state(job)
+        position = _show(run.log, position)
+        yield state
+        if state.ended or state.name == "UNKNOWN":
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.1, SLOWEST)
+
+
+def follow(run: Run, job: str) -> State:
+    """Wait for the end of the job; its last state."""
+    before = State("")
+    for state in states(run, job):
+        if (state.name, state.reason) != (before.name, before.reason):
+            where = state.nodes or state.reason or "in the queue"
+            print(f"job {job}: {state.name} ({where})", flush=True)
+        before = state
+    return before
+
+
+def _show(log: Path, position: int) -> int:
+    if not log.exists():
+        return position
+    with open(log, "rb") as lines:
+        lines.seek(position)
+        new = lines.read()
+    sys.stdout.write(new.decode(errors="replace"))
+    sys.stdout.flush()
+    return position + len(new)
+
+
+def failure(run: Run, job: str, state: State) -> str:
+    restarts = f" after {state.restarts} restarts" if state.restarts else ""
+    text = run.log.read_text(errors="replace") if run.log.exists() else "(nothing)"
+    tail = "\n".join(f"  {line}" for line in text.splitlines()[-LINES:])
+    return (
+        f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
+        f" on {state.nodes or 'no node'}; the same command starts it again from its last"
+        f" checkpoint. The end of {run.log}:\n{tail}"
+    )
+
+
+def launch(job: Job, size: Size) -> int:
+    """Do what the run needs; the exit status."""
+    run = runfolder.prepare(job, size)
+    number = find_or_submit(run, size)
+    if number and os.environ.get("WAIT") == "0":
+        print(f"job {number}: detached; the same command attaches to it or collects its result")
+        return DETACHED
+    if number:
+        state = follow(run, number)
+        if not run.done:
+            print(failure(run, number, state), file=sys.stderr)
+            return state.status or 1
+    run.collect()
+    print(f"{run.name}: done, {gpu_hours(run):.3f} GPU-hours, collected from {run.folder}")
+    return 0
+
+
+class Event(Record, frozen=True):
+    """A line of history.jsonl: a start of the job, or an end of it."""
+
+    job: str
+    event: str
+    time: int
+    nodes: str
+    gpus: int
+
+
+def gpu_hours(run: Run) -> float:
+    """Over all restarts; a start whose end nobody saw (a node lost) counts up to the next start."""
+    lines = (run.folder / "history.jsonl").read_bytes().splitlines()
+    events = [msgspec.json.decode(line, type=Event) for line in lines]
+    return sum(
+        (after.time - event.time) * event.gpus / 3600
+        for event, after in pairwise(events)
+        if event.event == "start"
+    )
+
+
+def parsed(words: Iterable[str]) -> Job:
+    size, stage, *rest = words
+    if "--" not in rest:
+        raise BadInput("usage: python -m slurm.launch SIZE STAGE INPUTS... -- OUTPUTS...")
+    middle = rest.index("--")
+    inputs, outputs = rest[:middle], rest[middle + 1 :]
+    return Job(size, stage, tuple(map(Path, inputs)), tuple(map(Path, outputs)))
+
+
+def main() -> int:
+    job = parsed(sys.argv[1:])
+    size = sizes.load(job.size)
+    ready.main(Path(job.size))
+    return launch(job, size)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BadInput as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nstopped waiting; the job goes on, and the same command attaches to it")

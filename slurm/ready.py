@@ -1,0 +1,36 @@
+"""Is all there that a size needs? Says what is missing: python -m slurm.ready SIZE."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from slurm import queue, sizes
+from slurm.sizes import PARAMS, Size
+from trajectory import command, yamlfile
+from trajectory.records import BadInput
+
+
+def missing(name: str, size: Size) -> Iterator[str]:
+    if os.environ.get("CLUSTER") != "slurm":
+        yield "CLUSTER=slurm, best in slurm/cluster.env (see slurm/cluster.env.example)"
+    if not shutil.which("sbatch"):
+        yield "Slurm: no sbatch on PATH"
+    if size.hub and not size.revision and not Path(f"models/{name}/base").exists():
+        line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
+        yield f"the revision of {size.hub} to start from ({PARAMS}:{line})"
+
+
+def main(name: Path) -> None:
+    size = sizes.load(str(name))
+    queue.environment()
+    lacking = list(missing(str(name), size))
+    if lacking:
+        raise BadInput(
+            f"SIZE={name} needs {size.nodes} x {size.gpus} GPUs of a Slurm cluster; missing here: "
+            + "; ".join(lacking)
+        )
+
+
+if __name__ == "__main__":
+    command.run(main)

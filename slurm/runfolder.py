@@ -1,0 +1,123 @@
+"""The folder of one run: a small checkout that never changes, in which a job works.
+
+It holds the code, one stage's numbers and the inputs as they were, so that whoever edits the
+repository while a job waits or runs changes nothing in it. Its name is the key: the same inputs
+meet in the same folder, others never do.
+
+    code, params.yaml, inputs, outputs   at the paths that they have in the repository
+    scratch/                             checkpoints
+    log/job.log                          the batch script; log/JOB.RESTART/NODE/: every rank
+    job.json history.jsonl DONE          the last submission, every start and end, and success
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from slurm import digests, sizes
+from slurm.sizes import Size
+from trajectory.records import BadInput, Record
+
+CODE = ("stages", "trajectory", "benchmark", "slurm")
+
+
+class Job(Record, frozen=True):
+    """stage, inputs and outputs: paths relative to the repository."""
+
+    size: str
+    stage: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+
+
+class Run(Record, frozen=True):
+    name: str
+    folder: Path
+    job: Job
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log/job.log"
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / "DONE").exists()
+
+    def collect(self) -> None:
+        """Bring the outputs to where the pipeline expects them, without a second copy on disk."""
+        for path in self.job.outputs:
+            if not (self.folder / path).exists():
+                raise BadInput(f"{self.folder}: DONE, but no {path} there")
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            link(self.folder / path, path)
+
+
+def root() -> Path:
+    """Where run folders are: a file system that all nodes see."""
+    return Path(os.environ.get("RUNS_ROOT") or "runs").absolute()
+
+
+def prepare(job: Job, size: Size) -> Run:
+    """The run of these inputs; its folder is made if it is not there, whole or not at all."""
+    for path in job.inputs:
+        if not path.exists():
+            raise BadInput(f"{path}: not there; `dvc repro` makes it")
+    facts = {
+        "section": sizes.section(size, job.stage),
+        "world": size.world,
+        "outputs": list(map(str, job.outputs)),
+        "inputs": digests.of(job.inputs),
+    }
+    digest = hashlib.blake2b(msgspec.json.encode(facts, order="sorted"), digest_size=6).hexdigest()
+    name = f"{job.size}-{job.stage}-{digest}"
+    run = Run(name, root() / name, job)
+    if not run.folder.exists():
+        _fill(run, size, facts)
+    return run
+
+
+def _fill(run: Run, size: Size, facts: dict[str, object]) -> None:
+    partial = run.folder.with_name(f".{run.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    for package in CODE:
+        ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
+        shutil.copytree(package, partial / package, ignore=ignore)
+    for path in run.job.inputs:
+        if not (partial / path).exists():
+            link(path, partial / path)
+    sizes.write(size, run.job.stage, partial / "params.yaml")
+    (partial / "log").mkdir()
+    made = {"run": run.name, "git": _git("rev-parse", "HEAD"), "changed": _git("diff", "--stat")}
+    (partial / "inputs.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(made | facts)) + b"\n"
+    )
+    try:
+        partial.rename(run.folder)
+    except OSError:  # another launcher was faster, with the same content
+        if not run.folder.exists():
+            raise
+        shutil.rmtree(partial)
+
+
+def link(source: Path, target: Path) -> None:
+    """A file or a folder of files as hard links, or as copies on another file system."""
+    if source.is_dir():
+        for path in sorted(source.iterdir()):
+            link(path, target / path.name)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = source.resolve()  # dvc may have put a symbolic link into its cache there
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copy2(real, target)
+
+
+def _git(*command: str) -> str:
+    done: Sequence[str] = ("git", *command)
+    return subprocess.run(done, capture_output=True, text=True, check=False).stdout.strip()

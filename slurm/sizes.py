@@ -1,0 +1,55 @@
+"""Sizes of models and what each needs: the section `models` of params.yaml.
+
+A size is a base model, the GPUs that train it, and numbers that stand in place of a stage's own.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+
+from trajectory import params, yamlfile
+from trajectory.records import BadInput, Record
+
+PARAMS = Path("params.yaml")
+Section = dict[str, Any]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Size(Record, frozen=True):
+    """`hub` and `revision` name the base model; without `hub` it is the one of random weights."""
+
+    hub: str | None
+    revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
+    nodes: Positive
+    gpus: Positive  # of one node
+    recompute: bool
+    numbers: dict[str, Section]
+
+    @property
+    def world(self) -> int:
+        return self.nodes * self.gpus
+
+
+def load(name: str) -> Size:
+    sizes = params.load("models", dict[str, Size])
+    if name not in sizes:
+        raise BadInput(f"SIZE={name!r}: expected one of {', '.join(sizes)}")
+    return sizes[name]
+
+
+def section(size: Size, stage: str) -> Section:
+    """The numbers of a stage for this size; one that the stage does not know is an error."""
+    whole: Section = params.load(stage, dict[str, Any])
+    changed = size.numbers.get(stage, {})
+    for key in changed:
+        if key not in whole:
+            line = yamlfile.line_of(PARAMS, ["models"])
+            raise BadInput(f"{PARAMS}:{line}: models: {stage}.{key}: no such number of {stage}")
+    return whole | changed
+
+
+def write(size: Size, stage: str, target: Path) -> None:
+    """A params.yaml that holds this stage's numbers and nothing else."""
+    target.write_text(yaml.safe_dump({stage: section(size, stage)}, allow_unicode=True))

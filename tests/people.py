@@ -1,0 +1,99 @@
+"""A few candidates and the people who look at them, for the tests of review and rating."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmark import suites
+from benchmark.answers import Answer
+from benchmark.people import desk, rate_pages, rating, results, review_pages
+from benchmark.people.events import Event, Opinion, Verdict
+from benchmark.people.journal import Journal
+from benchmark.people.suspicion import Judged, Ties
+from benchmark.people.verdicts import Double, digest
+from benchmark.suites import Entry, Gold, GoldCall, Suite, Task
+from tests.conftest import CLOCK, WEATHER
+from trajectory import jsonl
+from trajectory.records import Tool, User
+
+TRIP = Tool(
+    "plan_trip",
+    "Plan a trip of some days.",
+    {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "minLength": 2},
+            "days": {"type": "integer", "minimum": 1, "description": "nights + 1"},
+            "stops": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["city", "days"],
+    },
+)
+MENU = (WEATHER, CLOCK, TRIP)
+DOUBLE = Double(seed=0, share=0.0)
+P = desk.Params(port=0, double=DOUBLE, ties=Ties(near=0.1, tempting=0.3), held=300.0)
+RATE = results.Params(port=0, seed=1, tasks=10, min_alpha=0.667, bootstrap=200)
+
+
+def task(name: str, query: str = "", gold: Gold | None = None) -> Task:
+    called = GoldCall("plan_trip", {"city": (name,), "days": (3,)})
+    return Task(
+        id=f"house/{name}",
+        group="house/g000",
+        menu=tuple(tool.name for tool in MENU),
+        language="en",
+        turns=(User(query or f"Three days in {name}, please plan them."),),
+        golds=(gold or Gold("call", f"Plan three days in {name}.", (called,)),),
+        kind="call",
+        template="plain.en",
+        tool_format="react",
+        reply_format="hermes",
+    )
+
+
+CITIES = ("Oslo", "Rome", "Lima", "Bonn", "Kyiv", "Riga", "Bern", "Cork", "Nice", "Pisa", "Graz")
+
+
+def suite(tasks: Sequence[Task] = ()) -> Suite:
+    return Suite(
+        "candidates", {tool.name: tool for tool in MENU}, tuple(tasks) or tuple(map(task, CITIES))
+    )
+
+
+def write(folder: Path, tasks: Sequence[Task] = ()) -> Suite:
+    made = suite(tasks)
+    entries = (Entry(tool.name, tool.description, tool.parameters) for tool in MENU)
+    jsonl.write(folder / "tools.jsonl", entries)
+    jsonl.write(folder / "tasks.jsonl", made.tasks)
+    return suites.read(folder)
+
+
+def said(of: Suite, one: Task, who: str, opinion: Opinion, number: int = 1) -> Event:
+    return Event(one.id, who, number, "2026-01-01", after=opinion, shown=digest(of, one))
+
+
+def corrected(one: Task, **arguments: tuple[object, ...]) -> Verdict:
+    call = one.golds[0].calls[0]
+    call = msgspec.structs.replace(call, arguments={**call.arguments, **arguments})
+    return Verdict("correct", (msgspec.structs.replace(one.golds[0], calls=(call,)),))
+
+
+def reviewing(folder: Path, of: Suite, p: desk.Params = P, **judged: int):
+    """The desk over `of`, and its journal in `folder`."""
+    journal = Journal(folder / "review.db", folder / "reviews.jsonl")
+    opinions = {f"house/{name}": Judged(f"house/{name}", score) for name, score in judged.items()}
+    found = desk.Desk(of, opinions, journal, p)
+    return review_pages.review(found), found
+
+
+def rated_by(folder: Path, of: Suite, texts: dict[str, str]):
+    """A sheet of versions that say their text to every task, and its journal in `folder`."""
+    answers = {
+        version: {task.id: Answer(task.id, text.format(task.id)) for task in of.tasks}
+        for version, text in texts.items()
+    }
+    journal = Journal(folder / "rate.db", folder / "ratings.jsonl")
+    listed = rating.sheet(of.tasks, answers, RATE.tasks, RATE.seed)
+    sheet = rate_pages.Sheet(of, listed, {}, journal, RATE)
+    return rate_pages.rate(sheet), sheet

@@ -1,0 +1,104 @@
+"""Sizes as they are published, and the estimate beside the note and the goals."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, Qwen2Config
+
+from slurm import dry, estimate, sizes
+from slurm.estimate import Estimate, Shape, Tokens
+from trajectory.records import BadInput
+
+DATA = Tokens(tokens=100, supervised_tokens=40, tokens_without_sharing=300)
+SIZES = ["7b", "14b", "72b"]
+
+
+def of(name: str) -> Estimate:
+    return estimate.load(name, sizes.load(name))
+
+
+def on_meta(shape: Shape) -> int:
+    """Parameters of the model that transformers makes from this shape, without memory for them."""
+    config = Qwen2Config(
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        vocab_size=shape.vocab,
+        tie_word_embeddings=False,
+    )
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return sum(weight.numel() for weight in model.parameters())
+
+
+@pytest.mark.parametrize(("name", "billions"), [("7b", 7.62), ("14b", 14.8), ("72b", 72.7)])
+def test_the_shapes_have_the_published_number_of_parameters(name, billions):
+    shape = of(name).model.shape
+    assert shape.parameters == on_meta(shape)
+    assert shape.parameters / 1e9 == pytest.approx(billions, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "goal", "hours", "note"),
+    [("7b", 4170, 7.8, 1306), ("14b", 1907, 8.6, 680), ("72b", 351, 11.6, 102)],
+)
+def test_the_table_stands_beside_the_note(name, goal, hours, note):
+    e = of(name)
+    rows = list(estimate.against_the_note(e))
+    assert rows[0] == ("tokens/s/GPU", str(goal), str(note))
+    assert rows[2][1] == f"{hours:.1f}"
+
+
+@pytest.mark.parametrize(("name", "cost"), [("7b", "17,371"), ("14b", "26,682"), ("72b", "88,940")])
+def test_the_costs_of_the_note_come_out(name, cost):
+    assert list(estimate.against_the_note(of(name)))[-1][2] == cost
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_every_size_fits_into_its_gpus_and_every_line_says_how_it_is_known(name):
+    lines = list(estimate.lines(of(name), DATA))
+    assert any(value.endswith("GB, fits") for _, value, _ in lines)
+    assert all(known for _, _, known in lines)
+
+
+def test_without_recomputed_activations_72b_does_not_fit():
+    e = of("72b")
+    keep = msgspec.structs.replace(e.size, recompute=False)
+    lines = estimate.lines(msgspec.structs.replace(e, size=keep), DATA)
+    assert any("DOES NOT FIT" in value for _, value, _ in lines)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_job_hears_of_its_end_two_steps_and_two_saves_before(name):
+    e = of(name)
+    assert estimate.lead(name, e.size) >= 2 * (e.step + e.checkpoint / e.p.disk) - 1
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_batch_of_a_size_divides_by_its_gpus(name):
+    size = sizes.load(name)
+    assert sizes.section(size, "train")["batch"] % size.world == 0
+
+
+def test_a_number_that_its_stage_does_not_know_is_refused():
+    size = sizes.load("7b")
+    wrong = msgspec.structs.replace(size, numbers={"train": {"epoch": 3}})
+    with pytest.raises(BadInput, match=r"params.yaml:\d+: models: train.epoch: no such number"):
+        sizes.section(wrong, "train")
+
+
+@pytest.mark.parametrize("name", ["tiny", *SIZES])
+def test_the_submission_is_the_golden_one(name, tmp_path, monkeypatch, capsys):
+    golden = Path(f"tests/golden/submit-{name}.txt").read_text()
+    for path in ("params.yaml", "slurm"):
+        (tmp_path / path).symlink_to(Path(path).absolute())
+    monkeypatch.chdir(tmp_path)  # without data, wherever this runs
+    monkeypatch.setattr("sys.executable", "/repo/.venv/bin/python")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setenv("RUNS_ROOT", "/shared/runs")
+    dry.main(Path(name))
+    assert capsys.readouterr().out.split("\n\n")[0] + "\n" == golden

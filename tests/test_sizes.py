@@ -1,0 +1,93 @@
+"""The cluster's pipeline beside the root's, and what a size changes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from transformers import AutoModelForCausalLM
+
+from slurm import digests, fetch, queue, sizes
+from trajectory.records import BadInput
+
+ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+STAGES = yaml.safe_load(Path("slurm/dvc.yaml").read_text())["stages"]
+MODELS = yaml.safe_load(Path("params.yaml").read_text())["models"]
+
+
+def outputs(stages: dict[str, Any]) -> set[str]:
+    kinds = ("outs", "metrics", "plots")
+    every = [out for stage in stages.values() for kind in kinds for out in stage.get(kind, [])]
+    return {out if isinstance(out, str) else next(iter(out)) for out in every}
+
+
+@pytest.mark.parametrize("size", MODELS)
+def test_no_output_of_a_size_lies_in_one_of_the_root(size):
+    root = [Path(out) for out in outputs(ROOT_STAGES)]
+    for out in outputs(STAGES):
+        path = Path(out.replace("${item.size}", size))
+        assert path != Path(out)
+        assert not [other for other in root if path.is_relative_to(other)]
+        assert not [other for other in root if other.is_relative_to(path)]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_has_all_sizes_and_names_its_numbers(name):
+    stage = STAGES[name]
+    assert set(stage["matrix"]["size"]) == set(MODELS)
+    assert any(param.startswith("models.${item.size}") for param in stage["params"])
+    assert stage["wdir"] == ".."
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_where_a_job_runs_is_no_dependency(name):
+    assert not [dep for dep in STAGES[name].get("deps", []) if dep.endswith((".sbatch", ".env"))]
+
+
+def test_an_unpinned_revision_is_one_clear_line(tmp_path):
+    size = sizes.load("7b")
+    with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
+        fetch.from_hub("7b", size, tmp_path)
+
+
+def test_a_model_fetched_for_recomputation_recomputes(base, tmp_path):
+    for path in base.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert not AutoModelForCausalLM.from_pretrained(tmp_path).is_gradient_checkpointing
+    fetch.recompute(tmp_path)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).is_gradient_checkpointing
+
+
+def test_an_input_is_read_again_only_after_a_change(tmp_path):
+    file, memory = tmp_path / "weights", tmp_path / "memory.json"
+    file.write_text("one")
+    first = digests.of([tmp_path / "weights"], memory)
+    before = file.stat()
+    file.write_text("two")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # the same size, inode and time
+    assert digests.of([file], memory) == first
+    file.write_text("three")
+    assert digests.of([file], memory) != first
+
+
+@pytest.mark.parametrize("name", ["OUT_OF_MEMORY", "TIMEOUT", "NODE_FAIL", "CANCELLED"])
+def test_an_end_is_told_by_its_name(name):
+    line = f"JobId=7 JobState={name} Reason=None Restarts=2 ExitCode=0:9 NodeList=node[1-2]"
+    state = queue._state(line)
+    assert (state.ended, state.name, state.nodes) == (True, name, "node[1-2]")
+    assert (state.restarts, state.status) == (2, 137)
+
+
+@pytest.mark.parametrize("size", MODELS)
+def test_on_a_laptop_a_size_says_all_that_is_missing(size):
+    environment = {**os.environ, "CLUSTER": "", "PATH": str(Path(sys.executable).parent)}
+    command = [sys.executable, "-m", "slurm.ready", size]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "CLUSTER=slurm" in line
+    assert "no sbatch on PATH" in line
+    assert ("revision of Qwen" in line) == (size != "tiny")

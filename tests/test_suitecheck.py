@@ -1,0 +1,107 @@
+"""A suite is checked for what no answer could meet, and shows what rules and garbage score."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from benchmark import suitecheck, suites
+from benchmark.baselines import BASELINES
+from benchmark.degenerate import DEGENERATE
+from benchmark.suites import Gold, GoldCall, Task
+from trajectory import jsonl
+from trajectory.records import Tool, User
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+    "required": ["city"],
+}
+TOOL = Tool("get_weather", "Weather of a city.", SCHEMA)
+PARAMS = "score: {lam: 0.5, text_scorer: rouge_l, bootstrap: 20, seed: 7, sweep: [0]}\n"
+
+
+def task(number: int, *calls: GoldCall, **changes: Any) -> Task:
+    fields: dict[str, Any] = {
+        "id": f"made/{number}",
+        "group": f"g{number}",
+        "menu": ("get_weather",),
+        "language": "en",
+        "turns": (User(f"Rain in city {number}?"),),
+        "golds": (Gold("call" if calls else "no_call", "look up the rain", calls),),
+        "kind": "call",
+        "template": "plain.en",
+        "tool_format": "react",
+        "reply_format": "react",
+    }
+    return Task(**{**fields, **changes})
+
+
+GOOD = task(1, GoldCall("get_weather", {"city": ("Oslo",), "days": (3,)}, ("days",)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    jsonl.write(Path("made/tools.jsonl"), [TOOL])
+    return Path("made")
+
+
+def run(folder: Path, *tasks: Task) -> int:
+    jsonl.write(folder / "tasks.jsonl", tasks)
+    try:
+        suitecheck.main(folder)
+    except SystemExit as stopped:
+        return stopped.code == 1
+    return 0
+
+
+def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, GOOD, task(2)) == 0
+    said = capsys.readouterr().out
+    assert "2 tasks in 2 groups, 1 tools, menus of 1" in said
+    assert "decision         1 call, 1 no_call" in said
+    shown = [line.split()[1] for line in said.splitlines() if line.startswith("made ")]
+    assert shown == [*BASELINES, *DEGENERATE]
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        pytest.param(
+            task(2, GoldCall("get_weather", {"days": (3,)})),
+            "get_weather may not leave out 'city'",
+            id="required",
+        ),
+        pytest.param(
+            task(2, GoldCall("get_weather", {"city": ("Oslo",), "hour": (3,)})),
+            "get_weather has no argument 'hour'",
+            id="undeclared",
+        ),
+        pytest.param(
+            task(2, GoldCall("get_weather", {"city": ("Oslo", 7)})),
+            "get_weather: city: 7 does not fit the tool's schema",
+            id="type",
+        ),
+        pytest.param(
+            msgspec.structs.replace(GOOD, id="made/2"),
+            "turns: the same as those of 'made/1'",
+            id="asked twice",
+        ),
+        pytest.param(task(2, reply_format="x"), "reply_format: 'x' is none of", id="format"),
+    ],
+)
+def test_what_no_answer_can_meet_is_a_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str], bad: Task, problem: str
+) -> None:
+    assert run(folder, GOOD, bad) == 1
+    assert f"made: made/2: {problem}" in capsys.readouterr().err.replace("golds: ", "")
+
+
+def test_the_house_suite_is_sound() -> None:
+    house = suites.read(Path("benchmark/suites/house"))
+    assert list(suitecheck.problems(house, suitecheck.Scoring(0.5, "rouge_l"))) == []

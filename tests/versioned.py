@@ -1,0 +1,108 @@
+"""A small project under git and DVC with two answered suites, for tests that compare versions."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dvc.repo import Repo
+
+from benchmark.answers import Answer
+from benchmark.suites import Gold, GoldCall, Task
+from trajectory import jsonl, metricfile
+from trajectory.formats import REPLY_FORMATS
+from trajectory.records import Assistant, Call, Tool, User
+
+TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
+TASKS = [
+    Task(
+        id=f"{suite}/{number:03}",
+        group=f"{suite}{number // 4}",
+        menu=("get_weather",),
+        language="en",
+        turns=(User(f"Rain in city {number}?"),),
+        golds=(
+            Gold("call", "look up the rain", (GoldCall("get_weather", {"city": (f"c{number}",)}),)),
+        ),
+        kind="call",
+        reply_format="react",
+    )
+    for suite in ("house", "bfcl")
+    for number in range(120)
+]
+PARAMS: dict[str, Any] = {
+    "predict": {"max_new_tokens": 88, "rows": 84, "threads": 2},
+    "score": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},
+    "compare": {"resamples": 500, "seed": 7, "alpha": 0.05},
+}
+PIPELINE = {
+    "stages": {
+        "predict": {
+            "cmd": "true",
+            "deps": ["data/prompts.jsonl"],
+            "params": ["predict"],
+            "outs": ["data/answers/base.jsonl", "data/answers/tuned.jsonl"],
+        }
+    }
+}
+SIGNATURE = "signature.rouge_l|tok:1|lam:0.5|suite:0123"
+PATHS = (
+    *("data/answers", "data/prompts.jsonl", "metrics", "report/compare"),
+    *("suites/house", "suites/bfcl"),
+)
+
+
+def right(task: Task) -> Answer:
+    calls = tuple(
+        Call(c.name, {k: v[0] for k, v in c.arguments.items()}) for c in task.golds[0].calls
+    )
+    turn = Assistant("call", task.golds[0].thought, calls)
+    return Answer(task.id, REPLY_FORMATS["react"].write(turn))
+
+
+def wrong(task: Task) -> Answer:
+    return Answer(task.id, REPLY_FORMATS["react"].write(Assistant("no_call", "hm", text="No.")))
+
+
+def answer(wrong_ones: Iterable[str] = (), model: str = "tuned") -> None:
+    """Right answers to all tasks but `wrong_ones`."""
+    spoilt = set(wrong_ones)
+    said = [wrong(task) if task.id in spoilt else right(task) for task in TASKS]
+    jsonl.write(Path(f"data/answers/{model}.jsonl"), said)
+
+
+def write_suites() -> None:
+    for suite in ("house", "bfcl"):
+        jsonl.write(Path(f"suites/{suite}/tools.jsonl"), [TOOL])
+        mine = [task for task in TASKS if task.group.startswith(suite)]
+        jsonl.write(Path(f"suites/{suite}/tasks.jsonl"), mine)
+        metricfile.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
+
+
+def start() -> None:
+    """A project in the current folder, in which only base is wrong."""
+    git("init", "-q")
+    Repo.init(".").close()
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
+    Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
+    Path(".gitignore").write_text("/report\n")
+    Path("data").mkdir()
+    Path("data/prompts.jsonl").write_text("{}\n")
+    write_suites()
+    answer()
+    answer([task.id for task in TASKS], "base")
+
+
+def commit(tag: str) -> None:
+    """Everything as it lies here: large files to DVC's cache, the rest to git."""
+    with Repo(".") as repo:
+        repo.commit(force=True)
+    git("add", "-A")
+    git("commit", "-q", "-m", tag)
+    git("tag", tag)
+
+
+def git(*command: str) -> None:
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    subprocess.run(["git", *who, *command], check=True, capture_output=True)
