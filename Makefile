@@ -61,8 +61,9 @@ templates: .venv/ready ## Let the chat model word new templates; review them bef
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of 100,000 trajectories made and 100,000 answers scored
+bench: .venv/ready ## Time and memory of making data, of asking a chat model, of scoring
 	python -m tests.bench
+	python -m tests.bench_teachers 2000
 	python -m tests.bench_score
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
