@@ -23,7 +23,7 @@ class Stage(Described, frozen=True, forbid_unknown_fields=False):
     do: Described | None = None
 
 
-class Pipeline(Record, frozen=True):
+class Pipeline(Record, frozen=True, forbid_unknown_fields=False):
     stages: dict[str, Stage]
 
 
