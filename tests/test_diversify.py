@@ -100,7 +100,10 @@ def naming_undone(group: Group, back: dict[str, str]) -> Group:
     for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
         for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
             if turn["role"] != "user":
-                named["name"] = back[named["name"]]
+                name = named["name"]
+                named["name"] = back[name]
+                if "thought" in turn:  # it names its tools too
+                    turn["thought"] = turn["thought"].replace(name, back[name], 1)
     return msgspec.convert(raw, Group)
 
 

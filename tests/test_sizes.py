@@ -56,9 +56,9 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
 def test_a_model_fetched_for_recomputation_recomputes(base, tmp_path):
     for path in base.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert not AutoModelForCausalLM.from_pretrained(tmp_path).is_gradient_checkpointing
+    assert not AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
     fetch.recompute(tmp_path)
-    assert AutoModelForCausalLM.from_pretrained(tmp_path).is_gradient_checkpointing
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
