@@ -8,7 +8,6 @@ slurm-wlm and munge, and root. `python -m tests.lab COMMAND...` runs a command b
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -73,7 +72,7 @@ PartitionName=a100 Nodes=node[1-4] Default=YES
 NODE = """\
 hostname "$1"
 mount --bind "$2/hosts.$1" /etc/hosts
-while :; do slurmd -D -N "$1" & wait $!; while [ -e "$2/silent.$1" ]; do sleep 0.2; done; done
+while :; do slurmd -D -N "$1" & wait $!; done
 """
 
 
@@ -153,31 +152,11 @@ class Lab:
         gone.kill()
         gone.wait(timeout=SECONDS)
 
-    @contextmanager
-    def silent(self, node: str) -> Iterator[None]:
-        """The node's daemon is gone, its jobs run on: what a broken network looks like."""
-        mark = self.folder / f"silent.{node}"
-        mark.touch()
-        os.kill(self._slurmd(node), signal.SIGKILL)
-        try:
-            yield
-        finally:
-            mark.unlink()
-
     def stop(self) -> None:
         self.ask("scancel", "--user=root")
         for process in [*self.nodes.values(), *reversed(self.daemons)]:
             process.kill()
             process.wait(timeout=SECONDS)
-
-    def _slurmd(self, node: str) -> int:
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):  # a process may end while we look
-                if path.read_bytes().split(b"\0")[:4] == [b"slurmd", b"-D", b"-N", node.encode()]:
-                    environment = (path.parent / "environ").read_bytes()
-                    if str(self.folder).encode() in environment:
-                        return int(path.parent.name)
-        raise LookupError(f"no slurmd of {node}")
 
     def _daemon(self, *command: str) -> None:
         self.daemons.append(self._start(list(command)))
