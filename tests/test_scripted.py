@@ -10,7 +10,7 @@ from trajectory.grammar import part
 from trajectory.records import Assistant, BadInput, ToolResult, User
 from trajectory.simulators import World
 from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted, said
+from trajectory.teachers.scripted import Scripted, goal_of, intent, said
 
 CELLS = list(made.CATALOGUE.cells())
 DRAWS = 8  # of each cell; the plan asks for no more of most
@@ -157,3 +157,11 @@ def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
             one = made.teacher().asking(name, entry.missing, language, 0)
             assert [turn.decision for turn in one.turns[1:]] == ["ask"]
             assert one.turns[1].text
+
+
+@pytest.mark.parametrize(
+    ("language", "goal"),
+    [("en", "find a flight to Oslo"), ("en", "now find a hotel in Oslo"), ("zh", "查询上海的天气")],
+)
+def test_the_goal_of_an_intent_is_the_one_it_was_made_of(language, goal):
+    assert goal_of(intent("find_it", goal, language), "find_it") == goal

@@ -60,12 +60,11 @@ def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
 
 def _goal(gold: Gold) -> str:
     tool = gold.calls[0].name if gold.calls else ""
-    return goal_of(gold.thought, tool).removeprefix("now ")
+    return goal_of(gold.thought, tool)
 
 
 def _pattern(goal: str) -> re.Pattern[str]:
-    fixed = SLOT.split(goal.removeprefix("now "))[::2]
-    return re.compile(".+".join(map(re.escape, fixed)), re.IGNORECASE)
+    return re.compile(".+".join(map(re.escape, SLOT.split(goal)[::2])), re.IGNORECASE)
 
 
 class Thin(draft.Draft):

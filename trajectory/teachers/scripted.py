@@ -222,9 +222,10 @@ def intent(tool: str, goal: str, language: Language) -> str:
 
 def goal_of(thought: str, tool: str) -> str:
     """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
-    for before in (f"Use {tool} to ", f"Now use {tool} to ", f"用{tool}"):
-        if thought.startswith(before):
-            return thought.removeprefix(before).rstrip(".。")
+    starts = {f"Use {tool} to ": "", f"Now use {tool} to ": "now ", f"用{tool}": ""}
+    for start, first in starts.items():
+        if thought.startswith(start):
+            return first + thought.removeprefix(start).rstrip(".。")
     return thought[:1].lower() + thought[1:].rstrip(".。")
 
 
