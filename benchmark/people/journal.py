@@ -5,6 +5,7 @@ The file is what everything else reads; it is written anew after every action, a
 the database is not there, as in a fresh clone.
 """
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,8 +39,11 @@ class Journal:
         self.database = database
         self.log = log
         database.parent.mkdir(parents=True, exist_ok=True)
-        with self._connected() as connection:
-            connection.executescript(SCHEMA)
+        # Two that make one file a WAL database at once do not wait for each other: SQLite says locked.
+        with open(database.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._connected() as connection:
+                connection.executescript(SCHEMA)
         self._take_in()
         self._export()
 
