@@ -1,10 +1,11 @@
-"""Training on the lab's Slurm: make, dvc, launcher, batch script, two nodes with two ranks each."""
+"""A size on the lab's Slurm: dvc, launcher, batch script, two nodes of two ranks, metrics."""
 
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,14 +17,7 @@ from trajectory import checkpoints, jsonl
 pytestmark = pytest.mark.slow
 ROOT = smoke.ROOT
 RESULT = ("models/tiny/tuned/model.safetensors", "data/tiny/train_log.csv")
-
-
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[Lab]:
-    if problem := lab.missing():
-        pytest.skip(f"NO SLURM LAB: {problem}")
-    with lab.running() as started:
-        yield started
+TASKS = 12  # of each suite
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +27,12 @@ def checkout(groups, tmp_path_factory) -> Path:
     smoke.copy(folder)
     jsonl.write(folder / "given.jsonl", groups * 4)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
-    given = {"deps": ["given.jsonl"], "outs": ["data/mixed.jsonl"]}
-    mix = {"cmd": "cp given.jsonl data/mixed.jsonl", **given}
-    stages = {"fingerprint": pipeline["stages"]["fingerprint"], "mix": mix}
+    given_suites(folder)
+    stages = {
+        "fingerprint": pipeline["stages"]["fingerprint"],
+        "mix": copied("given.jsonl", "data/mixed.jsonl"),
+        "suites": copied("given", "data/suites/bfcl"),
+    }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
     tiny = params["models"]["tiny"]
@@ -43,19 +40,36 @@ def checkout(groups, tmp_path_factory) -> Path:
     tiny["numbers"] = {
         "render": {"max_len": 2048},
         "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1},
+        "predict": {"max_new_tokens": 4, "threads": 1},
     }
+    params["score"]["bootstrap"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
 
-def start(checkout: Path, slurm: Lab, runs: str) -> subprocess.Popen[str]:
+def copied(source: str, target: str) -> dict[str, Any]:
+    made = {"deps": [source], "outs": [target]}
+    return {"cmd": f"mkdir -p {Path(target).parent} && cp -r {source} {target}", **made}
+
+
+def given_suites(folder: Path) -> None:
+    """The first tasks of the house suite, and the same under other names as the second suite."""
+    house = folder / "benchmark/suites/house"
+    tasks = (house / "tasks.jsonl").read_text().splitlines(keepends=True)[:TASKS]
+    (house / "tasks.jsonl").write_text("".join(tasks))
+    (folder / "given").mkdir()
+    shutil.copy(house / "tools.jsonl", folder / "given")
+    (folder / "given/tasks.jsonl").write_text("".join(tasks).replace('"house/', '"bfcl/'))
+
+
+def start(checkout: Path, slurm: Lab, runs: str, *command: str) -> subprocess.Popen[str]:
     ours = {"CLUSTER": "slurm", "DS_ACCELERATOR": "cpu", "RUNS_ROOT": str(checkout / runs)}
     # A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.
     ours["TORCH_EXTENSIONS_DIR"] = str(ROOT / "scratch/torch_extensions")
     at_home = smoke.environment(checkout)
     path = os.pathsep.join([at_home["PATH"], lab.search_path()])
     return subprocess.Popen(
-        ["slurm/train", "tiny"],
+        command,
         cwd=checkout,
         env={**at_home, **slurm.environment(), **ours, "PATH": path, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -65,14 +79,18 @@ def start(checkout: Path, slurm: Lab, runs: str) -> subprocess.Popen[str]:
 
 
 def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checkout, slurm):
-    whole = start(checkout, slurm, "whole")
+    whole = start(checkout, slurm, "whole", "slurm/train", "tiny")
     output, _ = whole.communicate(timeout=400)
     assert whole.returncode == 0, output
+    for suite in ("house", "bfcl"):
+        metrics = json.loads((checkout / f"metrics/tiny/{suite}.json").read_text())
+        assert (metrics["base.coverage"], metrics["tuned.coverage"]) == (1, 1)
+        assert metrics["tuned.n"] == TASKS
     expected = [(checkout / path).read_bytes() for path in RESULT]
 
     shutil.rmtree(checkout / "models/tiny/tuned")
     shutil.rmtree(checkout / ".dvc/cache")  # else dvc takes the result from there
-    again = start(checkout, slurm, "again")
+    again = start(checkout, slurm, "again", "dvc", "repro", "-s", "slurm/dvc.yaml:train@tiny")
     marker = f"again/*/scratch/train/*/checkpoint-*/{checkpoints.MARKER}"
     wait_for("a checkpoint", lambda: any(checkout.glob(marker)), 300)
     slurm.ask("scancel", "--batch", "--signal=USR1", slurm.ask("squeue", "-ho%i").strip())

@@ -1,6 +1,9 @@
 """The cluster's pipeline beside the root's, and what a size changes."""
 
+import importlib
+import inspect
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +31,7 @@ def outputs(stages: dict[str, Any]) -> set[str]:
 def test_no_output_of_a_size_lies_in_one_of_the_root(size):
     root = [Path(out) for out in outputs(ROOT_STAGES)]
     for out in outputs(STAGES):
-        path = Path(out.replace("${item.size}", size))
+        path = Path(out.replace("${item.size}", size).replace("${item.model}", "tuned"))
         assert path != Path(out)
         assert not [other for other in root if path.is_relative_to(other)]
         assert not [other for other in root if other.is_relative_to(path)]
@@ -40,6 +43,15 @@ def test_every_stage_has_all_sizes_and_names_its_numbers(name):
     assert set(stage["matrix"]["size"]) == set(MODELS)
     assert any(param.startswith("models.${item.size}") for param in stage["params"])
     assert stage["wdir"] == ".."
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"fetch"}))
+def test_a_stage_of_a_size_is_called_as_it_expects(name):
+    """The root's stages change, and with them what their scripts take."""
+    _, _, _, _, stage, *paths = shlex.split(STAGES[name]["cmd"])
+    assert stage == name
+    main = importlib.import_module(f"stages.{stage}").main
+    inspect.signature(main).bind(*(path for path in paths if path != "--"))
 
 
 @pytest.mark.parametrize("name", STAGES)
