@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 export SIZE ?= 135m
+export SHARDS ?= 8
 PYTHON ?= python3.11
 A ?= HEAD
 B ?= workspace
@@ -33,7 +34,7 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	ruff check .
 	ruff format --check .
 	mypy
-	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit
+	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit slurm/synthesize slurm/shard.sbatch
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
@@ -45,6 +46,9 @@ train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
 
 estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
 	@python -m slurm.estimate "$$SIZE"
+
+synthesize: .venv/ready ## Large synthesis as an array of jobs: SHARDS=8
+	@slurm/synthesize "$$SHARDS"
 
 preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.preflight "$$SIZE"
@@ -116,5 +120,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train estimate preflight submit-dry suite templates gold-check \
+.PHONY: help repro test check smoke train estimate synthesize preflight submit-dry suite templates gold-check \
 	bench readme compare gate suite-check draft review merge corrections rate show setup lock clean
