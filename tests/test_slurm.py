@@ -18,12 +18,13 @@ import msgspec
 import pytest
 import yaml
 
-from slurm.launch import Event
-from tests import lab
+from slurm import manifest
+from slurm.manifest import Event, Manifest
 from tests.lab import Lab, wait_for
 
 ROOT = Path(__file__).parent.parent
 LAUNCH = [sys.executable, "-m", "slurm.launch", "tiny", "train", "in.txt", "--", "out.txt"]
+OURS = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
 WRITE = "echo result > out.txt"
 CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
 # Works until it may end; told to stop it saves first, as stages.train does. In Python, since a
@@ -44,14 +45,6 @@ while not os.path.exists("go"):
 SAVED = "ls scratch/*/COMPLETE > /dev/null 2>&1"
 
 
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[Lab]:
-    if problem := lab.missing():
-        pytest.skip(f"NO SLURM LAB: {problem}")
-    with lab.running() as started:
-        yield started
-
-
 class Checkout:
     """A small repository from which jobs are launched; `rank` is what every node runs."""
 
@@ -60,15 +53,17 @@ class Checkout:
         self.slurm = slurm
         for package in ("stages", "trajectory", "benchmark", "slurm"):
             (folder / package).symlink_to(ROOT / package)
-        shutil.copy(ROOT / "params.yaml", folder)
+        for file in ("params.yaml", "requirements.lock"):
+            shutil.copy(ROOT / file, folder)
         (folder / "in.txt").write_text(folder.name)
-        self.environment = {**slurm.environment(), "CLUSTER": "slurm", "RUNS_ROOT": str(folder)}
-        self.environment["LAUNCH_PREFIX"] = f"bash {folder}/rank.sh"
+        ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "DS_ACCELERATOR": "cpu"}
+        ours["LAUNCH_PREFIX"] = f"bash {folder}/rank.sh"
+        self.environment = slurm.environment() | ours
         self.started: list[subprocess.Popen[str]] = []
 
     def runs(self, rank: str, **size: object) -> None:
         """One node and one GPU, if `size` says nothing else."""
-        (self.folder / "rank.sh").write_text(rank + "\n")
+        (self.folder / "rank.sh").write_text(f"{OURS}\n{rank}\n")
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["models"]["tiny"] |= {"nodes": 1, "gpus": 1} | size
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -136,6 +131,10 @@ def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(ch
     assert (checkout.folder / "out.txt").read_text() == "result\n"
     assert "COMPLETED (node[1-2])" in output
     assert checkout.history() == ["start", "finish"]
+    made = msgspec.json.decode((checkout.run / "manifest.json").read_bytes(), type=Manifest)
+    assert made == manifest.of(checkout.run)
+    assert (made.jobs, made.nodes) == (tuple(checkout.jobs()), ("node1", "node2"))
+    assert made.attempts[0].gpus == 4
 
 
 def test_the_same_command_collects_a_finished_job_and_submits_none(checkout):
@@ -271,10 +270,10 @@ def test_a_job_that_crashes_without_progress_is_not_requeued(checkout):
 
 def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
     checkout.runs(f"{CHECKPOINT}; exit 3")
-    status, output = checkout.launch(MAX_RESTARTS="2")
+    status, output = checkout.launch(MAX_RESTARTS="1")
     assert status == 3
-    assert "FAILED after 2 restarts" in output
-    assert checkout.history() == ["start", "requeued"] * 2 + ["start", "failed"]
+    assert "FAILED after 1 restarts" in output
+    assert checkout.history() == ["start", "requeued", "start", "failed"]
 
 
 @pytest.mark.slow
@@ -304,6 +303,33 @@ def test_a_node_with_a_broken_gpu_is_left_out_of_the_next_start(checkout):
     assert status == 0, output
     assert "node1: GPU 1 has 5 memory errors" in output
     assert "COMPLETED (node[2-3])" in output
+    made = manifest.of(checkout.run)
+    assert (made.restarts, made.nodes) == (1, ("node1", "node2", "node3"))
+
+
+def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
+    checkout.runs(WRITE, nodes=4)
+    status, output = checkout.launch(MIN_FREE_GB="1000000000")
+    assert status != 0
+    assert "GB free in" in output
+    assert checkout.history() == ["start", "failed"]
+    assert checkout.launch()[0] == 0  # whoever submits anew has mended something
+    assert not (checkout.run / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("stale", "said"),
+    [("stages/train.py", "other code here"), ("requirements.lock", "another requirements.lock")],
+)
+def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(checkout, stale, said):
+    checkout.runs(f"{PATIENT}; {WRITE}")
+    assert checkout.launch(WAIT="0")[0] == 75
+    checkout.slurm.ask("scancel", checkout.until_up())
+    with open(checkout.run / stale, "a") as file:
+        file.write("\n")
+    status, output = checkout.launch(MAX_RESTARTS="0")
+    assert status != 0
+    assert said in output
 
 
 @pytest.mark.parametrize(
@@ -337,12 +363,42 @@ def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
     assert not (checkout.folder / "hacked").exists()
 
 
-def test_a_lock_left_by_a_killed_launcher_does_not_stop_the_next(checkout):
-    checkout.runs("exit 3")
-    assert checkout.launch()[0] == 3
-    checkout.runs(WRITE)
-    lock = checkout.run / "submitting"
-    lock.mkdir()
-    os.utime(lock, (0, 0))
-    assert checkout.launch()[0] == 0
-    assert not list(checkout.run.glob("submitting*"))
+# An sbatch that meets its launcher's death: before the job is submitted, or just after it.
+DEADLY = {
+    "before": 'kill -9 $PPID; sleep 2; exec {sbatch} "$@"',
+    "after": '{sbatch} "$@"; kill -9 $PPID',
+}
+
+
+@pytest.mark.parametrize("when", DEADLY)
+def test_a_launcher_killed_while_it_submits_is_followed_by_one_that_finds_its_job(checkout, when):
+    checkout.runs(f"{PATIENT}; {WRITE}")
+    sbatch = checkout.folder / "bin/sbatch"
+    sbatch.parent.mkdir()
+    sbatch.write_text(f"#!/bin/bash\n{DEADLY[when].format(sbatch=shutil.which('sbatch'))}\n")
+    sbatch.chmod(0o755)
+    path = f"{sbatch.parent}{os.pathsep}{checkout.environment['PATH']}"
+    assert checkout.launch(PATH=path)[0] == -signal.SIGKILL
+    assert not (checkout.run / "job.json").exists()
+    status, output = checkout.launch(WAIT="0")
+    assert status == 75
+    assert "attached" in output
+    assert len(checkout.jobs()) == 1
+
+
+FIRST_OF = "import sys; from slurm import launch; print(launch.first_of(*sys.argv[1:]))"
+
+
+def test_without_locks_the_job_that_came_first_stays(checkout):
+    """Two launchers whose file system knows no locks, both with a job: as Slurm numbers them."""
+    checkout.runs(f"{PATIENT}; {WRITE}")
+    assert checkout.launch(WAIT="0")[0] == 75
+    command = msgspec.json.decode((checkout.run / "job.json").read_bytes())["command"]
+    second = checkout.slurm.ask(*command).strip()
+    there = [sys.executable, "-c", FIRST_OF, command[2].removeprefix("--job-name="), second]
+    status, output = checkout.end(checkout.start(*there))
+    assert status == 0, output
+    assert checkout.slurm.state(second) == "CANCELLED"
+    first = output.splitlines()[-1]
+    assert {first, second} == set(checkout.jobs())
+    assert int(first) < int(second)
