@@ -41,7 +41,7 @@ smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 	python -m tests.smoke
 
 ##@ Parts of it
-train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
+train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster, to its metrics)
 	@slurm/train "$$SIZE"
 
 estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
@@ -51,7 +51,7 @@ synthesize: .venv/ready ## Large synthesis as an array of jobs: SHARDS=8
 	@slurm/synthesize "$$SHARDS"
 
 preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
-	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.preflight "$$SIZE"
+	@slurm/train "$$SIZE" preflight
 
 submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"

@@ -30,7 +30,10 @@ def missing(name: str, size: Size) -> Iterator[str]:
     yield from without()
     if size.hub and not size.revision and not Path(f"models/{name}/base").exists():
         line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
-        yield f"the revision of {size.hub} to start from ({PARAMS}:{line})"
+        yield (
+            f"{PARAMS}:{line}: the commit of {size.hub} to start from, 40 hex digits, which"
+            f" `hf models info {size.hub}` shows as sha where the hub is reachable"
+        )
 
 
 def main(name: Path) -> None:

@@ -99,3 +99,13 @@ def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checko
     assert "goes on after restart 1: there is a newer checkpoint" in output
     assert "resuming from" in output
     assert [(checkout / path).read_bytes() for path in RESULT] == expected
+
+
+def test_a_preflight_is_one_step_and_leaves_nothing_that_would_answer_for_the_next(checkout, slurm):
+    looked = start(checkout, slurm, "preflight", "slurm/train", "tiny", "preflight")
+    output, _ = looked.communicate(timeout=400)
+    assert looked.returncode == 0, output
+    assert "scratch/preflight/models/tiny/tuned: 1 steps" in output
+    assert "preflight of tiny: passed" in output
+    assert not list((checkout / "preflight").iterdir())
+    assert not (checkout / "scratch/preflight").exists()

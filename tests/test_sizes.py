@@ -102,4 +102,4 @@ def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     (line,) = done.stderr.splitlines()
     assert "CLUSTER=slurm" in line
     assert "no sbatch on PATH" in line
-    assert ("revision of Qwen" in line) == (size != "tiny")
+    assert ("commit of Qwen" in line) == (size != "tiny")
