@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from slurm import estimate, manifest, queue, ready, runfolder, sizes
+from slurm import callers, estimate, manifest, queue, ready, runfolder, sizes
 from slurm.queue import State
 from slurm.runfolder import Job, Run
 from slurm.sizes import Size
@@ -24,6 +24,7 @@ from trajectory.records import BadInput, Record
 DETACHED = 75
 MARK = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
 LINES = 20  # of the log, under a failure
+LATE = 30.0  # seconds
 SLOWEST = 10.0  # seconds between two questions about a job that has run for long
 
 
@@ -73,8 +74,9 @@ def first_of(name: str, ours: str) -> str:
 def states(run: Run, job: str) -> Iterator[State]:
     """Every state of the job until it has ended; prints what its log gets meanwhile."""
     position = run.log.stat().st_size if run.log.exists() else 0
-    pause = 0.2
+    pause, check = 0.2, callers.watched()
     while True:
+        check()
         state = queue.state(job)
         position = _show(run.log, position)
         yield state
@@ -119,6 +121,7 @@ def failure(run: Run, job: str, state: State) -> str:
 
 def launch(job: Job, size: Size) -> int:
     """Do what the run needs; the exit status."""
+    callers.watched()
     run = runfolder.prepare(job, size)
     number = find_or_submit(run, command(run, size))
     if number and os.environ.get("WAIT") == "0":
@@ -126,6 +129,7 @@ def launch(job: Job, size: Size) -> int:
     if number:
         state = follow(run, number)
         manifest.write(run.folder)  # the job may have lost the node on which it would have done it
+        _see_the_end(run, state)
         if not run.done:
             print(failure(run, number, state), file=sys.stderr)
             return state.status or 1
@@ -133,6 +137,13 @@ def launch(job: Job, size: Size) -> int:
     hours = manifest.of(run.folder).gpu_hours
     print(f"{run.name}: done, {hours:.3f} GPU-hours, collected from {run.folder}")
     return 0
+
+
+def _see_the_end(run: Run, state: State) -> None:
+    """A network file system shows other nodes' files after a while."""
+    end = time.monotonic() + LATE
+    while state.name == "COMPLETED" and not run.done and time.monotonic() < end:
+        time.sleep(0.5)
 
 
 def detached(name: str) -> int:

@@ -6,6 +6,7 @@ Here torchrun is replaced by a few lines of shell (LAUNCH_PREFIX): all the rest 
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -117,7 +118,7 @@ def checkout(slurm, tmp_path) -> Iterator[Checkout]:
     yield made
     for process in made.started:
         process.kill()
-        process.wait()
+        process.communicate()
     for job in made.jobs():
         slurm.ask("scancel", job)
 
@@ -206,6 +207,27 @@ def test_a_launcher_that_dies_leaves_the_job_and_the_next_one_attaches(checkout,
     status, output = checkout.end(second)
     assert status == 0, output
     assert len(checkout.jobs()) == 1
+
+
+def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout):
+    checkout.runs(f"{PATIENT}; {WRITE}")
+    make = f"{shlex.join(LAUNCH)}; true"
+    process = checkout.start("setsid", "bash", "-c", make)
+    job = checkout.until_up()
+    process.kill()
+    assert process.stdout is not None
+    assert "the command that waited here was killed" in process.stdout.read()
+    assert checkout.slurm.state(job) == "RUNNING"
+
+
+def test_a_launcher_whose_make_was_killed_before_it_began_submits_nothing(checkout):
+    checkout.runs(WRITE)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    status, output = checkout.launch(CALLER=str(gone.pid))
+    assert status == 1
+    assert "the command that waited here was killed" in output
+    assert not checkout.jobs()
 
 
 def test_two_launchers_at_once_submit_one_job(checkout):
