@@ -90,8 +90,7 @@ def remark(text: str) -> Trajectory:
     return Trajectory(f"remark.{text}", turns, "topic", "en", "get_weather")
 
 
-@pytest.fixture(scope="session")
-def groups() -> list[Group]:
+def few_groups() -> list[Group]:
     """Six groups of three, over the three reply formats."""
     return [
         Group(
@@ -109,3 +108,8 @@ def groups() -> list[Group]:
         )
         for number in range(6)
     ]
+
+
+@pytest.fixture(scope="session")
+def groups() -> list[Group]:
+    return few_groups()
