@@ -107,6 +107,13 @@ class Checkout:
         wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 60)
         return self.jobs()[0]
 
+    def leave(self) -> None:
+        for process in self.started:
+            process.kill()
+            process.communicate()
+        for job in self.jobs():
+            self.slurm.ask("scancel", job)
+
     def history(self) -> list[str]:
         lines = (self.run / "history.jsonl").read_bytes().splitlines()
         return [msgspec.json.decode(line, type=Event).event for line in lines]
@@ -116,11 +123,16 @@ class Checkout:
 def checkout(slurm, tmp_path) -> Iterator[Checkout]:
     made = Checkout(tmp_path, slurm)
     yield made
-    for process in made.started:
-        process.kill()
-        process.communicate()
-    for job in made.jobs():
-        slurm.ask("scancel", job)
+    made.leave()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deaf(slurm, tmp_path_factory) -> Iterator[tuple[Checkout, subprocess.Popen[str]]]:
+    """Runs into its time limit, which takes a minute, while other tests run."""
+    made = Checkout(tmp_path_factory.mktemp("deaf"), slurm)
+    made.runs("trap '' USR1; sleep 300")  # it saves nothing
+    yield made, made.start(SBATCH_TIMELIMIT="1")
+    made.leave()
 
 
 def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(checkout):
@@ -183,14 +195,6 @@ def test_a_cancelled_job_is_named(checkout):
     assert status != 0
     assert "CANCELLED" in output
     assert len(checkout.jobs()) == 1
-
-
-@pytest.mark.slow
-def test_a_job_over_its_time_limit_is_named(checkout):
-    checkout.runs("trap '' USR1; sleep 300")  # deaf: it saves nothing
-    status, output = checkout.launch(SBATCH_TIMELIMIT="1")
-    assert status != 0
-    assert "TIMEOUT" in output
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -373,7 +377,7 @@ def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, 
     assert status == 1
     (line,) = output.splitlines()
     assert re.match(f"error: .*{said}", line), line
-    assert not checkout.slurm.ask("squeue", "--noheader")
+    assert not checkout.jobs()
 
 
 @pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x"])
@@ -424,3 +428,11 @@ def test_without_locks_the_job_that_came_first_stays(checkout):
     first = output.splitlines()[-1]
     assert {first, second} == set(checkout.jobs())
     assert int(first) < int(second)
+
+
+@pytest.mark.slow
+def test_a_job_over_its_time_limit_is_named(deaf):
+    checkout, process = deaf
+    status, output = checkout.end(process)
+    assert status != 0
+    assert "TIMEOUT" in output
