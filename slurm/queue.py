@@ -6,8 +6,9 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from trajectory.records import BadInput, Record
 
@@ -134,15 +135,21 @@ def turn(path: Path) -> Iterator[int]:
     The kernel ends a turn with the last process that holds it. After a wait in which any
     submission must have ended, or where there are no locks, we go on without: Slurm then decides.
     """
-    end = time.monotonic() + 3 * PATIENCE
     with open(path, "w") as file:
-        while time.monotonic() < end:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.1)
-            except OSError as error:
-                print(f"{path}: {error.strerror}", flush=True)
-                break
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another launcher of this run is at it; waiting for it", flush=True)
+            _wait_for(file)
+        except OSError as error:
+            print(f"{path}: {error.strerror}; Slurm decides", flush=True)
         yield file.fileno()
+
+
+def _wait_for(file: IO[str]) -> None:
+    end = time.monotonic() + 3 * PATIENCE
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.1)

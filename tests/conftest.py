@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from tests import lab
+from tests.checkout import Checkout
 from trajectory import tiny
 from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
 
@@ -72,6 +73,13 @@ def slurm() -> Iterator[lab.Lab]:
         pytest.skip(f"NO SLURM LAB: {problem}")
     with lab.running() as started:
         yield started
+
+
+@pytest.fixture
+def checkout(slurm: lab.Lab, tmp_path: Path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path, slurm)
+    yield made
+    made.leave()
 
 
 def call(city: str, *, answered: bool = False) -> Trajectory:

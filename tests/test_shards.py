@@ -8,12 +8,13 @@ import msgspec
 import pytest
 import yaml
 
-from slurm import launch, shards
+from slurm import dealing, launch
 from stages.synthesize import Params
 from tests import made
 from tests.chat_server import ChatServer
 from tests.lab import Lab, wait_for
 from trajectory import jsonl, params
+from trajectory.teachers.asking import Reply
 from trajectory.teachers.author import Author
 from trajectory.teachers.budget import Price
 from trajectory.teachers.replay import Replay
@@ -100,14 +101,14 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
     whole = Replay(AUTHOR, P.model, Store(Path("none.jsonl")), price)
     every = {one.key: one for one in perfect_replies()}
     first = WANTED[0]
-    wanted = [part.request for part in shards.lacking(whole, WANTED)]
+    wanted = [part.request for part in dealing.lacking(whole, WANTED)]
     assert wanted == WANTED
     known = [every[key] for key in made.perfect(AUTHOR, [first], P.model)]
     jsonl.write(Path("replies.jsonl"), known[:-1])
     replay = Replay(AUTHOR, P.model, Store(Path("replies.jsonl")), price)
-    parts = list(shards.lacking(replay, WANTED))
+    parts = list(dealing.lacking(replay, WANTED))
     assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
-    shards.deal(params.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
+    dealing.deal(params.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
     budgets = [
         yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
         for index in range(2)
@@ -115,8 +116,8 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
     assert sum(budgets) == pytest.approx(4.0)
 
 
-def perfect_replies() -> list[shards.Reply]:
-    return [shards.Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in TABLE.items()]
+def perfect_replies() -> list[Reply]:
+    return [Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in TABLE.items()]
 
 
 @pytest.mark.parametrize(
