@@ -94,6 +94,11 @@ class Checkout:
             line.split()[0].removeprefix("JobId=") for line in lines if f"={self.folder}/" in line
         ]
 
+    def live(self) -> list[str]:
+        """Names of the jobs of this checkout that wait or run."""
+        lines = self.slurm.ask("squeue", "--noheader", "--format=%Z %j").splitlines()
+        return [line for line in lines if line.startswith(f"{self.folder}/")]
+
     def until_up(self) -> str:
         """Wait until the rank works; the id of the job."""
         wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 60)

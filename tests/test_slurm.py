@@ -152,7 +152,7 @@ def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, 
     assert status == 1
     (line,) = output.splitlines()
     assert re.match(f"error: .*{said}", line), line
-    assert not checkout.jobs()
+    assert not checkout.live()
 
 
 @pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x"])
