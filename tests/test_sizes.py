@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from transformers import AutoModelForCausalLM
 
-from slurm import digests, fetch, queue, sizes
+from slurm import fetch, queue, sizes
+from trajectory import digests
 from trajectory.records import BadInput
 
 ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
@@ -51,14 +51,6 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
     size = sizes.load("7b")
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
         fetch.from_hub("7b", size, tmp_path)
-
-
-def test_a_model_fetched_for_recomputation_recomputes(base, tmp_path):
-    for path in base.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert not AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
-    fetch.recompute(tmp_path)
-    assert AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
