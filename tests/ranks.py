@@ -87,6 +87,7 @@ class Ranks:
         self.files = [folder / f"rank{rank}" for rank in range(world)]
         for file in self.files:
             file.with_suffix(".packs").write_text("")
+            file.with_suffix(".out").write_text("")
         port = str(free_port())
         server = context()
         self.processes: list[BaseProcess] = [
@@ -134,7 +135,7 @@ def train(folder: Path, world: int = 1) -> tuple[bool, str]:
 def context() -> ForkServerContext:
     os.environ |= ENVIRONMENT
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["stages.train", "deepspeed"])
+    server.set_forkserver_preload(["tests.ranks", "stages.train", "deepspeed"])
     return server
 
 

@@ -218,7 +218,7 @@ def test_under_torchrun_a_batch_that_does_not_divide_is_one_clear_line(made, tmp
     [
         ({"liger": True}, "train.liger: its kernels need a GPU, and there is none here"),
         ({"report_to": "wandb"}, "train.report_to: wandb: wandb is not installed"),
-        ({"learning_rate": 1e30}, r"loss is nan; a lower train.learning_rate may hold"),
+        ({"learning_rate": 1e10}, "loss is nan; a lower train.learning_rate may hold"),
     ],
     ids=["liger", "report_to", "diverged"],
 )
