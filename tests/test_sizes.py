@@ -53,6 +53,19 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
         fetch.from_hub("7b", size, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("head", "stated"),
+    [
+        ("license: apache-2.0", "apache-2.0"),
+        ("license: other\nlicense_name: qwen", "qwen"),
+        ("language: en", "unknown"),
+    ],
+)
+def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
+    (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# A model\n")
+    assert fetch.stated_license(tmp_path) == stated
+
+
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
     file, memory = tmp_path / "weights", tmp_path / "memory.json"
     file.write_text("one")
