@@ -149,7 +149,7 @@ def test_a_checkpoint_of_two_ranks_is_not_resumed_by_one(made, tmp_path):
 def exact(tmp_path_factory) -> Path:
     """Seven packs in float32: they divide neither by two ranks nor by a batch of four."""
     folder = ranks.folder(
-        tmp_path_factory.mktemp("exact") / "made", copies=1, max_len=500, precision="float32"
+        tmp_path_factory.mktemp("exact") / "made", copies=1, max_len=750, precision="float32"
     )
     table = datasets.Dataset.from_parquet(str(folder / "packs.parquet"))
     assert len(table) >= 7, "the groups have become smaller"
@@ -173,7 +173,7 @@ def test_accumulation_changes_neither_loss_nor_gradient(tmp_path):
     """The same trajectories in one step: as one pack, and as eight micro-batches or more."""
     logs = []
     folder = ranks.folder(tmp_path, copies=2, epochs=1, precision="float32")
-    for max_len in (500, 100_000):
+    for max_len in (1000, 100_000):
         ranks.set_numbers(folder, render={"max_len": max_len})
         ranks.render(folder)
         batch = json.loads((folder / "r.json").read_text())["packs"]
