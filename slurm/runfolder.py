@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from slurm import alike, digests, manifest, sizes
+from slurm import alike, manifest, sizes
 from slurm.sizes import Section, Size
+from trajectory import digests
 from trajectory.records import BadInput, Record
 
 Facts = dict[str, Any]

@@ -37,7 +37,6 @@ class Size(Record, frozen=True):
     nodes: Positive
     gpus: Positive  # of one node
     answering: Positive  # GPUs of one node
-    recompute: bool
     numbers: dict[str, Section]
 
     @property

@@ -44,7 +44,7 @@ def stored(path: Path) -> dict[str, Answer]:
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     p = params.load("predict", Params)
     prepare(p.threads)
-    key = run_key(p, 1, [prompts, folder, fingerprint])
+    key = run_key(p, [prompts, folder, fingerprint])
     store = SCRATCH / f"{target.stem}-{key}.jsonl"
     store.parent.mkdir(parents=True, exist_ok=True)
 

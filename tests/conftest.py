@@ -98,7 +98,12 @@ def remark(text: str) -> Trajectory:
     return Trajectory(f"remark.{text}", turns, "topic", "en", "get_weather")
 
 
-def few_groups() -> list[Group]:
+@pytest.fixture(scope="session")
+def groups() -> list[Group]:
+    return some_groups()
+
+
+def some_groups() -> list[Group]:
     """Six groups of three, over the three reply formats."""
     return [
         Group(
@@ -116,8 +121,3 @@ def few_groups() -> list[Group]:
         )
         for number in range(6)
     ]
-
-
-@pytest.fixture(scope="session")
-def groups() -> list[Group]:
-    return few_groups()

@@ -14,14 +14,14 @@ from trajectory import jsonl
 TASKS = 12  # of each suite
 NUMBERS = {
     "render": {"max_len": 2048},
-    "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1},
+    "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
     "predict": {"max_new_tokens": 4, "threads": 1},
 }
 
 
 def repository(folder: Path) -> Path:
     smoke.copy(folder)
-    jsonl.write(folder / "given.jsonl", conftest.few_groups() * 4)
+    jsonl.write(folder / "given.jsonl", conftest.some_groups() * 4)
     _give_suites(folder)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stages = {
@@ -31,7 +31,7 @@ def repository(folder: Path) -> Path:
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["models"]["tiny"] |= {"recompute": True, "numbers": NUMBERS}
+    params["models"]["tiny"] |= {"numbers": NUMBERS}
     params["score"]["bootstrap"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
