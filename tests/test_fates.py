@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from slurm import manifest
-from tests.checkout import CHECKPOINT, PATIENT, SAVED, WRITE, Checkout
+from tests.checkout import CHECKPOINT, LAUNCH, PATIENT, SAVED, WRITE, Checkout
+from tests.lab import wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,6 +48,17 @@ def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
     assert "goes on after restart 1: there is a newer checkpoint" in output
     assert checkout.history() == ["start", "requeued", "start", "finish"]
     assert checkout.jobs() == [job]
+
+
+def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(checkout):
+    answers = "mkdir -p scratch/predict && echo one >> scratch/predict/x.jsonl"
+    checkout.runs(f"[ -e up ] && {WRITE} && exit; {answers}; touch up; exec sleep 300")
+    process = checkout.start(*LAUNCH[:4], "predict", *LAUNCH[5:])
+    wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 60)
+    checkout.slurm.ask("scancel", "--batch", "--signal=USR1", checkout.jobs()[0])
+    status, output = checkout.end(process)
+    assert status == 0, output
+    assert "goes on after restart 1" in output
 
 
 def test_a_job_requeued_by_an_operator_is_followed(checkout):

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -57,6 +58,15 @@ def test_a_stage_of_a_size_is_called_as_it_expects(name):
 @pytest.mark.parametrize("name", STAGES)
 def test_where_a_job_runs_is_no_dependency(name):
     assert not [dep for dep in STAGES[name].get("deps", []) if dep.endswith((".sbatch", ".env"))]
+
+
+def test_every_fault_survived_is_proved_by_a_test_of_that_name():
+    rows = re.findall(r"^\|.*\| (.*) \|$", Path("docs/cluster.md").read_text(), re.MULTILINE)
+    wanted = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z_]+)(?:\[\w+\])?`", row)]
+    files = ("test_slurm", "test_fates", "test_fit", "test_shards", "test_cluster")
+    tests = "".join(Path(f"tests/{file}.py").read_text() for file in files)
+    assert len(wanted) > 20
+    assert not [name for name in wanted if not re.search(rf"def test_\w*{name}", tests)]
 
 
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
