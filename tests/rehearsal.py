@@ -27,6 +27,7 @@ def repository(folder: Path) -> Path:
     stages = {
         "fingerprint": pipeline["stages"]["fingerprint"],
         "mix": _copied("given.jsonl", "data/mixed.jsonl"),
+        "negatives": _copied("given.jsonl", "data/negatives.jsonl"),
         "suites": _copied("given", "data/suites/bfcl"),
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))

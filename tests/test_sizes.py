@@ -50,7 +50,7 @@ def test_every_stage_has_all_sizes_and_names_its_numbers(name):
 def test_a_stage_of_a_size_is_called_as_it_expects(name):
     """The root's stages change, and with them what their scripts take."""
     _, _, _, _, stage, *paths = shlex.split(STAGES[name]["cmd"])
-    assert stage == name
+    assert name.startswith(stage)
     main = importlib.import_module(f"stages.{stage}").main
     inspect.signature(main).bind(*(path for path in paths if path != "--"))
 
