@@ -79,7 +79,7 @@ class Checkout:
         return self.end(self.start(**environment))
 
     def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
-        output, _ = process.communicate(timeout=150)
+        output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
     @property

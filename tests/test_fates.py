@@ -54,7 +54,7 @@ def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(
     answers = "mkdir -p scratch/predict && echo one >> scratch/predict/x.jsonl"
     checkout.runs(f"[ -e up ] && {WRITE} && exit; {answers}; touch up; exec sleep 300")
     process = checkout.start(*LAUNCH[:4], "predict", *LAUNCH[5:])
-    wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 60)
+    wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 120)
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", checkout.jobs()[0])
     status, output = checkout.end(process)
     assert status == 0, output

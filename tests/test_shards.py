@@ -56,7 +56,7 @@ def start(folder: Path, slurm: Lab, count: int) -> subprocess.Popen[str]:
 
 def run(folder: Path, slurm: Lab, count: int) -> tuple[int, str]:
     process = start(folder, slurm, count)
-    output, _ = process.communicate(timeout=150)
+    output, _ = process.communicate(timeout=300)
     return process.returncode, output
 
 
@@ -80,9 +80,9 @@ def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm
         folder = repository(tmp_path / "x", server.url)
         process = start(folder, slurm, 3)
         store = "data-synthesize-*/shards/1/replies.jsonl"
-        wait_for("an answer", lambda: any(one.stat().st_size for one in folder.glob(store)), 60)
+        wait_for("an answer", lambda: any(one.stat().st_size for one in folder.glob(store)), 120)
         slurm.ask("scancel", slurm.ask("squeue", "-hr", "-o%i", "-t", "R").split()[1])
-        output, _ = process.communicate(timeout=150)
+        output, _ = process.communicate(timeout=300)
         assert process.returncode == 1, output
         assert "1 shards are not done; the same command runs them again, alone" in output
         paid = len((folder / "replies.jsonl").read_bytes().splitlines())
