@@ -101,7 +101,7 @@ class Checkout:
 
     def until_up(self) -> str:
         """Wait until the rank works; the id of the job."""
-        wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 60)
+        wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 120)
         return self.jobs()[0]
 
     def leave(self) -> None:
