@@ -20,13 +20,13 @@ from typing import Annotated, Any, Literal
 import datasets
 import msgspec
 import torch
-from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from trajectory import command, metricfile, params, ranks, runs, tables, tuned, zero3
 from trajectory.attention import SHARED_PREFIX
 from trajectory.extras import liger, reporting
+from trajectory.loss import Head, supervised
 from trajectory.machine import has_bf16, prepare
 from trajectory.records import BadInput, Record
 from trajectory.rows import Rows, collate
@@ -57,6 +57,8 @@ class Params(Record, frozen=True):
 class PackTrainer(Trainer):
     """The Trainer with a loss over the supervised positions of a pack, each with its weight."""
 
+    head: Head
+
     def compute_loss(
         self,
         model: torch.nn.Module,
@@ -69,12 +71,12 @@ class PackTrainer(Trainer):
         Exact for any packs, ranks and accumulation: every rank divides by the same count.
         """
         # The first label is the IGNORED that transformers' own count leaves out.
-        targets, weights = inputs.pop("labels")[0, 1:], inputs.pop("weights")
+        targets = inputs.pop("labels")[0, 1:]
+        self.head.truth = targets, inputs.pop("weights")
         outputs = model(**inputs)
-        each = F.cross_entropy(outputs.logits[0].float(), targets, reduction="none")
         count = len(targets) if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over ranks; the count is over all of them already.
-        loss = (each * weights).sum() / count * self.accelerator.num_processes
+        loss = outputs.logits / count * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
 
@@ -134,6 +136,7 @@ def trainer(
         data_collator=collate,
         callbacks=[watch],
     )
+    made.head = supervised(model)
     made.remove_callback(PrinterCallback)
     return made, watch
 
