@@ -127,6 +127,16 @@ def read(folder: Path, version: int | None = None) -> Suite:
     return Suite(folder.name, tools, tuple(tasks.values()), len(overlays))
 
 
+def write(folder: Path, suite: Suite) -> None:
+    """Write what `read` reads, errata included in the golds."""
+    entries = (
+        Entry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
+        for key, tool in suite.tools.items()
+    )
+    jsonl.write(folder / "tools.jsonl", entries)
+    jsonl.write(folder / "tasks.jsonl", suite.tasks)
+
+
 def overlays_of(folder: Path) -> list[Path]:
     """In order of their versions, of which none may be missing."""
     found = {path.name: path for path in folder.glob("overlays/*")}

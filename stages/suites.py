@@ -43,8 +43,7 @@ def main(
     derived, unused = remenu.derive(bfcl_suite_dir.name, items, settings.menus)
     house = suites.read(house_suite_dir)
 
-    jsonl.write(bfcl_suite_dir / "tools.jsonl", derived.tools.values())
-    jsonl.write(bfcl_suite_dir / "tasks.jsonl", derived.tasks)
+    suites.write(bfcl_suite_dir, derived)
     for overlay in suites.overlays_of(bfcl_errata_dir):
         target = bfcl_suite_dir / overlay.relative_to(bfcl_errata_dir)
         jsonl.write(target, jsonl.read(overlay, suites.Erratum))

@@ -20,7 +20,6 @@ suites:
   limits: {max_tool_chars: 600, max_query_chars: 200, max_accepted: 8}
   menus:
     seed: 1
-    groups: 2
     calls_per_group: 2
     no_calls_per_group: 1
     menu_size: 4
@@ -76,8 +75,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(out: str = "bfcl") -> None:
-    names = ("raw", "house", "errata", out, f"{out}/protected.jsonl")
+def run(place: str = ".") -> None:
+    names = ("raw", "house", "errata", f"{place}/bfcl", f"{place}/bfcl/protected.jsonl")
     suites.main(*map(Path, names))
 
 
@@ -85,7 +84,7 @@ def run(out: str = "bfcl") -> None:
 def test_the_suite_reads_back() -> None:
     run()
     suite = suite_files.read(Path("bfcl"))
-    assert len(suite.tasks) == 6
+    assert len(suite.tasks) == 10
     assert {len(task.menu) for task in suite.tasks} == {4}
     assert all(task.id.startswith("bfcl/") for task in suite.tasks)
 
@@ -112,7 +111,7 @@ def test_the_order_of_lines_changes_no_byte() -> None:
         path.write_text("".join(path.read_text().splitlines(keepends=True)[::-1]))
     run("second")
     for name in ("tools.jsonl", "tasks.jsonl", "protected.jsonl"):
-        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+        assert Path("first/bfcl", name).read_bytes() == Path("second/bfcl", name).read_bytes()
 
 
 @pytest.mark.usefixtures("place")
