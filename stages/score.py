@@ -5,7 +5,7 @@ a line per (suite, model, task), the breakdown by slice, and the score under sev
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -66,16 +66,20 @@ def main(
     scores: Path,
     breakdown: Path,
     sweep: Path,
+    *further: Path,
 ) -> None:
+    """`further` are suites beside these two, each with its metrics file after it."""
     tally = Tally(params.load("score", Params))
-    loaded = [_read_suite("house", house_suite), _read_suite("bfcl", bfcl_suite)]
+    folders = (house_suite, bfcl_suite, *further[::2])
+    targets = (house_metrics, bfcl_metrics, *further[1::2])
+    loaded = [suites.read(folder) for folder in folders]
     known = {task.id for suite in loaded for task in suite.tasks}
     models = {
         "base": read_answers(base_answers, known),
         "tuned": read_answers(tuned_answers, known),
     }
     jsonl.write(scores, (line for suite in loaded for line in tally.lines(suite, models)))
-    for suite, path in zip(loaded, (house_metrics, bfcl_metrics), strict=True):
+    for suite, path in zip(loaded, targets, strict=True):
         metricfile.write(path, tally.flat[suite.name])
     tables.write(breakdown, Row, tally.breakdown)
     tables.write(sweep, SweepRow, tally.sweep)
@@ -90,10 +94,6 @@ def sign(suite: Suite, section: Params) -> str:
     """What makes two metrics files comparable; it stands in a name, for DVC ignores strings."""
     scorer = signature(section.text_scorer)
     return f"{scorer}|lam:{section.lam:g}|suite:{suite.digest[:12]}"
-
-
-def _read_suite(name: str, folder: Path) -> Suite:
-    return replace(suites.read(folder), name=name)
 
 
 if __name__ == "__main__":

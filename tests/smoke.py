@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {
     "rehearse": {"max_new_tokens": 8, "threads": 1},
     "mix": {"agent_per_general": 1000},  # the tiny model finishes no reply
     "render": {"max_len": 8192},
-    "prompts": {"groups": {"house": 9, "bfcl": 3}},
+    "prompts": {"groups": {"house": 9, "bfcl": 3, "nestful": 1}},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},
     "score": {"bootstrap": 50},
