@@ -103,7 +103,7 @@ class Grouping:
         common = (uses @ uses.T).toarray()
         sizes = common.diagonal()
         within = common == np.minimum(sizes[:, None], sizes)  # get_weather, get_current_weather
-        distinct = ~within & (self.likeness <= self.menus.ambiguous)
+        distinct: Matrix = ~within & (self.likeness <= self.menus.ambiguous)
         for own in self.own:  # what an author offered side by side was told apart by a person
             for one, other in combinations(own, 2):
                 apart = subjects[one] != subjects[other]
@@ -140,7 +140,7 @@ class Grouping:
             return None
         for calls in (True, False):
             taken = sum(bool(self.items[item].golds) == calls for item in group.items)
-            pool = [n for n in np.flatnonzero(left) if bool(self.items[n].golds) == calls]
+            pool = [n for n, item in enumerate(self.items) if left[n] and bool(item.golds) == calls]
             for item in self._nearest(pool, group.menu):
                 if taken == wanted[calls]:
                     break
@@ -159,7 +159,8 @@ class Grouping:
         """
         tools = [self.brought[item][0] for item in pool]
         near = self.likeness[np.ix_(tools, menu)].max(axis=1) if pool else np.zeros(0)
-        return [pool[n] for n in np.lexsort((pool, -near, np.isin(tools, menu)))]
+        order = np.lexsort((np.array(pool), -near, np.isin(tools, menu)))
+        return [pool[n] for n in order]
 
     def _fillers(self, group: "_Group") -> Iterator[int]:
         """What authors offered beside the right tools, most tempting first; then the nearest."""

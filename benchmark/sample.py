@@ -33,7 +33,10 @@ def sampled(suite: Suite, groups: int | None) -> Suite:
         chosen.append(int(distance.argmin()))
         have = have + counts[chosen[-1]]
     kept = {names[index] for index in chosen}
-    return replace(suite, tasks=tuple(task for task in suite.tasks if task.group in kept))
+    tasks = tuple(task for task in suite.tasks if task.group in kept)
+    offered = {key for task in tasks for key in task.menu}
+    tools = {key: tool for key, tool in suite.tools.items() if key in offered}
+    return replace(suite, tools=tools, tasks=tasks)
 
 
 def _counts(suite: Suite, names: list[str]) -> np.ndarray:
