@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stages import fetch
+from trajectory import source
 from trajectory.records import BadInput
 
 NESTFUL = "7e7b34b0491d6fb26e9670d6fca93f39a7cc9475e25962d39633889a04e26fe4"
@@ -99,6 +100,11 @@ def test_the_chat_template_is_chatml(fetched: Path) -> None:
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     expected = "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n"
     assert text == expected + "<|im_start|>assistant\n"
+
+
+def test_a_base_says_where_it_comes_from(fetched: Path) -> None:
+    assert source.read(fetched / "model").name == "tiny"
+    assert fetch.stated_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
 
 
 def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:
