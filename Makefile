@@ -8,7 +8,7 @@ A ?= HEAD
 B ?= workspace
 SUITE ?= benchmark/suites/house
 COMPARED := data/answers data/prompts.jsonl metrics report/compare \
-	benchmark/suites/house data/suites/bfcl
+	data/asked/house data/asked/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -100,7 +100,7 @@ corrections: .venv/ready ## Corrected candidates that are in no suite, as traini
 	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
 
 rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
-	python -m benchmark.people.rate benchmark/suites/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
+	python -m benchmark.people.rate data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
