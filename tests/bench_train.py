@@ -4,7 +4,7 @@ The same trajectories of DATA/mixed.jsonl, token by token, through four trainers
 alternating order, from the same real weights (DATA/base), in the same precision and optimizer:
 
     padded   Hugging Face's Trainer, rows of a batch padded to the longest
-    trl      TRL's SFTTrainer, packing by best fit decreasing; labels on the assistant's tokens alone
+    trl      TRL's SFTTrainer, packing by best fit decreasing; loss on the assistant's tokens
     plain    ours, plain packs
     shared   ours, shared-prefix packs
     bare     a PyTorch loop over the packs of `shared`
@@ -46,6 +46,7 @@ from trajectory.machine import has_bf16, prepare
 from trajectory.packing import IGNORED
 from trajectory.records import Group
 from trajectory.rows import Rows, collate
+from trajectory.shape import shape
 from trajectory.spool import Spool
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +131,8 @@ def trl(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> St
 
 
 def ours(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
-    made, _ = train.trainer(p, Rows(rows, 1, p.seed), base, folder, ROOT / "slurm/zero3.json")
+    sharing = ROOT / "slurm/zero3.json"
+    made, _ = train.trainer(p, Rows(rows, 1, p.seed), base, folder, shape(base), sharing)
     return made.train
 
 
