@@ -1,4 +1,4 @@
-"""Training side by side: `python -m tests.bench_train [DATA [GROUPS [REPEATS]]]`.
+"""Training side by side: `python -m tests.bench_train [DATA [GROUPS [REPEATS [NAME...]]]]`.
 
 The same trajectories of DATA/mixed.jsonl, token by token, through four trainers and a bare loop, in
 alternating order, from the same real weights (DATA/base), in the same precision and optimizer:
@@ -159,13 +159,13 @@ def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
     return loop
 
 
-def main(data: Path = Path("data"), count: int = 16, repeats: int = 3) -> None:
+def main(data: str = "data", count: str = "16", repeats: str = "3", *names: str) -> None:
     p = params.load("train", train.Params, ROOT / "params.yaml")
     prepare(p.threads)
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = packed(data, count, folder)
+        rows = packed(Path(data), int(count), folder)
         trained = sum(label != IGNORED for row in rows["none"] for label in row["labels"])
         todo = {
             "padded": partial(padded, rows["none"]),
@@ -174,25 +174,23 @@ def main(data: Path = Path("data"), count: int = 16, repeats: int = 3) -> None:
             "shared": partial(ours, rows["shared"]),
             "bare": partial(bare, rows["shared"]),
         }
-        spent: dict[str, list[float]] = {name: [] for name in todo}
-        for repeat in range(repeats):
-            for name in list(todo)[:: -1 if repeat % 2 else 1]:
-                start = todo[name](data / "base", p, folder / f"{name}{repeat}")
+        spent: dict[str, list[float]] = {name: [] for name in names or todo}
+        for repeat in range(int(repeats)):
+            for name in list(spent)[:: -1 if repeat % 2 else 1]:
+                start = todo[name](Path(data) / "base", p, folder / f"{name}{repeat}")
                 before = time.process_time()
                 start()
                 spent[name].append(time.process_time() - before)
                 print(f"{repeat} {name:7} {spent[name][-1]:7.1f} s", flush=True)
     precision = "bf16 products" if has_bf16() else "float32"
     threads = torch.get_num_threads()
-    print(f"{trained} supervised tokens, {precision}, {threads} threads, {os.uname().machine}")
-    rates = {name: trained / statistics.median(each) for name, each in spent.items()}
-    for name, rate in rates.items():
-        low, high = trained / max(spent[name]), trained / min(spent[name])
-        print(
-            f"{name:7} {rate:7.1f} /s  ({low:.1f} to {high:.1f})  {rate / rates['trl']:5.2f} x trl"
-        )
-    print(f"our loop: {rates['bare'] / rates['shared'] - 1:+.1%} CPU over the bare one")
+    sizes = ", ".join(f"{sum(map(len, one['ids']))} {kind}" for kind, one in rows.items())
+    print(f"tokens: {trained} supervised; {sizes}")
+    print(f"{precision}, {threads} threads, {os.uname().machine}")
+    for name, each in spent.items():
+        rates = [trained / seconds for seconds in (statistics.median(each), max(each), min(each))]
+        print(f"{name:7} {rates[0]:7.1f} supervised tokens/s  ({rates[1]:.1f} to {rates[2]:.1f})")
 
 
 if __name__ == "__main__":
-    main(*(kind(given) for kind, given in zip((Path, int, int), sys.argv[1:], strict=False)))
+    main(*sys.argv[1:])

@@ -83,7 +83,7 @@ class Chat:
     def _spoken(self, text: str, spans: Sequence[Span]) -> tuple[list[int], list[Part]]:
         """Token ids, and the part of each; one that reaches into two is of the first listed."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        parts = [
+        parts: list[Part] = [
             next((span.part for span in spans if a < span.stop and span.start < b), "")
             for a, b in encoding.offsets
         ]

@@ -71,7 +71,9 @@ class Head(nn.Linear):
     def forward(self, hidden: Tensor) -> Tensor:
         if self.truth is None:
             return super().forward(hidden)
-        loss: Tensor = ChunkedCrossEntropy.apply(hidden[0], self.weight, *self.truth)
+        loss: Tensor = ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            hidden[0], self.weight, *self.truth
+        )
         return loss
 
 
