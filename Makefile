@@ -65,8 +65,10 @@ templates: .venv/ready ## Let the chat model word new templates; review them bef
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of making data, of asking a chat model, of scoring, of launching
+bench: .venv/ready ## Time and memory of data, teachers, packing, training, answering, scoring, launching
 	python -m tests.bench
+	python -m tests.bench_render
+	python -m tests.bench_train
 	python -m tests.bench_teachers 2000
 	python -m tests.bench_score
 	python -m tests.bench_launch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from trajectory import command, jsonl, metricfile, packfile, packing, params, prompts
-from trajectory.chat import Chat
+from trajectory.chat import Chat, Part
 from trajectory.packing import Bin, Outline, Tokens
 from trajectory.records import Assistant, Group, Record, Trajectory
 from trajectory.spool import Spool
@@ -23,8 +23,18 @@ class Weights(Record, frozen=True):
 
     opening: float
     opening_tokens: int
+    thought: float
     name: float
+    arguments: float
     negative: float
+
+    def token(self, part: Part, opening: bool) -> float:
+        """A name is one wherever it stands; the opening goes before what else it is part of."""
+        if part == "name":
+            return self.name
+        if opening:
+            return self.opening
+        return {"": 1.0, "thought": self.thought, "arguments": self.arguments}[part]
 
 
 class Params(Record, frozen=True):
@@ -45,16 +55,15 @@ def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool
 
 def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Tokens:
     """A trajectory's tokens; a negative is one among tools whose first decision is no call."""
-    ids, trained, named = chat.branch(one.turns, group.reply_format)
+    ids, trained, parts = chat.branch(one.turns, group.reply_format)
     first = next(turn for turn in one.turns if isinstance(turn, Assistant))
     whole = weights.negative if group.tools and first.decision != "call" else 1.0
     each: list[float] = []
     spoken = 0  # trained tokens of this turn so far
-    for is_trained, is_name in zip(trained, named, strict=True):
-        opening = group.tools and is_trained and spoken < weights.opening_tokens
+    for is_trained, part in zip(trained, parts, strict=True):
+        opening = bool(group.tools) and spoken < weights.opening_tokens
         spoken = spoken + 1 if is_trained else 0
-        factor = weights.name if is_name else weights.opening if opening else 1.0
-        each.append(whole * factor if is_trained else 0.0)
+        each.append(whole * weights.token(part, opening) if is_trained else 0.0)
     return Tokens(ids, each)
 
 

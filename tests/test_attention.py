@@ -33,7 +33,9 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
-WEIGHTS = render.Weights(opening=1.0, opening_tokens=0, name=1.0, negative=1.0)
+WEIGHTS = render.Weights(
+    opening=1.0, opening_tokens=0, thought=1.0, name=1.0, arguments=1.0, negative=1.0
+)
 MODELS = {
     "llama": (LlamaForCausalLM, LlamaConfig),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config),

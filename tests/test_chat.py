@@ -38,8 +38,8 @@ def readable(chat: Chat, reply_format: str) -> str:
     """Runs of tokens with one flag, a line each."""
     encoded = chat.branch(CONVERSATION, reply_format)
     lines: list[tuple[str, list[int]]] = []
-    for token, trained, named in zip(*encoded, strict=True):
-        flag = "N" if named else "T" if trained else "."
+    for token, trained, part in zip(*encoded, strict=True):
+        flag = "N" if part == "name" else "T" if trained else "."
         if token in (chat.start, chat.end):
             lines.append((flag, [token]))
         elif lines and lines[-1][0] == flag and lines[-1][1][-1] not in (chat.start, chat.end):
@@ -97,24 +97,40 @@ def test_special_tokens_in_a_text_stay_text(chat):
     assert ids.count(chat.end) == ids.count(chat.start) == 1
 
 
+def said(chat: Chat, turns, reply_format: str, part: str) -> str:
+    """The text of all tokens of a part."""
+    ids, _, parts = chat.branch(turns, reply_format)
+    return chat.text([token for token, found in zip(ids, parts, strict=True) if found == part])
+
+
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
-def test_named_are_the_tokens_of_called_tools_and_not_of_a_thought(chat, reply_format):
-    ids, _, named = chat.branch(CONVERSATION, reply_format)
-    text = chat.text([token for token, name in zip(ids, named, strict=True) if name])
-    assert text == "get_weatherget_timeget_weather"
+def test_the_parts_of_a_decision_are_its_thought_its_tools_and_their_arguments(chat, reply_format):
+    thoughts = [turn.thought for turn in CONVERSATION if isinstance(turn, Assistant)]
+    assert said(chat, CONVERSATION, reply_format, "name") == "get_weatherget_timeget_weather"
+    assert said(chat, CONVERSATION, reply_format, "thought") == "".join(thoughts)
+    arguments = said(chat, CONVERSATION, reply_format, "arguments")
+    assert [arguments.count(word) for word in ("上海", "Rome", "get_time", "Look")] == [2, 1, 0, 0]
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_name_within_an_argument_is_not_taken_for_the_call(chat, reply_format):
     turn = Assistant("call", "", (Call("get_time", {"note": "get_time", "get_time": "qz"}),))
-    ids, _, named = chat.branch([turn], reply_format)
-    assert chat.text([token for token, name in zip(ids, named, strict=True) if name]) == "get_time"
-    assert "get_time" not in chat.text(ids[: named.index(True)])
+    ids, _, parts = chat.branch([turn], reply_format)
+    assert said(chat, [turn], reply_format, "name") == "get_time"
+    assert "get_time" not in chat.text(ids[: parts.index("name")])
+    assert said(chat, [turn], reply_format, "arguments").count("get_time") == 2
+
+
+@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+def test_a_thought_that_a_format_has_to_escape_is_found_whole(chat, reply_format):
+    turn = Assistant("no_call", 'Say "hm" to qz.', text='Say "hm" to qz.')
+    found = said(chat, [turn], reply_format, "thought")
+    assert found.replace("\\", "").replace("&quot;", '"') == turn.thought
 
 
 def test_a_name_that_a_format_spells_otherwise_is_trained_like_any_word(chat):
     encoded = chat.branch([Assistant("call", "", (Call("import"),))], "pythonic")
-    assert not any(encoded.named)
+    assert not any(encoded.parts)
     assert 'tools["import"]()' in chat.text(encoded.ids)
 
 
@@ -122,6 +138,7 @@ def test_a_name_that_a_format_spells_otherwise_is_trained_like_any_word(chat):
 def test_a_turn_that_is_context_only_is_seen_and_not_trained(chat, reply_format):
     turns = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
     context = [msgspec.structs.replace(turn, trained=False) for turn in turns]
-    ids, trained, named = chat.branch(context, reply_format)
+    ids, trained, parts = chat.branch(context, reply_format)
     assert ids == chat.branch(turns, reply_format).ids
-    assert not any(trained + named)
+    assert not any(trained)
+    assert not any(parts)

@@ -1,5 +1,6 @@
 """Packs: nothing lost, nothing twice, nothing too long, whatever stands in a row."""
 
+import random
 import tempfile
 from collections import Counter
 
@@ -120,8 +121,24 @@ def test_groups_under_one_prompt_become_one_and_others_stay_apart():
     assert sorted(span.branches for span in row.spans) == [(3,), (3, 3)]
 
 
-def test_the_best_fit_leaves_the_least_free():
-    assert packing.best_fit([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
+def test_bins_are_filled_by_whatever_leaves_the_least_free():
+    assert packing.filled([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
+    # Best fit decreasing would put 5 beside 6 and need three bins.
+    assert packing.filled([6, 5, 4, 4, 3, 2], 12) == [[0, 3, 5], [1, 2, 4]]
+
+
+@given(st.lists(st.integers(1, 50), max_size=200))
+def test_bins_hold_every_size_once_and_no_more_than_their_room(sizes):
+    bins = packing.filled(sizes, 50)
+    assert sorted(index for one in bins for index in one) == list(range(len(sizes)))
+    assert all(sum(sizes[index] for index in one) <= 50 for one in bins)
+
+
+def test_groups_much_smaller_than_a_row_fill_it():
+    draw = random.Random(0)
+    sizes = [draw.randrange(200, 1500) for _ in range(1000)]
+    bins = packing.filled(sizes, 8192)
+    assert sum(sizes) / (len(bins) * 8192) > 0.98
 
 
 @given(st.lists(st.integers(1, 9)), st.lists(st.integers(1, 9), min_size=1))

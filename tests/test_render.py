@@ -15,12 +15,18 @@ from trajectory.packing import IGNORED, PACKINGS
 from trajectory.records import BadInput
 
 MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
+WEIGHTS = {
+    "opening": OPENING,
+    "opening_tokens": 2,
+    "thought": 1.0,
+    "name": NAME,
+    "arguments": 1.0,
+    "negative": NEGATIVE,
+}
 
 
 def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
-    weights = {"opening": OPENING, "opening_tokens": 2, "name": NAME, "negative": NEGATIVE}
-    section = {"seed": 1, "packing": "shared", "max_len": MAX_LEN, "weights": weights}
-    section |= changes
+    section = {"seed": 1, "packing": "shared", "max_len": MAX_LEN, "weights": WEIGHTS} | changes
     (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
     jsonl.write(folder / "mixed.jsonl", groups)
     with pytest.MonkeyPatch.context() as patch:
@@ -84,6 +90,17 @@ def test_a_hard_negative_weighs_more(rows, base):
 def test_the_first_tokens_of_a_decision_weigh_more(rows):
     turns = 6 * 4  # one of a plain call, two of an answered one, one of a negative in each group
     assert len(weighing(rows, OPENING) + weighing(rows, NEGATIVE * OPENING)) == 2 * turns
+
+
+def test_thoughts_and_arguments_have_weights_and_none_means_not_trained(base, groups, tmp_path):
+    weights = WEIGHTS | {"opening_tokens": 0, "thought": 0.0, "arguments": 11.0}
+    rendered(tmp_path, base, groups, weights=weights)
+    table = datasets.Dataset.from_parquet(str(tmp_path / "packs.parquet"), cache_dir=str(tmp_path))
+    chat = Chat(base / "tokenizer.json")
+    assert chat.text(weighing(list(table), 11.0)).count("Oslo") == 6
+    trained = chat.text([token for row in table for token in row["labels"] if token != IGNORED])
+    assert "Look up" not in trained
+    assert trained.count("Clear.") == 6
 
 
 def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):

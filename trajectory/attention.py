@@ -14,8 +14,10 @@ from torch.nn import functional as F
 from transformers import AttentionInterface
 
 from trajectory.packing import Span
+from trajectory.varlen import Varlen, kernel
 
 SHARED_PREFIX = "shared_prefix"
+KERNEL = kernel()
 BLOCK = 256  # queries of a prefix at a time: keys after the last of them need no product
 
 
@@ -51,6 +53,7 @@ class PackLayout:
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = spans
         self._hidden: dict[tuple[int, int], Tensor] = {}  # masks, the same in every layer
+        self._varlen: Varlen | None = None
 
     def positions(self) -> Tensor:
         return torch.tensor([[p for span in self.spans for p in span.positions()]])
@@ -59,6 +62,9 @@ class PackLayout:
         # Autocast leaves rotated queries and keys in float32, and would compute the softmax and
         # each mask in it: twice the memory traffic for products that are rounded anyway.
         query, key = query.to(value.dtype), key.to(value.dtype)
+        if KERNEL and query.is_cuda and query.dtype != torch.float32:
+            self._varlen = self._varlen or Varlen(self.spans, query.device)
+            return self._varlen.attend(KERNEL, query, key, value)
         lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
         parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
         with torch.autocast(query.device.type, enabled=False):

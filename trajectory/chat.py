@@ -6,9 +6,9 @@ prompt, an observation, or the newline after the end token, which the model does
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count, groupby
+from itertools import count, groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from tokenizers import Tokenizer
@@ -18,15 +18,23 @@ from trajectory.formats.reading import json_text
 from trajectory.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
-Span = tuple[int, int]  # where something starts and stops in a text, in characters
+Part = Literal["", "thought", "name", "arguments"]  # of a decision; arguments: after a name
+
+
+class Span(NamedTuple):
+    """Where a part starts and stops in a text, in characters."""
+
+    start: int
+    stop: int
+    part: Part
 
 
 class Encoded(NamedTuple):
-    """Token ids, and for each whether the model is trained to emit it, and is a tool's name."""
+    """Token ids, and for each whether the model is trained to emit it, and of which part it is."""
 
     ids: list[int]
     trained: list[bool]
-    named: list[bool]
+    parts: list[Part]
 
 
 class Chat:
@@ -49,19 +57,19 @@ class Chat:
         form = REPLY_FORMATS.get(reply_format)
         ids: list[int] = []
         trained: list[bool] = []
-        named: list[bool] = []
+        parts: list[Part] = []
 
-        def add(tokens: list[int], train: bool = False, names: Sequence[bool] = ()) -> None:
+        def add(tokens: list[int], train: bool = False, of: Sequence[Part] = ()) -> None:
             ids.extend(tokens)
             trained.extend([train] * len(tokens))
-            named.extend(names or [False] * len(tokens))
+            parts.extend(of or [""] * len(tokens))
 
         for role, text, spans in _messages(turns, form):
             add([self.start, *self._ids(f"{role}\n")])
-            tokens, names = self._spoken(text, spans or ())
-            add([*tokens, self.end], spans is not None, [*names, False])
+            tokens, of = self._spoken(text, spans or ())
+            add([*tokens, self.end], spans is not None, [*of, ""])
             add(self._ids("\n"))
-        return Encoded(ids, trained, named)
+        return Encoded(ids, trained, parts)
 
     def question(self, turns: Sequence[Turn], reply_format: str) -> list[int]:
         """The turns up to a decision, ready for the model to continue."""
@@ -72,11 +80,14 @@ class Chat:
         """What the model said, without its end token."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _spoken(self, text: str, spans: Sequence[Span]) -> tuple[list[int], list[bool]]:
-        """Token ids, and which of them belong to the name of a called tool."""
+    def _spoken(self, text: str, spans: Sequence[Span]) -> tuple[list[int], list[Part]]:
+        """Token ids, and the part of each; one that reaches into two is of the first listed."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        names = [any(a < end and start < b for a, b in spans) for start, end in encoding.offsets]
-        return list(encoding.ids), names
+        parts: list[Part] = [
+            next((span.part for span in spans if a < span.stop and span.start < b), "")
+            for a, b in encoding.offsets
+        ]
+        return list(encoding.ids), parts
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
@@ -91,7 +102,7 @@ class Chat:
 def _messages(
     turns: Sequence[Turn], form: ReplyFormat | None
 ) -> Iterator[tuple[str, str, Sequence[Span] | None]]:
-    """ChatML messages: role, text, and where a trained text has the names of called tools.
+    """ChatML messages: role, text, and where a trained text has its parts.
 
     The results of one turn's calls share a message.
     """
@@ -105,22 +116,38 @@ def _messages(
                 yield "user", turn.text, None
             elif isinstance(turn, Assistant):
                 text = form.write(turn) if form else turn.text
-                names = _names(turn, text, form) if form else ()
-                yield "assistant", text, names if turn.trained else None
+                spans = _parts(turn, text, form) if form else ()
+                yield "assistant", text, spans if turn.trained else None
 
 
-def _names(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
-    """Found by writing the turn once more with a mark after every name.
+def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
+    """Found by writing the turn once more with marks in it.
 
-    A search for the name would also find it in a thought, or in an argument.
+    A search for a name would also find it in a thought, or in an argument.
     """
     # No mark overlaps itself, so none is found that was not put there.
     mark = next(mark for n in count(1) if (mark := "q" + "z" * n) not in text)
-    calls = [msgspec.structs.replace(call, name=call.name + mark) for call in turn.calls]
-    marked = form.write(msgspec.structs.replace(turn, calls=tuple(calls)))
-    if marked.replace(mark, "") != text:  # a name such as `import`, which pythonic has to quote
-        return []
-    stops = [
-        found.start() - number * len(mark) for number, found in enumerate(re.finditer(mark, marked))
+    replace = msgspec.structs.replace
+    calls = [replace(call, name=call.name + mark) for call in turn.calls]
+    stops = _marks(form.write(replace(turn, calls=tuple(calls))), mark, text)
+    names = [
+        Span(stop - len(call.name), stop, "name")
+        for call, stop in zip(turn.calls, stops, strict=bool(stops))
     ]
-    return [(stop - len(call.name), stop) for call, stop in zip(turn.calls, stops, strict=True)]
+    thought = form.write(replace(turn, thought=mark + turn.thought + mark)) if turn.thought else ""
+    around = _marks(thought, mark, text)
+    after = zip(stops, [*(name.start for name in names[1:]), len(text)], strict=False)
+    return [
+        *names,
+        *(Span(start, stop, "thought") for start, stop in pairwise(around)),
+        *(Span(start, stop, "arguments") for start, stop in after),
+    ]
+
+
+def _marks(marked: str, mark: str, text: str) -> list[int]:
+    """Where the marks stand in the text; nowhere if they changed it otherwise, as in a name such
+    as `import`, which pythonic has to quote."""
+    if marked.replace(mark, "") != text:
+        return []
+    found = enumerate(re.finditer(mark, marked))
+    return [match.start() - number * len(mark) for number, match in found]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-CHUNK = 512  # positions whose logits are in memory together
+CHUNK = 1024  # positions whose logits are in memory together
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
@@ -27,34 +27,36 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         with torch.autocast(device, enabled=False):
             words = vocabulary.to(precision)
             by_hidden: list[Tensor] = []
-            by_words = torch.zeros_like(vocabulary)
+            by_words: list[Tensor] = []  # one sum
             total = hidden.new_zeros((), dtype=torch.float32)
             for part, targets, weights in zip(
                 *(torch.split(x, CHUNK) for x in (hidden.to(precision), *truth)), strict=True
             ):
-                loss, by_logits = _loss((part @ words.t()).float(), targets, weights)
-                by_logits = by_logits.to(precision)
-                total += loss
-                by_hidden.append(by_logits @ words)
-                by_words += by_logits.t() @ part
-        ctx.save_for_backward(torch.cat(by_hidden).to(hidden.dtype), by_words)
+                loss, gradient = _loss((part @ words.t()).float(), targets)
+                total += (loss * weights).sum()
+                # Weighed are the narrow factors: one pass over the gradient of all words less.
+                by_logits, each = gradient.to(precision), weights[:, None]
+                by_hidden.append(by_logits @ words * each)
+                product = by_logits.t() @ (part * each).to(precision)
+                by_words = [one.to(vocabulary.dtype).add_(product) for one in by_words] or [product]
+        ctx.save_for_backward(torch.cat(by_hidden), *by_words)
         return total
 
     @staticmethod
     def backward(ctx: Any, *by_total: Tensor) -> tuple[Tensor | None, ...]:
         by_hidden, by_words = ctx.saved_tensors
         scale = by_total[0]
-        return by_hidden * scale, by_words * scale, None, None
+        return by_hidden.mul_(scale), by_words.mul_(scale), None, None
 
 
-def _loss(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The weighted sum of a chunk, and its gradient by the logits, in their memory."""
+def _loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy [n] of a chunk, and each one's gradient by its own logits [n, words]."""
     each = torch.arange(len(targets), device=targets.device)
-    total = logits.logsumexp(-1)
-    loss = ((total - logits[each, targets]) * weights).sum()
-    gradient = logits.sub_(total[:, None]).exp_()
+    likely = logits.log_softmax(-1)
+    loss = -likely[each, targets]
+    gradient = likely.exp_()
     gradient[each, targets] -= 1
-    return loss, gradient.mul_(weights[:, None])
+    return loss, gradient
 
 
 class Head(nn.Linear):
@@ -69,7 +71,9 @@ class Head(nn.Linear):
     def forward(self, hidden: Tensor) -> Tensor:
         if self.truth is None:
             return super().forward(hidden)
-        loss: Tensor = ChunkedCrossEntropy.apply(hidden[0], self.weight, *self.truth)
+        loss: Tensor = ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            hidden[0], self.weight, *self.truth
+        )
         return loss
 
 

@@ -9,13 +9,14 @@ Packs are planned on lengths alone (`Outline`), so that the tokens can stay in a
 """
 
 import random
-from bisect import bisect_left, insort
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from trajectory.records import Record
 
 IGNORED = -100  # the label of a token that carries no loss
+CANDIDATES = 64  # sizes of which one bin is filled
 
 
 class Span(Record, frozen=True):
@@ -105,32 +106,46 @@ def fitting(groups: Iterable[Outline], max_len: int) -> list[Outline]:
     for group in groups:
         room = max_len - group.prefix.tokens
         branches = [branch for branch in group.branches if branch.tokens <= room]
-        for number, part in enumerate(best_fit([branch.tokens for branch in branches], room)):
+        for number, part in enumerate(filled([branch.tokens for branch in branches], room)):
             chosen = tuple(branches[index] for index in sorted(part))
             fits.append(Outline(f"{group.key}/{number}", group.prefix, chosen))
     return fits
 
 
-def best_fit(sizes: Sequence[int], room: int) -> list[list[int]]:
-    """Bins of indices, best fit decreasing: each size goes where it leaves the least free."""
-    bins: list[list[int]] = []
-    free: list[tuple[int, int]] = []  # tokens left in a bin and its number, sorted
-    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
-        at = bisect_left(free, (sizes[index], 0))
-        if at == len(free):
-            left, number = room, len(bins)
-            bins.append([])
-        else:
-            left, number = free.pop(at)
-        bins[number].append(index)
-        insort(free, (left - sizes[index], number))
+def filled(sizes: Sequence[int], room: int) -> list[list[int]]:
+    """Bins of indices: the largest size left, and with it those that leave the least free."""
+    left = sorted((size, index) for index, size in enumerate(sizes))
+    bins = []
+    while left:
+        size, index = left.pop()
+        fit = bisect_right(left, (room - size, len(sizes)))
+        # Candidates of all sizes: their sums are many more than the tokens of a row.
+        candidates = range(fit - 1, -1, -max(1, fit // CANDIDATES))[:CANDIDATES]
+        chosen = _largest_sum([left[place][0] for place in candidates], room - size)
+        # From the end, so that the other places stay what they are.
+        bins.append([index, *(left.pop(candidates[one])[1] for one in chosen)])
     return bins
+
+
+def _largest_sum(sizes: Sequence[int], room: int) -> list[int]:
+    """Indices of those that together come nearest to `room`: subset sums, a bit for each sum."""
+    within = (1 << (room + 1)) - 1
+    reached = [1]
+    for size in sizes:
+        reached.append(reached[-1] | (reached[-1] << size & within))
+    rest = reached[-1].bit_length() - 1
+    chosen = []
+    for index in reversed(range(len(sizes))):
+        if not reached[index] >> rest & 1:
+            chosen.append(index)
+            rest -= sizes[index]
+    return chosen[::-1]
 
 
 def _binned(groups: Iterable[Outline], max_len: int) -> list[Bin]:
     fits = sorted(fitting(groups, max_len))
-    filled = best_fit([group.span.tokens for group in fits], max_len)
-    return [[fits[index] for index in sorted(one)] for one in filled]
+    bins = filled([group.span.tokens for group in fits], max_len)
+    return [[fits[index] for index in sorted(one)] for one in bins]
 
 
 def shared(groups: Iterable[Outline], max_len: int) -> list[Bin]:

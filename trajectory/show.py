@@ -29,7 +29,9 @@ def found(groups: Path, wanted: str | None) -> tuple[Group, int]:
 def tokens(group: Group, index: int, chat: Chat) -> Iterator[Token]:
     system = prompts.system(group.template, group.tools, group.tool_format, group.reply_format)
     yield from ((token, False, False) for token in chat.prefix(system))
-    yield from zip(*chat.branch(group.trajectories[index].turns, group.reply_format), strict=True)
+    spoken = chat.branch(group.trajectories[index].turns, group.reply_format)
+    for token, trained, part in zip(*spoken, strict=True):
+        yield token, trained, part == "name"
 
 
 def painted(shown: Iterator[Token], chat: Chat, *, colour: bool) -> str:
