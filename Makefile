@@ -61,10 +61,11 @@ templates: .venv/ready ## Let the chat model word new templates; review them bef
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of making data, of asking a chat model, of scoring
+bench: .venv/ready ## Time and memory of making data, of asking a chat model, of answering, of scoring
 	python -m tests.bench
 	python -m tests.bench_teachers 2000
 	python -m tests.bench_score
+	python -m tests.bench_predict data/prompts.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
