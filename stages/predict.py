@@ -44,7 +44,7 @@ def store(path: Path, answers: Sequence[Answer]) -> None:
 
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     p = params.load("predict", Settings)
-    kept = SCRATCH / f"{target.stem}-{run_key(p.decisive, 1, [prompts, folder, fingerprint])}.jsonl"
+    kept = SCRATCH / f"{target.stem}-{run_key(p.decisive, [prompts, folder, fingerprint])}.jsonl"
     kept.parent.mkdir(parents=True, exist_ok=True)
     groups = list(jsonl.read(prompts, Questions))
     engine = ENGINES[p.engine](folder, target.stem, p)

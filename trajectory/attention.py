@@ -4,7 +4,8 @@ The model runs on one row of token ids; the keyword argument `layout` says which
 Shapes: queries [1, heads, tokens, width], keys and values [1, kv_heads, tokens, width].
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 import torch
@@ -15,6 +16,7 @@ from transformers import AttentionInterface
 from trajectory.packing import Span
 
 SHARED_PREFIX = "shared_prefix"
+BLOCK = 256  # queries of a prefix at a time: keys after the last of them need no product
 
 
 class Layout(Protocol):
@@ -48,47 +50,54 @@ class PackLayout:
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = spans
-        longest = max(length for span in spans for length in span.branches)
-        self._causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+        self._hidden: dict[tuple[int, int], Tensor] = {}  # masks, the same in every layer
 
     def positions(self) -> Tensor:
         return torch.tensor([[p for span in self.spans for p in span.positions()]])
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # noqa: ARG002 - a pack is the same in every layer
-        outputs = []
-        start = 0
-        for span in self.spans:
-            part = slice(start, start + span.tokens)
-            outputs += self._group(span, query[:, :, part], key[:, :, part], value[:, :, part])
-            start += span.tokens
+        # Autocast leaves rotated queries and keys in float32, and would compute the softmax and
+        # each mask in it: twice the memory traffic for products that are rounded anyway.
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
+        parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
+        with torch.autocast(query.device.type, enabled=False):
+            outputs = [output for span in self.spans for output in self._group(span, parts)]
         return torch.cat(outputs, dim=2)
 
-    def _group(self, span: Span, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        lengths = [span.prefix, *span.branches]
-        queries, keys, values = (torch.split(x, lengths, dim=2) for x in (query, key, value))
-        outputs = [_attention(queries[0], keys[0], values[0], 0)]
-        for q, k, v in zip(queries[1:], keys[1:], values[1:], strict=True):
-            k, v = torch.cat([keys[0], k], dim=2), torch.cat([values[0], v], dim=2)
-            outputs.append(_attention(q, k, v, span.prefix))
-        return outputs
+    def _group(self, span: Span, parts: Iterator[tuple[Tensor, ...]]) -> Iterator[Tensor]:
+        query, keys, values = next(parts)
+        for start, block in enumerate(torch.split(query, BLOCK, dim=2)):
+            before = start * BLOCK
+            seen = slice(before + block.shape[2])
+            yield self._attention(block, keys[:, :, seen], values[:, :, seen], before)
+        for query, key, value in islice(parts, len(span.branches)):
+            key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+            yield self._attention(query, key, value, span.prefix)
 
-
-def _attention(query: Tensor, key: Tensor, value: Tensor, before: int) -> Tensor:
-    """Causal attention of tokens that come after `before` others; shapes as above."""
-    tokens, width = query.shape[2:]
-    hidden = torch.full((tokens, tokens), -torch.inf, device=query.device).triu(1)
-    hidden = F.pad(hidden, (before, 0))
-    if query.is_cuda:
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=hidden.to(query.dtype), enable_gqa=True
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor, before: int) -> Tensor:
+        """Causal attention of tokens that come after `before` others; shapes as above."""
+        tokens, width = query.shape[2:]
+        if query.is_cuda:
+            hidden = self._mask(query, 1, before)
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask=hidden, enable_gqa=True
+            )
+        # On a CPU two matrix products are four times as fast as the fused kernel on short branches.
+        kv_heads = key.shape[1]
+        heads_each = query.shape[1] // kv_heads
+        scores = torch.baddbmm(
+            self._mask(query, heads_each, before),
+            query.reshape(kv_heads, heads_each * tokens, width),
+            key[0].transpose(1, 2),
+            alpha=width**-0.5,
         )
-    # On a CPU two matrix products are four times as fast as the fused kernel on short branches.
-    kv_heads = key.shape[1]
-    heads_each = query.shape[1] // kv_heads
-    scores = torch.baddbmm(
-        hidden.repeat(heads_each, 1),
-        query.reshape(kv_heads, heads_each * tokens, width),
-        key[0].transpose(1, 2),
-        alpha=width**-0.5,
-    )
-    return torch.bmm(scores.softmax(-1), value[0]).view(query.shape)
+        return torch.bmm(scores.softmax(-1), value[0]).view(query.shape)
+
+    def _mask(self, query: Tensor, heads: int, before: int) -> Tensor:
+        """[heads * tokens, before + tokens], -inf where a token must not see another."""
+        tokens = query.shape[2]
+        if (tokens, before) not in self._hidden:
+            hidden = query.new_full((tokens, tokens), -torch.inf).triu(1)
+            self._hidden[tokens, before] = F.pad(hidden, (before, 0)).repeat(heads, 1)
+        return self._hidden[tokens, before]
