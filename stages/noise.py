@@ -41,7 +41,8 @@ def noise(
     suites: Sequence[Suite], first: Mapping[str, Answer], again: Mapping[str, Answer]
 ) -> dict[str, float]:
     """Over the tasks of `again`; em differences have no sign."""
-    before, after = [], []
+    before: list[float] = []
+    after: list[float] = []
     for suite in suites:
         for task in (task for task in suite.tasks if task.id in again):
             for said, em in ((first, before), (again, after)):
