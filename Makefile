@@ -72,6 +72,7 @@ bench: .venv/ready ## Time and memory of data, teachers, packing, training, answ
 	python -m tests.bench_teachers 2000
 	python -m tests.bench_score
 	python -m tests.bench_launch
+	python -m tests.bench_predict data/prompts.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
