@@ -10,7 +10,7 @@ templates or tool formats, so that the report can show what each of the four cos
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -269,9 +269,9 @@ def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
     )
 
 
-def entries(catalogue: Catalogue, tasks: Sequence[Task]) -> list[Entry]:
-    """The tools on the menus of `tasks`, a line for every language they are offered in."""
-    used = {name for task in tasks for name in task.menu}
+def entries(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> list[Entry]:
+    """The tools on the menus, a line for every language they are offered in."""
+    used = {name for menu in menus for name in menu}
     return [
         Entry(
             entry.name,
@@ -288,7 +288,7 @@ def entries(catalogue: Catalogue, tasks: Sequence[Task]) -> list[Entry]:
 def main(folder: Path) -> None:
     draft = Draft(*sources(), params.load("draft", Params))
     tasks = list(draft.tasks())
-    tools = entries(draft.catalogue, tasks)
+    tools = entries(draft.catalogue, [task.menu for task in tasks])
     jsonl.write(folder / "tools.jsonl", tools)
     jsonl.write(folder / "tasks.jsonl", tasks)
     print(f"{folder}: {len(tasks)} tasks, {len(tools)} tools")
