@@ -1,15 +1,16 @@
 """Make the BFCL-derived suite, and list what training may not contain.
 
-Reads BFCL's files as published and the house suite; writes the suite folder (tools.jsonl,
-tasks.jsonl, and the overlays that stand in our own folder of its name) and PROTECTED_PATH, the user
-turns of both suites.
+Reads BFCL's files as published, the house suite and the episodes; writes the suite folder
+(tools.jsonl, tasks.jsonl, and the overlays that stand in our own folder of its name) and
+PROTECTED_PATH, the user turns of them all.
 """
 
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from benchmark import bfcl, remenu, suites
+from benchmark import bfcl, episodes, remenu, suites
+from benchmark.episodes import Episodes
 from trajectory import command, jsonl, params
 from trajectory.protected import Protected
 from trajectory.records import Record, User
@@ -30,11 +31,17 @@ def protected(suite: suites.Suite) -> Iterator[Protected]:
                 yield Protected(turn.text, task.id, tools)
 
 
+def wished(suite: Episodes) -> Iterator[Protected]:
+    for one in suite.episodes:
+        yield Protected(one.query, one.id, tuple(tool.name for tool in suite.menu(one)))
+
+
 def main(
     bfcl_raw_dir: Path,
     house_suite_dir: Path,
     bfcl_errata_dir: Path,
     bfcl_suite_dir: Path,
+    episodes_dir: Path,
     protected_path: Path,
 ) -> None:
     settings = params.load("suites", Params)
@@ -49,7 +56,8 @@ def main(
         target = bfcl_suite_dir / overlay.relative_to(bfcl_errata_dir)
         jsonl.write(target, jsonl.read(overlay, suites.Erratum))
     suites.read(bfcl_suite_dir)  # an erratum of no task here fails now, not where it is scored
-    fenced = jsonl.write(protected_path, chain(protected(house), protected(derived)))
+    wishes = wished(episodes.read(episodes_dir))
+    fenced = jsonl.write(protected_path, chain(protected(house), protected(derived), wishes))
 
     for reason, count in sorted((dropped + unused).items(), key=lambda pair: (-pair[1], pair[0])):
         print(f"suites: {count:4} of {len(questions)} BFCL questions dropped: {reason}")
