@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from benchmark import charts, leaderboard
+from benchmark import charts, leaderboard, worlds
+from benchmark.goals import Judged
 from benchmark.metrics import AXES, FACETS, WANTED, Row, SweepRow, confusion
 from benchmark.scored import Scored
 from trajectory.covered import Covered
@@ -35,6 +36,8 @@ class Results:
     scores: Sequence[Scored]
     train_log: Sequence[TrainStep]
     coverage: Sequence[Covered]
+    episodes: Metrics = field(default_factory=dict)
+    goals: Sequence[Judged] = ()
 
 
 def html(results: Results) -> str:
@@ -77,6 +80,7 @@ def _context(results: Results) -> dict[str, Any]:
         "loss_chart": _loss_chart(results.train_log),
         "coverage": _coverage_numbers(results.coverage),
         "coverage_charts": _coverage_charts(results.coverage),
+        "worlds": worlds.section(results.episodes, results.goals),
         "wrong": wrong_answers(results.scores),
         "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
         "signatures": {name: _signature(values) for name, values in results.metrics.items()},

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmark import leaderboard, report
+from benchmark import acting, episodes, goals, leaderboard, report
 from benchmark.decisions import Verdict
+from benchmark.episodes import Episodes
+from benchmark.goals import Judged
 from benchmark.metrics import Row, SweepRow, breakdown, metrics, sweep
 from benchmark.report import Results
 from benchmark.scored import Scored
 from benchmark.scorers import Score
 from stages import report as stage
-from trajectory import command, jsonl, tables
+from trajectory import command, jsonl, metricfile, tables
 from trajectory.covered import Covered
 from trajectory.records import BadInput
 from trajectory.trainlog import TrainStep
@@ -67,7 +70,26 @@ def results() -> Results:
             for scenario in ("plan", "ask")
             for language, count in (("en", 4), ("zh", 0))
         ],
+        episodes={
+            f"{model}.{name}": value
+            for model, rows in played().items()
+            for name, value in goals.metrics(rows, 20, 0).items()
+        },
+        goals=[row for rows in played().values() for row in rows],
     )
+
+
+@cache
+def played() -> dict[str, list[Judged]]:
+    """A model that is right and one that is silent, in six worlds; a wish of theirs is hostile."""
+    suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
+    first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
+    suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
+    policies = {"base": acting.silent, "tuned": acting.golden}
+    return {
+        model: list(goals.judged(suite, model, acting.play(suite, policy, 6)))
+        for model, policy in policies.items()
+    }
 
 
 def suite_metrics(rows: dict[tuple[str, str], list[Scored]], suite: str) -> dict[str, float]:
@@ -123,6 +145,17 @@ def test_the_page_has_every_picture_and_says_what_it_shows(page: str) -> None:
     assert "On house, the tuned model decides right in 66.7% of the tasks" in page
     assert "2 tools" in page
     assert "4 cells empty" in page
+
+
+def test_the_page_shows_what_was_done_in_the_worlds(results: Results, page: str) -> None:
+    assert "What the models get done in simulated worlds" in page
+    assert "pass^2" in page
+    longest = max(played()["tuned"], key=lambda row: len(row.steps))
+    assert len(longest.steps) > 2
+    assert page.count("<b>saw</b>") == len(longest.steps) - 1  # the reply has no observation
+    assert "<img src=x>" not in page
+    silent = {**results.__dict__, "goals": [], "episodes": {}}
+    assert "simulated worlds" not in report.html(Results(**silent))
 
 
 def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first() -> None:
@@ -251,7 +284,8 @@ def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> No
 
 def written(results: Results, folder: Path) -> list[Path]:
     names = ["house.json", "bfcl.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
-    names += ["train.jsonl", "coverage.csv", "out/report.html", "out/report.md", "out/board.csv"]
+    names += ["train.jsonl", "coverage.csv", "episodes.json", "goals.jsonl"]
+    names += ["out/report.html", "out/report.md", "out/board.csv"]
     paths = [folder / name for name in names]
     for path, values in zip(paths, results.metrics.values(), strict=False):
         path.write_bytes(msgspec.json.encode(values))
@@ -260,4 +294,6 @@ def written(results: Results, folder: Path) -> list[Path]:
     jsonl.write(paths[4], results.scores)
     tables.write(paths[5], TrainStep, results.train_log)
     tables.write(paths[6], Covered, results.coverage)
+    metricfile.write(paths[7], results.episodes)
+    jsonl.write(paths[8], results.goals)
     return paths

@@ -182,7 +182,8 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)
         teacher = choice.chosen(chat, thin.teachers["unseen"], store)
         drafted = list(rewritten(drafted, thin, teacher))
-    jsonl.write(out / "tools.jsonl", draft.entries(thin.catalogue, drafted))
+    menus = [task.menu for task in drafted]
+    jsonl.write(out / "tools.jsonl", draft.entries(thin.catalogue, menus))
     jsonl.write(out / "tasks.jsonl", drafted)
     print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 
