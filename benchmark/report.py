@@ -38,6 +38,7 @@ class Results:
     coverage: Sequence[Covered]
     episodes: Metrics = field(default_factory=dict)
     goals: Sequence[Judged] = ()
+    general: Metrics = field(default_factory=dict)
 
 
 def html(results: Results) -> str:
@@ -80,6 +81,8 @@ def _context(results: Results) -> dict[str, Any]:
         "loss_chart": _loss_chart(results.train_log),
         "coverage": _coverage_numbers(results.coverage),
         "coverage_charts": _coverage_charts(results.coverage),
+        "kept": _kept(results.general),
+        "general": results.general,
         "worlds": worlds.section(results.episodes, results.goals),
         "wrong": wrong_answers(results.scores),
         "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
@@ -244,6 +247,12 @@ def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None
     return [
         (name, values.get(f"base.{name}"), values.get(f"tuned.{name}")) for name in sorted(names)
     ]
+
+
+def _kept(general: Metrics) -> list[tuple[str, float, float]]:
+    """General ability of both models: the measures, and each of them by kind."""
+    names = sorted(name.removeprefix("base.") for name in general if name.startswith("base."))
+    return [(name, general[f"base.{name}"], general[f"tuned.{name}"]) for name in names]
 
 
 def _signature(values: Metrics) -> str:

@@ -1,6 +1,6 @@
 """Make the report: one HTML page, its leaderboard as Markdown, and as CSV.
 
-Reads what `score` and `goals` wrote, the training log and the coverage of the plan.
+Reads what `score`, `goals` and `general` wrote, the training log and the coverage of the plan.
 """
 
 from pathlib import Path
@@ -26,6 +26,7 @@ def main(
     plan_coverage: Path,
     episode_metrics: Path,
     judged_episodes: Path,
+    general_metrics: Path,
     html: Path,
     markdown: Path,
     leaderboard: Path,
@@ -39,6 +40,7 @@ def main(
         coverage=list(tables.read(plan_coverage, Covered)),
         episodes=metrics.read(episode_metrics),
         goals=list(jsonl.read(judged_episodes, Judged)),
+        general=metrics.read(general_metrics),
     )
     _write(html, report.html(results))
     _write(markdown, report.markdown(results))

@@ -15,7 +15,7 @@ from trajectory import yamlfile
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
-DEAR = ["fetch", "rehearse", "train", "predict", "episodes"]
+DEAR = ["fetch", "rehearse", "train", "predict", "episodes", "retention"]
 MAY_IMPORT = {
     "trajectory": {"trajectory"},
     "benchmark": {"benchmark", "trajectory"},
