@@ -61,6 +61,23 @@ def question(name: str, query: str, tool: str) -> dict[str, Any]:
     }
 
 
+LOOK = {"name": "list_processes", "description": "", "parameters": {"type": "object"}}
+WISH = {
+    "id": "episodes/1",
+    "task": "episodes/1",
+    "group": "g",
+    "family": "operating_system",
+    "language": "en",
+    "menu": ["list_processes"],
+    "template": "plain.en",
+    "tool_format": "react",
+    "reply_format": "react",
+    "seed": "",
+    "query": "What does ada run?",
+    "gold": [{"name": "list_processes"}],
+}
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -73,11 +90,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines(Path("raw/BFCL_v4_none.json"), *none)
     lines(Path("house/tools.jsonl"))
     lines(Path("house/tasks.jsonl"), HOUSE_TASK)
+    lines(Path("episodes/tools.jsonl"), LOOK)
+    lines(Path("episodes/episodes.jsonl"), WISH)
     return tmp_path
 
 
 def run(out: str = "bfcl") -> None:
-    names = ("raw", "house", "errata", out, f"{out}/protected.jsonl")
+    names = ("raw", "house", "errata", out, "episodes", f"{out}/protected.jsonl")
     suites.main(*map(Path, names))
 
 
@@ -91,13 +110,14 @@ def test_the_suite_reads_back() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_every_user_turn_of_both_suites_is_protected() -> None:
+def test_every_user_turn_of_the_suites_and_the_episodes_is_protected() -> None:
     run()
     fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
     assert [(record.query, record.task) for record in fenced[:2]] == [
         ("Good morning", "house/1"),
         ("And good night", "house/1"),
     ]
+    assert fenced.pop() == Protected("What does ada run?", "episodes/1", ("list_processes",))
     offered = {task.id: task.menu for task in suite_files.read(Path("bfcl")).tasks}
     assert all(record.tools == offered[record.task] for record in fenced[2:])
     assert {record.task for record in fenced[2:]} == {
