@@ -19,8 +19,8 @@ class Params(Record, frozen=True):
 
 def main(base: Path, tuned: Path, target: Path) -> None:
     p = params.load("general", Params)
-    both = (list(jsonl.read(path, Item)) for path in (base, tuned))
-    found = retention.metrics(*both, p.bootstrap, p.seed)
+    before, after = (list(jsonl.read(path, Item)) for path in (base, tuned))
+    found = retention.metrics(before, after, p.bootstrap, p.seed)
     metricfile.write(target, found)
     print(f"{target}: accuracy {found['base.accuracy']:.3f} to {found['tuned.accuracy']:.3f}")
 

@@ -64,8 +64,8 @@ def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:  #
     p = params.load("retention", Params)
     prepare(p.threads)
     samples = asked(suite, folder, p.batch)
-    found = [item for task in MEASURES for item in items(task, samples[task])]
-    jsonl.write(target, sorted(found, key=lambda item: (item.task, item.id)))
+    found = {(one.task, one.id): one for task in MEASURES for one in items(task, samples[task])}
+    jsonl.write(target, [found[key] for key in sorted(found)])
     print(f"{target}: {len(found)} items")
 
 
