@@ -109,7 +109,7 @@ def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     prepare(p.threads)
     chosen = suites.read(suite).slice(p.tasks, p.attempts)
     inputs = [suite / "tools.jsonl", suite / "episodes.jsonl", folder, fingerprint]
-    store = SCRATCH / f"{target.stem}-{run_key(p, 1, inputs)}.jsonl"
+    store = SCRATCH / f"{target.stem}-{run_key(p, inputs)}.jsonl"
     store.parent.mkdir(parents=True, exist_ok=True)
     count = jsonl.write(target, acting.play(chosen, Actor(folder, store, p), p.steps))
     print(f"{target}: {count} episodes")
