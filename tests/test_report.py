@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmark import acting, episodes, goals, leaderboard, report
+from benchmark import acting, episodes, goals, leaderboard, report, retention
 from benchmark.decisions import Verdict
 from benchmark.episodes import Episodes
 from benchmark.goals import Judged
 from benchmark.metrics import Row, SweepRow, breakdown, metrics, sweep
 from benchmark.report import Results
+from benchmark.retention import Item
 from benchmark.scored import Scored
 from benchmark.scorers import Score
 from stages import report as stage
@@ -76,7 +77,14 @@ def results() -> Results:
             for name, value in goals.metrics(rows, 20, 0).items()
         },
         goals=[row for rows in played().values() for row in rows],
+        general=retention.metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
     )
+
+
+def kept(accuracy: float, bits: float) -> list[Item]:
+    """A model's general ability, of four sentence endings and a dialogue."""
+    right = [Item("cloze", str(n), "en", "en", float(n < 4 * accuracy), 1) for n in range(4)]
+    return [*right, Item("dialogue", "d", "en", "en", bits * 80, 80)]
 
 
 @cache
@@ -156,6 +164,14 @@ def test_the_page_shows_what_was_done_in_the_worlds(results: Results, page: str)
     assert "<img src=x>" not in page
     silent = {**results.__dict__, "goals": [], "episodes": {}}
     assert "simulated worlds" not in report.html(Results(**silent))
+
+
+def test_the_page_shows_what_tuning_cost(results: Results, page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"accuracy\s+\+0\.250", text)
+    assert re.search(r"bits per byte\s+\+0\.250", text)
+    without = {**results.__dict__, "general": {}}
+    assert "general ability" not in report.html(Results(**without))
 
 
 def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first() -> None:
@@ -284,7 +300,7 @@ def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> No
 
 def written(results: Results, folder: Path) -> list[Path]:
     names = ["house.json", "bfcl.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
-    names += ["train.jsonl", "coverage.csv", "episodes.json", "goals.jsonl"]
+    names += ["train.jsonl", "coverage.csv", "episodes.json", "goals.jsonl", "general.json"]
     names += ["out/report.html", "out/report.md", "out/board.csv"]
     paths = [folder / name for name in names]
     for path, values in zip(paths, results.metrics.values(), strict=False):
@@ -296,4 +312,5 @@ def written(results: Results, folder: Path) -> list[Path]:
     tables.write(paths[6], Covered, results.coverage)
     metricfile.write(paths[7], results.episodes)
     jsonl.write(paths[8], results.goals)
+    metricfile.write(paths[9], results.general)
     return paths
