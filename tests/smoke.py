@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
     "render": {"max_len": 8192},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},
-    "episodes": {"tasks": 1, "steps": 2, "max_new_tokens": 8, "threads": 1},
+    "episodes": {"tasks": 1, "max_new_tokens": 8, "threads": 1},
     "goals": {"bootstrap": 50},
     "retention": {"threads": 1},
     "general": {"bootstrap": 50},
