@@ -56,8 +56,9 @@ preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
 submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
 
-suite: .venv/ready ## Write the first version of the house suite anew, from the grammar
+suite: .venv/ready ## Write the first version of the house suite and the episodes anew, from the grammar
 	python -m benchmark.draft benchmark/suites/house
+	python -m benchmark.draft_episodes benchmark/suites/episodes
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
 	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates

@@ -11,7 +11,7 @@ templates or tool formats, so that the report can show what each of the four cos
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -274,9 +274,9 @@ def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
     )
 
 
-def offered(catalogue: Catalogue, tasks: Sequence[Task]) -> dict[str, Tool]:
-    """The tools on the menus of `tasks` by key, in every language they are offered in."""
-    used = {name for task in tasks for name in task.menu}
+def offered(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> dict[str, Tool]:
+    """The tools on the menus by key, in every language they are offered in."""
+    used = {name for menu in menus for name in menu}
     return {
         key(name, language): entry.tool(language)
         for language in LANGUAGES
@@ -289,7 +289,7 @@ def main(folder: Path) -> None:
     p = params.load("draft", Params)
     draft = Draft(*sources(), p)
     tasks = tuple(draft.tasks(p.first))
-    suite = Suite(folder.name, offered(draft.catalogue, tasks), tasks)
+    suite = Suite(folder.name, offered(draft.catalogue, [task.menu for task in tasks]), tasks)
     suites.write(folder, suite)
     before = folder.with_name(f"{folder.name}-{p.version - 1}")
     parent = suites.read(before).digest if before.exists() else ""

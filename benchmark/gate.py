@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark import compare, metrics, paired, versions
 from benchmark.compare import Paths, Scoring
+from benchmark.retention import WORSE
 from trajectory import command, params
 from trajectory.metricfile import DIGITS
 from trajectory.records import BadInput, Record
@@ -48,16 +49,15 @@ def answered(suite: str, found: Mapping[str, float], p: Params) -> Iterator[Gate
 
 
 def retained(found: Mapping[str, float], p: Params) -> Iterator[Gate]:
-    """General ability drops no further than it may; a metric that was not measured fails."""
+    """General ability gets no worse than it may; a metric that was not measured fails."""
     for name, most in p.retention.items():
+        what, wanted = f"retention of {name}", f"loss <= {most}"
         base, tuned = found.get(f"base.{name}"), found.get(f"tuned.{name}")
         if base is None or tuned is None:
-            yield Gate(f"retention of {name}", f"drop <= {most}", "not measured", False)
+            yield Gate(what, wanted, "not measured", False)
         else:
-            said = f"{base} to {tuned}"
-            yield Gate(
-                f"retention of {name}", f"drop <= {most}", said, round(base - tuned, DIGITS) <= most
-            )
+            loss = round(WORSE.get(name, -1) * (tuned - base), DIGITS)
+            yield Gate(what, wanted, f"{base} to {tuned}", loss <= most)
 
 
 def unbeaten(against: str, paths: Paths, target: Path) -> Gate:
@@ -78,8 +78,7 @@ def gates(paths: Paths, target: Path, p: Params) -> Iterator[Gate]:
         found = metrics.read(paths.metrics / f"{suite.name}.json")
         yield from answered(suite.name, found, p)
     general = paths.metrics / "general.json"
-    if general.exists():
-        yield from retained(metrics.read(general), p)
+    yield from retained(metrics.read(general) if general.exists() else {}, p)
     if p.against:
         yield unbeaten(p.against, paths, target)
 

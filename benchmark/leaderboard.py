@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from benchmark.metrics import Row
 from trajectory import command, tables
@@ -80,7 +81,14 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def interval(row: Line | Row) -> str:
+class Interval(Protocol):
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def interval(row: Interval) -> str:
     return f"{row.low:.2f} to {row.high:.2f}".replace("-", "−")
 
 

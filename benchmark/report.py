@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from benchmark import charts, leaderboard
+from benchmark import charts, leaderboard, worlds
+from benchmark.goals import Judged
 from benchmark.metrics import AXES, FACETS, WANTED, Row, SweepRow, confusion
 from benchmark.scored import Scored
 from trajectory.covered import Covered
@@ -36,6 +37,9 @@ class Results:
     scores: Sequence[Scored]
     train_log: Sequence[TrainStep]
     coverage: Sequence[Covered]
+    episodes: Metrics = field(default_factory=dict)
+    goals: Sequence[Judged] = ()
+    general: Metrics = field(default_factory=dict)
 
 
 def html(results: Results) -> str:
@@ -78,6 +82,9 @@ def _context(results: Results) -> dict[str, Any]:
         "loss_chart": _loss_chart(results.train_log),
         "coverage": _coverage_numbers(results.coverage),
         "coverage_charts": _coverage_charts(results.coverage),
+        "kept": _kept(results.general),
+        "general": results.general,
+        "worlds": worlds.section(results.episodes, results.goals),
         "wrong": wrong_answers(results.scores),
         "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
         "noise": results.noise,
@@ -242,6 +249,12 @@ def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None
     return [
         (name, values.get(f"base.{name}"), values.get(f"tuned.{name}")) for name in sorted(names)
     ]
+
+
+def _kept(general: Metrics) -> list[tuple[str, float, float]]:
+    """General ability of both models: the measures, and each of them by kind."""
+    names = sorted(name.removeprefix("base.") for name in general if name.startswith("base."))
+    return [(name, general[f"base.{name}"], general[f"tuned.{name}"]) for name in names]
 
 
 def _signature(values: Metrics) -> str:

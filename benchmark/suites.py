@@ -132,12 +132,16 @@ def read(folder: Path, version: int | None = None) -> Suite:
 
 def write(folder: Path, suite: Suite) -> None:
     """Write what `read` reads, errata included in the golds."""
+    write_tools(folder, suite.tools)
+    jsonl.write(folder / "tasks.jsonl", suite.tasks)
+
+
+def write_tools(folder: Path, tools: Mapping[str, Tool]) -> None:
     entries = (
         Entry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
-        for key, tool in suite.tools.items()
+        for key, tool in tools.items()
     )
     jsonl.write(folder / "tools.jsonl", entries)
-    jsonl.write(folder / "tasks.jsonl", suite.tasks)
 
 
 def overlays_of(folder: Path) -> list[Path]:

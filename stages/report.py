@@ -1,12 +1,13 @@
 """Make the report: one HTML page, its leaderboard as Markdown, and as CSV.
 
-Reads what `score` wrote, the training log and the coverage of the plan.
+Reads what `score`, `goals` and `general` wrote, the training log and the coverage of the plan.
 """
 
 from pathlib import Path
 
 from benchmark import leaderboard as board
 from benchmark import metrics, report
+from benchmark.goals import Judged
 from benchmark.metrics import Row, SweepRow
 from benchmark.report import Results
 from benchmark.scored import Scored
@@ -24,6 +25,9 @@ def main(
     scores: Path,
     train_log: Path,
     plan_coverage: Path,
+    episode_metrics: Path,
+    judged_episodes: Path,
+    general_metrics: Path,
     html: Path,
     markdown: Path,
     leaderboard: Path,
@@ -36,6 +40,9 @@ def main(
         scores=list(jsonl.read(scores, Scored)),
         train_log=list(tables.read(train_log, TrainStep)),
         coverage=list(tables.read(plan_coverage, Covered)),
+        episodes=metrics.read(episode_metrics),
+        goals=list(jsonl.read(judged_episodes, Judged)),
+        general=metrics.read(general_metrics),
     )
     _write(html, report.html(results))
     _write(markdown, report.markdown(results))

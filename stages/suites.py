@@ -1,8 +1,8 @@
 """Make the BFCL- and the NESTFUL-derived suite, and list what training may not contain.
 
-Reads their files as published and the house suite; writes a folder a suite (tools.jsonl,
-tasks.jsonl, and the overlays that stand in our own folder of its name, next to the house suite) and
-PROTECTED_PATH, the user turns of all suites.
+Reads their files as published, the house suite and the episodes; writes a folder a suite
+(tools.jsonl, tasks.jsonl, and the overlays that stand in our own folder of its name, next to the
+house suite) and PROTECTED_PATH, the user turns of them all.
 """
 
 from collections import Counter
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmark import bfcl, nestful, remenu, suites
+from benchmark import bfcl, episodes, nestful, remenu, suites
+from benchmark.episodes import Episodes
 from trajectory import command, jsonl, params
 from trajectory.protected import Protected
 from trajectory.records import Record, User
@@ -53,10 +54,16 @@ def said(folder: Path, derived: suites.Suite, reasons: Counter[str]) -> None:
     print(f"suites: {folder}: {len(derived.tasks)} tasks, {len(derived.tools)} tools")
 
 
+def wished(suite: Episodes) -> Iterator[Protected]:
+    for one in suite.episodes:
+        yield Protected(one.query, one.id, tuple(tool.name for tool in suite.menu(one)))
+
+
 def main(
     bfcl_raw_dir: Path,
     nestful_raw_dir: Path,
     house_suite_dir: Path,
+    episodes_dir: Path,
     bfcl_suite_dir: Path,
     nestful_suite_dir: Path,
     protected_path: Path,
@@ -78,7 +85,8 @@ def main(
         complete(suite, folder, house_suite_dir.with_name(folder.name))
         said(folder, suite, reasons)
     fenced = chain.from_iterable(map(protected, (house, derived, several)))
-    count = jsonl.write(protected_path, fenced)
+    wishes = wished(episodes.read(episodes_dir))
+    count = jsonl.write(protected_path, chain(fenced, wishes))
     print(f"suites: {protected_path}: {count} protected queries")
 
 

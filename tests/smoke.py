@@ -26,6 +26,10 @@ SMALL: dict[str, Any] = {
     "prompts": {"groups": {"house": 9, "bfcl": 3, "nestful": 1}},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},
+    "episodes": {"tasks": 1, "max_new_tokens": 8, "threads": 1},
+    "goals": {"bootstrap": 50},
+    "retention": {"threads": 1},
+    "general": {"bootstrap": 50},
     "score": {"bootstrap": 50},
 }
 

@@ -15,7 +15,7 @@ from trajectory import yamlfile
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
-DEAR = ["fetch", "rehearse", "train", "predict", "noise"]
+DEAR = ["fetch", "rehearse", "train", "predict", "noise", "episodes", "retention"]
 MAY_IMPORT = {
     "trajectory": {"trajectory"},
     "benchmark": {"benchmark", "trajectory"},
@@ -28,7 +28,7 @@ MAKES_TRAINING_DATA = [
 ]
 # Sections of commands beside the pipeline.
 BESIDE = {
-    *("draft", "candidates", "factory", "review", "rate", "compare", "gate"),
+    *("draft", "draft_episodes", "candidates", "factory", "review", "rate", "compare", "gate"),
     *("models", "estimate"),
 }
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmark import leaderboard, report
+from benchmark import acting, episodes, goals, leaderboard, report, retention
 from benchmark.decisions import Verdict
+from benchmark.episodes import Episodes
+from benchmark.goals import Judged
 from benchmark.metrics import Row, SweepRow, breakdown, metrics, sweep
 from benchmark.report import Results
+from benchmark.retention import Item
 from benchmark.scored import Scored
 from benchmark.scorers import Score
 from stages import report as stage
-from trajectory import command, jsonl, tables
+from trajectory import command, jsonl, metricfile, tables
 from trajectory.covered import Covered
 from trajectory.records import BadInput
 from trajectory.trainlog import TrainStep
@@ -68,7 +72,33 @@ def results() -> Results:
             for scenario in ("plan", "ask")
             for language, count in (("en", 4), ("zh", 0))
         ],
+        episodes={
+            f"{model}.{name}": value
+            for model, rows in played().items()
+            for name, value in goals.metrics(rows, 20, 0).items()
+        },
+        goals=[row for rows in played().values() for row in rows],
+        general=retention.metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
     )
+
+
+def kept(accuracy: float, bits: float) -> list[Item]:
+    """A model's general ability, of four sentence endings and a dialogue."""
+    right = [Item("cloze", str(n), "en", "en", float(n < 4 * accuracy), 1) for n in range(4)]
+    return [*right, Item("dialogue", "d", "en", "en", bits * 80, 80)]
+
+
+@cache
+def played() -> dict[str, list[Judged]]:
+    """A model that is right and one that is silent, in six worlds; a wish of theirs is hostile."""
+    suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
+    first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
+    suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
+    policies = {"base": acting.silent, "tuned": acting.golden}
+    return {
+        model: list(goals.judged(suite, model, acting.play(suite, policy, 6)))
+        for model, policy in policies.items()
+    }
 
 
 def suite_metrics(rows: dict[tuple[str, str], list[Scored]], suite: str) -> dict[str, float]:
@@ -130,6 +160,25 @@ def test_the_page_has_every_picture_and_says_what_it_shows(page: str) -> None:
     assert "On house, the tuned model decides right in 66.7% of the tasks" in page
     assert "2 tools" in page
     assert "4 cells empty" in page
+
+
+def test_the_page_shows_what_was_done_in_the_worlds(results: Results, page: str) -> None:
+    assert "What the models get done in simulated worlds" in page
+    assert "pass^2" in page
+    longest = max(played()["tuned"], key=lambda row: len(row.steps))
+    assert len(longest.steps) > 2
+    assert page.count("<b>saw</b>") == len(longest.steps) - 1  # the reply has no observation
+    assert "<img src=x>" not in page
+    silent = {**results.__dict__, "goals": [], "episodes": {}}
+    assert "simulated worlds" not in report.html(Results(**silent))
+
+
+def test_the_page_shows_what_tuning_cost(results: Results, page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"accuracy\s+\+0\.250", text)
+    assert re.search(r"bits per byte\s+\+0\.250", text)
+    without = {**results.__dict__, "general": {}}
+    assert "general ability" not in report.html(Results(**without))
 
 
 def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first() -> None:
@@ -258,7 +307,8 @@ def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> No
 
 def written(results: Results, folder: Path) -> list[Path]:
     names = ["house.json", "bfcl.json", "noise.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
-    names += ["train.jsonl", "coverage.csv", "out/report.html", "out/report.md", "out/board.csv"]
+    names += ["train.jsonl", "coverage.csv", "episodes.json", "goals.jsonl", "general.json"]
+    names += ["out/report.html", "out/report.md", "out/board.csv"]
     paths = [folder / name for name in names]
     for path, values in zip(paths, results.metrics.values(), strict=False):
         path.write_bytes(msgspec.json.encode(values))
@@ -268,4 +318,7 @@ def written(results: Results, folder: Path) -> list[Path]:
     jsonl.write(paths[5], results.scores)
     tables.write(paths[6], TrainStep, results.train_log)
     tables.write(paths[7], Covered, results.coverage)
+    metricfile.write(paths[8], results.episodes)
+    jsonl.write(paths[9], results.goals)
+    metricfile.write(paths[10], results.general)
     return paths

@@ -39,6 +39,17 @@ def test_it_ends_with_metrics_of_both_models_and_a_page(copy):
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
+def test_both_models_acted_and_kept_what_they_kept(copy):
+    acted = json.loads((copy / "metrics/episodes.json").read_text())
+    assert (acted["gold.success"], acted["always_none.success"]) == (1.0, 0.0)
+    assert {"base.pass^2", "tuned.pass^2", "tuned.family.graph"} <= acted.keys()
+    kept = json.loads((copy / "metrics/general.json").read_text())
+    assert {"base.accuracy", "tuned.bits_per_byte", "loss.accuracy.high"} <= kept.keys()
+    page = (copy / "report/index.html").read_text()
+    assert "general ability" in page
+    assert "simulated worlds" in page
+
+
 def test_a_second_repro_does_nothing(copy):
     assert "Data and pipelines are up to date" in dvc(copy, "repro")
 
@@ -57,5 +68,6 @@ def test_a_comment_in_the_library_retrains_nothing(copy):
     module.write_text(module.read_text() + "\n# a remark\n")
     output = dvc(copy, "repro")
     assert "Running stage 'fingerprint'" in output
-    for stage in ("fetch", "rehearse", "train", "predict@base", "predict@tuned"):
-        assert f"Running stage '{stage}'" not in output
+    dear = ("fetch", "rehearse", "train", "predict", "episodes", "retention")
+    for stage in dear:
+        assert f"Running stage '{stage}" not in output

@@ -63,6 +63,23 @@ def question(name: str, query: str, tool: str) -> dict[str, Any]:
     }
 
 
+LOOK = {"name": "list_processes", "description": "", "parameters": {"type": "object"}}
+WISH = {
+    "id": "episodes/1",
+    "task": "episodes/1",
+    "group": "g",
+    "family": "operating_system",
+    "language": "en",
+    "menu": ["list_processes"],
+    "template": "plain.en",
+    "tool_format": "react",
+    "reply_format": "react",
+    "seed": "",
+    "query": "What does ada run?",
+    "gold": [{"name": "list_processes"}],
+}
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -76,6 +93,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     nested()
     lines(Path("suites/house/tools.jsonl"))
     lines(Path("suites/house/tasks.jsonl"), HOUSE_TASK)
+    lines(Path("episodes/tools.jsonl"), LOOK)
+    lines(Path("episodes/episodes.jsonl"), WISH)
     return tmp_path
 
 
@@ -115,7 +134,8 @@ def nested() -> None:
 def run(place: str = ".") -> None:
     names = ("bfcl", "nestful", "bfcl/protected.jsonl")
     suites.main(
-        *map(Path, ("raw", "nested", "suites/house")), *(Path(place, name) for name in names)
+        *map(Path, ("raw", "nested", "suites/house", "episodes")),
+        *(Path(place, name) for name in names),
     )
 
 
@@ -141,13 +161,14 @@ def test_nested_calls_refer_to_each_other() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_every_user_turn_of_all_suites_is_protected() -> None:
+def test_every_user_turn_of_suites_and_episodes_is_protected() -> None:
     run()
     fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
     assert [(record.query, record.task) for record in fenced[:2]] == [
         ("Good morning", "house/1"),
         ("And good night", "house/1"),
     ]
+    assert fenced.pop() == Protected("What does ada run?", "episodes/1", ("list_processes",))
     derived = [suite_files.read(Path(name)) for name in ("bfcl", "nestful")]
     offered = {task.id: task.menu for suite in derived for task in suite.tasks}
     assert all(record.tools == offered[record.task] for record in fenced[2:])

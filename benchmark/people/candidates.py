@@ -182,7 +182,8 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)
         teacher = choice.chosen(chat, thin.teachers["unseen"], store)
         drafted = list(rewritten(drafted, thin, teacher))
-    suites.write(out, Suite(out.name, draft.offered(thin.catalogue, drafted), tuple(drafted)))
+    tools = draft.offered(thin.catalogue, [task.menu for task in drafted])
+    suites.write(out, Suite(out.name, tools, tuple(drafted)))
     print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 
 

@@ -26,6 +26,7 @@ from trajectory.records import (
     Turn,
     User,
 )
+from trajectory.simulators import World
 from trajectory.teachers import Item, Request, Usage, Written
 
 
@@ -97,16 +98,9 @@ class Scripted:
         """Query, calls with their observations, and the final reply where one is due."""
         scenario = self.catalogue.scenario(item.tool, item.scenario)
         query, values = self.drawn(item, language)
-        turns: list[Turn] = [User(query)]
-        results: list[dict[str, Json]] = []
-        world = self.catalogue.world()
-        for step in scenario.steps(item.tool):
-            arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
-            call = Call(step.tool, arguments)
-            goal = said(getattr(step.goal, language), values, results)
-            thought = intent(step.tool, goal, language)
-            results.append(world.observe(call))
-            turns += [Assistant("call", thought, (call,)), ToolResult(step.tool, results[-1])]
+        steps = enacted(scenario, item.tool, language, values, self.catalogue.world())
+        turns: list[Turn] = [User(query), *(turn for step in steps for turn in step)]
+        results = [result.content for _, result in steps]
         if self.replies(item, language):
             text = said(getattr(scenario.reply, language), values, results)
             turns.append(Assistant("no_call", getattr(self.phrasing.finish, language), text=text))
@@ -194,6 +188,26 @@ class Scripted:
 
 def _cell(item: Item, language: Language) -> str:
     return f"{item.tool}.{item.scenario}.{language}"
+
+
+def enacted(
+    scenario: Scenario,
+    tool: str,
+    language: Language,
+    values: Mapping[str, Value],
+    world: World,
+) -> list[tuple[Assistant, ToolResult]]:
+    """A scenario's calls, each with its observation in that world, which they change."""
+    steps: list[tuple[Assistant, ToolResult]] = []
+    results: list[dict[str, Json]] = []
+    for step in scenario.steps(tool):
+        arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
+        call = Call(step.tool, arguments)
+        goal = said(getattr(step.goal, language), values, results)
+        results.append(world.observe(call))
+        decision = Assistant("call", intent(step.tool, goal, language), (call,))
+        steps.append((decision, ToolResult(step.tool, results[-1])))
+    return steps
 
 
 def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, Json]] = ()) -> str:

@@ -1,0 +1,116 @@
+"""Closed-loop episodes: a user's wish, a world to act in, and the calls that would fulfil it.
+
+A folder holds `tools.jsonl` and `episodes.jsonl`. Episodes of one `task` are attempts at the same
+wish, in other words and in another world; episodes of one `group` share a prompt.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from benchmark.suites import PROMPT_FIELDS, Entry
+from trajectory import jsonl, schema
+from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
+from trajectory.records import BadInput, Call, Language, Record, Tool
+from trajectory.simulators import SIMULATORS
+
+
+class Episode(Record, frozen=True):
+    """`gold` is one way to the goal: what it leaves behind is the goal, not the way itself."""
+
+    id: str
+    task: str
+    group: str
+    family: str
+    language: Language
+    menu: tuple[str, ...]  # keys of the suite's tools in prompt order
+    template: str
+    tool_format: str
+    reply_format: str
+    seed: str  # of the world
+    query: str
+    gold: tuple[Call, ...]
+    facts: tuple[str, ...] = ()  # what an answer has to state, where the wish is a question
+
+    def __post_init__(self) -> None:
+        if not self.gold:
+            raise ValueError("gold: an episode needs at least one call")
+
+
+@dataclass(frozen=True)
+class Episodes:
+    tools: dict[str, Tool]  # by key
+    episodes: tuple[Episode, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for the same records, in whatever order they are stored."""
+        episodes = sorted(self.episodes, key=lambda one: one.id)
+        records = (*sorted(self.tools.items()), *episodes)
+        lines = (msgspec.json.encode(record, order="sorted") for record in records)
+        return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+    def menu(self, episode: Episode) -> tuple[Tool, ...]:
+        return tuple(self.tools[key] for key in episode.menu)
+
+    def slice(self, tasks: int, attempts: int) -> "Episodes":
+        """The first tasks of every family, and of each the first attempts."""
+        taken: dict[str, dict[str, int]] = {}  # by family, how many attempts at each task
+        kept = []
+        for one in self.episodes:
+            begun = taken.setdefault(one.family, {})
+            if one.task in begun or len(begun) < tasks:
+                begun[one.task] = begun.get(one.task, 0) + 1
+                if begun[one.task] <= attempts:
+                    kept.append(one)
+        return Episodes(self.tools, tuple(kept))
+
+
+def read(folder: Path) -> Episodes:
+    """The first bad line stops with its number and field."""
+    tools = {(one.key or one.name): one for one in jsonl.read(folder / "tools.jsonl", Entry)}
+    bare = {key: Tool(one.name, one.description, one.parameters) for key, one in tools.items()}
+    return Episodes(bare, tuple(_read(folder / "episodes.jsonl", bare)))
+
+
+def _read(path: Path, tools: Mapping[str, Tool]) -> Iterator[Episode]:
+    seen: set[str] = set()
+    groups: dict[str, Episode] = {}
+    for line, one in enumerate(jsonl.read(path, Episode), 1):
+        first = groups.setdefault(one.group, one)
+        for problem in (*_problems(one, tools), *_differences(one, first)):
+            raise BadInput(f"{path}:{line}: {problem}")
+        if one.id in seen:
+            raise BadInput(f"{path}:{line}: id: {one.id!r} is a second time here")
+        seen.add(one.id)
+        yield one
+
+
+def _problems(one: Episode, tools: Mapping[str, Tool]) -> Iterator[str]:
+    yield from (f"menu: {key!r} is not in tools.jsonl" for key in one.menu if key not in tools)
+    menu = [tools[key] for key in one.menu if key in tools]
+    yield from (f"menu: {t.name!r} has no simulator" for t in menu if t.name not in SIMULATORS)
+    if one.reply_format not in REPLY_FORMATS:
+        yield f"reply_format: {one.reply_format!r} is none of {', '.join(REPLY_FORMATS)}"
+    if one.tool_format not in TOOL_FORMATS:
+        yield f"tool_format: {one.tool_format!r} is none of {', '.join(TOOL_FORMATS)}"
+    for call in one.gold:
+        if problem := schema.problem(call, menu):
+            yield f"gold: {problem}"
+
+
+def _differences(one: Episode, first: Episode) -> Iterator[str]:
+    for field in PROMPT_FIELDS:
+        if getattr(one, field) != getattr(first, field):
+            yield f"{field}: differs from {first.id!r} of the same group {one.group!r}"
+
+
+def by_task(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
+    found: dict[str, list[Episode]] = {}
+    for one in episodes:
+        found.setdefault(one.task, []).append(one)
+    return found

@@ -1,0 +1,119 @@
+"""Let one model act in the simulated worlds; a killed run goes on where it stopped.
+
+reads   benchmark/suites/episodes/     tools and episodes
+        data/base/ or models/tuned/
+        data/fingerprint/episodes.json this code
+writes  data/episodes/{base,tuned}.jsonl  Transcript, in the order of the suite
+
+What the model says is appended to scratch/episodes/, batch by batch; the worlds are made anew from
+it, so a resumed run ends with the bytes of an uninterrupted one.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+from transformers import PreTrainedModel
+
+from benchmark import acting
+from benchmark import episodes as suites
+from benchmark.acting import Play
+from trajectory import command, decoding, jsonl, params, prompts
+from trajectory.chat import Chat
+from trajectory.decoding import Prompt
+from trajectory.machine import prepare
+from trajectory.records import Record
+from trajectory.runkey import run_key
+
+SCRATCH = Path("scratch/episodes")
+
+
+class Params(Record, frozen=True):
+    tasks: int
+    attempts: int
+    steps: int
+    max_new_tokens: int
+    rows: int
+    threads: int
+
+
+class Said(Record, frozen=True):
+    episode: str
+    step: int
+    text: str
+
+
+class Actor:
+    """A model as a policy; what it said already, in `store`, it is not asked again."""
+
+    def __init__(self, folder: Path, store: Path, p: Params) -> None:
+        self.folder = folder
+        self.store = store
+        self.p = p
+        self.chat = Chat(folder / "tokenizer.json")
+        self.said = stored(store)
+        self.model: PreTrainedModel | None = None
+
+    def __call__(self, plays: Sequence[Play]) -> list[str]:
+        groups = list(_groups(plays))
+        asked = [self._prompt(group) for group in groups]
+        for batch in decoding.batches(asked, self.p.rows):
+            some = [one for index in batch for one in groups[index]]
+            if any(_key(one) not in self.said for one in some):
+                self._ask(some, [asked[index] for index in batch])
+        print(f"{self.store.stem}: step {len(plays[0].steps) + 1}, {len(plays)} episodes")
+        return [self.said[_key(one)] for one in plays]
+
+    def _ask(self, plays: Sequence[Play], asked: Sequence[Prompt]) -> None:
+        self.model = self.model or decoding.load(self.folder)
+        replies = decoding.greedy(self.model, asked, self.chat.end, self.p.max_new_tokens)
+        texts = [self.chat.text(ids) for group in replies for ids in group]
+        said = [Said(*_key(one), text) for one, text in zip(plays, texts, strict=True)]
+        with open(self.store, "ab") as out:
+            out.write(b"".join(msgspec.json.encode(line) + b"\n" for line in said))
+            out.flush()
+            os.fsync(out.fileno())
+        self.said.update(((line.episode, line.step), line.text) for line in said)
+
+    def _prompt(self, group: Sequence[Play]) -> Prompt:
+        first = group[0]
+        one = first.episode
+        system = prompts.system(one.template, first.tools, one.tool_format, one.reply_format)
+        questions = [self.chat.question(play.turns, one.reply_format) for play in group]
+        return Prompt(self.chat.prefix(system), questions)
+
+
+def _groups(plays: Sequence[Play]) -> Iterator[list[Play]]:
+    ordered = sorted(plays, key=lambda play: (play.episode.group, play.episode.id))
+    for _, group in groupby(ordered, key=lambda play: play.episode.group):
+        yield list(group)
+
+
+def _key(play: Play) -> tuple[str, int]:
+    return play.episode.id, len(play.steps)
+
+
+def stored(path: Path) -> dict[tuple[str, int], str]:
+    """What was said in an earlier run; the last line may be torn, and is cut off."""
+    if not path.exists():
+        return {}
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    path.write_bytes(whole + b"\n" * bool(whole))
+    return {(line.episode, line.step): line.text for line in jsonl.read(path, Said)}
+
+
+def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
+    p = params.load("episodes", Params)
+    prepare(p.threads)
+    chosen = suites.read(suite).slice(p.tasks, p.attempts)
+    inputs = [suite / "tools.jsonl", suite / "episodes.jsonl", folder, fingerprint]
+    store = SCRATCH / f"{target.stem}-{run_key(p, inputs)}.jsonl"
+    store.parent.mkdir(parents=True, exist_ok=True)
+    count = jsonl.write(target, acting.play(chosen, Actor(folder, store, p), p.steps))
+    print(f"{target}: {count} episodes")
+
+
+if __name__ == "__main__":
+    command.run(main)
