@@ -10,7 +10,8 @@ from benchmark.answers import Answer
 from benchmark.people import desk, rate_pages, rating, results, review_pages
 from benchmark.people.events import Event, Opinion, Verdict
 from benchmark.people.journal import Journal
-from benchmark.people.suspicion import Judged, Ties
+from benchmark.people.rubric import Judged
+from benchmark.people.suspicion import Ties
 from benchmark.people.verdicts import Double, digest
 from benchmark.suites import Entry, Gold, GoldCall, Suite, Task
 from tests.conftest import CLOCK, WEATHER

@@ -28,7 +28,7 @@ MAKES_TRAINING_DATA = [
 ]
 # Sections of commands beside the pipeline.
 BESIDE = {
-    *("draft", "candidates", "factory", "review", "rate", "compare", "gate"),
+    *("draft", "candidates", "factory", "review", "rate", "judge", "compare", "gate"),
     *("models", "estimate"),
 }
 

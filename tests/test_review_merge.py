@@ -9,6 +9,7 @@ import pytest
 from benchmark import suites
 from benchmark.people import merge, suspicion, training, verdicts
 from benchmark.people.events import Event, Verdict
+from benchmark.people.rubric import Judged
 from benchmark.people.verdicts import Double
 from benchmark.suites import Gold
 from tests import people
@@ -215,7 +216,7 @@ def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
 def test_a_judge_that_disagrees_comes_before_any_tie():
     tie = people.task("Rome", "Weather of a city on my trip?")
     of = people.suite([tie, OSLO])
-    judged = {OSLO.id: suspicion.Judged(OSLO.id, 2, "days are not said")}
+    judged = {OSLO.id: Judged(OSLO.id, 2, "days are not said")}
     (first, why), _ = suspicion.suspicions(of, judged, people.P.ties)
     assert first == OSLO
     assert why.reasons[0] == "judge: 2 of 5 days are not said"

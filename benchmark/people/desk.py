@@ -8,7 +8,8 @@ from typing import NamedTuple
 from benchmark.people import verdicts
 from benchmark.people.events import Event, Verdict, standing
 from benchmark.people.journal import Journal
-from benchmark.people.suspicion import Judged, Suspicion, Ties, suspicions
+from benchmark.people.rubric import Judged
+from benchmark.people.suspicion import Suspicion, Ties, suspicions
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Suite, Task
 from trajectory.records import Record

@@ -39,7 +39,7 @@ class Journal:
         self.database = database
         self.log = log
         database.parent.mkdir(parents=True, exist_ok=True)
-        # Two that make one file a WAL database at once do not wait for each other: SQLite says locked.
+        # Two that turn one file into WAL at once do not wait for each other: SQLite says locked.
         with open(database.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with self._connected() as connection:

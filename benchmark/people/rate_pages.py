@@ -12,7 +12,7 @@ from benchmark.people import results
 from benchmark.people.events import Event, Rating, standing
 from benchmark.people.journal import Journal
 from benchmark.people.rating import Rated, shuffled
-from benchmark.people.suspicion import Judged
+from benchmark.people.rubric import BANDS, USABLE, Judged
 from benchmark.suites import Suite
 
 
@@ -53,6 +53,8 @@ def rate(sheet: Sheet) -> Blueprint:
             who=who,
             place=place,
             one=one,
+            bands=BANDS,
+            usable=USABLE,
             task=task,
             menu=menu,
             read=outcome(task, menu, Answer(one.task, one.text)),

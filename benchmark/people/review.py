@@ -12,13 +12,8 @@ from benchmark.people import review_pages, server
 from benchmark.people.desk import Desk, Params
 from benchmark.people.journal import Journal
 from benchmark.people.pages import create
-from benchmark.people.suspicion import Judged
-from trajectory import command, jsonl, params
-
-
-def judgements(path: Path) -> dict[str, Judged]:
-    """What a judge said, by id; nothing where none ran."""
-    return {one.id: one for one in jsonl.read(path, Judged)} if path.exists() else {}
+from benchmark.people.rubric import judgements
+from trajectory import command, params
 
 
 def main(folder: Path, database: Path) -> None:
