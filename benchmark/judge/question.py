@@ -58,7 +58,7 @@ def of_answer(task: Task, menu: Sequence[Tool], text: str) -> Ask:
     """A model's answer, beside the golds."""
     found = outcome(task, menu, Answer(task.id, text))
     seen = Seen(found.turn or found.reason, text)
-    right = tuple(map(decision, task.golds))
+    right = tuple(decision(gold) for gold in task.golds)
     return _ask(task, Document(tuple(menu), task.turns, seen, right))
 
 
