@@ -37,9 +37,9 @@ class Completing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.store.close()
         self._runner.run(self.client.api.close())
         self._runner.close()
+        self.store.close()
 
     def complete(self, messages: list[dict[str, str]]) -> str:
         """The text as far as it goes; raises Unfinished, and BadInput as the client does."""

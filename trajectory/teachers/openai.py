@@ -50,6 +50,8 @@ class OpenAI:
 
     async def _fill(self, requests: list[Request]) -> None:
         jobs = [(request, item) for request in requests for item in request.items]
+        # The longest conversations first, or all would wait for some of them in the end.
+        jobs.sort(key=lambda job: -self._steps(*job))
         most = self.max_failed * len(jobs)
         store, price = self.replay.store, self.replay.price
         budget = Budget(self.budget, price.spent(self.replay.model.name, store))
@@ -61,6 +63,9 @@ class OpenAI:
                 await filling.in_batches(jobs, self._wanting, run)
             else:
                 await filling.live(jobs, self._wanting)
+
+    def _steps(self, _: Request, item: Item) -> int:
+        return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).steps(item.tool))
 
     def _wanting(self, job: tuple[Request, Item]) -> Sent | None:
         """The first question of a trajectory that has no answer; None if there is none."""
