@@ -28,7 +28,8 @@ from trajectory import command, params, yamlfile
 from trajectory.records import BadInput, Json, Record
 
 REGRESSION, INCOMPARABLE = 1, 2  # exit codes
-PACE = {"rows", "threads"}  # settings of `predict` that change when answers come, not what they say
+# Settings of `predict` that change when answers come, not what they say.
+PACE = {"rows", "threads", "service"}
 HEADER = (
     *("suite", "metric", "n", "A", "B", "B − A"),
     *("95 % interval", "p", "p (Holm)", ""),

@@ -51,14 +51,17 @@ class Shape(Record, frozen=True):
         products = self.parameters - self.vocab * self.hidden
         return 6 * products + 6 * self.layers * self.hidden * length
 
-    def activations(self, tokens: int, recompute: bool) -> int:
+    def activations(self, tokens: int, recompute: int) -> int:
         """Bytes kept for the backward pass by layers of Hugging Face's modelling code.
 
-        Attention keeps no square matrix (FlashAttention). Of a recomputed layer its input stays.
+        Attention keeps no square matrix (FlashAttention). Of a recomputed layer, every
+        `recompute`-th (0: none), its input stays, and one at a time is whole.
         """
         wide = 11 * self.hidden + 4 * self.kv + 4 * self.intermediate
         each = 2 * wide * tokens
-        return self.layers * (2 * self.hidden * tokens) + each if recompute else self.layers * each
+        twice = -(-self.layers // recompute) if recompute else 0
+        whole = self.layers - twice + (twice > 0)
+        return twice * 2 * self.hidden * tokens + whole * each
 
 
 class Model(Record, frozen=True):
@@ -96,6 +99,7 @@ class Estimate(Record, frozen=True):
     length: int
     rows: int
     epochs: int
+    recompute: int
 
     @property
     def speed(self) -> float:
@@ -119,7 +123,7 @@ class Estimate(Record, frozen=True):
 
     @property
     def activations(self) -> float:
-        return self.model.shape.activations(self.length, self.size.recompute) / GB
+        return self.model.shape.activations(self.length, self.recompute) / GB
 
     @property
     def gathered(self) -> float:
@@ -149,7 +153,8 @@ def load(name: str, size: Size) -> Estimate:
             f"SIZE={name}: no shape in params.yaml: estimate.sizes; {', '.join(p.sizes)} have"
         )
     train, render = sizes.section(size, "train"), sizes.section(size, "render")
-    return Estimate(p, p.sizes[name], size, render["max_len"], train["batch"], train["epochs"])
+    numbers = (train["batch"], train["epochs"], train["recompute"])
+    return Estimate(p, p.sizes[name], size, render["max_len"], *numbers)
 
 
 def lead(name: str, size: Size) -> int:
@@ -179,7 +184,8 @@ def lines(e: Estimate, data: Tokens) -> Iterator[Line]:
         yield f"memory of a GPU: {name}", f"{part:.1f} GB", "modelled"
     fits = "fits" if sum(parts) < e.p.memory_gb else "DOES NOT FIT"
     yield "memory of a GPU: all", f"{sum(parts):.1f} of {e.p.memory_gb:.0f} GB, {fits}", "modelled"
-    yield "recomputed activations", "every layer" if e.size.recompute else "none", "params.yaml"
+    every = {0: "none", 1: "every layer"}.get(e.recompute, f"of {e.recompute} layers one")
+    yield "recomputed activations", every, "params.yaml"
     yield "checkpoint", f"{e.checkpoint:.0f} GB, {e.checkpoint / e.p.disk:.0f} s", "modelled"
     yield "step", f"{e.rows} x {e.length} tokens, {e.step:.1f} s", "modelled"
     yield "weights over the wire, a micro-step", f"{e.network:.2f} s", "modelled"

@@ -1,6 +1,5 @@
 """The base model of a size, at its pinned revision: python -m slurm.fetch SIZE FOLDER."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 from slurm import sizes
 from slurm.sizes import PARAMS, Size
 from stages import fetch
-from trajectory import command, params, yamlfile
+from trajectory import command, params, source, yamlfile
 from trajectory.records import BadInput
+from trajectory.source import Source
 
-FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE"]
+FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 
 
 def from_hub(name: str, size: Size, folder: Path) -> None:
@@ -32,17 +32,20 @@ def from_hub(name: str, size: Size, folder: Path) -> None:
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     # The hub has the chat template inside another file; stages copy it as a file of its own.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
+    origin = f"the hub at revision {size.revision}"
+    source.write(folder, Source(size.hub, origin, stated_license(folder)))
+
+
+def stated_license(folder: Path) -> str:
+    """What the model's own card says."""
+    from huggingface_hub import ModelCard
+
+    data = ModelCard.load(folder / "README.md").data
+    return str(data.get("license_name") or data.get("license") or "unknown")
 
 
 def random_weights(folder: Path) -> None:
-    fetch.save(fetch.random_weights(params.load("fetch", fetch.Params), folder), folder)
-
-
-def recompute(folder: Path) -> None:
-    """Activation checkpointing of every layer: transformers switches it on from the config."""
-    path = folder / "config.json"
-    config = json.loads(path.read_text()) | {"gradient_checkpointing": True}
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    fetch.save(*fetch.random_weights(params.load("fetch", fetch.Params), folder), folder)
 
 
 def main(name: Path, folder: Path) -> None:
@@ -51,8 +54,6 @@ def main(name: Path, folder: Path) -> None:
         from_hub(str(name), size, folder)
     else:
         random_weights(folder)
-    if size.recompute:
-        recompute(folder)
 
 
 if __name__ == "__main__":

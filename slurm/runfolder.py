@@ -19,8 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from slurm import digests, sizes
+from slurm import sizes
 from slurm.sizes import Size
+from trajectory import digests
 from trajectory.records import BadInput, Record
 
 CODE = ("stages", "trajectory", "benchmark", "slurm")

@@ -24,7 +24,6 @@ class Size(Record, frozen=True):
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
     nodes: Positive
     gpus: Positive  # of one node
-    recompute: bool
     numbers: dict[str, Section]
 
     @property

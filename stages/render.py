@@ -6,15 +6,16 @@ writes  data/packs.parquet     ids, labels, weights, spans: one row a pack
         metrics/render.json    tokens, and what sharing the prompts saved
 """
 
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
-import datasets
-
-from trajectory import command, jsonl, metricfile, packing, params, prompts
+from trajectory import command, jsonl, metricfile, packfile, packing, params, prompts
 from trajectory.chat import Chat
-from trajectory.packing import Branch, EncodedGroup
+from trajectory.packing import Bin, Outline, Tokens
 from trajectory.records import Assistant, Group, Record, Trajectory
+from trajectory.spool import Spool
 
 
 class Weights(Record, frozen=True):
@@ -28,20 +29,21 @@ class Weights(Record, frozen=True):
 
 class Params(Record, frozen=True):
     seed: int
+    packing: Literal["shared", "plain", "none"]
     max_len: int
     weights: Weights
 
 
-def encoded(groups: Iterable[Group], chat: Chat, weights: Weights) -> list[EncodedGroup]:
+def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool) -> list[Outline]:
     result = []
     for group in groups:
         system = prompts.system(group.template, group.tools, group.tool_format, group.reply_format)
         branches = [branch(one, group, chat, weights) for one in group.trajectories]
-        result.append(EncodedGroup(group.id, chat.prefix(system), branches))
+        result.append(spool.add(chat.prefix(system), branches))
     return result
 
 
-def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Branch:
+def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Tokens:
     """A trajectory's tokens; a negative is one among tools whose first decision is no call."""
     ids, trained, named = chat.branch(one.turns, group.reply_format)
     first = next(turn for turn in one.turns if isinstance(turn, Assistant))
@@ -52,39 +54,42 @@ def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Branc
         opening = group.tools and is_trained and spoken < weights.opening_tokens
         spoken = spoken + 1 if is_trained else 0
         factor = weights.name if is_name else weights.opening if opening else 1.0
-        each.append(whole * factor)
-    return Branch(ids, trained, each)
+        each.append(whole * factor if is_trained else 0.0)
+    return Tokens(ids, each)
 
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
     p = params.load("render", Params)
-    datasets.disable_progress_bars()
-    groups = encoded(jsonl.read(mixed, Group), Chat(base / "tokenizer.json"), p.weights)
-    fits, dropped = packing.fitting(packing.joined(groups), p.max_len)
-    rows = packing.packs(fits, p.max_len, p.seed)
-    table = datasets.Dataset.from_dict(
-        {
-            "ids": [row.ids for row in rows],
-            "labels": [row.labels for row in rows],
-            "weights": [row.weights for row in rows],
-            "spans": [[[span.prefix, *span.branches] for span in row.spans] for row in rows],
-        }
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(target)
-    tokens = sum(len(row.ids) for row in rows)
-    unshared = sum(len(g.prefix) + len(branch.ids) for g in groups for branch in g.branches)
-    counts = {
-        "packs": len(rows),
-        "tokens": tokens,
-        "supervised_tokens": sum(label != packing.IGNORED for row in rows for label in row.labels),
-        "tokens_without_sharing": unshared,
-        "saved": unshared / tokens,
-        "fill": tokens / (len(rows) * p.max_len),
-        "too_long": dropped,
-    }
+    chat = Chat(base / "tokenizer.json")
+    with tempfile.TemporaryFile() as file:
+        spool = Spool(file)
+        groups = outlines(jsonl.read(mixed, Group), chat, p.weights, spool)
+        bins = packing.packs(groups, p.packing, p.max_len, p.seed)
+        supervised = packfile.write(target, (packing.pack(one, spool.tokens) for one in bins))
+    counts = measured(groups, bins, p.max_len) | {"supervised_tokens": supervised}
     metricfile.write(metrics, counts)
-    print(f"{target}: {len(rows)} packs, {tokens} tokens ({unshared / tokens:.2f} x fewer)")
+    saved = f"{counts['tokens']} tokens ({counts['saved']:.2f} x fewer)"
+    print(f"{target}: {counts['packs']} packs, {saved}")
+
+
+def measured(groups: list[Outline], bins: list[Bin], max_len: int) -> dict[str, float]:
+    """What packing did. `pairs_spread`: attention of the dearest pack against the mean one."""
+    rows = [[group.span for group in one] for one in bins]
+    tokens = sum(span.tokens for row in rows for span in row)
+    whole = sum(
+        group.prefix.tokens + branch.tokens for group in groups for branch in group.branches
+    )
+    pairs = [sum(span.pairs for span in row) for row in rows]
+    packed = sum(len(span.branches) for row in rows for span in row)
+    return {
+        "packs": len(bins),
+        "tokens": tokens,
+        "tokens_without_sharing": whole,
+        "saved": whole / tokens,
+        "fill": tokens / (len(bins) * max_len),
+        "pairs_spread": max(pairs) * len(pairs) / sum(pairs),
+        "too_long": sum(len(group.branches) for group in groups) - packed,
+    }
 
 
 if __name__ == "__main__":

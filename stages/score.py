@@ -1,7 +1,8 @@
-"""Score the answers of both models and of every baseline; no model is run here.
+"""Score the answers of the models and of every baseline; no model is run here.
 
-Reads the answers of the base and the tuned model and both suites; writes flat metrics per suite,
-a line per (suite, model, task), the breakdown by slice, and the score under several λ.
+Reads the answers of the base model, of it after two examples, of the tuned model, and both suites;
+writes flat metrics per suite, a line per (suite, model, task), the breakdown by slice, and the
+score under several λ.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from benchmark.scorers import TEXT_SCORERS, signature
 from benchmark.suites import Suite
 from trajectory import command, jsonl, metricfile, params, tables
 from trajectory.records import Record
+
+TWO_SHOT = "base_two_shot"  # asked the house suite alone, after two worked examples
 
 
 class Params(Record, frozen=True):
@@ -58,6 +61,7 @@ class Tally:
 
 def main(
     base_answers: Path,
+    two_shot_answers: Path,
     tuned_answers: Path,
     house_suite: Path,
     bfcl_suite: Path,
@@ -72,9 +76,12 @@ def main(
     known = {task.id for suite in loaded for task in suite.tasks}
     models = {
         "base": read_answers(base_answers, known),
+        TWO_SHOT: read_answers(two_shot_answers, known),
         "tuned": read_answers(tuned_answers, known),
     }
-    jsonl.write(scores, (line for suite in loaded for line in tally.lines(suite, models)))
+    elsewhere = {name: said for name, said in models.items() if name != TWO_SHOT}
+    asked = [(suite, models if suite.name == "house" else elsewhere) for suite in loaded]
+    jsonl.write(scores, (line for suite, some in asked for line in tally.lines(suite, some)))
     for suite, path in zip(loaded, (house_metrics, bfcl_metrics), strict=True):
         metricfile.write(path, tally.flat[suite.name])
     tables.write(breakdown, Row, tally.breakdown)

@@ -4,39 +4,37 @@ reads   data/packs.parquet      ids, labels, spans
         data/base/              the model to start from
         data/fingerprint/train.json  this code
         slurm/zero3.json        how several processes share the model's states
-writes  models/tuned/           safetensors, tokenizer
+writes  models/tuned/           safetensors, tokenizer, README.md that says how they came about
         data/train_log.csv      loss, lr, grad_norm of every step
         metrics/train.json      first and last loss
 
-Runs as one process, or under torchrun as many with DeepSpeed ZeRO-3. Checkpoints live in scratch/,
-named by all that went in: the same command goes on where a killed run stopped, changed data never
-does.
+Runs as one process, or under torchrun as many with DeepSpeed ZeRO-3. Checkpoints and speed.jsonl
+live in scratch/, named by all that went in: the same command goes on where a killed run stopped,
+changed data never does.
 """
 
-import json
-import os
-import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import datasets
+import msgspec
 import torch
-from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from trajectory import checkpoints, command, metricfile, params, tables
+from trajectory import command, metricfile, params, ranks, runs, tables, tuned, zero3
 from trajectory.attention import SHARED_PREFIX
+from trajectory.extras import liger, reporting
+from trajectory.loss import Head, supervised
 from trajectory.machine import has_bf16, prepare
 from trajectory.records import BadInput, Record
 from trajectory.rows import Rows, collate
-from trajectory.runkey import run_key
-from trajectory.trainlog import TrainStep
+from trajectory.shape import Shape, shape
+from trajectory.speed import Speed
+from trajectory.trainlog import TrainStep, steps, summary
 from trajectory.watch import Watch
 
-SCRATCH = Path("scratch/train")
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on from the checkpoint
 
 
@@ -48,12 +46,18 @@ class Params(Record, frozen=True):
     warmup: float
     weight_decay: float
     clip: float
+    precision: Literal["auto", "float32"]
+    recompute: Annotated[int, msgspec.Meta(ge=0)]
+    liger: bool
+    report_to: Literal["none", "tensorboard", "wandb"]
     save_steps: int
     threads: int
 
 
 class PackTrainer(Trainer):
     """The Trainer with a loss over the supervised positions of a pack, each with its weight."""
+
+    head: Head
 
     def compute_loss(
         self,
@@ -67,62 +71,64 @@ class PackTrainer(Trainer):
         Exact for any packs, ranks and accumulation: every rank divides by the same count.
         """
         # The first label is the IGNORED that transformers' own count leaves out.
-        targets, weights = inputs.pop("labels")[0, 1:], inputs.pop("weights")
+        targets = inputs.pop("labels")[0, 1:]
+        self.head.truth = targets, inputs.pop("weights")
         outputs = model(**inputs)
-        each = F.cross_entropy(outputs.logits[0].float(), targets, reduction="none")
         count = len(targets) if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over ranks; the count is over all of them already.
-        loss = (each * weights).sum() / count * self.accelerator.num_processes
+        loss = outputs.logits / count * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
 
-def arguments(p: Params, run: Path, zero3: Path) -> TrainingArguments:
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if p.batch % world:
-        raise BadInput(f"params.yaml: train.batch = {p.batch} packs do not divide by {world} ranks")
+def arguments(p: Params, run: Path, deepspeed: dict[str, Any] | None) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
-    if world > 1:
-        import deepspeed
-
-        # Before TrainingArguments: else DeepSpeed believes that it is alone.
-        deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo")
+    # gloo ranks of the tests stay in float32
+    bf16 = p.precision == "auto" and (on_gpu or (not deepspeed and has_bf16()))
     return TrainingArguments(
         output_dir=str(run),
         use_cpu=not on_gpu,
-        bf16=on_gpu or (world == 1 and has_bf16()),  # gloo ranks of the tests stay in float32
-        deepspeed=json.loads(zero3.read_text()) if world > 1 else None,
+        bf16=bf16,
+        deepspeed=deepspeed,
+        ddp_timeout=int(ranks.PATIENCE.total_seconds()),
         seed=p.seed,
         num_train_epochs=1,  # Rows repeats itself: a resume inside a later epoch is then exact
         train_sampling_strategy="sequential",
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=p.batch // world,
+        gradient_accumulation_steps=p.batch // ranks.world(),
         learning_rate=p.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=p.warmup,
         weight_decay=p.weight_decay,
         max_grad_norm=p.clip,
         optim="adamw_torch_fused",
+        activation_checkpointing=p.recompute > 0,
+        activation_checkpointing_kwargs={"every_n_layers": p.recompute} if p.recompute else None,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # it would show an old loss in place of nan
         save_steps=p.save_steps,
         save_total_limit=2,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to="none",
         dataloader_pin_memory=on_gpu,
+        **reporting(p.report_to),
+        **liger(p.liger),
     )
 
 
-def trainer(p: Params, rows: Rows, base: Path, run: Path, zero3: Path) -> tuple[Trainer, Watch]:
-    settings = arguments(p, run, zero3)  # before the model, or every rank loads all of it
+def trainer(
+    p: Params, rows: Rows, base: Path, run: Path, sizes: Shape, sharing: Path
+) -> tuple[Trainer, Watch]:
+    # Settings before the model, or every rank loads all of it.
+    settings = arguments(p, run, zero3.settings(sharing, sizes) if ranks.world() > 1 else None)
     model = AutoModelForCausalLM.from_pretrained(
         base,
-        # On a CPU the weights stay float32 and only the products are bf16.
-        dtype=torch.float32 if settings.use_cpu else torch.bfloat16,
+        # Without DeepSpeed's float32 copy the weights themselves are float32, products bf16.
+        dtype=torch.bfloat16 if settings.bf16 and settings.deepspeed else torch.float32,
         attn_implementation=SHARED_PREFIX,
         local_files_only=True,
     )
     model.config.use_cache = False
-    watch = Watch(rows)
+    watch = Watch(Speed(run / "speed.jsonl", rows, p.batch, sizes))
     made = PackTrainer(
         model=model,
         args=settings,
@@ -130,54 +136,42 @@ def trainer(p: Params, rows: Rows, base: Path, run: Path, zero3: Path) -> tuple[
         data_collator=collate,
         callbacks=[watch],
     )
+    made.head = supervised(model)
     made.remove_callback(PrinterCallback)
     return made, watch
 
 
-def save(made: Trainer, base: Path, target: Path) -> None:
-    """Whole weights as safetensors, with the tokenizer that made the ids."""
-    weights = made.accelerator.get_state_dict(made.model_wrapped)
-    if made.is_world_process_zero():
-        assert made.model is not None
-        made.model.config.use_cache = True
-        made.model.save_pretrained(target, state_dict=weights)
-        for name in TOKENIZER:
-            shutil.copy(base / name, target / name)
+def checked(p: Params) -> Params:
+    if p.batch % ranks.world():
+        raise BadInput(
+            f"params.yaml: train.batch = {p.batch} packs do not divide by {ranks.world()} ranks"
+        )
+    return p
 
 
 def main(
-    packs: Path, base: Path, fingerprint: Path, zero3: Path, target: Path, log: Path, metrics: Path
+    packs: Path, base: Path, code: Path, sharing: Path, target: Path, log: Path, metrics: Path
 ) -> None:
     p = params.load("train", Params)
-    prepare(p.threads)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    run = SCRATCH / run_key(p, world, [packs, base, fingerprint, zero3])
-    rows = Rows(
-        datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs")), p.epochs, p.seed
-    )
-    made, watch = trainer(p, rows, base, run, zero3)
-    checkpoint, problems = checkpoints.newest(run)
-    if made.is_world_process_zero():
-        for problem in problems:
-            print(f"passed over: {problem}")
-        print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
+    prepare(p.threads, exact=p.precision == "float32")
+    ranks.join()
+    inputs = [packs, base, code, sharing]
+    run, checkpoint = ranks.ask_first(lambda: runs.enter(checked(p), inputs))
+    data = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
+    rows = Rows(data, p.epochs, p.seed, ranks.world())
+    made, watch = trainer(p, rows, base, run, shape(base), sharing)
     made.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:
         sys.exit(INTERRUPTED)
-    save(made, base, target)
-    if made.is_world_process_zero():
-        steps = [
-            TrainStep(e["step"], e["loss"], e["learning_rate"], e["grad_norm"])
-            for e in made.state.log_history
-            if "loss" in e
-        ]
-        tables.write(log, TrainStep, steps)
-        tail = steps[-max(1, len(steps) // 10) :]
-        last = sum(step.loss for step in tail) / len(tail)
-        metricfile.write(
-            metrics, {"steps": len(steps), "first_loss": steps[0].loss, "last_loss": last}
-        )
-        print(f"{target}: {len(steps)} steps, loss {steps[0].loss:.3f} -> {last:.3f}")
+    tuned.save(made, base, target)
+    if ranks.is_first():
+        done = steps(made.state.log_history)
+        tables.write(log, TrainStep, done)
+        measured = summary(done)
+        metricfile.write(metrics, measured)
+        (target / tuned.CARD).write_text(tuned.card(base, inputs, p, measured), encoding="utf-8")
+        first, last = measured["first_loss"], measured["last_loss"]
+        print(f"{target}: {len(done)} steps, loss {first:.3f} -> {last:.3f}")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,10 @@ def remark(text: str) -> Trajectory:
 
 @pytest.fixture(scope="session")
 def groups() -> list[Group]:
+    return some_groups()
+
+
+def some_groups() -> list[Group]:
     """Six groups of three, over the three reply formats."""
     return [
         Group(

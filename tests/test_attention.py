@@ -1,17 +1,29 @@
 """Shared-prefix packs give the loss and the gradients of one trajectory per row."""
 
+import random
+import tempfile
+from typing import NamedTuple
+
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from stages import render
 from tests.conftest import SIZES
 from trajectory import packing, prompts, tiny
-from trajectory.attention import SHARED_PREFIX
+from trajectory.attention import BLOCK, SHARED_PREFIX
 from trajectory.chat import Chat
-from trajectory.packing import Branch, EncodedGroup
+from trajectory.packing import Pack, Tokens
 from trajectory.rows import collate
+from trajectory.spool import Spool
 
 SHAPE = {
     "vocab_size": len(tiny.tokenizer()),
@@ -22,7 +34,16 @@ SHAPE = {
     "num_key_value_heads": 2,
 }
 WEIGHTS = render.Weights(opening=1.0, opening_tokens=0, name=1.0, negative=1.0)
-MODELS = {"llama": (LlamaForCausalLM, LlamaConfig), "qwen2": (Qwen2ForCausalLM, Qwen2Config)}
+MODELS = {
+    "llama": (LlamaForCausalLM, LlamaConfig),
+    "qwen2": (Qwen2ForCausalLM, Qwen2Config),
+    "qwen3": (Qwen3ForCausalLM, Qwen3Config),
+}
+
+
+class Encoded(NamedTuple):
+    prefix: list[int]
+    branches: list[Tokens]
 
 
 def model(family: str, attention: str) -> torch.nn.Module:
@@ -34,11 +55,10 @@ def model(family: str, attention: str) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module")
-def encoded(base, groups) -> list[EncodedGroup]:
+def encoded(base, groups) -> list[Encoded]:
     chat = Chat(base / "tokenizer.json")
     return [
-        EncodedGroup(
-            group.id,
+        Encoded(
             chat.prefix(prompts.system(group.template, group.tools, "react", group.reply_format)),
             [render.branch(one, group, chat, WEIGHTS) for one in group.trajectories],
         )
@@ -46,14 +66,24 @@ def encoded(base, groups) -> list[EncodedGroup]:
     ]
 
 
-def packed_loss(network: torch.nn.Module, rows: list[packing.Pack]) -> torch.Tensor:
+def packed(groups: list[Encoded], kind: str, max_len: int) -> list[Pack]:
+    with tempfile.TemporaryFile() as file:
+        spool = Spool(file)
+        outlines = [spool.add(*group) for group in groups]
+        return [
+            packing.pack(one, spool.tokens) for one in packing.packs(outlines, kind, max_len, 0)
+        ]
+
+
+def batch_of(row: Pack) -> dict:
+    spans = [[span.prefix, *span.branches] for span in row.spans]
+    return collate([{**row._asdict(), "spans": spans}])
+
+
+def packed_loss(network: torch.nn.Module, rows: list[Pack]) -> torch.Tensor:
     total, count = torch.tensor(0.0), 0
     for row in rows:
-        spans = [[span.prefix, *span.branches] for span in row.spans]
-        weights = [1.0] * len(row.ids)
-        batch = collate(
-            [{"ids": row.ids, "labels": row.labels, "spans": spans, "weights": weights}]
-        )
+        batch = batch_of(row)
         targets = batch.pop("labels")[0, 1:]
         batch.pop("weights")
         logits = network(**batch, use_cache=False).logits[0]
@@ -62,13 +92,13 @@ def packed_loss(network: torch.nn.Module, rows: list[packing.Pack]) -> torch.Ten
     return total / count
 
 
-def plain_loss(network: torch.nn.Module, groups: list[EncodedGroup]) -> torch.Tensor:
+def plain_loss(network: torch.nn.Module, groups: list[Encoded]) -> torch.Tensor:
     """One trajectory per row, as everyone trains."""
     total, count = torch.tensor(0.0), 0
     for group in groups:
         for branch in group.branches:
             ids = torch.tensor([group.prefix + branch.ids])
-            trained = torch.tensor([False] * len(group.prefix) + branch.trained)
+            trained = torch.tensor([0.0] * len(group.prefix) + branch.weights) > 0
             logits = network(input_ids=ids, use_cache=False).logits[0]
             labels = ids[0, trained]
             wanted = logits[trained.nonzero()[:, 0] - 1]
@@ -78,14 +108,18 @@ def plain_loss(network: torch.nn.Module, groups: list[EncodedGroup]) -> torch.Te
 
 
 @pytest.mark.parametrize("family", MODELS)
-@pytest.mark.parametrize("max_len", [100_000, 900], ids=["groups share a pack", "a group is split"])
-def test_loss_and_gradients_are_those_of_one_trajectory_per_row(family, max_len, encoded):
-    longest = max(len(g.prefix) + max(len(b.ids) for b in g.branches) for g in encoded)
-    fits, dropped = packing.fitting(encoded, max(max_len, longest + 50))
-    rows = packing.packs(fits, max(max_len, longest + 50), seed=0)
-    assert not dropped
+@pytest.mark.parametrize(
+    ("kind", "max_len"),
+    [("shared", 100_000), ("shared", 900), ("plain", 2000), ("none", 900)],
+    ids=["groups share a pack", "a group is split", "plain packs", "rows of their own"],
+)
+def test_loss_and_gradients_are_those_of_one_trajectory_per_row(family, kind, max_len, encoded):
+    check_equal(family, packed(encoded, kind, max_len), encoded)
+
+
+def check_equal(family: str, rows: list[Pack], groups: list[Encoded]) -> None:
     packed, plain = model(family, SHARED_PREFIX), model(family, "sdpa")
-    ours, theirs = packed_loss(packed, rows), plain_loss(plain, encoded)
+    ours, theirs = packed_loss(packed, rows), plain_loss(plain, groups)
     ours.backward()
     theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
@@ -93,12 +127,30 @@ def test_loss_and_gradients_are_those_of_one_trajectory_per_row(family, max_len,
         torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-6, msg=name)
 
 
+@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("kind", packing.PACKINGS)
+def test_loss_and_gradients_are_equal_for_any_groups(family, kind):
+    draw = random.Random(f"{family}:{kind}")
+    groups = []
+    for prefix in (1, BLOCK, BLOCK + 44):  # a prefix of one block, and of a block and a part
+        branches = []
+        for length in (2, draw.randrange(3, 9), draw.randrange(9, 40)):
+            ids = [draw.randrange(SHAPE["vocab_size"]) for _ in range(length)]
+            # As in a conversation of several turns: trained, not trained, trained again.
+            weights = [0.0] + [float(draw.random() < 0.5) for _ in ids[2:]] + [1.0]
+            branches.append(Tokens(ids, weights))
+        groups.append(Encoded([draw.randrange(SHAPE["vocab_size"])] * prefix, branches))
+    rows = packed(groups, kind, BLOCK + 90)
+    assert kind == "none" or len(rows) > 1
+    check_equal(family, rows, groups)
+
+
 def test_no_branch_sees_another(encoded):
     group = encoded[0]
     network = model("llama", SHARED_PREFIX).eval()
     changed = group.branches[1]._replace(ids=group.branches[1].ids[::-1])
     other = group._replace(branches=[group.branches[0], changed, *group.branches[2:]])
-    before, after = (logits(network, packing.pack([one])) for one in (group, other))
+    before, after = (logits(network, *packed([one], "shared", 100_000)) for one in (group, other))
     start = len(group.prefix) + len(group.branches[0].ids)
     stop = start + len(changed.ids)
     torch.testing.assert_close(before[:start], after[:start], rtol=0, atol=0)
@@ -110,7 +162,7 @@ def test_every_branch_sees_its_prefix(encoded):
     group = encoded[0]
     network = model("llama", SHARED_PREFIX).eval()
     other = group._replace(prefix=[group.prefix[1], *group.prefix[1:]])
-    before, after = (logits(network, packing.pack([one])) for one in (group, other))
+    before, after = (logits(network, *packed([one], "shared", 100_000)) for one in (group, other))
     position = len(group.prefix)
     for branch in group.branches:
         part = slice(position, position + len(branch.ids))
@@ -119,21 +171,11 @@ def test_every_branch_sees_its_prefix(encoded):
 
 
 @torch.no_grad()
-def logits(network: torch.nn.Module, row: packing.Pack) -> torch.Tensor:
-    layout_inputs = collate(
-        [
-            {
-                "ids": row.ids,
-                "labels": row.labels,
-                "spans": [[span.prefix, *span.branches] for span in row.spans],
-                "weights": [1.0] * len(row.ids),
-            }
-        ]
-    )
+def logits(network: torch.nn.Module, row: Pack) -> torch.Tensor:
+    batch = batch_of(row)
     kept = ("input_ids", "position_ids", "layout")
-    return network(**{key: layout_inputs[key] for key in kept}, use_cache=False).logits[0]
+    return network(**{key: batch[key] for key in kept}, use_cache=False).logits[0]
 
 
 def test_the_test_groups_have_branches_of_several_turns(encoded):
-    assert any(sum(branch.trained) > 60 for group in encoded for branch in group.branches)
-    assert all(isinstance(branch, Branch) for group in encoded for branch in group.branches)
+    assert any(sum(map(bool, one.weights)) > 60 for group in encoded for one in group.branches)

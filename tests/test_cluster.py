@@ -39,10 +39,9 @@ def checkout(groups, tmp_path_factory) -> Path:
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
     tiny = params["models"]["tiny"]
-    tiny["recompute"] = True
     tiny["numbers"] = {
         "render": {"max_len": 2048},
-        "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1},
+        "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder

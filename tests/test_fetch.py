@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stages import fetch
+from trajectory import source
 from trajectory.records import BadInput
 
 SHA256 = "3bb6dfa5f0c68ad403c9ec50b00db2bb3b4cc9b38ab1ff33f48fe30d853d3a0a"
@@ -98,6 +99,11 @@ def test_the_chat_template_is_chatml(fetched: Path) -> None:
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     expected = "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n"
     assert text == expected + "<|im_start|>assistant\n"
+
+
+def test_a_base_says_where_it_comes_from(fetched: Path) -> None:
+    assert source.read(fetched / "model").name == "tiny"
+    assert fetch.stated_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
 
 
 def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:

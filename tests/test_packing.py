@@ -1,103 +1,144 @@
-"""Bins of whole groups: nothing lost, nothing twice, nothing too long."""
+"""Packs: nothing lost, nothing twice, nothing too long, whatever stands in a row."""
 
+import tempfile
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectory import packing
-from trajectory.packing import IGNORED, Branch, EncodedGroup
+from trajectory.packing import IGNORED, Outline, Pack, Tokens
+from trajectory.spool import Spool
 
 MAX_LEN = 60
+EVERY = pytest.mark.parametrize("kind", packing.PACKINGS)
+Made = list[tuple[list[int], list[Tokens]]]  # of each group: its prefix, its branches
 
 
-def branch(marker: int, length: int) -> Branch:
+def branch(marker: int, length: int) -> Tokens:
     """A branch whose tokens all carry its marker; its last half is trained."""
-    trained = [index >= length // 2 for index in range(length)]
-    return Branch([marker] * length, trained, [1.0] * length)
+    return Tokens([marker] * length, [float(i >= length // 2) for i in range(length)])
 
 
 @st.composite
-def some_groups(draw):
+def some_groups(draw) -> Made:
     marker = 1000
     made = []
-    for number in range(draw(st.integers(1, 6))):
+    for _ in range(draw(st.integers(1, 6))):
         branches = []
         for length in draw(st.lists(st.integers(2, 70), min_size=1, max_size=5)):
             marker += 1
             branches.append(branch(marker, length))
-        made.append(EncodedGroup(f"g{number}", [number] * draw(st.integers(1, 30)), branches))
+        made.append(([draw(st.integers(0, 2))] * draw(st.integers(1, 30)), branches))
     return made
 
 
-def markers(rows: list[packing.Pack]) -> Counter[int]:
-    """How many tokens of every branch stand in the rows."""
-    return Counter(token for row in rows for token in row.ids if token > 1000)
+def rows(groups: Made, kind: str = "shared", seed: int = 0, max_len: int = MAX_LEN) -> list[Pack]:
+    with tempfile.TemporaryFile() as file:
+        spool = Spool(file)
+        outlines = [spool.add(prefix, branches) for prefix, branches in groups]
+        bins = packing.packs(outlines, kind, max_len, seed)
+        return [packing.pack(one, spool.tokens) for one in bins]
 
 
-@given(some_groups(), st.integers(0, 3))
-def test_every_branch_that_fits_stands_once_and_whole(groups, seed):
-    fits, dropped = packing.fitting(groups, MAX_LEN)
-    rows = packing.packs(fits, MAX_LEN, seed)
-    whole = {b.ids[0]: len(b.ids) for g in groups for b in g.branches}
-    short = {
-        b.ids[0]: len(b.ids) for g in groups for b in g.branches if len(g.prefix + b.ids) <= MAX_LEN
-    }
-    assert markers(rows) == short
-    assert dropped == len(whole) - len(short)
+@EVERY
+@given(groups=some_groups(), seed=st.integers(0, 3))
+def test_every_branch_that_fits_stands_once_and_whole(kind, groups, seed):
+    found = Counter(token for row in rows(groups, kind, seed) for token in row.ids if token > 1000)
+    whole = [(prefix, b) for prefix, branches in groups for b in branches]
+    assert found == {b.ids[0]: len(b.ids) for prefix, b in whole if len(prefix + b.ids) <= MAX_LEN}
 
 
-@given(some_groups())
-def test_no_row_is_longer_than_allowed(groups):
-    fits, _ = packing.fitting(groups, MAX_LEN)
-    assert all(len(row.ids) <= MAX_LEN for row in packing.packs(fits, MAX_LEN, 0))
+@EVERY
+@given(groups=some_groups())
+def test_no_row_is_longer_than_allowed(kind, groups):
+    assert all(len(row.ids) <= MAX_LEN for row in rows(groups, kind))
 
 
-@given(some_groups())
-def test_spans_cover_the_row_and_positions_restart_at_every_branch(groups):
-    fits, _ = packing.fitting(groups, MAX_LEN)
-    for row in packing.packs(fits, MAX_LEN, 0):
+@EVERY
+@given(groups=some_groups())
+def test_every_branch_comes_after_its_own_prefix(kind, groups):
+    own = {b.ids[0]: prefix for prefix, branches in groups for b in branches}
+    for row in rows(groups, kind):
+        position = 0
+        for span in row.spans:
+            prefix = row.ids[position : position + span.prefix]
+            position += span.prefix
+            for length in span.branches:
+                assert own[row.ids[position]] == prefix
+                assert len(set(row.ids[position : position + length])) == 1
+                position += length
+
+
+@EVERY
+@given(groups=some_groups())
+def test_spans_cover_the_row_and_positions_restart_at_every_branch(kind, groups):
+    for row in rows(groups, kind):
         assert sum(span.tokens for span in row.spans) == len(row.ids) == len(row.labels)
         for span in row.spans:
             positions = list(span.positions())
             assert positions.count(span.prefix) == len(span.branches)
 
 
-@given(some_groups())
-def test_labels_are_the_trained_ids_and_nothing_else(groups):
-    fits, _ = packing.fitting(groups, MAX_LEN)
-    for row in packing.packs(fits, MAX_LEN, 0):
-        pairs = zip(row.ids, row.labels, strict=True)
-        assert all(label in (IGNORED, token) for token, label in pairs)
+@EVERY
+@given(groups=some_groups())
+def test_labels_are_the_trained_ids_and_nothing_else(kind, groups):
+    for row in rows(groups, kind):
+        each = zip(row.ids, row.labels, row.weights, strict=True)
+        assert all(label == (token if weight else IGNORED) for token, label, weight in each)
         assert any(label != IGNORED for label in row.labels)
 
 
+@EVERY
+@given(groups=some_groups())
+def test_the_order_depends_on_the_seed_and_not_on_the_input(kind, groups):
+    assert rows(groups, kind, seed=5) == rows(groups[::-1], kind, seed=5)
+
+
 @given(some_groups())
-def test_the_order_depends_on_the_seed_and_not_on_the_input(groups):
-    fits, _ = packing.fitting(groups, MAX_LEN)
-    again, _ = packing.fitting(groups[::-1], MAX_LEN)
-    assert {str(row) for row in packing.packs(fits, MAX_LEN, 5)} == {
-        str(row) for row in packing.packs(again, MAX_LEN, 5)
-    }
-    assert packing.packs(fits, MAX_LEN, 5) == packing.packs(fits, MAX_LEN, 5)
+def test_rows_hold_one_trajectory_without_packing_and_more_in_plain_packs(groups):
+    assert all(len(row.spans) == len(row.spans[0].branches) == 1 for row in rows(groups, "none"))
+    assert all(len(span.branches) == 1 for row in rows(groups, "plain") for span in row.spans)
 
 
 def test_a_group_that_is_too_large_is_split_and_its_prefix_repeated():
-    group = EncodedGroup("g", [7] * 20, [branch(1001, 30), branch(1002, 30)])
-    fits, dropped = packing.fitting([group], MAX_LEN)
-    assert [part.prefix for part in fits] == [[7] * 20, [7] * 20]
-    assert dropped == 0
+    made = rows([([7] * 20, [branch(1001, 30), branch(1002, 30)])])
+    assert [row.ids[:20] for row in made] == [[7] * 20, [7] * 20]
+
+
+def test_a_prefix_is_repeated_as_seldom_as_may_be():
+    lengths = [30, 10, 30, 10]  # one after another they would need three rows
+    made = rows([([7] * 20, [branch(1001 + n, length) for n, length in enumerate(lengths)])])
+    assert sorted(row.spans[0].branches for row in made) == [(30, 10), (30, 10)]
 
 
 def test_groups_under_one_prompt_become_one_and_others_stay_apart():
-    groups = [
-        EncodedGroup("a", [7, 8], [branch(1001, 3)]),
-        EncodedGroup("b", [7, 9], [branch(1002, 3)]),
-        EncodedGroup("c", [7, 8], [branch(1003, 3)]),
-    ]
-    made = packing.joined(groups)
-    assert [(one.id, [b.ids[0] for b in one.branches]) for one in made] == [
-        ("a", [1001, 1003]),
-        ("b", [1002]),
-    ]
-    assert [len(group.branches) for group in groups] == [1, 1, 1]  # what came in is as it was
+    (row,) = rows(
+        [([7, 8], [branch(1001, 3)]), ([7, 9], [branch(1002, 3)]), ([7, 8], [branch(1003, 3)])]
+    )
+    assert sorted(span.branches for span in row.spans) == [(3,), (3, 3)]
+
+
+def test_the_best_fit_leaves_the_least_free():
+    assert packing.best_fit([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
+
+
+@given(st.lists(st.integers(1, 9)), st.lists(st.integers(1, 9), min_size=1))
+def test_pairs_are_the_queries_and_keys_that_see_each_other(prefixes, branches):
+    for prefix in prefixes:
+        pairs = sum(range(1, prefix + 1))
+        pairs += sum(prefix + own for length in branches for own in range(1, length + 1))
+        assert packing.Span(prefix, tuple(branches)).pairs == pairs
+
+
+def test_a_spool_gives_back_what_it_got_and_keeps_a_prompt_once():
+    with tempfile.TemporaryFile() as file:
+        spool = Spool(file)
+        first = spool.add([1, 2], [Tokens([3, 4], [0.0, 2.5])])
+        second = spool.add([1, 2], [Tokens([49_151], [1.0])])
+        assert isinstance(first, Outline)
+        assert first.prefix == second.prefix
+        assert spool.tokens(first.prefix) == Tokens([1, 2], [0.0, 0.0])
+        assert spool.tokens(first.branches[0]) == Tokens([3, 4], [0.0, 2.5])
+        assert spool.tokens(second.branches[0]) == Tokens([49_151], [1.0])

@@ -11,7 +11,7 @@ import yaml
 from stages import render
 from trajectory import jsonl
 from trajectory.chat import Chat
-from trajectory.packing import IGNORED
+from trajectory.packing import IGNORED, PACKINGS
 from trajectory.records import BadInput
 
 MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
@@ -19,7 +19,8 @@ MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
 
 def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
     weights = {"opening": OPENING, "opening_tokens": 2, "name": NAME, "negative": NEGATIVE}
-    section = {"seed": 1, "max_len": MAX_LEN, "weights": weights, **changes}
+    section = {"seed": 1, "packing": "shared", "max_len": MAX_LEN, "weights": weights}
+    section |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
     jsonl.write(folder / "mixed.jsonl", groups)
     with pytest.MonkeyPatch.context() as patch:
@@ -42,9 +43,10 @@ def test_twice_the_same_is_the_same_bytes(base, groups, tmp_path):
     assert rendered(first, base, groups) == rendered(second, base, groups)
 
 
-def test_the_order_of_prompts_changes_nothing(base, groups, tmp_path):
-    each = groups[:3]  # the others repeat a prompt, and branches under one keep their order
-    assert rendered(tmp_path, base, each) == rendered(tmp_path, base, each[::-1])
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_the_order_of_the_groups_changes_nothing(base, groups, tmp_path, packing):
+    made = [rendered(tmp_path, base, each, packing=packing) for each in (groups, groups[::-1])]
+    assert made[0] == made[1]
 
 
 def test_the_seed_decides_the_order_of_the_packs(base, groups, tmp_path):

@@ -1,5 +1,7 @@
 """Packs as a dataset: every epoch whole and in its own order, one pack a micro-batch."""
 
+from itertools import chain
+
 import datasets
 import pytest
 import torch
@@ -64,3 +66,21 @@ def test_labels_are_the_trained_ids_after_one_that_is_not_counted():
 def test_two_packs_are_no_micro_batch():
     with pytest.raises(ValueError, match="too many values"):
         collate([PACK, PACK])
+
+
+def test_blank_rows_fill_up_for_all_ranks_and_train_nothing():
+    rows = Rows(datasets.Dataset.from_list([PACK] * COUNT), 1, 1, ranks=4)
+    assert len(rows) == COUNT + 1
+    labels = [collate([rows[index]])["labels"][0, 1:] for index in range(len(rows))]
+    assert [len(label) for label in labels] == [3] * COUNT + [0]
+
+
+def test_packs_that_divide_by_the_ranks_get_no_blank_row(packs):
+    assert len(Rows(packs, 4, 1, ranks=2)) == 4 * COUNT
+
+
+def test_the_packs_of_a_step_are_those_that_training_comes_to(packs):
+    rows = Rows(packs, EPOCHS, 1)
+    steps = [[row["number"] for row in rows.step(number, 4)] for number in range(1, 7)]
+    assert [len(step) for step in steps] == [4, 4, 4, 4, 4, 1]
+    assert list(chain(*steps)) == [rows[index]["number"] for index in range(len(rows))]

@@ -63,12 +63,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
         jsonl.write(Path(suite) / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)])
     jsonl.write(Path("base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
+    jsonl.write(Path("shots.jsonl"), (answer(t) for t in tasks if t.id.startswith("house")))
     jsonl.write(Path("tuned.jsonl"), map(answer, tasks))
     return tmp_path
 
 
 def run(out: str = "out") -> dict[str, Any]:
-    names = ["base.jsonl", "tuned.jsonl", "house", "bfcl", *(f"{out}/{name}" for name in FILES)]
+    names = [
+        "base.jsonl",
+        "shots.jsonl",
+        "tuned.jsonl",
+        "house",
+        "bfcl",
+        *(f"{out}/{name}" for name in FILES),
+    ]
     score.main(*map(Path, names))
     return {name: (Path(out) / name).read_bytes() for name in FILES}
 
@@ -101,15 +109,15 @@ def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
 def test_every_model_and_baseline_stands_in_the_breakdown() -> None:
     table = rows(run()["breakdown.csv"])
     whole = [(row["suite"], row["model"]) for row in table if row["slice"] == "all"]
-    models = ["base", "tuned", *BASELINES]
-    assert whole == [(suite, model) for suite in ("house", "bfcl") for model in models]
+    house, bfcl = ["base", "base_two_shot", "tuned", *BASELINES], ["base", "tuned", *BASELINES]
+    assert whole == [*(("house", model) for model in house), *(("bfcl", model) for model in bfcl)]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_line_of_scores_says_what_was_read_and_what_is_wrong() -> None:
     lines = [json.loads(line) for line in run()["scores.jsonl"].splitlines()]
-    assert len(lines) == 2 * 2 * 8
-    base, tuned = lines[0], lines[9]
+    assert len(lines) == (3 + 2) * 8
+    base, tuned = lines[0], lines[17]
     assert base["outcome"] == "malformed"
     assert "expected Action" in base["reason"]
     assert tuned["reason"] == "no_call is right, not call"
@@ -159,7 +167,14 @@ def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
 )
 def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict[str, str]) -> None:
     before = run()
-    names = ["base.jsonl", "tuned.jsonl", "house", "bfcl", *(f"again/{name}" for name in FILES)]
+    names = [
+        "base.jsonl",
+        "shots.jsonl",
+        "tuned.jsonl",
+        "house",
+        "bfcl",
+        *(f"again/{name}" for name in FILES),
+    ]
     command = [sys.executable, "-m", "stages.score", *names]
     env = {**os.environ, "PYTHONPATH": str(ROOT), **setting}
     subprocess.run(command, cwd=folder, env=env, check=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from transformers import AutoModelForCausalLM
 
-from slurm import digests, fetch, queue, sizes
+from slurm import fetch, queue, sizes
+from trajectory import digests
 from trajectory.records import BadInput
 
 ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
@@ -53,12 +53,17 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
         fetch.from_hub("7b", size, tmp_path)
 
 
-def test_a_model_fetched_for_recomputation_recomputes(base, tmp_path):
-    for path in base.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert not AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
-    fetch.recompute(tmp_path)
-    assert AutoModelForCausalLM.from_pretrained(tmp_path).is_activation_checkpointing
+@pytest.mark.parametrize(
+    ("head", "stated"),
+    [
+        ("license: apache-2.0", "apache-2.0"),
+        ("license: other\nlicense_name: qwen", "qwen"),
+        ("language: en", "unknown"),
+    ],
+)
+def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
+    (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# A model\n")
+    assert fetch.stated_license(tmp_path) == stated
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):

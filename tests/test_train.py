@@ -1,116 +1,81 @@
-"""The training stage as a user runs it: a process of its own, on the tiny model."""
+"""The training stage, on the tiny model: as a user starts it, and as ranks that share one start."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
+import datasets
 import pytest
-import yaml
+from transformers import AutoModelForCausalLM
 
+from tests import ranks
+from tests.ranks import Ranks
 from trajectory import checkpoints, jsonl, tables
+from trajectory.packing import IGNORED
+from trajectory.speed import StepSpeed
 from trajectory.trainlog import TrainStep
 
-ROOT = Path(__file__).parent.parent
 ONE = [sys.executable, "-m", "stages.train"]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "stages.train"]
 # The rendezvous is torchrun's own; a free port lets test runs stand side by side.
-TWO[3:3] = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
-PATHS = [
-    "packs.parquet",
-    "base",
-    "fingerprint.json",
-    "slurm/zero3.json",
-    "model",
-    "log.csv",
-    "m.json",
-]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+TWO += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "-m", "stages.train"]
 
 
 @pytest.fixture(scope="module")
-def made(base, groups, tmp_path_factory) -> Path:
-    """A folder with all that the stage reads: packs of about one group each."""
-    folder = tmp_path_factory.mktemp("train")
-    shutil.copytree(base, folder / "base")
-    for package in ("stages", "trajectory", "slurm"):
-        (folder / package).symlink_to(ROOT / package)
-    jsonl.write(folder / "mixed.jsonl", groups * 2)
-    (folder / "fingerprint.json").write_text("{}")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["render"] |= {"max_len": 2048}
-    params["train"] |= {"batch": 2, "epochs": 4, "save_steps": 2, "threads": 1}
-    params["train"] |= {"learning_rate": 1e-3}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    render = [sys.executable, "-m", "stages.render", "mixed.jsonl", "base", PATHS[0], "r.json"]
-    subprocess.run(render, cwd=folder, check=True, env=environment())
+def made(tmp_path_factory) -> Path:
+    return ranks.folder(tmp_path_factory.mktemp("train") / "made")
+
+
+@pytest.fixture(scope="module")
+def whole(made, tmp_path_factory) -> Path:
+    """An uninterrupted run, started from a shell."""
+    folder = ranks.copy(made, tmp_path_factory.mktemp("whole") / "run")
+    done = command(folder, ONE)
+    assert done.returncode == 0, done.stdout
     return folder
 
 
-def environment() -> dict[str, str]:
-    # A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.
-    extensions = str(ROOT / "scratch/torch_extensions")
-    ours = {"OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1"}
-    return {**os.environ, **ours, "TORCH_EXTENSIONS_DIR": extensions}
-
-
-def start(folder: Path, command: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*command, *PATHS],
+def command(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*words, *ranks.PATHS],
         cwd=folder,
-        env=environment(),
+        env={**os.environ, **ranks.ENVIRONMENT},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        check=False,
+        timeout=600,
     )
-
-
-def train(folder: Path, command: Sequence[str] = ONE) -> tuple[int, str]:
-    process = start(folder, command)
-    output, _ = process.communicate(timeout=240)
-    return process.returncode, output
-
-
-def copy(made: Path, target: Path, **changes: object) -> Path:
-    shutil.copytree(made, target, symlinks=True, ignore=shutil.ignore_patterns("scratch", "model"))
-    params = yaml.safe_load((target / "params.yaml").read_text())
-    params["train"] |= changes
-    (target / "params.yaml").write_text(yaml.safe_dump(params))
-    return target
-
-
-def result(folder: Path) -> tuple[bytes, bytes]:
-    return (folder / "model/model.safetensors").read_bytes(), (folder / "log.csv").read_bytes()
 
 
 def log(folder: Path) -> list[TrainStep]:
     return list(tables.read(folder / "log.csv", TrainStep))
 
 
-def interrupted(folder: Path, how: signal.Signals) -> int:
-    """Start, wait for the first whole checkpoint, send the signal; the exit status."""
-    process = start(folder, ONE)
-    deadline = time.monotonic() + 120
-    while not list(folder.glob(f"scratch/train/*/checkpoint-*/{checkpoints.MARKER}")):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(how)
-    process.communicate(timeout=60)
-    return process.returncode
+def trained(folder: Path, world: int = 1) -> list[TrainStep]:
+    well, output = ranks.train(folder, world)
+    assert well, output
+    return log(folder)
 
 
-@pytest.fixture(scope="module")
-def whole(made, tmp_path_factory) -> Path:
-    """An uninterrupted run."""
-    folder = copy(made, tmp_path_factory.mktemp("whole") / "run")
-    status, output = train(folder)
-    assert status == 0, output
-    return folder
+def refused(folder: Path, world: int = 1) -> str:
+    """The one line with which the stage ends."""
+    well, output = ranks.train(folder, world)
+    assert not well
+    (line,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    return line
+
+
+def hit(folder: Path, how: signal.Signals, world: int = 1) -> list[int | None]:
+    """Start, wait for the first whole checkpoint, send the signal to the last rank."""
+    started = Ranks(folder, world)
+    marker = f"scratch/train/*/checkpoint-*/{checkpoints.MARKER}"
+    assert started.wait_for(lambda: any(folder.glob(marker))), started.output
+    os.kill(started.processes[-1].pid, how)
+    return started.end()
 
 
 def test_the_loss_falls(whole):
@@ -121,85 +86,147 @@ def test_the_loss_falls(whole):
 
 def test_what_is_saved_is_safetensors_and_the_tokenizer(whole):
     names = {path.name for path in (whole / "model").iterdir()}
-    assert {"model.safetensors", "tokenizer.json", "config.json"} <= names
+    assert {"model.safetensors", "tokenizer.json", "config.json", "README.md"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
 
 
-@pytest.mark.parametrize(
-    ("how", "status"),
-    [(signal.SIGKILL, -9), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
-    made, whole, tmp_path, how, status
-):
-    folder = copy(made, tmp_path / "run")
-    assert interrupted(folder, how) == status
+def test_the_card_says_what_the_model_was_made_from_and_names_no_place(whole):
+    card = (whole / "model/README.md").read_text()
+    known = json.loads((whole / "scratch/digests.json").read_text())
+    for name in ("packs.parquet", "base/model.safetensors", "code.json"):
+        assert known[name][1] in card
+    assert "| learning_rate | 0.001 |" in card
+    assert f"| last_loss | {json.loads((whole / 'm.json').read_text())['last_loss']} |" in card
+    assert str(whole) not in card
+
+
+def test_every_step_has_a_line_of_its_speed(whole):
+    (file,) = whole.glob("scratch/train/*/speed.jsonl")
+    lines = list(jsonl.read(file, StepSpeed))
+    packs = datasets.Dataset.from_parquet(str(whole / "packs.parquet"))
+    supervised = sum(label != IGNORED for row in packs for label in row["labels"])
+    assert [line.step for line in lines] == [step.step for step in log(whole)]
+    assert sum(line.tokens for line in lines) == 4 * sum(len(row["ids"]) for row in packs)
+    assert sum(line.supervised for line in lines) == 4 * supervised
+    assert all(line.mfu is None for line in lines)  # no peak of a CPU is known
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(made, whole, tmp_path):
+    """By TERM; tests/test_faults.py has kill -9 and USR1."""
+    folder = ranks.copy(made, tmp_path / "run")
+    assert hit(folder, signal.SIGTERM) == [75]
     assert not (folder / "model").exists()
-    done, output = train(folder)
-    assert done == 0, output
+    well, output = ranks.train(folder)
+    assert well, output
     assert "resuming from" in output
-    assert result(folder) == result(whole)
+    assert ranks.result(folder) == ranks.result(whole)
 
 
-def test_changed_data_never_resumes_an_old_checkpoint(whole, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(whole, folder, symlinks=True)
-    (folder / "fingerprint.json").write_text('{"another": "code"}')
-    status, output = train(folder)
-    assert status == 0, output
+def test_changed_data_never_resumes_an_old_checkpoint(made, tmp_path):
+    folder = ranks.copy(made, tmp_path / "run", epochs=1)
+    trained(folder)
+    (folder / "code.json").write_text('{"another": "code"}')
+    well, output = ranks.train(folder)
+    assert well, output
     assert "resuming from" not in output
+    (line,) = [line for line in output.splitlines() if line.startswith("passed over")]
+    assert line.endswith("made with other code.json")
 
 
-def test_two_zero3_ranks_take_the_same_first_step_as_one_process(made, whole, tmp_path):
-    folder = copy(made, tmp_path / "run")
-    status, output = train(folder, TWO)
-    assert status == 0, output
-    one, two = log(whole), log(folder)
-    assert len(one) == len(two)
-    assert two[0].loss == pytest.approx(one[0].loss, rel=1e-3)
-    assert two[0].grad_norm == pytest.approx(one[0].grad_norm, rel=1e-3)
-    assert two[-1].loss == pytest.approx(one[-1].loss, rel=2e-2)
+def test_a_checkpoint_of_two_ranks_is_not_resumed_by_one(made, tmp_path):
+    folder = ranks.copy(made, tmp_path / "run")
+    assert hit(folder, signal.SIGUSR1, 2) == [75, 75]
+    assert "written by 2 ranks, this run has 1: go on with 2, or remove" in refused(folder)
 
 
-def test_accumulation_changes_neither_loss_nor_gradient(made, tmp_path):
-    """The same trajectories in one step: as one pack, and as several micro-batches."""
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory) -> Path:
+    """Seven packs in float32: they divide neither by two ranks nor by a batch of four."""
+    folder = ranks.folder(
+        tmp_path_factory.mktemp("exact") / "made", copies=1, max_len=750, precision="float32"
+    )
+    table = datasets.Dataset.from_parquet(str(folder / "packs.parquet"))
+    assert len(table) >= 7, "the groups have become smaller"
+    table.select(range(7)).to_parquet(str(folder / "packs.parquet"))
+    return folder
+
+
+@pytest.mark.parametrize("batch", [2, 8])
+def test_two_ranks_step_as_one_does_and_count_every_pack_once(exact, tmp_path, batch):
+    """Without accumulation and with it; the last step has one pack less for the second rank."""
+    logs = [
+        trained(ranks.copy(exact, tmp_path / str(world), batch=batch, epochs=1), world)
+        for world in (1, 2)
+    ]
+    for one, two in zip(*logs, strict=True):
+        assert two.loss == pytest.approx(one.loss, rel=2e-5)
+        assert two.grad_norm == pytest.approx(one.grad_norm, rel=2e-4)
+
+
+def test_accumulation_changes_neither_loss_nor_gradient(tmp_path):
+    """The same trajectories in one step: as one pack, and as eight micro-batches or more."""
     logs = []
-    for max_len in (2048, 100_000):
-        folder = copy(made, tmp_path / str(max_len), epochs=1)
-        params = yaml.safe_load((folder / "params.yaml").read_text())
-        params["render"] |= {"max_len": max_len}
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        render = [sys.executable, "-m", "stages.render", "mixed.jsonl", "base", PATHS[0], "r.json"]
-        subprocess.run(render, cwd=folder, check=True, env=environment())
-        params["train"]["batch"] = json.loads((folder / "r.json").read_text())["packs"]
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        status, output = train(folder)
-        assert status == 0, output
-        logs.append((params["train"]["batch"], log(folder)))
+    folder = ranks.folder(tmp_path, copies=2, epochs=1, precision="float32")
+    for max_len in (1000, 100_000):
+        ranks.set_numbers(folder, render={"max_len": max_len})
+        ranks.render(folder)
+        batch = json.loads((folder / "r.json").read_text())["packs"]
+        ranks.set_numbers(folder, train={"batch": batch})
+        logs.append((batch, trained(folder)))
     (several, (one,)), (single, (other,)) = logs
-    assert several >= 3
+    assert several >= 8
     assert single == 1
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
-    assert one.grad_norm == pytest.approx(other.grad_norm, rel=1e-4)
+    assert one.grad_norm == pytest.approx(other.grad_norm, rel=1e-5)
 
 
-def test_a_batch_that_does_not_divide_by_the_ranks_is_one_clear_line(made, tmp_path):
-    folder = copy(made, tmp_path / "run", batch=3)
-    status, output = train(folder, TWO)
-    assert status != 0
-    assert "error: params.yaml: train.batch = 3 packs do not divide by 2 ranks" in output
+def test_activations_computed_twice_change_nothing(exact, tmp_path):
+    """Of no layer, of every one, of every second."""
+    none, every, second = (
+        trained(ranks.copy(exact, tmp_path / str(n), recompute=n, epochs=1)) for n in (0, 1, 2)
+    )
+    assert none == every == second
+
+
+def test_a_base_in_several_files_trains_as_in_one(made, whole, tmp_path):
+    folder = ranks.copy(made, tmp_path / "run")
+    model = AutoModelForCausalLM.from_pretrained(folder / "base")
+    (folder / "base/model.safetensors").unlink()
+    model.save_pretrained(folder / "base", max_shard_size="30KB")
+    assert len(list((folder / "base").glob("model-*.safetensors"))) > 1
+    trained(folder)
+    names = ["model.safetensors"]
+    assert ranks.result(folder, names) == ranks.result(whole, names)
+
+
+def test_under_torchrun_a_batch_that_does_not_divide_is_one_clear_line(made, tmp_path):
+    folder = ranks.copy(made, tmp_path / "run", batch=3)
+    done = command(folder, TWO)
+    assert done.returncode != 0
+    line = "error: params.yaml: train.batch = 3 packs do not divide by 2 ranks"
+    assert done.stdout.count(line) == 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ({"liger": True}, "train.liger: its kernels need a GPU, and there is none here"),
+        ({"report_to": "wandb"}, "train.report_to: wandb: wandb is not installed"),
+        ({"learning_rate": 1e10}, "loss is nan; a lower train.learning_rate may hold"),
+    ],
+    ids=["liger", "report_to", "diverged"],
+)
+def test_what_cannot_be_trained_is_one_clear_line(made, tmp_path, numbers, line):
+    assert line in refused(ranks.copy(made, tmp_path / "run", **numbers))
 
 
 def test_a_truncated_checkpoint_is_passed_over(made, whole, tmp_path):
-    folder = copy(made, tmp_path / "run")
-    interrupted(folder, signal.SIGKILL)
-    (newest,) = [
-        path.parent for path in folder.glob(f"scratch/train/*/checkpoint-2/{checkpoints.MARKER}")
-    ]
-    shard = newest / "model.safetensors"
+    folder = ranks.copy(made, tmp_path / "run")
+    hit(folder, signal.SIGKILL)
+    *_, newest = sorted(folder.glob(f"scratch/train/*/checkpoint-*/{checkpoints.MARKER}"))
+    shard = newest.parent / "model.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])
-    status, output = train(folder)
-    assert status == 0, output
+    well, output = ranks.train(folder)
+    assert well, output
     assert "passed over" in output
-    assert result(folder) == result(whole)
+    assert ranks.result(folder) == ranks.result(whole)

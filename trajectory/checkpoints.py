@@ -5,23 +5,34 @@ is told from a whole one. transformers' own `get_last_checkpoint` takes the high
 or not.
 """
 
-import json
 import os
+import shutil
 from pathlib import Path
+
+import msgspec
+
+from trajectory.records import BadInput, Record
 
 MARKER = "COMPLETE"
 
 
-def complete(folder: Path) -> None:
+class Marker(Record, frozen=True):
+    """How many ranks wrote the checkpoint, and the size of every file in bytes."""
+
+    ranks: int
+    files: dict[str, int]
+
+
+def complete(folder: Path, ranks: int) -> None:
     """Mark a checkpoint as whole."""
     sizes = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MARKER
+        if path.is_file() and not path.name.startswith(MARKER)
     }
     partial = folder / f"{MARKER}.partial"
-    with open(partial, "w", encoding="utf-8") as out:
-        json.dump(sizes, out, indent=2)
+    with open(partial, "wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(Marker(ranks, sizes))))
         out.flush()
         os.fsync(out.fileno())
     partial.rename(folder / MARKER)
@@ -32,7 +43,11 @@ def problem(folder: Path) -> str | None:
     marker = folder / MARKER
     if not marker.exists():
         return f"{folder}: no {MARKER} marker, it was not finished"
-    for name, size in json.loads(marker.read_text(encoding="utf-8")).items():
+    try:
+        files = _read(folder).files
+    except msgspec.DecodeError as error:
+        return f"{marker}: {error}"
+    for name, size in files.items():
         path = folder / name
         found = path.stat().st_size if path.exists() else 0
         if found != size:
@@ -40,13 +55,29 @@ def problem(folder: Path) -> str | None:
     return None
 
 
-def newest(run: Path) -> tuple[Path | None, list[str]]:
-    """The newest whole checkpoint of a run, and why newer ones were passed over."""
+def newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
+    """The newest whole checkpoint of a run, and why newer ones were passed over.
+
+    Those are removed: a torn one must not count as one of the two that are kept. A checkpoint of
+    another number of ranks is refused: DeepSpeed could convert it ("universal checkpoints"), but
+    then gives every parameter the weight decay of the first group (0.19.8).
+    """
     folders = [path for path in run.glob("checkpoint-*") if path.is_dir()]
     problems: list[str] = []
     for folder in sorted(folders, key=lambda path: -int(path.name.rsplit("-", 1)[1])):
         found = problem(folder)
         if found is None:
+            wrote = _read(folder).ranks
+            if wrote != ranks:
+                raise BadInput(
+                    f"{folder}: written by {wrote} ranks, this run has {ranks}: go on with"
+                    f" {wrote}, or remove {run} to train anew"
+                )
             return folder, problems
         problems.append(found)
+        shutil.rmtree(folder)
     return None, problems
+
+
+def _read(folder: Path) -> Marker:
+    return msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from trajectory.attention import SHARED_PREFIX, DecodeLayout, LiveGroup, PrefillLayout
+from trajectory.attention import SHARED_PREFIX
+from trajectory.cache import Cache
+from trajectory.layouts import DecodeLayout, PrefillLayout
 from trajectory.packing import Span
 from trajectory.records import BadInput
 
@@ -70,32 +71,29 @@ def _greedy(
     model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int
 ) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
-    live: list[LiveGroup] = []
-    targets: list[list[list[int]]] = []  # for each live group, the answers still being written
-    first: list[Tensor] = []
-    for prompt, answer in zip(prompts, answers, strict=True):
-        group, tokens = _prefill(model, prompt, max_new_tokens)
-        live.append(group)
-        targets.append(list(answer))
-        first.append(tokens)
-    tokens = torch.cat(first)
+    cache = Cache([prompt.span for prompt in prompts])
+    first = [_read(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
+    tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
     for step in range(max_new_tokens):
-        live, targets, tokens = _settle(live, targets, tokens, end)
-        if not live or step == max_new_tokens - 1:
+        going = [token != end for token in tokens.tolist()]
+        for (group, branch), token in zip(cache.rows, tokens.tolist(), strict=True):
+            if token != end:
+                answers[group][branch].append(token)
+        tokens = tokens[cache.keep(going)]
+        if not len(tokens) or step == max_new_tokens - 1:
             break
-        layout = DecodeLayout(live)
+        layout = DecodeLayout(cache)
         logits = model(
             input_ids=tokens[None], position_ids=layout.positions(), layout=layout, use_cache=False
         ).logits
-        for group in live:
-            group.advance()
+        cache.advance()
         tokens = logits[0].argmax(-1)
     return answers
 
 
-def _prefill(model: PreTrainedModel, prompt: Prompt, new: int) -> tuple[LiveGroup, Tensor]:
-    """Read one group's prompt; its live state and the first token of each answer."""
-    layout = PrefillLayout(prompt.span, new)
+def _read(model: PreTrainedModel, prompt: Prompt, cache: Cache, group: int) -> list[int]:
+    """Read a group's prompt and questions into the cache; the first token of each answer."""
+    layout = PrefillLayout(cache, group)
     row = torch.tensor([[*prompt.prefix, *chain.from_iterable(prompt.questions)]])
     last = torch.tensor(prompt.span.branches).cumsum(0) + prompt.span.prefix - 1
     logits = model(
@@ -105,26 +103,5 @@ def _prefill(model: PreTrainedModel, prompt: Prompt, new: int) -> tuple[LiveGrou
         logits_to_keep=last,
         use_cache=False,
     ).logits
-    return LiveGroup(layout), logits[0].argmax(-1)
-
-
-def _settle(
-    live: list[LiveGroup], targets: list[list[list[int]]], tokens: Tensor, end: int
-) -> tuple[list[LiveGroup], list[list[list[int]]], Tensor]:
-    """Write the new tokens down; drop the branches that ended and the groups without any."""
-    going = tokens != end
-    sizes = [len(group.lengths) for group in live]
-    groups, rest = [], []
-    for group, target, new, on in zip(
-        live, targets, torch.split(tokens, sizes), torch.split(going, sizes), strict=True
-    ):
-        for answer, token, goes in zip(target, new.tolist(), on.tolist(), strict=True):
-            if goes:
-                answer.append(token)
-        if not on.any():
-            continue
-        if not on.all():
-            group.keep(on.nonzero()[:, 0])
-        groups.append(group)
-        rest.append([answer for answer, goes in zip(target, on.tolist(), strict=True) if goes])
-    return groups, rest, tokens[going]
+    tokens: list[int] = logits[0].argmax(-1).tolist()
+    return tokens

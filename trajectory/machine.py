@@ -12,16 +12,18 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 GIGABYTE = 2**30
 
 
-def prepare(threads: int) -> None:
+def prepare(threads: int, exact: bool = False) -> None:
     """Use `threads` CPU threads, and print nothing but the stage's own lines.
 
     Threads are set on purpose: their number changes speed and rounding. OMP_NUM_THREADS, which
-    torchrun sets for its ranks, wins.
+    torchrun sets for its ranks, wins. `exact`: float32 products, whatever the CPU has units for.
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", threads)))
     if not torch.cuda.is_available():
         os.environ.setdefault("DS_ACCELERATOR", "cpu")  # else DeepSpeed warns that it guesses so
         _hurry()
+    if exact:
+        torch.set_float32_matmul_precision("highest")
     logging.disable_progress_bar()
     datasets.disable_progress_bars()
 

@@ -2,11 +2,15 @@
 
 A pack is one row of token ids: for each group its prefix, then its branches. Positions restart at
 the end of the prefix for each branch; a branch sees the prefix and itself only. The gradients are
-those of one trajectory per row, at a fraction of the tokens.
+those of one trajectory per row, at a fraction of the tokens. Plain packs, and rows of their own,
+are the same with one branch to a prefix.
+
+Packs are planned on lengths alone (`Outline`), so that the tokens can stay in a file.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from trajectory.records import Record
@@ -24,18 +28,42 @@ class Span(Record, frozen=True):
     def tokens(self) -> int:
         return self.prefix + sum(self.branches)
 
+    @property
+    def pairs(self) -> int:
+        """Pairs of a query and a key that it sees: what attention costs."""
+        own = sum(length * (length + 1) // 2 for length in (self.prefix, *self.branches))
+        return own + self.prefix * sum(self.branches)
+
     def positions(self) -> Iterator[int]:
         yield from range(self.prefix)
         for length in self.branches:
             yield from range(self.prefix, self.prefix + length)
 
 
-class Branch(NamedTuple):
-    """One trajectory after its prompt; `weights[i]` is the share of a trained token in the loss."""
+class Tokens(NamedTuple):
+    """Token ids; `weights[i]` is what token i weighs in the loss, 0 if it is not trained."""
 
     ids: list[int]
-    trained: list[bool]
     weights: list[float]
+
+
+class Place(NamedTuple):
+    """Where tokens are kept, and how many they are."""
+
+    at: int
+    tokens: int
+
+
+class Outline(NamedTuple):
+    """A group without its tokens. `key` is a hash of them: order never depends on the input's."""
+
+    key: str
+    prefix: Place
+    branches: tuple[Place, ...]
+
+    @property
+    def span(self) -> Span:
+        return Span(self.prefix.tokens, tuple(branch.tokens for branch in self.branches))
 
 
 class Pack(NamedTuple):
@@ -47,84 +75,99 @@ class Pack(NamedTuple):
     spans: list[Span]
 
 
-class EncodedGroup(NamedTuple):
-    id: str
-    prefix: list[int]
-    branches: list[Branch]
-
-    @property
-    def span(self) -> Span:
-        return Span(len(self.prefix), tuple(len(branch.ids) for branch in self.branches))
+Bin = list[Outline]  # what becomes one row
 
 
-def joined(groups: Iterable[EncodedGroup]) -> list[EncodedGroup]:
+def joined(groups: Iterable[Outline]) -> Iterator[Outline]:
     """Groups under the very same prompt as one, so that it stands once for all of them."""
-    by_prefix: dict[tuple[int, ...], EncodedGroup] = {}
-    for group in sorted(groups, key=lambda group: group.id):
-        first = by_prefix.setdefault(tuple(group.prefix), group._replace(branches=[]))
-        first.branches.extend(group.branches)
-    return list(by_prefix.values())
+    by_prefix: dict[Place, list[Outline]] = {}
+    for group in sorted(groups):
+        by_prefix.setdefault(group.prefix, []).append(group)
+    for same in by_prefix.values():
+        branches = tuple(branch for group in same for branch in group.branches)
+        yield same[0]._replace(branches=branches)
 
 
-def fitting(groups: Iterable[EncodedGroup], max_len: int) -> tuple[list[EncodedGroup], int]:
-    """Groups that fit a row of `max_len` tokens, and how many trajectories were too long.
+def alone(groups: Iterable[Outline]) -> Iterator[Outline]:
+    """Every trajectory as a group of its own."""
+    for group in groups:
+        for number, branch in enumerate(group.branches):
+            yield Outline(f"{group.key}.{number}", group.prefix, (branch,))
 
-    A group that is too large is split, its prefix repeated; a trajectory that does not fit even
-    alone is dropped: cut short it would lose its last answer.
+
+def fitting(groups: Iterable[Outline], max_len: int) -> list[Outline]:
+    """Groups that fit a row of `max_len` tokens.
+
+    A group that is too large is split, its prefix repeated as seldom as may be; a trajectory that
+    does not fit even alone is left out: cut short it would lose its last answer.
     """
-    fits: list[EncodedGroup] = []
-    dropped = 0
+    fits = []
     for group in groups:
-        room = max_len - len(group.prefix)
-        branches = [branch for branch in group.branches if len(branch.ids) <= room]
-        dropped += len(group.branches) - len(branches)
-        part: list[Branch] = []
-        for branch in branches:
-            if sum(len(b.ids) for b in part) + len(branch.ids) > room:
-                fits.append(group._replace(branches=part))
-                part = []
-            part.append(branch)
-        if part:
-            fits.append(group._replace(branches=part))
-    return fits, dropped
+        room = max_len - group.prefix.tokens
+        branches = [branch for branch in group.branches if branch.tokens <= room]
+        for number, part in enumerate(best_fit([branch.tokens for branch in branches], room)):
+            chosen = tuple(branches[index] for index in sorted(part))
+            fits.append(Outline(f"{group.key}/{number}", group.prefix, chosen))
+    return fits
 
 
-def packs(groups: Sequence[EncodedGroup], max_len: int, seed: int) -> list[Pack]:
-    """Bins of at most `max_len` tokens, best fit decreasing; their order is fixed by the seed."""
-    bins: list[list[EncodedGroup]] = []
-    room: list[int] = []
-    for group in sorted(groups, key=lambda group: (-group.span.tokens, group.id)):
-        size = group.span.tokens
-        best = min(
-            (index for index, free in enumerate(room) if free >= size),
-            key=lambda index: room[index],
-            default=None,
-        )
-        if best is None:
-            bins.append([group])
-            room.append(max_len - size)
+def best_fit(sizes: Sequence[int], room: int) -> list[list[int]]:
+    """Bins of indices, best fit decreasing: each size goes where it leaves the least free."""
+    bins: list[list[int]] = []
+    free: list[tuple[int, int]] = []  # tokens left in a bin and its number, sorted
+    for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
+        at = bisect_left(free, (sizes[index], 0))
+        if at == len(free):
+            left, number = room, len(bins)
+            bins.append([])
         else:
-            bins[best].append(group)
-            room[best] -= size
-    rows = [pack(sorted(group, key=lambda group: group.id)) for group in bins]
-    random.Random(seed).shuffle(rows)
-    return rows
+            left, number = free.pop(at)
+        bins[number].append(index)
+        insort(free, (left - sizes[index], number))
+    return bins
 
 
-def pack(groups: Sequence[EncodedGroup]) -> Pack:
-    """One row of whole groups."""
-    ids: list[int] = []
-    labels: list[int] = []
-    weights: list[float] = []
+def _binned(groups: Iterable[Outline], max_len: int) -> list[Bin]:
+    fits = sorted(fitting(groups, max_len))
+    filled = best_fit([group.span.tokens for group in fits], max_len)
+    return [[fits[index] for index in sorted(one)] for one in filled]
+
+
+def shared(groups: Iterable[Outline], max_len: int) -> list[Bin]:
+    return _binned(joined(groups), max_len)
+
+
+def plain(groups: Iterable[Outline], max_len: int) -> list[Bin]:
+    return _binned(alone(groups), max_len)
+
+
+def none(groups: Iterable[Outline], max_len: int) -> list[Bin]:
+    return [[group] for group in sorted(fitting(alone(groups), max_len))]
+
+
+PACKINGS: dict[str, Callable[[Iterable[Outline], int], list[Bin]]] = {
+    "shared": shared,
+    "plain": plain,
+    "none": none,
+}
+
+
+def packs(groups: Iterable[Outline], packing: str, max_len: int, seed: int) -> list[Bin]:
+    """Bins of at most `max_len` tokens; their order is fixed by the seed and what is in them."""
+    bins = PACKINGS[packing](groups, max_len)
+    random.Random(seed).shuffle(bins)
+    return bins
+
+
+def pack(groups: Bin, tokens: Callable[[Place], Tokens]) -> Pack:
+    """One row of whole groups; `tokens` fetches what stands at a place."""
+    row = Tokens([], [])
     for group in groups:
-        ids += group.prefix
-        labels += [IGNORED] * len(group.prefix)
-        weights += [0.0] * len(group.prefix)
-        for branch in group.branches:
-            ids += branch.ids
-            weights += branch.weights
-            labels += [
-                token if trained else IGNORED
-                for token, trained in zip(branch.ids, branch.trained, strict=True)
-            ]
-    return Pack(ids, labels, weights, [group.span for group in groups])
+        for place in (group.prefix, *group.branches):
+            ids, weights = tokens(place)
+            row.ids.extend(ids)
+            row.weights.extend(weights)
+    labels = [
+        token if weight else IGNORED for token, weight in zip(row.ids, row.weights, strict=True)
+    ]
+    return Pack(row.ids, labels, row.weights, [group.span for group in groups])

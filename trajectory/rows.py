@@ -1,7 +1,7 @@
 """Packs as a Trainer's dataset: every epoch in its own seeded order, one pack a micro-batch."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -15,22 +15,43 @@ Row = Mapping[str, Any]
 
 
 class Rows(Dataset[Row]):
-    """All epochs one after another: position in training alone says which pack comes."""
+    """All epochs one after another: position in training alone says which pack comes.
 
-    def __init__(self, packs: datasets.Dataset, epochs: int, seed: int) -> None:
+    Ranks take equally many rows; if the packs do not divide by them, blank ones fill up at the
+    end. Repeated packs, accelerate's way, would count twice.
+    """
+
+    def __init__(self, packs: datasets.Dataset, epochs: int, seed: int, ranks: int = 1) -> None:
         self.packs = packs
         self.order: list[int] = []
         for epoch in range(epochs):
             order = list(range(len(packs)))
             random.Random(f"{seed}:{epoch}").shuffle(order)
             self.order += order
+        self.blanks = -len(self.order) % ranks
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.order) + self.blanks
 
     def __getitem__(self, index: int) -> Row:
-        row: Row = self.packs[self.order[index]]
-        return row
+        if index < len(self.order):
+            row: Row = self.packs[self.order[index]]
+            return row
+        return self._blank()
+
+    def _blank(self) -> Row:
+        """A pack of which no token is trained: it adds nothing to loss, gradient and count."""
+        row = self.packs[self.order[0]]
+        return {**row, "labels": [IGNORED] * len(row["labels"])}
+
+    def step(self, number: int, batch: int) -> Iterator[Row]:
+        """The packs of an optimiser step, over all ranks; the first step is 1."""
+        for index in self.order[(number - 1) * batch : number * batch]:
+            yield self.packs[index]
+
+
+def spans(row: Row) -> list[Span]:
+    return [Span(prefix, tuple(branches)) for prefix, *branches in row["spans"]]
 
 
 def collate(rows: Sequence[Row]) -> dict[str, object]:
@@ -41,7 +62,7 @@ def collate(rows: Sequence[Row]) -> dict[str, object]:
     [supervised].
     """
     (row,) = rows
-    layout = PackLayout([Span(prefix, tuple(branches)) for prefix, *branches in row["spans"]])
+    layout = PackLayout(spans(row))
     labels = torch.tensor(row["labels"])
     trained = (labels != IGNORED).nonzero()[:, 0]
     return {

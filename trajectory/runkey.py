@@ -4,28 +4,30 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from trajectory import digests
 from trajectory.records import BadInput, Record
 
-MODEL = ("*.safetensors", "*.json")  # what of a model's folder shapes its answers
+MODEL = ("*.safetensors", "*.json")
 
 
-def run_key(settings: Record, world: int, inputs: Iterable[Path]) -> str:
-    """16 hex digits over the settings, the number of processes and every input's bytes.
+def run_key(settings: Record, inputs: Iterable[Path]) -> str:
+    """16 hex digits over the settings and every input's bytes.
 
-    A folder stands for the weights and settings of the model in it.
+    A folder stands for the weights and settings of the model in it, sharded or not. Files that
+    have not changed since the last call are not read again.
     """
-    digest = hashlib.blake2b(f"{settings!r} {world}".encode(), digest_size=8)
+    digest = hashlib.blake2b(f"{settings!r}".encode(), digest_size=8)
     for path in inputs:
-        for file in _files(path):
-            with open(file, "rb") as content:
-                digest.update(hashlib.file_digest(content, "blake2b").digest())
+        for file in digests.of(files(path)).values():
+            digest.update(file.encode())
     return digest.hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
+def files(path: Path) -> list[Path]:
+    """The file itself; of a model's folder those that shape its answers."""
     if not path.is_dir():
         return [path]
-    files = sorted(file for pattern in MODEL for file in path.glob(pattern))
-    if not any(file.suffix == ".safetensors" for file in files):
+    found = sorted(file for pattern in MODEL for file in path.glob(pattern))
+    if not any(file.suffix == ".safetensors" for file in found):
         raise BadInput(f"{path}: no safetensors here")
-    return files
+    return found

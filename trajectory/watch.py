@@ -1,5 +1,6 @@
 """What happens around training steps: progress, signals, and the marker of a whole checkpoint."""
 
+import math
 import signal
 from pathlib import Path
 
@@ -8,16 +9,17 @@ from torch import distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from trajectory import checkpoints
+from trajectory import checkpoints, ranks
 from trajectory.progress import Progress
-from trajectory.rows import Rows
+from trajectory.records import BadInput
+from trajectory.speed import Speed
 
 
 class Watch(TrainerCallback):
     """USR1 or TERM on any rank: every rank saves the same step, then training stops."""
 
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
+    def __init__(self, speed: Speed) -> None:
+        self.speed = speed
         self.asked = False
         self.stopped = False
         self.progress: Progress | None = None
@@ -31,6 +33,7 @@ class Watch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         self.progress = Progress("train", state.max_steps, state.global_step)
+        self.speed.start()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -41,6 +44,8 @@ class Watch(TrainerCallback):
             distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         if flag.item():
             self.stopped = control.should_save = control.should_training_stop = True
+        if ranks.is_first():
+            self.speed.step(state.global_step)
 
     def on_log(
         self,
@@ -50,14 +55,24 @@ class Watch(TrainerCallback):
         logs: dict[str, float] | None = None,
         **_: object,
     ) -> None:
-        if self.progress and state.is_world_process_zero and logs and "loss" in logs:
-            self.progress.show(state.global_step, f"loss {logs['loss']:.3f}")
+        if not logs or "loss" not in logs:
+            return
+        step, loss, norm = state.global_step, logs["loss"], logs["grad_norm"]
+        if not math.isfinite(loss):  # the same on every rank
+            raise BadInput(f"step {step}: loss is {loss}; a lower train.learning_rate may hold")
+        if not ranks.is_first():
+            return
+        if not math.isfinite(norm):
+            print(f"step {step}: gradient norm is {norm}, DeepSpeed skips the step", flush=True)
+        if self.progress:
+            self.progress.show(step, f"loss {loss:.3f}, {self.speed.note()}")
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         if distributed.is_initialized():
             distributed.barrier()  # the marker vouches for every rank's shards
-        if state.is_world_process_zero:
+        if ranks.is_first():
             folder = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            checkpoints.complete(Path(str(args.output_dir)) / folder)
+            checkpoints.complete(Path(str(args.output_dir)) / folder, ranks.world())
+        self.speed.start()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def of(paths: Iterable[Path], memory: Path = MEMORY) -> dict[str, str]:
                 found[name] = [stamp, hashlib.file_digest(content, "blake2b").hexdigest()[:32]]
     if any(known.get(name) != entry for name, entry in found.items()):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = memory.with_name(memory.name + ".partial")
+        partial = memory.with_name(f"{memory.name}.{os.getpid()}")  # two stages may run at once
         partial.write_text(json.dumps(known | found))
         partial.replace(memory)
     return {name: digest for name, (_, digest) in found.items()}

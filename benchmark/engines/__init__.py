@@ -1,0 +1,27 @@
+"""Who answers the questions: a model in this process, in vLLM, or behind a server.
+
+An engine is one module and its line in ENGINES. It answers greedily, in batches that a caller can
+keep one by one; what was kept before is not asked again.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from benchmark.answers import Answer
+from benchmark.engines import in_process, remote, vllm
+from benchmark.engines.settings import Settings
+from trajectory.questions import Questions
+
+
+class Engine(Protocol):
+    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+        """Batch by batch what `done` (tasks) lacks; an answer with an error was not heard."""
+
+
+# From the folder of a model, and the row of the table that it fills.
+ENGINES: dict[str, Callable[[Path, str, Settings], Engine]] = {
+    "transformers": in_process.InProcess,
+    "vllm": vllm.VLLM,
+    "openai": remote.Remote,
+}

@@ -1,0 +1,35 @@
+"""transformers in this process, on a CPU or a GPU: the shared prompt of a group is read once."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from benchmark.answers import Answer
+from benchmark.engines.settings import Settings
+from trajectory import decoding
+from trajectory.chat import Chat
+from trajectory.decoding import Prompt
+from trajectory.machine import prepare
+from trajectory.questions import Questions
+
+
+class InProcess:
+    def __init__(self, folder: Path, _: str, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = settings
+
+    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+        # Groups of one length decode together: no prompt is padded to a much longer one.
+        ordered = sorted(groups, key=lambda group: (len(group.prefix), group.group))
+        asked = [Prompt(list(g.prefix), list(map(list, g.questions.values()))) for g in ordered]
+        prepare(self.settings.threads)
+        chat = Chat(self.folder / "tokenizer.json")
+        model = None
+        for batch in decoding.batches(asked, self.settings.rows):
+            tasks = [task for index in batch for task in ordered[index].questions]
+            if all(task in done for task in tasks):
+                continue
+            model = model or decoding.load(self.folder)
+            most = self.settings.max_new_tokens
+            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most)
+            texts = [chat.text(ids) for group in replies for ids in group]
+            yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]

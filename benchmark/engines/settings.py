@@ -1,0 +1,31 @@
+"""The section `predict`: which engine answers, and how."""
+
+from typing import Literal
+
+import msgspec
+
+from trajectory.records import Json, Record
+from trajectory.teachers.asking import Service
+
+
+class Server(Record, frozen=True):
+    """An OpenAI-compatible server; `names` says what it calls the model of a row."""
+
+    names: dict[str, str]
+    limit: Literal["max_tokens", "max_completion_tokens"]
+    sampling: dict[str, Json]
+
+
+class Settings(Record, frozen=True):
+    engine: Literal["transformers", "vllm", "openai"]
+    max_new_tokens: int
+    rows: int
+    threads: int
+    server: Server
+    service: Service
+
+    @property
+    def decisive(self) -> "Settings":
+        """Without what only changes when answers come: it takes up what another pace left."""
+        unhurried = Service("", 1, timeout=0, retries=0, first_wait=0, longest_wait=0, poll=0)
+        return msgspec.structs.replace(self, service=unhurried)

@@ -1,0 +1,67 @@
+"""Worked examples come from the training data, in the group's own format, before its questions."""
+
+import msgspec
+import pytest
+
+from benchmark.suites import Gold, Suite, Task
+from stages.shots import Examples, Params, worked
+from tests.conftest import CLOCK, WEATHER
+from trajectory.chat import Chat
+from trajectory.questions import Questions
+from trajectory.records import Assistant, BadInput, Call, Trajectory, User
+
+BOTH = Params(call=1, no_call=1)
+
+
+@pytest.fixture
+def suite() -> Suite:
+    task = Task(
+        id="house/1",
+        group="h",
+        menu=("get_time",),
+        language="en",
+        turns=(User("Late in Oslo?"),),
+        golds=(Gold("no_call"),),
+        kind="topic",
+        reply_format="hermes",
+    )
+    return Suite("house", {"get_weather": WEATHER, "get_time": CLOCK}, (task,), 0)
+
+
+@pytest.fixture
+def known(groups):
+    """The groups, and one call of the tool on the menu among many others."""
+    turns = (
+        User("Time in Rome?"),
+        Assistant("call", "Ask.", (Call("get_time", {"city": "Rome"}),)),
+    )
+    timed = Trajectory("timed", turns, "call", "en", "get_time")
+    return [*groups, msgspec.structs.replace(groups[0], id="t", trajectories=(timed,))]
+
+
+def text(base, groups, suite, p=BOTH) -> str:
+    chat = Chat(base / "tokenizer.json")
+    asked = [
+        Questions("h", tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
+        Questions("b", tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
+    ]
+    (found,) = worked(asked, suite, Examples(groups), p, chat)
+    assert found.prefix[: len(asked[0].prefix)] == asked[0].prefix
+    assert found.questions == asked[0].questions
+    return chat.text(found.prefix)
+
+
+def test_a_call_of_the_menu_comes_first_then_a_decision_for_no_tool(base, known, suite):
+    said = text(base, known, suite)
+    assert "get_weather" not in said
+    assert said.index("Time in Rome?") < said.index("<tool_call>") < said.index("Nice day")
+    assert said.endswith("I see.\n")
+
+
+def test_the_order_of_the_training_data_changes_no_example(base, known, suite):
+    assert text(base, known, suite) == text(base, known[::-1], suite)
+
+
+def test_fewer_examples_than_wanted_are_one_clear_line(base, groups, suite):
+    with pytest.raises(BadInput, match="6 en examples of no_call: expected 7"):
+        text(base, groups, suite, Params(call=0, no_call=7))

@@ -1,0 +1,82 @@
+"""Cross-entropy at supervised positions, without all of their logits at once.
+
+A row of 4096 tokens over a vocabulary of 152,000 has 2.5 GB of float32 logits. Here a chunk of them
+lives at a time, and its gradient is taken while it does, so that nothing is computed twice.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+CHUNK = 512  # positions whose logits are in memory together
+
+
+class ChunkedCrossEntropy(torch.autograd.Function):
+    """hidden [n, width], vocabulary [words, width], targets [n], weights [n] -> a scalar.
+
+    The sum of weight x cross-entropy. Products are in autocast's precision, the rest is float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, vocabulary: Tensor, *truth: Tensor) -> Tensor:
+        device = hidden.device.type
+        autocast = torch.is_autocast_enabled(device)
+        precision = torch.get_autocast_dtype(device) if autocast else vocabulary.dtype
+        with torch.autocast(device, enabled=False):
+            words = vocabulary.to(precision)
+            by_hidden: list[Tensor] = []
+            by_words = torch.zeros_like(vocabulary)
+            total = hidden.new_zeros((), dtype=torch.float32)
+            for part, targets, weights in zip(
+                *(torch.split(x, CHUNK) for x in (hidden.to(precision), *truth)), strict=True
+            ):
+                loss, by_logits = _loss((part @ words.t()).float(), targets, weights)
+                by_logits = by_logits.to(precision)
+                total += loss
+                by_hidden.append(by_logits @ words)
+                by_words += by_logits.t() @ part
+        ctx.save_for_backward(torch.cat(by_hidden).to(hidden.dtype), by_words)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *by_total: Tensor) -> tuple[Tensor | None, ...]:
+        by_hidden, by_words = ctx.saved_tensors
+        scale = by_total[0]
+        return by_hidden * scale, by_words * scale, None, None
+
+
+def _loss(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The weighted sum of a chunk, and its gradient by the logits, in their memory."""
+    each = torch.arange(len(targets), device=targets.device)
+    total = logits.logsumexp(-1)
+    loss = ((total - logits[each, targets]) * weights).sum()
+    gradient = logits.sub_(total[:, None]).exp_()
+    gradient[each, targets] -= 1
+    return loss, gradient.mul_(weights[:, None])
+
+
+class Head(nn.Linear):
+    """The vocabulary projection; with `truth`, the loss comes out in place of the logits.
+
+    Inside the module's own forward, so that ZeRO-3 gathers the weights once for all chunks: ranks
+    have different numbers of them, and would wait for each other otherwise.
+    """
+
+    truth: tuple[Tensor, Tensor] | None = None  # the next call's targets and weights, [n] each
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if self.truth is None:
+            return super().forward(hidden)
+        loss: Tensor = ChunkedCrossEntropy.apply(hidden[0], self.weight, *self.truth)
+        return loss
+
+
+def supervised(model: PreTrainedModel) -> Head:
+    """Give the model a head that can compute the loss; the weights stay its own."""
+    old = model.get_output_embeddings()
+    head = Head(old.in_features, old.out_features, bias=False, device="meta")
+    head.weight = old.weight
+    model.set_output_embeddings(head)
+    return head

@@ -1,0 +1,41 @@
+"""The folder of a training run in scratch/: named by all that goes in, so that nothing else of it
+is ever taken up. inputs.json in it says what that was.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from trajectory import checkpoints, digests, ranks
+from trajectory.records import Record
+from trajectory.runkey import files, run_key
+
+SCRATCH = Path("scratch/train")
+FACTS = "inputs.json"
+
+
+def enter(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+    """The run's folder, and the checkpoint to go on from; says why others are passed over."""
+    run = SCRATCH / run_key(settings, inputs)
+    facts = {
+        **digests.of(file for path in inputs for file in files(path)),
+        **{name: str(value) for name, value in msgspec.structs.asdict(settings).items()},
+    }
+    run.mkdir(parents=True, exist_ok=True)
+    (run / FACTS).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
+    checkpoint, problems = checkpoints.newest(run, ranks.world())
+    for problem in [*problems, *(() if checkpoint else _others(run, facts))]:
+        print(f"passed over: {problem}")
+    print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
+    return run, checkpoint
+
+
+def _others(run: Path, facts: dict[str, str]) -> Iterator[str]:
+    """Runs whose checkpoints are of other input, and what is other."""
+    for path in sorted(SCRATCH.glob(f"*/{FACTS}")):
+        if path.parent != run and any(path.parent.glob(f"*/{checkpoints.MARKER}")):
+            theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+            names = sorted(theirs.keys() | facts.keys())
+            changed = [name for name in names if theirs.get(name) != facts.get(name)]
+            yield f"{path.parent}: made with other {', '.join(changed)}"
