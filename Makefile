@@ -106,6 +106,12 @@ corrections: .venv/ready ## Corrected candidates that are in no suite, as traini
 rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
 	python -m benchmark.people.rate data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
+judge: .venv/ready ## Have the same answers judged by a chat model: VERSION="base tuned", DRY=1 for the cost
+	python -m benchmark.judge.answers data/asked/house benchmark/ratings benchmark/ratings/judge_replies.jsonl metrics/human.json $(VERSION:%=data/answers/%.jsonl) $(if $(DRY),--dry-run)
+
+judge-drafts: .venv/ready ## Have the candidates judged: review shows the worst first; DRY=1 for the cost
+	python -m benchmark.judge.drafts benchmark/candidates benchmark/candidates/judge_replies.jsonl $(if $(DRY),--dry-run)
+
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
 
@@ -125,5 +131,6 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train estimate synthesize preflight submit-dry suite templates gold-check \
-	bench readme compare gate suite-check draft review merge corrections rate show setup lock clean
+.PHONY: help repro test check smoke train estimate synthesize preflight submit-dry suite templates \
+	gold-check bench readme compare gate suite-check draft review merge corrections rate judge \
+	judge-drafts show setup lock clean

@@ -73,14 +73,6 @@ def show(written: Written) -> None:
         print(f"\n{failure.id}\n  failed: {failure.reason}: {failure.detail}")
 
 
-def estimated(p: Params, left: Usage) -> str:
-    return (
-        f"{p.teacher}: {left.requests} requests, about {left.prompt_tokens} prompt tokens, "
-        f"at most {left.completion_tokens} completion tokens and {left.usd:.4f} USD "
-        f"(synthesize.budget = {p.budget})"
-    )
-
-
 def main(
     plan: Path,
     catalogue: Path,
@@ -105,7 +97,8 @@ def main(
         return
     teacher = chosen(p, catalogue, phrasing, store)
     if dry_run:
-        print(estimated(p, teacher.estimate(requests)))
+        left = teacher.estimate(requests).at_most()
+        print(f"{p.teacher}: {left} (synthesize.budget = {p.budget})")
         return
     tally = Tally()
     jsonl.write(raw, tally.groups_of(teacher.write(requests)))

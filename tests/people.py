@@ -10,11 +10,15 @@ from benchmark.answers import Answer
 from benchmark.people import desk, rate_pages, rating, results, review_pages
 from benchmark.people.events import Event, Opinion, Verdict
 from benchmark.people.journal import Journal
-from benchmark.people.suspicion import Judged, Ties
+from benchmark.people.rubric import Judged
+from benchmark.people.suspicion import Ties
 from benchmark.people.verdicts import Double, digest
 from benchmark.suites import Entry, Gold, GoldCall, Suite, Task
 from tests.conftest import CLOCK, WEATHER
 from trajectory import jsonl
+from trajectory.catalogue import Catalogue
+from trajectory.checks import Checks
+from trajectory.protected import Fence
 from trajectory.records import Tool, User
 
 TRIP = Tool(
@@ -30,6 +34,7 @@ TRIP = Tool(
         "required": ["city", "days"],
     },
 )
+CATALOGUE = Catalogue(Path("data/catalogue"))
 MENU = (WEATHER, CLOCK, TRIP)
 DOUBLE = Double(seed=0, share=0.0)
 P = desk.Params(port=0, double=DOUBLE, ties=Ties(near=0.1, tempting=0.3), held=300.0)
@@ -83,7 +88,7 @@ def reviewing(folder: Path, of: Suite, p: desk.Params = P, **judged: int):
     """The desk over `of`, and its journal in `folder`."""
     journal = Journal(folder / "review.db", folder / "reviews.jsonl")
     opinions = {f"house/{name}": Judged(f"house/{name}", score) for name, score in judged.items()}
-    found = desk.Desk(of, opinions, journal, p)
+    found = desk.Desk(of, opinions, journal, p, Checks(CATALOGUE, Fence((), 1.0)).grounded)
     return review_pages.review(found), found
 
 

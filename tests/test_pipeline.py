@@ -28,7 +28,8 @@ MAKES_TRAINING_DATA = [
 ]
 # Sections of commands beside the pipeline.
 BESIDE = {
-    *("draft", "draft_episodes", "candidates", "factory", "review", "rate", "compare", "gate"),
+    *("draft", "draft_episodes", "candidates", "factory", "review", "rate", "judge"),
+    *("compare", "gate"),
     *("models", "estimate"),
 }
 

@@ -10,10 +10,10 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from benchmark.answers import Answer
-from benchmark.people import agreement, rate, rating, results
+from benchmark.people import agreement, rating, results
 from benchmark.people.events import Event, Rating
 from benchmark.people.rating import Rated
-from benchmark.people.suspicion import Judged
+from benchmark.people.rubric import Judged
 from tests import people
 from trajectory.records import BadInput
 
@@ -93,7 +93,7 @@ def test_a_version_without_an_answer_is_named():
 
 def test_a_rating_without_versions_says_how():
     with pytest.raises(BadInput, match="VERSION"):
-        rate.answers(())
+        rating.answers(())
 
 
 def test_alpha_is_the_one_of_krippendorffs_example():

@@ -358,3 +358,22 @@ def test_another_tool_brings_its_own_fields_and_keeps_the_focus(tmp_path, driver
         ann.press(Keys.ESCAPE, "f", turning=True)
     (verdict,) = held(desk, "ann").values()
     assert [call.name for call in verdict.golds[0].calls] == ["get_weather"]
+
+
+def test_the_users_words_are_corrected_by_keys_and_held_against_the_arguments(tmp_path, driver):
+    blueprint, desk = people.reviewing(tmp_path, people.suite([people.task("Oslo")]))
+    with served(blueprint, "Review") as url:
+        ann = Person(driver, url, "ann")
+        ann.press("q")
+        ann.hold_control("a")
+        ann.press("A trip of 3 days to Rome")
+        ann.sees("[id='note.0.0.city']", "nobody said this")
+        ann.sees("#diff", "user: A trip of 3 days to Rome")
+        shoot(driver, "reworded")
+        ann.hold_control("a")
+        ann.press("A trip of 3 days to Oslo")
+        ann.until(lambda: not ann.text("[id='note.0.0.city']"))
+        ann.hold_control(Keys.ENTER, turning=True)
+        ann.sees("h1", "All 1 tasks are done")
+    (verdict,) = held(desk, "ann").values()
+    assert verdict.query == "A trip of 3 days to Oslo"

@@ -1,10 +1,12 @@
 """A gold in a form: what goes in comes out, and what is wrong is said beside its field."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.people import editing
+from benchmark.people import accepted as accepted_values
+from benchmark.people import changes, editing
 from benchmark.suites import Gold, GoldCall
 from tests import people
 
@@ -57,8 +59,8 @@ def edited(**changes):
 )
 def test_values_come_out_of_a_box_as_they_went_in(typed):
     type, accepted = typed
-    lines = editing.written(accepted, type)
-    assert repr(editing.values(lines, type)) == repr(tuple(accepted))
+    lines = accepted_values.written(accepted, type)
+    assert repr(accepted_values.values(lines, type)) == repr(tuple(accepted))
     assert all(char == "\n" or char.isprintable() for char in lines)
 
 
@@ -123,5 +125,29 @@ def test_a_field_of_no_tool_is_not_heard():
 
 def test_the_changes_are_those_against_the_draft():
     read = editing.read(edited(**{"0.0.days": "3\n4"}), people.MENU)
-    changed = [pair for pair in editing.changes([GOLD], read.golds) if pair[0] != " "]
+    draft = people.task("Oslo", gold=GOLD)
+    now = msgspec.structs.replace(draft, golds=read.golds)
+    changed = [pair for pair in changes.changes(draft, now) if pair[0] != " "]
     assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
+
+
+def test_a_reworded_query_stands_first_among_the_changes():
+    draft = people.task("Oslo")
+    now = msgspec.structs.replace(draft, turns=people.task("Oslo", "Oslo, 3 days?").turns)
+    assert changes.changes(draft, now)[:2] == [
+        ("-", "user: Three days in Oslo, please plan them."),
+        ("+", "user: Oslo, 3 days?"),
+    ]
+    assert changes.changes(draft, draft)[0] == (" ", "call")
+
+
+@pytest.mark.parametrize("words", ["", "  \r\n ", "?!"])
+def test_a_user_who_says_nothing_is_a_problem(words):
+    assert editing.read(edited(query=words), people.MENU).problems.keys() == {"query"}
+
+
+def test_values_that_nobody_said_are_noted_and_no_problem():
+    said = {("plan_trip", "Oslo")}
+    read = editing.read(edited(**{"0.0.stops": "no JSON"}), people.MENU)
+    notes = editing.unsaid(read.forms, lambda tool, value: (tool, value) in said)
+    assert notes.keys() == {"0.0.days"}

@@ -9,12 +9,13 @@ import pytest
 from benchmark import suites
 from benchmark.people import merge, suspicion, training, verdicts
 from benchmark.people.events import Event, Verdict
+from benchmark.people.rubric import Judged
 from benchmark.people.verdicts import Double
 from benchmark.suites import Gold
 from tests import people
 from trajectory import jsonl
 from trajectory.lexical import Lexical
-from trajectory.records import Assistant, BadInput, Call, Group, Trajectory, User
+from trajectory.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
 
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
 OSLO, ROME = people.task("Oslo"), people.task("Rome")
@@ -43,13 +44,42 @@ def test_what_people_say_settles_a_task(said, needed, state):
 
 
 def test_a_correction_settles_what_is_right():
-    assert verdicts.settle(OSLO, {"ann": FOUR}, 1).golds == FOUR.golds
+    assert verdicts.settle(OSLO, {"ann": FOUR}, 1).task.golds == FOUR.golds
+
+
+def test_other_words_of_the_user_make_a_query_that_training_does_not_know():
+    seen = msgspec.structs.replace(OSLO, axes={"query": "seen", "tool": "seen"})
+    words = Verdict("correct", seen.golds, query="Oslo for three days!")
+    now = verdicts.settle(seen, {"ann": words}, 1).task
+    assert [turn.text for turn in now.turns] == ["Oslo for three days!"]
+    assert now.axes == {"query": "unseen", "tool": "seen"}
+    assert verdicts.settle(seen, {"ann": words, "ben": APPROVE}, 2).state == "conflict"
+
+
+def test_the_words_that_are_corrected_are_the_users_last():
+    called = Assistant("call", "Look.", (Call("get_weather", {"city": "Oslo"}),))
+    turns = (User("Weather?"), Assistant("ask", text="Where?"), User("Oslo"), called)
+    task = msgspec.structs.replace(OSLO, turns=(*turns, ToolResult("get_weather", "rain")))
+    now = verdicts.reworded(task, "In Oslo")
+    assert now == (*turns[:2], User("In Oslo"), *task.turns[3:])
+
+
+@pytest.mark.parametrize(
+    ("drafted", "decision", "kind"),
+    [("call", "no_call", "topic"), ("chain", "ask", "missing"), ("topic", "call", "call"),
+     ("missing", "no_call", "missing"), ("chain", "call", "chain")],
+)  # fmt: skip
+def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
+    task = msgspec.structs.replace(OSLO, kind=drafted)
+    gold = OSLO.golds[0] if decision == "call" else Gold(decision)
+    assert verdicts.corrected(task, Verdict("correct", (gold,))).kind == kind
 
 
 @pytest.mark.parametrize(
     "wrong",
     ['{"kind":"verdict","action":"reject"}', '{"kind":"verdict","action":"correct"}',
-     '{"kind":"verdict","action":"approve","reason":"unclear"}'],
+     '{"kind":"verdict","action":"approve","reason":"unclear"}',
+     '{"kind":"verdict","action":"approve","query":"Other words"}'],
 )  # fmt: skip
 def test_a_rejection_has_a_reason_and_a_correction_a_gold(wrong):
     with pytest.raises(msgspec.ValidationError, match="with"):
@@ -116,6 +146,29 @@ def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, said, r
     assert sorted(path.name for path in Path("house").iterdir()) == ["tasks.jsonl", "tools.jsonl"]
 
 
+def test_words_that_a_reviewer_found_are_checked_as_drafts_are(tmp_path, monkeypatch):
+    """The draft is new, what was made of it is trained on, and then asked by the suite."""
+    for words, reason in (
+        ("Three days in Paris, please plan them.", "house/Oslo: trained on: exact: Three days in"),
+        ("Three days in Bonn, please plan them.", "house/Oslo: duplicate: asks the same as hous"),
+    ):
+        verdict = Verdict("correct", OSLO.golds, query=words)
+        trained = ["three days in paris please plan them"]
+        folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)], trained)
+        with pytest.raises(BadInput, match=reason):
+            run()
+
+
+def test_a_reworded_task_is_merged_in_its_new_words_and_never_drafted_again(tmp_path, monkeypatch):
+    verdict = Verdict("correct", OSLO.golds, query="Oslo for three days!")
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
+    run()
+    new = suites.read(Path("house"))
+    assert new.tasks[1].turns == (User("Oslo for three days!"),)
+    assert merge.version(Path("house"), new).corrected == ("house/Oslo",)
+    assert merge.all_rejected(Path("house")) == [OSLO]
+
+
 def test_a_verdict_on_another_wording_of_the_task_does_not_count(tmp_path, monkeypatch):
     folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
     people.write(Path("candidates"), [people.task("Oslo", "A week in Oslo, please.")])
@@ -178,7 +231,7 @@ def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypat
 
 
 def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, monkeypatch, capsys):
-    ask = Verdict("correct", (Gold("ask", "Ask how long."),))
+    ask = Verdict("correct", (Gold("ask", "Ask how long."),))  # and no word for the user
     said = [(OSLO, "ann", FOUR), (ROME, "ann", ask), (people.task("Lima"), "ann", APPROVE)]
     folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, people.task("Lima")], said)
     paths = [Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")]
@@ -192,6 +245,21 @@ def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, m
     run()
     training.main(*paths)
     assert list(jsonl.read(Path("out.jsonl"), Group)) == []
+
+
+@pytest.mark.parametrize("decision", ["ask", "no_call"])
+def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
+    tmp_path, monkeypatch, decision
+):
+    gold = Gold(decision, "Say so.")
+    verdict = Verdict("correct", (gold,), query="A trip to Oslo?", reply="How many days?")
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
+    training.main(*(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")))
+    (group,) = jsonl.read(Path("out.jsonl"), Group)
+    (one,) = group.trajectories
+    said = Assistant(decision, "Say so.", text="How many days?")
+    assert one.turns == (User("A trip to Oslo?"), said)
+    assert one.kind == {"ask": "missing", "no_call": "topic"}[decision]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +283,7 @@ def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
 def test_a_judge_that_disagrees_comes_before_any_tie():
     tie = people.task("Rome", "Weather of a city on my trip?")
     of = people.suite([tie, OSLO])
-    judged = {OSLO.id: suspicion.Judged(OSLO.id, 2, "days are not said")}
+    judged = {OSLO.id: Judged(OSLO.id, 2, "days are not said")}
     (first, why), _ = suspicion.suspicions(of, judged, people.P.ties)
     assert first == OSLO
     assert why.reasons[0] == "judge: 2 of 5 days are not said"

@@ -218,6 +218,41 @@ def test_saving_the_draft_unchanged_approves_it(opened):
     assert held(desk) == {("house/Oslo", "ann"): Verdict("approve")}
 
 
+FORM = {"0.decision": "call", "0.thought": "Plan three days in Oslo.", "0.0.tool": "plan_trip"}
+FORM |= {"0.0.city": "Oslo", "0.0.days": "3"}
+
+
+def test_the_users_words_can_be_corrected_and_the_arguments_are_held_against_them(opened):
+    client, desk = opened
+    place = desk.places["house/Oslo"]
+    found = client.post(f"ann/{place}/check", FORM | {"query": "Plan 3 days in Rome\x1b"}).json
+    assert found["notes"] == {"0.0.city": "nobody said this in the dialogue"}
+    assert found["changes"][1] == ["+", "user: Plan 3 days in Rome⟨U+001B⟩"]
+    form = FORM | {"action": "correct", "query": " Plan 3 days\r\nin Oslo "}
+    assert client.give(desk, "ann", "Oslo", **form).status_code == 303
+    (verdict,) = held(desk).values()
+    assert verdict == Verdict("correct", desk.suite.tasks[0].golds, query="Plan 3 days\nin Oslo")
+    assert "Plan 3 days\nin Oslo</textarea>" in client.get(f"ann/{place}").text
+
+
+def test_words_that_nobody_touched_are_no_correction(tmp_path):
+    """A browser takes the carriage return, the NUL and the outer blanks for its own."""
+    raw = " one\r\ntwo\0 \n"
+    blueprint, desk = people.reviewing(tmp_path, people.suite([people.task("Oslo", raw)]))
+    client = Client(blueprint)
+    client.give(desk, "ann", "Oslo", **FORM, action="correct", query="one\r\ntwo\ufffd")
+    assert held(desk) == {("house/Oslo", "ann"): Verdict("approve")}
+
+
+def test_a_reply_is_kept_where_no_tool_is_called_and_only_there(opened):
+    client, desk = opened
+    ask = {"action": "correct", "0.decision": "ask", "0.thought": "Ask.", "reply": "How long?"}
+    client.give(desk, "ann", "Oslo", **ask)
+    client.give(desk, "ann", "Rome", **FORM, action="correct", reply="How long?")
+    replies = {subject: verdict.reply for (subject, _), verdict in held(desk).items()}
+    assert replies == {"house/Oslo": "How long?", "house/Rome": ""}
+
+
 def test_a_wrong_correction_is_not_saved_and_not_lost(opened):
     client, desk = opened
     form = {"0.decision": "call", "0.thought": "Go.", "0.0.tool": "plan_trip", "0.0.days": "lots"}

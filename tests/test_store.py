@@ -1,6 +1,7 @@
 """The store of paid answers: nothing acknowledged is lost, a torn line does not count."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,17 @@ def test_what_was_put_is_found_now_and_by_the_next_run(tmp_path):
         assert [store.get(reply(number).key) for number in range(50)] == list(map(reply, range(50)))
         assert store.get(reply(50).key) is None
         assert list(store) == list(map(reply, range(50)))
+
+
+def test_a_disk_that_fails_is_not_passed_over(tmp_path, monkeypatch):
+    """Nobody waits for the fsync, so its error must come out elsewhere."""
+
+    def broken(_: int) -> None:
+        raise OSError("no disk")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="no disk"):
+        filled(tmp_path / "store", range(3))
 
 
 def test_an_answer_is_kept_once(tmp_path):

@@ -60,7 +60,7 @@ class Checks:
         if found:
             yield found
         for name, value in call.arguments.items():
-            if not self._grounded(call.name, value, before):
+            if not self.grounded(call.name, value, before):
                 yield f"ungrounded: {call.name}.{name}: {value!r}"
 
     def _of_observation(self, call: Call, results: Sequence[Turn], world: World) -> Iterator[str]:
@@ -77,12 +77,12 @@ class Checks:
             elif known and result.content != observed:
                 yield f"wrong_observation: {call.name}"
 
-    def _grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
+    def grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
         """Does the value stand in what was said or observed before, in any of its wordings?"""
         if isinstance(value, list):
-            return all(self._grounded(tool, item, before) for item in value)
+            return all(self.grounded(tool, item, before) for item in value)
         if isinstance(value, dict):
-            return all(self._grounded(tool, item, before) for item in value.values())
+            return all(self.grounded(tool, item, before) for item in value.values())
         heard = "\n".join(turn.text for turn in before if isinstance(turn, User)).casefold()
         if any(_stands(wording.casefold(), heard) for wording in self._wordings(tool, value)):
             return True

@@ -2,16 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmark.people import verdicts
 from benchmark.people.events import Event, Verdict, standing
 from benchmark.people.journal import Journal
-from benchmark.people.suspicion import Judged, Suspicion, Ties, suspicions
+from benchmark.people.rubric import Judged
+from benchmark.people.suspicion import Suspicion, Ties, suspicions
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Suite, Task
-from trajectory.records import Record
+from trajectory.records import Json, Record, Turn
 
 
 class Params(Record, frozen=True):
@@ -36,11 +37,20 @@ class Card(NamedTuple):
         return self.mine.after if self.mine and isinstance(self.mine.after, Verdict) else None
 
 
+Said = Callable[[str, Json, Sequence[Turn]], bool]  # a tool's value stands in these turns
+
+
 class Desk:
     def __init__(
-        self, candidates: Suite, judged: Mapping[str, Judged], journal: Journal, p: Params
+        self,
+        candidates: Suite,
+        judged: Mapping[str, Judged],
+        journal: Journal,
+        p: Params,
+        said: Said,
     ) -> None:
         self.suite = candidates
+        self.said = said
         self.journal = journal
         self.p = p
         self.order = suspicions(candidates, judged, p.ties)

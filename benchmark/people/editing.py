@@ -1,18 +1,14 @@
-"""A gold as the fields of a form, and back; what is wrong with a field, and what was changed.
+"""A task's query and golds as the fields of a form, and back; what is wrong with a field."""
 
-Accepted values stand one a line: as they are for an argument of type string, as JSON otherwise,
-and in quotes where a plain line could not be told from something else.
-"""
-
-import difflib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, get_args
 
 import msgspec
 
+from benchmark.people.accepted import kind, values, written
 from benchmark.suites import Gold, GoldCall
 from trajectory import schema
+from trajectory.near import normalise
 from trajectory.records import Call, Decision, Json, Record, Tool
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
@@ -45,11 +41,16 @@ class GoldForm(Record, frozen=True):
 
 
 class Read(NamedTuple):
-    """What a form says: the golds, if no field has a problem."""
+    """What a form says: the golds, if no field has a problem, and the user's words.
+
+    `reply` is what the user should read where no tool is called; it is trained on, never scored.
+    """
 
     forms: tuple[GoldForm, ...]
     golds: tuple[Gold, ...]
     problems: dict[str, str]
+    query: str
+    reply: str
 
 
 def filled(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
@@ -72,7 +73,29 @@ def read(form: Form, tools: Sequence[Tool]) -> Read:
     golds = tuple(gold for one in forms if (gold := _gold(one, tools, problems)))
     if not forms:
         problems["form"] = "at least one answer must be right"
-    return Read(forms, golds, problems)
+    query = _lines(form, "query").strip()
+    if "query" in form and not normalise(query):
+        problems["query"] = "the user must say something"
+    return Read(forms, golds, problems, query, _lines(form, "reply").strip())
+
+
+def posted(text: str) -> str:
+    """A text as a browser gives it back out of a box that nobody touched."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip()
+
+
+def unsaid(forms: Sequence[GoldForm], said: Callable[[str, Json], bool]) -> dict[str, str]:
+    """Fields none of whose values were said (`said` knows of a tool's): to look at, not wrong."""
+    notes: dict[str, str] = {}
+    for call in (call for gold in forms for call in gold.calls):
+        for argument in call.arguments:
+            try:
+                accepted = values(argument.lines, argument.type)
+            except ValueError:
+                continue
+            if accepted and not any(said(call.name, value) for value in accepted):
+                notes[argument.field] = "nobody said this in the dialogue"
+    return notes
 
 
 def _forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
@@ -168,58 +191,3 @@ def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Too
 def _type(tool: str, argument: str, tools: Sequence[Tool]) -> str:
     parameters = next((one.parameters for one in tools if one.name == tool), {})
     return kind(parameters.get("properties", {}).get(argument, {}))
-
-
-def kind(property: Mapping[str, Json]) -> str:
-    """A schema's type in a word or two."""
-    found = property.get("type", "any")
-    if found == "array" and "type" in property.get("items", {}):
-        return f"array of {kind(property['items'])}"
-    return found if isinstance(found, str) else " or ".join(map(str, found))
-
-
-def written(accepted: Sequence[Json], type: str) -> str:
-    return "\n".join(_line(value, type) for value in accepted)
-
-
-def values(lines: str, type: str) -> tuple[Json, ...]:
-    """Accepted values, one a line; raises ValueError naming the line that is no JSON."""
-    return tuple(_value(line, type) for line in lines.split("\n") if line.strip())
-
-
-def _line(value: Json, type: str) -> str:
-    if type == "string" and isinstance(value, str) and _plain(value):
-        return value
-    line = json.dumps(value, ensure_ascii=False)
-    # What nobody can see in a box, such as a right-to-left mark, must not get lost in it.
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
-
-
-def _plain(text: str) -> bool:
-    return text.isprintable() and text == text.strip() and text[:1] not in ("", '"')
-
-
-def _value(line: str, type: str) -> Json:
-    if type == "string" and not line.startswith('"'):
-        return line.strip()
-    try:
-        return msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"expected JSON of type {type}: {line.strip()}") from error
-
-
-def changes(draft: Sequence[Gold], now: Sequence[Gold]) -> list[tuple[str, str]]:
-    """(`+`, `-` or space, line) of one against the other."""
-    lines = difflib.ndiff(list(_told(draft)), list(_told(now)), charjunk=None)
-    return [(line[0], line[2:]) for line in lines if line[0] != "?"]
-
-
-def _told(golds: Sequence[Gold]) -> Iterator[str]:
-    for number, gold in enumerate(golds):
-        yield f"{'or ' if number else ''}{gold.decision}"
-        yield f"  thought: {gold.thought}"
-        for call in gold.calls:
-            yield f"  {call.name}"
-            for name, accepted in call.arguments.items():
-                free = " (may be left out)" if name in call.optional else ""
-                yield f"    {name}: {' | '.join(_line(value, '') for value in accepted)}{free}"

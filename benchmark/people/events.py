@@ -20,12 +20,16 @@ class Verdict(Record, frozen=True, tag="verdict", tag_field="kind"):
     golds: tuple[Gold, ...] = ()  # of a correction
     reason: str = ""  # of a rejection, a code of REASONS
     comment: str = ""
+    query: str = ""  # of a correction that rewords what the user says
+    reply: str = ""  # of one that calls no tool: what to say instead, to train on
 
     def __post_init__(self) -> None:
         if (self.action == "correct") != bool(self.golds):
             raise ValueError(f"{self.action} with {len(self.golds)} golds")
         if (self.action == "reject") != bool(self.reason):
             raise ValueError(f"{self.action} with reason {self.reason!r}")
+        if (self.query or self.reply) and self.action != "correct":
+            raise ValueError(f"{self.action} with other words")
 
 
 class Rating(Record, frozen=True, tag="rating", tag_field="kind"):

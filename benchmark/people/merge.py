@@ -65,7 +65,8 @@ def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group])
     fence = trained.around_training(training)
     ids = {task.id for task in suite.tasks}
     asked = {_asked(task): task.id for task in suite.tasks}
-    for task, settled, _ in found:
+    for draft, settled, _ in found:
+        task = settled.task or draft
         if settled.state == "open":
             yield f"{task.id}: unreviewed: {settled.detail}"
         if settled.state == "conflict":
@@ -89,11 +90,7 @@ def _asked(task: Task) -> tuple[object, ...]:
 
 
 def merged(suite: Suite, candidates: Suite, found: Iterable[Reviewed]) -> Suite:
-    ready = [
-        msgspec.structs.replace(task, golds=settled.golds)
-        for task, settled, _ in found
-        if settled.state == "ready"
-    ]
+    ready = [one.settled.task for one in found if one.settled.task]
     used = {key for task in ready for key in task.menu}
     tools = {**suite.tools, **{key: candidates.tools[key] for key in sorted(used)}}
     changed = [key for key in sorted(used) if suite.tools.get(key, tools[key]) != tools[key]]
@@ -124,7 +121,7 @@ def provenance(old: Version, new: Suite, found: Iterable[Reviewed], reviews: byt
         digest=new.digest,
         parent=old.digest,
         merged={task.id: people for task, _, people in kept},
-        corrected=tuple(task.id for task, settled, _ in kept if settled.golds != task.golds),
+        corrected=tuple(task.id for task, settled, _ in kept if settled.task != task),
         rejected={task.id: settled.detail for task, settled, _ in out},
         reviews=hashlib.sha256(reviews).hexdigest(),
     )
@@ -143,13 +140,18 @@ def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iter
     return kept
 
 
+def gone(draft: Task, settled: Settled) -> bool:
+    """Nobody should see its words again: rejected, or merged in other words."""
+    return settled.task is None or settled.task.turns != draft.turns
+
+
 def write_version(folder: Path, version: Version) -> None:
     text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
     (folder / "version.json").write_bytes(text + b"\n")
 
 
 def all_rejected(folder: Path) -> list[Task]:
-    """The drafts that were turned down in any version so far."""
+    """The drafts that were turned down or reworded in any version so far."""
     path = folder / "rejected.jsonl"
     return list(jsonl.read(path, Task)) if path.exists() else []
 
@@ -167,7 +169,7 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -
         )
     new = merged(suite, candidates, found)
     made = provenance(old, new, found, reviews.read_bytes())
-    out = [task for task, settled, _ in found if settled.state == "rejected"]
+    out = [draft for draft, settled, _ in found if gone(draft, settled)]
     kept = write(folder, old, made, new, [*all_rejected(folder), *out])
     print(
         f"{folder}: version {made.version}, {len(made.merged)} tasks merged, "

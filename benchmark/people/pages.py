@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from benchmark.people import guard
-from benchmark.people.editing import kind
+from benchmark.people.accepted import kind
 from benchmark.people.events import NAME
 from trajectory.records import Json
 

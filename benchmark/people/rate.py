@@ -15,21 +15,12 @@ Ctrl-C ends it and writes the metrics; the next run goes on where everybody stop
 from pathlib import Path
 
 from benchmark import suites
-from benchmark.answers import Answer
 from benchmark.people import rate_pages, results, server
 from benchmark.people.journal import Journal
 from benchmark.people.pages import create
-from benchmark.people.rating import sheet
-from benchmark.people.review import judgements
+from benchmark.people.rating import answers, sheet
+from benchmark.people.rubric import judgements
 from trajectory import command, jsonl, params
-from trajectory.records import BadInput
-
-
-def answers(paths: tuple[Path, ...]) -> dict[str, dict[str, Answer]]:
-    """version -> task -> answer; a version is named by its file."""
-    if not paths:
-        raise BadInput("VERSION: name at least one file of answers, such as VERSION=tuned")
-    return {path.stem: {one.task: one for one in jsonl.read(path, Answer)} for path in paths}
 
 
 def main(

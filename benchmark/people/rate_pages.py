@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -12,8 +13,8 @@ from benchmark.people import results
 from benchmark.people.events import Event, Rating, standing
 from benchmark.people.journal import Journal
 from benchmark.people.rating import Rated, shuffled
-from benchmark.people.suspicion import Judged
-from benchmark.suites import Suite
+from benchmark.people.rubric import BANDS, USABLE, Judged
+from benchmark.suites import Suite, Task
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Sheet:
     journal: Journal
     p: results.Params
 
+    @cached_property
+    def tasks(self) -> Mapping[str, Task]:
+        return {task.id: task for task in self.suite.tasks}
+
     def of(self, who: str) -> tuple[list[Rated], dict[str, Event]]:
         """The answers in this person's order, and what they said so far."""
         held = standing(self.journal.events())
@@ -32,81 +37,90 @@ class Sheet:
 
 
 def rate(sheet: Sheet) -> Blueprint:
-    pages = Blueprint("pages", __name__)
-    tasks = {task.id: task for task in sheet.suite.tasks}
+    pages, views = Blueprint("pages", __name__), Views(sheet)
+    pages.get("/")(views.start)
+    pages.get("/<int:place>")(views.answer)
+    pages.post("/<int:place>")(views.give)
+    pages.post("/undo")(views.undo)
+    pages.get("/agreement")(views.agreement)
+    return pages
 
-    @pages.get("/")
-    def start(who: str) -> Response:
-        return _onwards(sheet, who)
 
-    @pages.get("/<int:place>")
-    def answer(who: str, place: int) -> str:
-        order, mine = sheet.of(who)
+class Views:
+    """What the pages answer to; a method's name is its endpoint."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+
+    def start(self, who: str) -> Response:
+        return self._onwards(who)
+
+    def answer(self, who: str, place: int) -> str:
+        order, mine = self.sheet.of(who)
         if not 1 <= place <= len(order):
             abort(404)
         one = order[place - 1]
-        task = tasks[one.task]
-        menu = sheet.suite.menu(task)
+        task = self.sheet.tasks[one.task]
+        menu = self.sheet.suite.menu(task)
         event = mine.get(one.id)
         return render_template(
             "rate.html",
             who=who,
             place=place,
             one=one,
+            bands=BANDS,
+            usable=USABLE,
             task=task,
             menu=menu,
             read=outcome(task, menu, Answer(one.task, one.text)),
             given=event.after if event and isinstance(event.after, Rating) else None,
-            progress={"done": sum(a.id in mine for a in order), "all": len(order)},
+            progress=_progress(order, mine),
         )
 
-    @pages.post("/<int:place>")
-    def give(who: str, place: int) -> Response:
-        order, _ = sheet.of(who)
+    def give(self, who: str, place: int) -> Response:
+        order, _ = self.sheet.of(who)
         score = request.form.get("score", "")
         if not 1 <= place <= len(order) or score not in set("012345"):
             abort(400, "score: expected 0 to 5")
         comment = request.form.get("comment", "").strip()
-        sheet.journal.record(who, order[place - 1].id, Rating(int(score), comment))
-        return _onwards(sheet, who, place, score)
+        self.sheet.journal.record(who, order[place - 1].id, Rating(int(score), comment))
+        return self._onwards(who, place, score)
 
-    @pages.post("/undo")
-    def undo(who: str) -> Response:
-        order, _ = sheet.of(who)
+    def undo(self, who: str) -> Response:
+        order, _ = self.sheet.of(who)
         places = {one.id: place for place, one in enumerate(order, 1)}
-        event = sheet.journal.undo(who)
+        event = self.sheet.journal.undo(who)
         if event is None or event.subject not in places:
-            return _onwards(sheet, who)
+            return self._onwards(who)
         place = places[event.subject]
         return redirect(url_for("pages.answer", who=who, place=place, did="undo"), 303)
 
-    @pages.get("/agreement")
-    def agreement(who: str) -> str:
-        events = sheet.journal.events()
+    def agreement(self, who: str) -> str:
+        sheet, events = self.sheet, self.sheet.journal.events()
         scores = results.scores_of(events, sheet.rated)
-        found = results.metrics(scores, sheet.rated, sheet.judged, sheet.p)
-        apart = results.disagreements(scores, events, sheet.rated)
         order, mine = sheet.of(who)
+        apart = results.disagreements(scores, events, sheet.rated)
         return render_template(
             "agreement.html",
             who=who,
-            found=found,
+            found=results.metrics(scores, sheet.rated, sheet.judged, sheet.p),
             # Who still rates must not learn which version said what.
             apart=[one for one in apart if one.id in mine],
             finished=all(one.id in mine for one in order),
             versions=sorted({version for one in sheet.rated for version in one.versions}),
             min_alpha=sheet.p.min_alpha,
-            progress={"done": sum(one.id in mine for one in order), "all": len(order)},
+            progress=_progress(order, mine),
         )
 
-    return pages
+    def _onwards(self, who: str, after: int = 0, did: str | None = None) -> Response:
+        """To the next answer without a rating of this person's, or to the agreement."""
+        order, mine = self.sheet.of(who)
+        left = [place for place, one in enumerate(order, 1) if one.id not in mine]
+        if not left:
+            return redirect(url_for("pages.agreement", who=who, did=did), 303)
+        place = min(left, key=lambda place: (place <= after, place))
+        return redirect(url_for("pages.answer", who=who, place=place, did=did), 303)
 
 
-def _onwards(sheet: Sheet, who: str, after: int = 0, did: str | None = None) -> Response:
-    """To the next answer without a rating of this person's, or to the agreement."""
-    order, mine = sheet.of(who)
-    left = [place for place, one in enumerate(order, 1) if one.id not in mine]
-    if not left:
-        return redirect(url_for("pages.agreement", who=who, did=did), 303)
-    place = min(left, key=lambda place: (place <= after, place))
-    return redirect(url_for("pages.answer", who=who, place=place, did=did), 303)
+def _progress(order: Sequence[Rated], mine: Mapping[str, Event]) -> dict[str, int]:
+    return {"done": sum(one.id in mine for one in order), "all": len(order)}

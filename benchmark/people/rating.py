@@ -4,9 +4,11 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from benchmark.answers import Answer
 from benchmark.suites import Task
+from trajectory import jsonl
 from trajectory.records import BadInput, Record
 
 
@@ -17,6 +19,13 @@ class Rated(Record, frozen=True):
     task: str
     text: str
     versions: tuple[str, ...]
+
+
+def answers(paths: Sequence[Path]) -> dict[str, dict[str, Answer]]:
+    """version -> task -> answer; a version is named by its file."""
+    if not paths:
+        raise BadInput("VERSION: name at least one file of answers, such as VERSION=tuned")
+    return {path.stem: {one.task: one for one in jsonl.read(path, Answer)} for path in paths}
 
 
 def sheet(

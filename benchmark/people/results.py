@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.people import agreement
 from benchmark.people.events import Event, Rating, standing
 from benchmark.people.rating import Rated
-from benchmark.people.suspicion import USABLE, Judged
+from benchmark.people.rubric import USABLE, Judged
 from trajectory import jsonl, metricfile
 from trajectory.records import Record
 
@@ -54,9 +54,13 @@ def metrics(
     scores: Scores, rated: Sequence[Rated], judged: Mapping[str, Judged], p: Params
 ) -> dict[str, float]:
     found: dict[str, float | None] = {}
+    marks = {answer: {"judge": one.score} for answer, one in judged.items()}
     for version in sorted({version for one in rated for version in one.versions}):
-        mine = [one.id for one in rated if version in one.versions and one.id in scores]
-        found |= {f"{version}.{k}": v for k, v in _of_version([scores[i] for i in mine], p)}
+        mine = [one.id for one in rated if version in one.versions]
+        for given, prefix in ((scores, version), (marks, f"judge.{version}")):
+            by_answer = [given[answer] for answer in mine if answer in given]
+            if by_answer or given is scores:
+                found |= {f"{prefix}.{k}": v for k, v in _of_version(by_answer, p)}
     people = sorted({who for by_person in scores.values() for who in by_person})
     table = agreement.matrix(scores, people)
     found |= dict(_agreed(table, people, p))
@@ -140,5 +144,6 @@ def write(
 ) -> None:
     scores = scores_of(events, rated)
     sign = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
+    sign += "".join(f"|judge:{name}" for name in sorted({one.by for one in judged.values()}))
     metricfile.write(metrics_path, {**metrics(scores, rated, judged, p), sign: 1})
     jsonl.write(disagreements_path, disagreements(scores, events, rated))

@@ -1,6 +1,7 @@
 """Review the candidates in a browser: `python -m benchmark.people.review` (`make review`).
 
 reads   CANDIDATES/          tools.jsonl, tasks.jsonl; judge.jsonl if an LLM judge ran
+        data/catalogue       the wordings of the values that people say
         params.yaml: review
 writes  CANDIDATES/reviews.jsonl   every action as an event, sorted; DATABASE is its working copy
 """
@@ -12,19 +13,20 @@ from benchmark.people import review_pages, server
 from benchmark.people.desk import Desk, Params
 from benchmark.people.journal import Journal
 from benchmark.people.pages import create
-from benchmark.people.suspicion import Judged
-from trajectory import command, jsonl, params
+from benchmark.people.rubric import judgements
+from trajectory import command, params
+from trajectory.catalogue import Catalogue
+from trajectory.checks import Checks
+from trajectory.protected import Fence
 
-
-def judgements(path: Path) -> dict[str, Judged]:
-    """What a judge said, by id; nothing where none ran."""
-    return {one.id: one for one in jsonl.read(path, Judged)} if path.exists() else {}
+CATALOGUE = Path("data/catalogue")
 
 
 def main(folder: Path, database: Path) -> None:
     p = params.load("review", Params)
     journal = Journal(database, folder / "reviews.jsonl")
-    desk = Desk(suites.read(folder), judgements(folder / "judge.jsonl"), journal, p)
+    said = Checks(Catalogue(CATALOGUE), Fence((), 1.0)).grounded
+    desk = Desk(suites.read(folder), judgements(folder / "judge.jsonl"), journal, p, said)
     app, token = create(review_pages.review(desk), "Review")
     server.serve(app, token, p.port)
 

@@ -6,74 +6,130 @@ from typing import Any
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from benchmark.people import editing
+from benchmark.people import editing, verdicts
+from benchmark.people.changes import changes
 from benchmark.people.desk import Card, Desk, progress
-from benchmark.people.events import Event, Verdict
+from benchmark.people.events import Verdict
 from benchmark.people.guard import visible
-from benchmark.people.verdicts import REASONS, golds
+from benchmark.people.verdicts import REASONS
 from benchmark.scored import query
-from benchmark.suites import Gold
+from benchmark.suites import Task
 
 Page = str | tuple[str, int] | Response
 
 
 def review(desk: Desk) -> Blueprint:
-    pages = Blueprint("pages", __name__)
+    pages, views = Blueprint("pages", __name__), Views(desk)
+    pages.get("/")(views.start)
+    pages.get("/all")(views.listing)
+    pages.get("/<int:place>")(views.card)
+    pages.post("/<int:place>")(views.give)
+    pages.post("/<int:place>/check")(views.check)
+    pages.post("/<int:place>/editor")(views.editor)
+    pages.post("/undo")(views.undo)
+    return pages
 
-    @pages.get("/")
-    def start(who: str) -> Response:
-        return _onwards(desk, who)
 
-    @pages.get("/all")
-    def listing(who: str) -> str:
-        cards = desk.cards(who)
-        queries = {card.place: query(card.task) for card in cards}
+class Views:
+    """What the pages answer to; a method's name is its endpoint."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def start(self, who: str) -> Response:
+        return self._onwards(who)
+
+    def listing(self, who: str) -> str:
+        cards = self.desk.cards(who)
+        queries = {card.place: query(card.settled.task or card.task) for card in cards}
         return render_template(
             "list.html", who=who, cards=cards, queries=queries, progress=progress(cards)
         )
 
-    @pages.get("/<int:place>")
-    def card(who: str, place: int) -> str:
-        desk.hold(place, who)
-        return _page(desk, who, place)
+    def card(self, who: str, place: int) -> str:
+        self.desk.hold(place, who)
+        return self._page(who, place)
 
-    @pages.post("/<int:place>")
-    def give(who: str, place: int) -> Page:
-        return _give(desk, who, place)
+    def check(self, who: str, place: int) -> Response:
+        """Of the form as it stands: problems and notes by field, and what it changes."""
+        card = _card(self.desk.cards(who), place)
+        read = editing.read(request.form, self.desk.suite.menu(card.task))
+        lines = [] if read.problems else changes(card.task, _corrected(card, read))
+        return jsonify(
+            problems=_visible(read.problems),
+            notes=_visible(self._notes(card, read)),
+            changes=[(sign, visible(line)) for sign, line in lines],
+        )
 
-    @pages.post("/<int:place>/check")
-    def check(who: str, place: int) -> Response:
-        """Of the form as it stands: problems by field, and what it changes."""
-        found = _card(desk.cards(who), place)
-        read = editing.read(request.form, desk.suite.menu(found.task))
-        lines = [] if read.problems else editing.changes(found.task.golds, read.golds)
-        seen = {field: visible(problem) for field, problem in read.problems.items()}
-        return jsonify(problems=seen, changes=[(sign, visible(line)) for sign, line in lines])
-
-    @pages.post("/<int:place>/editor")
-    def editor(who: str, place: int) -> str:
+    def editor(self, who: str, place: int) -> str:
         """The form again, with the fields of the tools and decisions chosen in it."""
-        found = _card(desk.cards(who), place)
-        menu = desk.suite.menu(found.task)
+        card = _card(self.desk.cards(who), place)
+        menu = self.desk.suite.menu(card.task)
         read = editing.read(request.form, menu)
-        return render_template("editor.html", forms=read.forms, problems=read.problems, menu=menu)
+        notes = self._notes(card, read)
+        return render_template(
+            "editor.html",
+            forms=read.forms,
+            problems=read.problems,
+            notes=notes,
+            menu=menu,
+            reply=read.reply,
+        )
 
-    @pages.post("/undo")
-    def undo(who: str) -> Response:
-        event = desk.journal.undo(who)
-        if event is None or event.subject not in desk.places:
+    def give(self, who: str, place: int) -> Page:
+        card = _card(self.desk.cards(who), place)
+        shown = self.desk.shown[card.task.id]
+        if request.form.get("shown") != shown:
+            abort(409, "This page is older than the candidates; reload it.")
+        read = editing.read(request.form, self.desk.suite.menu(card.task))
+        verdict = _verdict(card, read)
+        if verdict is None:
+            return self._page(who, place, read), 422
+        event = self.desk.journal.record(who, card.task.id, verdict, shown)
+        return self._onwards(who, place, did=verdict.action, at=self.desk.places[event.subject])
+
+    def undo(self, who: str) -> Response:
+        event = self.desk.journal.undo(who)
+        if event is None or event.subject not in self.desk.places:
             return redirect(url_for("pages.listing", who=who, did="nothing"))
-        place = desk.places[event.subject]
+        place = self.desk.places[event.subject]
         return redirect(url_for("pages.card", who=who, place=place, did="undo"), 303)
 
-    return pages
+    def _onwards(self, who: str, after: int = 0, **done: Any) -> Response:
+        place = self.desk.next_open(self.desk.cards(who), who, after)
+        if place is None:
+            return redirect(url_for("pages.listing", who=who, **done), 303)
+        return redirect(url_for("pages.card", who=who, place=place, **done), 303)
 
+    def _page(self, who: str, place: int, typed: editing.Read | None = None) -> str:
+        """With what somebody just typed, if it could not be saved; else with what holds now."""
+        cards = self.desk.cards(who)
+        card = _card(cards, place)
+        menu = self.desk.suite.menu(card.task)
+        now = (card.verdict and verdicts.corrected(card.task, card.verdict)) or card.task
+        reply = card.verdict.reply if card.verdict else ""
+        read = typed or editing.Read(editing.filled(now.golds, menu), (), {}, query(now), reply)
+        return render_template(
+            "review.html",
+            who=who,
+            card=card,
+            menu=menu,
+            called={call.name for gold in card.task.golds for call in gold.calls},
+            forms=read.forms,
+            problems=read.problems,
+            notes=self._notes(card, read),
+            query=read.query,
+            reply=read.reply,
+            changes=changes(card.task, now),
+            reasons=REASONS,
+            progress=progress(cards),
+            shown=self.desk.shown[card.task.id],
+        )
 
-def _onwards(desk: Desk, who: str, after: int = 0, **done: Any) -> Response:
-    place = desk.next_open(desk.cards(who), who, after)
-    if place is None:
-        return redirect(url_for("pages.listing", who=who, **done), 303)
-    return redirect(url_for("pages.card", who=who, place=place, **done), 303)
+    def _notes(self, card: Card, read: editing.Read) -> dict[str, str]:
+        """Arguments that nobody said, in the words that the user has in the form."""
+        turns = verdicts.reworded(card.task, read.query) if read.query else card.task.turns
+        return editing.unsaid(read.forms, lambda tool, value: self.desk.said(tool, value, turns))
 
 
 def _card(cards: Sequence[Card], place: int) -> Card:
@@ -82,51 +138,31 @@ def _card(cards: Sequence[Card], place: int) -> Card:
     return cards[place - 1]
 
 
-def _page(desk: Desk, who: str, place: int, read: editing.Read | None = None) -> str:
-    """With what somebody just typed, if it could not be saved; else with what holds now."""
-    cards = desk.cards(who)
-    card = _card(cards, place)
-    menu = desk.suite.menu(card.task)
-    now = (card.verdict and golds(card.task, card.verdict)) or card.task.golds
-    return render_template(
-        "review.html",
-        who=who,
-        card=card,
-        menu=menu,
-        called={call.name for gold in card.task.golds for call in gold.calls},
-        forms=read.forms if read else editing.filled(now, menu),
-        problems=read.problems if read else {},
-        changes=editing.changes(card.task.golds, now),
-        reasons=REASONS,
-        progress=progress(cards),
-        shown=desk.shown[card.task.id],
-    )
+def _visible(lines: dict[str, str]) -> dict[str, str]:
+    return {field: visible(line) for field, line in lines.items()}
 
 
-def _give(desk: Desk, who: str, place: int) -> Page:
-    card = _card(desk.cards(who), place)
-    shown = desk.shown[card.task.id]
-    if request.form.get("shown") != shown:
-        abort(409, "This page is older than the candidates; reload it.")
+def _verdict(card: Card, read: editing.Read) -> Verdict | None:
+    """What the form's button says; None for a correction that cannot be saved."""
     reason, comment = request.form.get("reason", ""), request.form.get("comment", "").strip()
     action = "reject" if reason else request.form.get("action")  # a button says but one thing
     if action == "approve":
-        verdict = Verdict("approve", comment=comment)
-    elif action == "reject" and reason in REASONS:
-        verdict = Verdict("reject", reason=reason, comment=comment)
-    elif action == "correct":
-        read = editing.read(request.form, desk.suite.menu(card.task))
-        if read.problems:
-            return _page(desk, who, place, read), 422
-        verdict = _correction(card, read.golds, comment)
-    else:
-        abort(400, "action: expected approve, correct, or reject with a reason")
-    event: Event = desk.journal.record(who, card.task.id, verdict, shown)
-    return _onwards(desk, who, place, did=verdict.action, at=desk.places[event.subject])
-
-
-def _correction(card: Card, corrected: tuple[Gold, ...], comment: str) -> Verdict:
-    """Saving the draft unchanged approves it."""
-    if corrected == card.task.golds:
         return Verdict("approve", comment=comment)
-    return Verdict("correct", corrected, comment=comment)
+    if action == "reject" and reason in REASONS:
+        return Verdict("reject", reason=reason, comment=comment)
+    if action != "correct":
+        abort(400, "action: expected approve, correct, or reject with a reason")
+    return None if read.problems else _correction(card, read, comment)
+
+
+def _correction(card: Card, read: editing.Read, comment: str) -> Verdict:
+    """Saving the draft unchanged approves it."""
+    words = read.query if read.query != editing.posted(query(card.task)) else ""
+    reply = read.reply if read.golds[0].decision != "call" else ""
+    if read.golds == card.task.golds and not words and not reply:
+        return Verdict("approve", comment=comment)
+    return Verdict("correct", read.golds, comment=comment, query=words, reply=reply)
+
+
+def _corrected(card: Card, read: editing.Read) -> Task:
+    return verdicts.corrected(card.task, _correction(card, read, "")) or card.task

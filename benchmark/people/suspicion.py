@@ -2,20 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmark.people.rubric import USABLE, Judged
 from benchmark.scored import query
 from benchmark.suites import Suite, Task
 from trajectory.lexical import Lexical
 from trajectory.records import Record, Tool
-
-USABLE = 4  # the least score of the bands that counts as usable
-
-
-class Judged(Record, frozen=True):
-    """What an LLM judge said of a drafted task's gold or of an answer, by the bands of people."""
-
-    id: str
-    score: int
-    reason: str = ""
 
 
 class Suspicion(Record, frozen=True):

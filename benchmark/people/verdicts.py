@@ -2,14 +2,16 @@
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from benchmark.people.events import Event, Verdict
-from benchmark.suites import Gold, Suite, Task
-from trajectory.records import Record
+from benchmark.scored import query
+from benchmark.suites import Suite, Task
+from trajectory.checks import POSITIVE
+from trajectory.records import Decision, Record, Turn, User
 
 REASONS = {
     "unclear": "the query is unclear",
@@ -34,11 +36,12 @@ class Double(Record, frozen=True):
 
 
 class Settled(Record, frozen=True):
-    """`golds` are those that everybody agrees on; none of a task that is rejected."""
+    """`task` is the one that everybody agrees on; None where it is open or rejected."""
 
     state: State
-    golds: tuple[Gold, ...] = ()
+    task: Task | None = None
     detail: str = ""
+    reply: str = ""  # to train on where no tool is called
 
 
 def digest(suite: Suite, task: Task) -> str:
@@ -57,23 +60,46 @@ def valid(held: Mapping[str, Event], shown: str) -> dict[str, Verdict]:
 
 
 def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> Settled:
-    said = {who: golds(task, verdict) for who, verdict in verdicts.items()}
-    if len(set(map(_key, said.values()))) > 1:
+    said = {who: corrected(task, verdict) for who, verdict in verdicts.items()}
+    if len({msgspec.json.encode(found, order="sorted") for found in said.values()}) > 1:
         return Settled("conflict", detail=", ".join(map(_clause, verdicts, verdicts.values())))
     if len(said) < needed:
         return Settled("open", detail=f"{len(said)} of {needed} reviews")
     agreed = next(iter(said.values()))
     reasons = sorted({verdict.reason for verdict in verdicts.values()})
-    return Settled("ready" if agreed else "rejected", agreed, " ".join(reasons))
+    reply = next((verdict.reply for verdict in verdicts.values() if verdict.reply), "")
+    return Settled("ready" if agreed else "rejected", agreed, " ".join(reasons), reply)
 
 
-def golds(task: Task, verdict: Verdict) -> tuple[Gold, ...]:
-    """The golds that a verdict leaves the task with; none after a rejection."""
-    return {"approve": task.golds, "correct": verdict.golds, "reject": ()}[verdict.action]
+def corrected(task: Task, verdict: Verdict) -> Task | None:
+    """The task as a verdict leaves it; None after a rejection.
+
+    Another decision makes another kind of task. Training knows the phrasings of drafts, not the
+    words that a person gave them: in `axes` a reworded query is an unseen one.
+    """
+    if verdict.action == "reject":
+        return None
+    if verdict.action == "approve":
+        return task
+    kind = _kind(task.kind, verdict.golds[0].decision)
+    now = msgspec.structs.replace(task, golds=verdict.golds, kind=kind)
+    if verdict.query in ("", query(task)):
+        return now
+    axes = {axis: "unseen" if axis == "query" else side for axis, side in task.axes.items()}
+    return msgspec.structs.replace(now, turns=reworded(task, verdict.query), axes=axes)
 
 
-def _key(golds: Sequence[Gold]) -> bytes:
-    return msgspec.json.encode(golds, order="sorted")
+def _kind(drafted: str, decision: Decision) -> str:
+    """What a task was drafted for, unless it has become something else."""
+    if (decision == "call") == (drafted in POSITIVE):
+        return drafted
+    return {"call": "call", "ask": "missing", "no_call": "topic"}[decision]
+
+
+def reworded(task: Task, words: str) -> tuple[Turn, ...]:
+    """The turns with other words in place of the last ones of the user."""
+    last = max(n for n, turn in enumerate(task.turns) if isinstance(turn, User))
+    return (*task.turns[:last], User(words), *task.turns[last + 1 :])
 
 
 def _clause(who: str, verdict: Verdict) -> str:

@@ -48,6 +48,13 @@ class Usage(Record, frozen=True):
     completion_tokens: int = 0
     usd: float = 0.0
 
+    def at_most(self) -> str:
+        """An estimate in words, before anything is asked."""
+        return (
+            f"{self.requests} requests, about {self.prompt_tokens} prompt tokens, "
+            f"at most {self.completion_tokens} completion tokens and {self.usd:.4f} USD"
+        )
+
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.requests + other.requests,

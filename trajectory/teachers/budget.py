@@ -1,6 +1,6 @@
 """Money: reserved before a request leaves, settled by the usage that comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from trajectory.records import BadInput, Record, Unfinished
 from trajectory.teachers import Usage
@@ -23,6 +23,10 @@ class Price(Record, frozen=True):
         tokens = reply.prompt_tokens, reply.completion_tokens
         return Usage(1, *tokens, self.of(*tokens, reply.batch))
 
+    def spent(self, model: str, replies: Iterable[Reply]) -> Usage:
+        """What the answers of one model took, whatever they were for."""
+        return sum((self.paid(reply) for reply in replies if reply.model == model), Usage())
+
     def bound(self, sent: Sent, batch: bool = False) -> Usage:
         """What one answer takes at most."""
         tokens = sent.prompt_tokens, sent.model.max_tokens
@@ -41,19 +45,24 @@ def price_of(model: str, prices: Mapping[str, Price], limit: float | None) -> Pr
 
 
 class Budget:
-    """Never more than `limit` USD are spent and reserved; None is no limit."""
+    """Never more than `limit` USD are spent and reserved; None is no limit.
 
-    def __init__(self, limit: float | None, spent: Usage) -> None:
+    `section` of params.yaml sets it, and may ask for more.
+    """
+
+    def __init__(self, limit: float | None, spent: Usage, section: str = "synthesize") -> None:
         self.limit = limit
         self.spent = spent
+        self.section = section
         self.reserved = 0.0
 
     def reserve(self, usd: float) -> None:
         """Raises Unfinished if the money does not reach."""
         if self.limit is not None and self.spent.usd + self.reserved + usd > self.limit:
             raise Unfinished(
-                f"synthesize.budget = {self.limit} USD does not reach: {self.spent.usd:.4f} spent, "
-                f"{self.reserved:.4f} reserved, the next request up to {usd:.4f}; "
+                f"{self.section}.budget = {self.limit} USD does not reach: "
+                f"{self.spent.usd:.4f} spent, {self.reserved:.4f} reserved, "
+                f"the next request up to {usd:.4f}; "
                 "every answer is kept, and a larger budget goes on from here"
             )
         self.reserved += usd

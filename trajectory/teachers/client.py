@@ -42,11 +42,15 @@ class Client:
             raise BadInput(f"the base URL holds a user or a password; the key belongs in {KEY}")
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
             raise BadInput(f"{KEY} holds characters that no key has")
+        # The library keeps 100 connections: with more at once, every request would shake hands.
+        most = service.concurrency
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
         self.api = openai.AsyncOpenAI(
             api_key=self._key or "none",  # a server of one's own wants none
             base_url=base_url,
             timeout=service.timeout,
             max_retries=0,  # ours are counted, and wait as the limiter says
+            http_client=openai.DefaultAsyncHttpxClient(limits=limits),
         )
 
     async def ask(self, sent: Sent) -> Reply:

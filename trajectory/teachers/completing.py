@@ -24,8 +24,7 @@ class Completing:
         self.price = price
         self.store = store
         self.client = Client(service)
-        paid = (price.paid(reply) for reply in store if reply.model == model.name)
-        self.budget = Budget(limit, sum(paid, Usage()))
+        self.budget = Budget(limit, price.spent(model.name, store))
         self._runner = asyncio.Runner()  # one loop: the client's connections belong to it
 
     def __enter__(self) -> "Completing":
@@ -38,9 +37,9 @@ class Completing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.store.close()
         self._runner.run(self.client.api.close())
         self._runner.close()
+        self.store.close()
 
     def complete(self, messages: list[dict[str, str]]) -> str:
         """The text as far as it goes; raises Unfinished, and BadInput as the client does."""

@@ -7,18 +7,19 @@ nothing new and lets what is under way come in: it is paid for.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from trajectory.progress import Progress
 from trajectory.records import BadInput, Unfinished
-from trajectory.teachers import Item, Request, Usage
+from trajectory.teachers import Usage
 from trajectory.teachers.asking import Reply, Sent, Service
 from trajectory.teachers.batch import Batches
-from trajectory.teachers.budget import Budget
+from trajectory.teachers.budget import Budget, Price
 from trajectory.teachers.client import Client, Unanswered
-from trajectory.teachers.replay import Replay
+from trajectory.teachers.store import Store
 
-Job = tuple[Request, Item]
-Wanting = Callable[[Request, Item], Sent | None]
+Job = TypeVar("Job")
+Wanting = Callable[[Job], Sent | None]  # the next question of a job; None if it wants no more
 
 
 class Filling:
@@ -26,25 +27,25 @@ class Filling:
 
     def __init__(
         self,
-        replay: Replay,
+        store: Store,
         service: Service,
-        limit: float | None,
+        price: Price,
+        budget: Budget,
         unanswered: dict[str, str],
         most: float,
     ) -> None:
-        self.store = replay.store
-        self.price = replay.price
+        self.store = store
         self.service = service
+        self.price = price
+        self.budget = budget
         self.unanswered = unanswered
         self.most = most
         self.client = Client(service)
-        mine = (reply for reply in self.store if reply.model == replay.model.name)
-        self.budget = Budget(limit, sum(map(self.price.paid, mine), Usage()))
         self.stop: BadInput | Unfinished | None = None
         self._asked: dict[str, asyncio.Event] = {}
 
-    async def live(self, jobs: Sequence[Job], wanting: Wanting) -> None:
-        progress = Progress("synthesize", len(jobs))
+    async def live(self, jobs: Sequence[Job], wanting: Wanting[Job]) -> None:
+        progress = Progress(self.budget.section, len(jobs))
         waiting = iter(jobs)
         done = 0
 
@@ -64,7 +65,7 @@ class Filling:
         if self.stop:
             raise self.stop
 
-    async def in_batches(self, jobs: Sequence[Job], wanting: Wanting, run: str) -> None:
+    async def in_batches(self, jobs: Sequence[Job], wanting: Wanting[Job], run: str) -> None:
         try:
             await self._waves(jobs, wanting, Batches(self.client, self.store, run))
         except Unanswered as error:
@@ -72,9 +73,9 @@ class Filling:
         if self.stop:
             raise self.stop
 
-    async def _waves(self, jobs: Sequence[Job], wanting: Wanting, batches: Batches) -> None:
-        """Each wave asks what all trajectories want next, and again what the last one lost."""
-        progress = Progress("synthesize", len(jobs))
+    async def _waves(self, jobs: Sequence[Job], wanting: Wanting[Job], batches: Batches) -> None:
+        """Each wave asks what all jobs want next, and again what the last one lost."""
+        progress = Progress(self.budget.section, len(jobs))
         tries: Counter[str] = Counter()
         wanted = _all_wanted(jobs, wanting)
         if wanted:
@@ -91,10 +92,10 @@ class Filling:
         if not self.stop:
             progress.show(len(jobs), str(self.budget))
 
-    async def _converse(self, job: Job, wanting: Wanting) -> bool:
-        """Ask until the trajectory wants nothing more; False if it wanted nothing at all."""
+    async def _converse(self, job: Job, wanting: Wanting[Job]) -> bool:
+        """Ask until the job wants nothing more; False if it wanted nothing at all."""
         asked = False
-        while not self.stop and (sent := wanting(*job)):
+        while not self.stop and (sent := wanting(job)):
             asked = True
             if under_way := self._asked.get(sent.key):  # the same words elsewhere: paid for once
                 await under_way.wait()
@@ -154,6 +155,6 @@ class Filling:
             self.budget.settle(bound, self.price.paid(reply) if reply else Usage())
 
 
-def _all_wanted(jobs: Sequence[Job], wanting: Wanting) -> dict[str, Sent]:
-    found = (wanting(*job) for job in jobs)
+def _all_wanted(jobs: Sequence[Job], wanting: Wanting[Job]) -> dict[str, Sent]:
+    found = (wanting(job) for job in jobs)
     return {sent.key: sent for sent in found if sent}

@@ -13,6 +13,7 @@ import msgspec
 
 from trajectory.teachers import Item, Request, Usage, Written
 from trajectory.teachers.asking import Ask, Reply, Sent, Service, Unusable
+from trajectory.teachers.budget import Budget
 from trajectory.teachers.filling import Filling
 from trajectory.teachers.replay import Missing, Replay
 
@@ -49,8 +50,12 @@ class OpenAI:
 
     async def _fill(self, requests: list[Request]) -> None:
         jobs = [(request, item) for request in requests for item in request.items]
+        # The longest conversations first, or all would wait for some of them in the end.
+        jobs.sort(key=lambda job: -self._steps(*job))
         most = self.max_failed * len(jobs)
-        filling = Filling(self.replay, self.service, self.budget, self.unanswered, most)
+        store, price = self.replay.store, self.replay.price
+        budget = Budget(self.budget, price.spent(self.replay.model.name, store))
+        filling = Filling(store, self.service, price, budget, self.unanswered, most)
         async with filling.client.api:
             if self.batch:
                 named = msgspec.json.encode((self.replay.model, requests))
@@ -59,8 +64,12 @@ class OpenAI:
             else:
                 await filling.live(jobs, self._wanting)
 
-    def _wanting(self, request: Request, item: Item) -> Sent | None:
+    def _steps(self, _: Request, item: Item) -> int:
+        return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).steps(item.tool))
+
+    def _wanting(self, job: tuple[Request, Item]) -> Sent | None:
         """The first question of a trajectory that has no answer; None if there is none."""
+        request, item = job
         author = self.replay.author
         tools = author.scripted.menu(request)
         try:

@@ -22,7 +22,7 @@ class Store:
         self._places: dict[str, int] = {}
         self._end = self._synced = 0  # bytes of whole lines, and how many a crash would leave
         self._out = -1
-        self._syncing = asyncio.Lock()
+        self._syncing: asyncio.Task[None] | None = None
         self._index()
 
     def __contains__(self, key: str) -> bool:
@@ -53,25 +53,41 @@ class Store:
         os.ftruncate(self._out, self._end)
 
     def close(self) -> None:
-        os.close(self._out)
+        """After the loop of the last `put` has ended: no fsync is under way then."""
+        try:
+            self._check()
+            os.fsync(self._out)
+        finally:
+            os.close(self._out)
 
     async def put(self, *replies: Reply) -> None:
-        """On disk when it returns; those who wait at the same time share one fsync."""
-        end = self._append([reply for reply in replies if reply.key not in self])
-        async with self._syncing:
-            if self._synced < end:
-                written = self._end
-                await asyncio.to_thread(os.fsync, self._out)
-                self._synced = written
+        """Written when it returns, so that a kill loses nothing; the fsync is under way.
 
-    def _append(self, replies: list[Reply]) -> int:
+        Nobody waits for the disk: what is paid for is paid for, whether the next question leaves
+        before the fsync ends or after it. An error of the disk is raised by the next `put`.
+        """
+        self._append([reply for reply in replies if reply.key not in self])
+        self._check()
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.create_task(self._sync())
+
+    async def _sync(self) -> None:
+        while self._synced < self._end:
+            written = self._end
+            await asyncio.to_thread(os.fsync, self._out)
+            self._synced = written
+
+    def _check(self) -> None:
+        if self._syncing and self._syncing.done() and not self._syncing.cancelled():
+            self._syncing.result()
+
+    def _append(self, replies: list[Reply]) -> None:
         for reply in replies:
             line = msgspec.json.encode(reply) + b"\n"
             if os.write(self._out, line) != len(line):
                 raise OSError(f"{self.path}: the disk is full")
             self._places[reply.key] = self._end
             self._end += len(line)
-        return self._end
 
     def _index(self) -> None:
         self._end = 0

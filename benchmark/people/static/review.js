@@ -6,8 +6,11 @@ const editor = document.querySelector("#editor");
 const approve = form.querySelector("[value=approve]");
 const diff = document.querySelector("#diff");
 
+// What a correction is made of; a comment or a token changes nothing.
+const isOurs = (name) => /^(\d.*|query|reply)$/.test(name);
+
 const typed = () =>
-  JSON.stringify([...new FormData(form)].filter(([name]) => /^\d/.test(name)));
+  JSON.stringify([...new FormData(form)].filter(([name]) => isOurs(name)));
 const saved = typed();
 let asked = 0; // answers to older questions come too late
 let leaving = false;
@@ -25,9 +28,12 @@ async function check() {
   if (answer) show(await answer.json());
 }
 
-function show({ problems, changes }) {
-  for (const place of editor.querySelectorAll(".wrong")) {
+function show({ problems, notes, changes }) {
+  for (const place of form.querySelectorAll(".wrong")) {
     place.textContent = problems[place.id.slice("wrong.".length)] ?? "";
+  }
+  for (const place of form.querySelectorAll(".note")) {
+    place.textContent = notes[place.id.slice("note.".length)] ?? "";
   }
   mark();
   diff.parentElement.hidden = !changes.some(([sign]) => sign !== " ");
@@ -35,7 +41,7 @@ function show({ problems, changes }) {
 }
 
 function mark() {
-  for (const box of editor.querySelectorAll("input, textarea, select")) {
+  for (const box of form.querySelectorAll("input, textarea, select")) {
     const wrong = document.getElementById(`wrong.${box.name}`)?.textContent;
     if (wrong) box.setAttribute("aria-invalid", "true");
     else box.removeAttribute("aria-invalid");
@@ -74,7 +80,7 @@ function refresh() {
 
 let waiting;
 form.addEventListener("input", (event) => {
-  if (!/^\d/.test(event.target.name)) return;
+  if (!isOurs(event.target.name)) return;
   refresh();
   clearTimeout(waiting);
   if (!("reform" in event.target.dataset)) waiting = setTimeout(check, 120);
