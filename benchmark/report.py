@@ -30,6 +30,7 @@ class Results:
     """Everything the page is made of."""
 
     metrics: Mapping[str, Metrics]  # by suite
+    noise: Metrics
     breakdown: Sequence[Row]
     sweep: Sequence[SweepRow]
     scores: Sequence[Scored]
@@ -79,6 +80,7 @@ def _context(results: Results) -> dict[str, Any]:
         "coverage_charts": _coverage_charts(results.coverage),
         "wrong": wrong_answers(results.scores),
         "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
+        "noise": results.noise,
         "signatures": {name: _signature(values) for name, values in results.metrics.items()},
     }
 

@@ -18,6 +18,7 @@ from trajectory.trainlog import TrainStep
 def main(
     house_metrics: Path,
     bfcl_metrics: Path,
+    noise_metrics: Path,
     breakdown: Path,
     sweep: Path,
     scores: Path,
@@ -29,6 +30,7 @@ def main(
 ) -> None:
     results = Results(
         metrics={"house": metrics.read(house_metrics), "bfcl": metrics.read(bfcl_metrics)},
+        noise=metrics.read(noise_metrics),
         breakdown=list(tables.read(breakdown, Row)),
         sweep=list(tables.read(sweep, SweepRow)),
         scores=list(jsonl.read(scores, Scored)),

@@ -115,9 +115,8 @@ def speed(engines: dict[str, Callable[[Sequence[Prompt]], object]], prompts: lis
     ours = spent["ours"]
     for name, seconds in spent.items():
         rate = ROUNDS * count / seconds
-        print(
-            f"{name}: {rate:.2f} answers per CPU second, ours is {seconds / ours:.2f} times as fast"
-        )
+        beside = f", ours {seconds / ours:.2f} times as many" if name != "ours" else ""
+        print(f"{name}: {rate:.2f} answers per CPU second{beside}")
 
 
 @torch.inference_mode()

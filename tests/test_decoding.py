@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from trajectory import decoding
+from trajectory.cache import ROOM, Table
 from trajectory.chat import Chat
 from trajectory.decoding import Prompt
 from trajectory.records import BadInput, User
@@ -24,20 +25,20 @@ def asked(base) -> list[Prompt]:
     ]
 
 
-def one_at_a_time(base, prompt: Prompt, end: int) -> list[list[int]]:
+def one_at_a_time(base, prompt: Prompt, end: int, new: int = NEW) -> list[list[int]]:
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     answers = []
     for question in prompt.questions:
         ids = torch.tensor([prompt.prefix + question])
-        new = model.generate(
+        said = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
             do_sample=False,
-            max_new_tokens=NEW,
+            max_new_tokens=new,
             eos_token_id=end,
             pad_token_id=end,
         )[0, ids.shape[1] :].tolist()
-        answers.append(new[: new.index(end)] if end in new else new)
+        answers.append(said[: said.index(end)] if end in said else said)
     return answers
 
 
@@ -47,6 +48,42 @@ def test_the_answers_are_those_of_plain_generation(lively, asked):
     expected = [one_at_a_time(lively, prompt, end) for prompt in asked]
     assert len({tuple(ids) for group in expected for ids in group}) == 6  # a model that listens
     assert decoding.greedy(model, asked, end, NEW) == expected
+
+
+def test_short_and_long_questions_grow_past_their_tables_and_say_the_same(lively):
+    chat = Chat(lively / "tokenizer.json")
+    questions = [
+        chat.question([User(letter * n)], "react")
+        for letter, n in (("a", 3), ("b", 90), ("c", 180))
+    ]
+    prompts = [
+        Prompt(chat.prefix("Be kind."), questions),
+        Prompt(chat.prefix("Be."), questions[:1]),
+    ]
+    new = ROOM + 8
+    said = decoding.greedy(decoding.load(lively), prompts, chat.end, new)
+    assert said == [one_at_a_time(lively, prompt, chat.end, new) for prompt in prompts]
+    assert max(len(ids) for group in said for ids in group) > ROOM
+
+
+def test_every_tensor_is_made_where_the_model_is(lively, asked):
+    model, end = decoding.load(lively), Chat(lively / "tokenizer.json").end
+    expected = decoding.greedy(model, asked, end, NEW)
+    with torch.device("meta"):  # a tensor made there cannot meet one of the model
+        assert decoding.greedy(model, asked, end, NEW) == expected
+
+
+@pytest.mark.parametrize("ended", [[], [0], [4], [0, 1, 4], [1, 2, 3], [0, 1, 2, 3, 4]])
+def test_rows_that_end_leave_a_whole_table_of_the_others(ended):
+    table = Table([(0, row) for row in range(5)], [row + 1 for row in range(5)])
+    for row in range(5):
+        kept = torch.full((2, row + 1, 3), float(row))
+        table.fill(0, row, (kept, -kept))
+    order = table.keep([row not in ended for row in range(5)])
+    assert sorted(order) == [row for row in range(5) if row not in ended]
+    assert table.rows == [(0, row) for row in order]
+    assert table.lengths.tolist() == [row + 1 for row in order]
+    assert table.layers[0][0][: len(order), 0, 0, 0].tolist() == order
 
 
 def test_an_answer_ends_before_the_end_token_while_others_go_on(lively, asked):

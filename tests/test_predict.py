@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(made, whole, tmp_path
         made, folder, symlinks=True, ignore=shutil.ignore_patterns("scratch", "answers*")
     )
     process = start(folder)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while (path := store(folder)) is None or not path.stat().st_size:
         assert process.poll() is None
         assert time.monotonic() < deadline

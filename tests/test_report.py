@@ -57,6 +57,7 @@ def results() -> Results:
     }
     return Results(
         metrics={suite: suite_metrics(rows, suite) for suite in ("house", "bfcl")},
+        noise={"asked": 56, "equal": 0.982143, "em_difference": 0.017857},
         breakdown=[row for scores in rows.values() for row in breakdown(scores, 50, 7)],
         sweep=[row for scores in rows.values() for row in sweep(scores, (0.0, 0.5, 1.0))],
         scores=[s for (_, model), ss in rows.items() if model in report.MODELS for s in ss],
@@ -110,6 +111,12 @@ def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
     assert "script" not in read.tags
     assert not re.search(r"url\((?!#)", page)
     assert "@import" not in page
+
+
+def test_the_page_says_what_is_noise(page: str) -> None:
+    assert "56 questions" in page
+    assert "98.2 %" in page
+    assert "em differs by 0.018" in page
 
 
 def test_what_a_model_or_user_said_is_text_and_never_markup(page: str) -> None:
@@ -244,20 +251,21 @@ def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path
 
 def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> None:
     paths = written(results, tmp_path)
-    paths[6].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
+    paths[7].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
     with pytest.raises(BadInput, match=r"coverage\.csv:2: .*\$\.count"):
         stage.main(*paths)
 
 
 def written(results: Results, folder: Path) -> list[Path]:
-    names = ["house.json", "bfcl.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
+    names = ["house.json", "bfcl.json", "noise.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
     names += ["train.jsonl", "coverage.csv", "out/report.html", "out/report.md", "out/board.csv"]
     paths = [folder / name for name in names]
     for path, values in zip(paths, results.metrics.values(), strict=False):
         path.write_bytes(msgspec.json.encode(values))
-    tables.write(paths[2], Row, results.breakdown)
-    tables.write(paths[3], SweepRow, results.sweep)
-    jsonl.write(paths[4], results.scores)
-    tables.write(paths[5], TrainStep, results.train_log)
-    tables.write(paths[6], Covered, results.coverage)
+    paths[2].write_bytes(msgspec.json.encode(results.noise))
+    tables.write(paths[3], Row, results.breakdown)
+    tables.write(paths[4], SweepRow, results.sweep)
+    jsonl.write(paths[5], results.scores)
+    tables.write(paths[6], TrainStep, results.train_log)
+    tables.write(paths[7], Covered, results.coverage)
     return paths

@@ -55,7 +55,7 @@ def test_a_call_of_the_menu_comes_first_then_a_decision_for_no_tool(base, known,
     said = text(base, known, suite)
     assert "get_weather" not in said
     assert said.index("Time in Rome?") < said.index("<tool_call>") < said.index("Nice day")
-    assert said.endswith("I see.\n")
+    assert said.endswith("<answer>I see.</answer>\n")
 
 
 def test_the_order_of_the_training_data_changes_no_example(base, known, suite):

@@ -1,0 +1,91 @@
+"""Answer a fixed part of the questions again in other batches: the noise under every number.
+
+reads   data/prompts.jsonl     Questions
+        models/tuned/
+        data/fingerprint/noise.json    this code
+        data/answers/tuned.jsonl       the first answers
+        benchmark/suites/house/, data/suites/bfcl/   the suites
+writes  metrics/noise.json     how many were asked, the share of equal answers, what em changed by
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmark import suites
+from benchmark.answers import Answer
+from benchmark.engines import ENGINES
+from benchmark.engines.settings import Settings
+from benchmark.scored import judge, read_answers
+from benchmark.scorers import TEXT_SCORERS
+from benchmark.suites import Suite
+from trajectory import command, jsonl, metricfile, params
+from trajectory.questions import Questions
+from trajectory.records import Record
+
+
+class Params(Record, frozen=True):
+    share: float
+    rows: int
+
+
+def part(groups: Sequence[Questions], share: float) -> list[Questions]:
+    """Whole groups by the hash of their names: the same ones whatever else is asked."""
+    count = max(1, round(share * len(groups)))
+    return sorted(groups, key=lambda g: hashlib.blake2b(g.group.encode()).digest())[:count]
+
+
+def noise(
+    suites: Sequence[Suite], first: Mapping[str, Answer], again: Mapping[str, Answer]
+) -> dict[str, float]:
+    """Over the tasks of `again`; em differences have no sign."""
+    before: list[float] = []
+    after: list[float] = []
+    for suite in suites:
+        for task in (task for task in suite.tasks if task.id in again):
+            for said, em in ((first, before), (again, after)):
+                found = judge(
+                    suite.name,
+                    "",
+                    task,
+                    suite.menu(task),
+                    said.get(task.id),
+                    TEXT_SCORERS["rouge_l"],
+                    0.0,
+                )
+                em.append(found.score.em)
+    equal = sum(first.get(task) == answer for task, answer in again.items())
+    asked = len(again)
+    return {
+        "asked": asked,
+        "equal": equal / asked,
+        "em_difference": abs(sum(after) - sum(before)) / asked,
+        "em_flipped": sum(a != b for a, b in zip(before, after, strict=True)) / asked,
+    }
+
+
+def main(
+    prompts: Path,
+    folder: Path,
+    fingerprint: Path,  # noqa: ARG001 - what DVC looks at in place of the code
+    answers: Path,
+    house: Path,
+    bfcl: Path,
+    target: Path,
+) -> None:
+    p, settings = params.load("noise", Params), params.load("predict", Settings)
+    loaded = [suites.read(house), suites.read(bfcl)]
+    groups = part(list(jsonl.read(prompts, Questions)), p.share)
+    other = msgspec.structs.replace(settings, rows=p.rows)
+    engine = ENGINES[settings.engine](folder, answers.stem, other)
+    again = {one.task: one for some in engine.answers(groups, ()) for one in some}
+    first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})
+    found = noise(loaded, first, again)
+    metricfile.write(target, found)
+    print(f"{target}: {found['equal']:.1%} of {len(again)} answers are the same in other batches")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,56 @@
+"""The noise floor: a fixed part of the questions, and what changes when nothing should."""
+
+import pytest
+
+from benchmark.answers import Answer
+from benchmark.suites import Gold, Suite, Task
+from stages.noise import noise, part
+from tests.conftest import WEATHER
+from trajectory.formats import REPLY_FORMATS
+from trajectory.questions import Questions
+from trajectory.records import Assistant, User
+
+GROUPS = [Questions(f"g{number}", (1,), {f"t{number}": (2,)}) for number in range(40)]
+DECLINES = REPLY_FORMATS["react"].write(Assistant("no_call", "Answer directly.", text="No."))
+
+
+def suite(name: str, count: int) -> Suite:
+    tasks = tuple(
+        Task(
+            id=f"{name}/{number}",
+            group="g",
+            menu=("get_weather",),
+            language="en",
+            turns=(User("Hi."),),
+            golds=(Gold("no_call"),),
+            kind="topic",
+            reply_format="react",
+        )
+        for number in range(count)
+    )
+    return Suite(name, {"get_weather": WEATHER}, tasks, 0)
+
+
+def test_the_part_is_fixed_whatever_the_order_and_stays_when_others_come():
+    chosen = {group.group for group in part(GROUPS, 0.1)}
+    assert len(chosen) == 4
+    assert {group.group for group in part(GROUPS[::-1], 0.1)} == chosen
+    assert chosen <= {group.group for group in part(GROUPS, 0.3)}
+
+
+@pytest.mark.parametrize(
+    ("said", "equal", "flipped"),
+    [
+        pytest.param([DECLINES] * 4, 1.0, 0.0, id="the same"),
+        pytest.param([DECLINES] * 3 + [DECLINES + "!"], 0.75, 0.0, id="other words"),
+        pytest.param([DECLINES] * 3 + ["Action:"], 0.75, 0.25, id="another decision"),
+    ],
+)
+def test_only_what_was_asked_again_counts(said, equal, flipped):
+    both = [suite("house", 6), suite("bfcl", 2)]
+    first = {task.id: Answer(task.id, DECLINES) for one in both for task in one.tasks}
+    asked = ["house/0", "house/1", "house/2", "bfcl/1"]
+    again = {task: Answer(task, text) for task, text in zip(asked, said, strict=True)}
+    found = noise(both, first, again)
+    assert (found["asked"], found["equal"], found["em_flipped"]) == (4, equal, flipped)
+    assert found["em_difference"] == flipped
