@@ -158,7 +158,7 @@ def main(
     inputs = [packs, base, code, sharing]
     run, checkpoint = ranks.ask_first(lambda: runs.enter(checked(p), inputs))
     data = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
-    rows = Rows(data, p.epochs, p.seed, ranks.world())
+    rows = Rows(data, p.epochs, p.seed, ranks.world(), p.batch)
     made, watch = trainer(p, rows, base, run, shape(base), sharing)
     made.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:

@@ -84,3 +84,12 @@ def test_the_packs_of_a_step_are_those_that_training_comes_to(packs):
     steps = [[row["number"] for row in rows.step(number, 4)] for number in range(1, 7)]
     assert [len(step) for step in steps] == [4, 4, 4, 4, 4, 1]
     assert list(chain(*steps)) == [rows[index]["number"] for index in range(len(rows))]
+
+
+def test_packs_of_one_step_are_in_the_order_of_their_attention():
+    lengths = [5, 1, 4, 2, 6, 3, 7]
+    packs = datasets.Dataset.from_list([{"spans": [[length, 1]]} for length in lengths])
+    plain, balanced = Rows(packs, EPOCHS, 1), Rows(packs, EPOCHS, 1, batch=3)
+    for step in range(1, EPOCHS * COUNT // 3 + 1):
+        before, after = ([row["spans"] for row in rows.step(step, 3)] for rows in (plain, balanced))
+        assert after == sorted(before)

@@ -17,17 +17,23 @@ Row = Mapping[str, Any]
 class Rows(Dataset[Row]):
     """All epochs one after another: position in training alone says which pack comes.
 
-    Ranks take equally many rows; if the packs do not divide by them, blank ones fill up at the
-    end. Repeated packs, accelerate's way, would count twice.
+    Within an optimiser step of `batch` packs the order is by attention cost: ranks wait for each
+    other, and those that work at the same time then have as much to do. Ranks take equally many
+    rows; if the packs do not divide by them, blank ones fill up at the end. Repeated packs,
+    accelerate's way, would count twice.
     """
 
-    def __init__(self, packs: datasets.Dataset, epochs: int, seed: int, ranks: int = 1) -> None:
+    def __init__(
+        self, packs: datasets.Dataset, epochs: int, seed: int, ranks: int = 1, batch: int = 1
+    ) -> None:
         self.packs = packs
         self.order: list[int] = []
         for epoch in range(epochs):
             order = list(range(len(packs)))
             random.Random(f"{seed}:{epoch}").shuffle(order)
             self.order += order
+        if batch > 1:
+            self._balance(batch)
         self.blanks = -len(self.order) % ranks
 
     def __len__(self) -> int:
@@ -38,6 +44,14 @@ class Rows(Dataset[Row]):
             row: Row = self.packs[self.order[index]]
             return row
         return self._blank()
+
+    def _balance(self, batch: int) -> None:
+        costs = [
+            sum(span.pairs for span in spans(row)) for row in self.packs.select_columns("spans")
+        ]
+        starts = range(0, len(self.order), batch)
+        steps = (sorted(self.order[s : s + batch], key=costs.__getitem__) for s in starts)
+        self.order = [index for step in steps for index in step]
 
     def _blank(self) -> Row:
         """A pack of which no token is trained: it adds nothing to loss, gradient and count."""
