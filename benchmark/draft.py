@@ -131,7 +131,7 @@ class Draft:
                 kind=draft.trajectory.kind,
                 template=template,
                 tool_format=tool_format,
-                reply_format=p.reply_formats[number % len(p.reply_formats)],
+                reply_format=self._reply_format(number),
                 axes={"query": draft.query_axis, **axes},
             )
 
@@ -140,6 +140,15 @@ class Draft:
             axis: "unseen" if number % every == shift else "seen"
             for shift, (axis, every) in enumerate(self.p.unseen_every.items())
         }
+
+    def _reply_format(self, number: int) -> str:
+        """In turn, a step further after each unseen tool: else one format had all of those."""
+        formats = self.p.reply_formats
+        return formats[(number + number // self.p.unseen_every["tool"]) % len(formats)]
+
+    def _kinds_turn(self, number: int) -> int:
+        """So every kind of negative meets every reply format, on seen and on unseen tools."""
+        return number + number // (self.p.unseen_every["tool"] * len(self.p.reply_formats))
 
     def _wanted(self, axis: str, language: Language, rng: random.Random) -> list[str]:
         """The least asked tools of one side, in pairs of siblings where there are some."""
@@ -224,7 +233,7 @@ class Draft:
         )
         kinds = list(KINDS)
         for index in range(self.p.negatives):
-            start = number * self.p.negatives + index
+            start = self._kinds_turn(number) * self.p.negatives + index
             order = [kinds[(start + shift) % len(kinds)] for shift in range(len(kinds))]
             rng = random.Random(f"{self.p.seed}:{group.id}:{index}")
             candidates = (one for kind in order for one in KINDS[kind](source, group, rng))
