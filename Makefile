@@ -2,12 +2,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 export SIZE ?= 135m
+export SHARDS ?= 8
 PYTHON ?= python3.11
 A ?= HEAD
 B ?= workspace
 SUITE ?= benchmark/suites/house
 COMPARED := data/answers data/prompts.jsonl metrics report/compare \
-	benchmark/suites/house data/suites/bfcl
+	data/asked/house data/asked/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -33,21 +34,24 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	ruff check .
 	ruff format --check .
 	mypy
-	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit
+	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit slurm/synthesize slurm/shard.sbatch
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 	python -m tests.smoke
 
 ##@ Parts of it
-train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster)
+train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster, to its metrics)
 	@slurm/train "$$SIZE"
 
 estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
 	@python -m slurm.estimate "$$SIZE"
 
+synthesize: .venv/ready ## Large synthesis as an array of jobs: SHARDS=8
+	@slurm/synthesize "$$SHARDS"
+
 preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
-	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.preflight "$$SIZE"
+	@slurm/train "$$SIZE" preflight
 
 submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
@@ -61,10 +65,11 @@ templates: .venv/ready ## Let the chat model word new templates; review them bef
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
 
-bench: .venv/ready ## Time and memory of making data, of asking a chat model, of answering, of scoring
+bench: .venv/ready ## Time and memory of making data, of asking a chat model, of answering, scoring, launching
 	python -m tests.bench
 	python -m tests.bench_teachers 2000
 	python -m tests.bench_score
+	python -m tests.bench_launch
 	python -m tests.bench_predict data/prompts.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
@@ -96,7 +101,7 @@ corrections: .venv/ready ## Corrected candidates that are in no suite, as traini
 	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
 
 rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
-	python -m benchmark.people.rate benchmark/suites/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
+	python -m benchmark.people.rate data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock
@@ -117,5 +122,5 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 clean: ## Remove caches and checkpoints; data, models and .venv stay
 	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train estimate preflight submit-dry suite templates gold-check \
+.PHONY: help repro test check smoke train estimate synthesize preflight submit-dry suite templates gold-check \
 	bench readme compare gate suite-check draft review merge corrections rate show setup lock clean

@@ -73,12 +73,12 @@ class Limits(Record, frozen=True):
 
 @dataclass(frozen=True)
 class Item:
-    """A query with the tools its author offered; the first is the one to call, if any."""
+    """A query with the tools its author offered, and the calls that it wants, if any."""
 
     id: str
     query: str
     tools: tuple[Tool, ...]
-    gold: GoldCall | None
+    golds: tuple[GoldCall, ...] = ()
 
 
 class Unfit(ValueError):
@@ -134,17 +134,18 @@ def _last_words(question: Question) -> tuple[str, ...]:
 def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
     query = _query(question, limits.max_query_chars)
     if answer is None:
-        return Item(question.id, query, _usable(question.function, limits), None)
-    if len(answer.ground_truth) != 1 or len(answer.ground_truth[0]) != 1:
-        raise Unfit("not exactly one gold call")
-    [(name, accepted)] = answer.ground_truth[0].items()
-    called = [tool for tool in question.function if tool.name == name]
-    others = [tool for tool in question.function if tool.name != name]
-    if not called:
+        return Item(question.id, query, _usable(question.function, limits))
+    if not answer.ground_truth or any(len(calls) != 1 for calls in answer.ground_truth):
+        raise Unfit("gold is not a list of calls")
+    wanted = [call for calls in answer.ground_truth for call in calls.items()]
+    offered = {tool.name: tool for tool in reversed(question.function)}
+    if any(name not in offered for name, _ in wanted):
         raise Unfit("gold calls a tool that is not offered")
-    tool = convert(called[0], limits.max_tool_chars)
-    gold = gold_call(tool, accepted, limits.max_accepted)
-    return Item(question.id, query, (tool, *_fitting(others, limits)), gold)
+    called = {name: convert(offered[name], limits.max_tool_chars) for name, _ in wanted}
+    golds = (gold_call(called[name], given, limits.max_accepted) for name, given in wanted)
+    others = [tool for tool in question.function if tool.name not in called]
+    tools = (*called.values(), *_fitting(others, limits))
+    return Item(question.id, query, tools, tuple(golds))
 
 
 def _query(question: Question, limit: int) -> str:

@@ -1,7 +1,8 @@
 """Draft the house suite: `python -m benchmark.draft FOLDER` (or `make draft`).
 
 reads   params.yaml: draft, plan.held_out_tools, diversify.held_out;  data/catalogue and wordings
-writes  FOLDER/tools.jsonl, FOLDER/tasks.jsonl
+        FOLDER-N/, the version before, if it is kept
+writes  FOLDER/tools.jsonl, FOLDER/tasks.jsonl, FOLDER/version.json
 
 Queries come from the part of the grammar that training never sees: held-out values for a query
 that counts as seen, held-out phrasings too for an unseen one. Whole groups use held-out tools,
@@ -14,18 +15,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.suites import Entry, Gold, GoldCall, Task
-from trajectory import command, jsonl, params, prompts, yamlfile
+from benchmark import suites
+from benchmark.people.merge import Version, write_version
+from benchmark.suites import Gold, GoldCall, Suite, Task
+from trajectory import command, params, prompts, yamlfile
 from trajectory.catalogue import LANGUAGES, Catalogue, Scenario
 from trajectory.everyday import Everyday
 from trajectory.negatives import KINDS, Negatives
 from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, Group, Language, Record, Trajectory
+from trajectory.records import Assistant, Group, Language, Record, Tool, Trajectory
 from trajectory.teachers import Item
 from trajectory.teachers.scripted import Scripted, Style
 
 
 class Params(Record, frozen=True):
+    version: int
+    first: int
     seed: int
     style: Style
     groups: int
@@ -100,7 +105,7 @@ class Draft:
         self.drawn: Counter[str] = Counter()  # how often a cell was used, so that no query recurs
         self.said: set[str] = set()
 
-    def tasks(self, first: int = 0) -> Iterator[Task]:
+    def tasks(self, first: int) -> Iterator[Task]:
         for number in range(first, first + self.p.groups):
             yield from self._group(number)
 
@@ -269,29 +274,27 @@ def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
     )
 
 
-def entries(catalogue: Catalogue, tasks: Sequence[Task]) -> list[Entry]:
-    """The tools on the menus of `tasks`, a line for every language they are offered in."""
+def offered(catalogue: Catalogue, tasks: Sequence[Task]) -> dict[str, Tool]:
+    """The tools on the menus of `tasks` by key, in every language they are offered in."""
     used = {name for task in tasks for name in task.menu}
-    return [
-        Entry(
-            entry.name,
-            entry.tool(language).description,
-            entry.parameters,
-            key="" if language == "en" else key(entry.name, language),
-        )
+    return {
+        key(name, language): entry.tool(language)
         for language in LANGUAGES
-        for entry in catalogue.entries.values()
-        if key(entry.name, language) in used
-    ]
+        for name, entry in catalogue.entries.items()
+        if key(name, language) in used
+    }
 
 
 def main(folder: Path) -> None:
-    draft = Draft(*sources(), params.load("draft", Params))
-    tasks = list(draft.tasks())
-    tools = entries(draft.catalogue, tasks)
-    jsonl.write(folder / "tools.jsonl", tools)
-    jsonl.write(folder / "tasks.jsonl", tasks)
-    print(f"{folder}: {len(tasks)} tasks, {len(tools)} tools")
+    p = params.load("draft", Params)
+    draft = Draft(*sources(), p)
+    tasks = tuple(draft.tasks(p.first))
+    suite = Suite(folder.name, offered(draft.catalogue, tasks), tasks)
+    suites.write(folder, suite)
+    before = folder.with_name(f"{folder.name}-{p.version - 1}")
+    parent = suites.read(before).digest if before.exists() else ""
+    write_version(folder, Version(p.version, suite.digest, parent))
+    print(f"{folder}: version {p.version}, {len(tasks)} tasks, {len(suite.tools)} tools")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ HEADER = (
     *("call", "no call", "ask", "args", "text", "score", "malformed"),
 )
 
-TITLES = {"bfcl": "BFCL-derived"}  # it is not BFCL, and is not shown under its name
+# They are not BFCL and NESTFUL, and are not shown under their names.
+TITLES = {"bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
 
 
 class Line(Record, frozen=True):

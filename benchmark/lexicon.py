@@ -2,11 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
 
 from trajectory import lexical
 from trajectory.records import Tool
+
+SCALE = 10**6  # of the weights, which are whole numbers: their sums are the same on every machine
+DIGITS = 6
+
+Matrix = np.ndarray[Any, np.dtype[Any]]
 
 _SYNONYMS = {  # tools that differ in these only do the same: lawyer_finder, lawyer.search
     "get": ("fetch", "find", "finder", "info", "locate", "lookup", "retrieve", "return", "search"),
@@ -37,24 +46,35 @@ class Lexicon:
     """Weights words by their rarity among the descriptions of `tools`."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
-        self.words = {tool.name: words(f"{tool.name} {tool.description}") for tool in tools}
-        seen = Counter(word for found in self.words.values() for word in found)
-        # rounded, because the last bit of a logarithm differs between machines
-        self.idf = {word: round(math.log(len(self.words) / n), 6) for word, n in seen.items()}
-        self.mass = {name: self._squares(found) for name, found in self.words.items()}
+        found = [words(f"{tool.name} {tool.description}") for tool in tools]
+        seen = Counter(word for one in found for word in one)
+        self.column = {word: column for column, word in enumerate(sorted(seen))}
+        idf = (math.log(len(found) / seen[word]) for word in self.column)
+        self.weight = np.array([round(value * SCALE) for value in idf], dtype=np.int64)
+        self.uses = incidence(found, self.column)
 
-    def likeness(self, one: str, other: str) -> float:
-        """Cosine of two tools' words: 1 for the same words, 0 for none in common."""
-        common = self._squares(self.words[one] & self.words[other])
-        norm = math.sqrt(self.mass[one] * self.mass[other])
-        return round(common / norm, 6) if norm else 0.0
+    def likeness(self) -> Matrix:
+        """Cosine of every two tools' words: 1 for the same words, 0 for none in common."""
+        common = ((self.uses * self.weight**2) @ self.uses.T).toarray()
+        norm = np.sqrt(common.diagonal())
+        return _ratio(common, norm[:, None] * norm)
 
-    def affinity(self, query: str, tool: str) -> float:
-        """Share of the query's known words, by weight, that the tool has."""
-        known = words(query) & self.idf.keys()
-        weight = math.fsum(self.idf[word] for word in known)
-        shared = math.fsum(self.idf[word] for word in known & self.words[tool])
-        return round(shared / weight, 6) if weight else 0.0
+    def affinity(self, queries: Iterable[str]) -> Matrix:
+        """queries x tools: the share of a query's known words, by weight, that a tool has."""
+        asked = incidence([words(query) & self.column.keys() for query in queries], self.column)
+        shared = ((asked * self.weight) @ self.uses.T).toarray()
+        return _ratio(shared, (asked @ self.weight)[:, None])
 
-    def _squares(self, found: Iterable[str]) -> float:
-        return math.fsum(self.idf[word] ** 2 for word in found)
+
+def incidence(rows: Sequence[Collection[str]], column: dict[str, int]) -> csr_array:
+    """rows x words: 1 for every word of a row."""
+    places = [(row, column[word]) for row, found in enumerate(rows) for word in found]
+    cells = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    ones = np.ones(cells.shape[1], dtype=np.int64)
+    return csr_array((ones, (cells[0], cells[1])), shape=(len(rows), len(column)))
+
+
+def _ratio(part: Matrix, whole: Matrix) -> Matrix:
+    """0 where there is nothing to have a part of."""
+    found = np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    return np.round(found, DIGITS)

@@ -5,6 +5,7 @@ make a version out of the one before, and the answers of a model can be scored u
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ import msgspec
 from trajectory import jsonl
 from trajectory.records import BadInput, Decision, Json, Language, Record, Tool, Turn
 
+# A value that an earlier call of the same answer will give: $var1.city$, or all of it, $var1$.
+REFERENCE = re.compile(r"\$var(?P<call>\d+)(?:\.(?P<field>\w+))?[^$\s]*\$")
 PROMPT_FIELDS = ("menu", "language", "template", "tool_format", "reply_format")
 
 
@@ -55,7 +58,7 @@ class Task(Record, frozen=True):
     language: Language
     turns: tuple[Turn, ...]
     golds: tuple[Gold, ...]  # any of them is right; the first says what the task asks for
-    kind: str  # call, chain, removed, topic, missing, negated or general
+    kind: str  # call, multi, nested, chain, or what calls for none: removed, topic, irrelevant …
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
@@ -125,6 +128,16 @@ def read(folder: Path, version: int | None = None) -> Suite:
     for overlay in overlays:
         tasks |= _corrected(overlay, tasks, tools)
     return Suite(folder.name, tools, tuple(tasks.values()), len(overlays))
+
+
+def write(folder: Path, suite: Suite) -> None:
+    """Write what `read` reads, errata included in the golds."""
+    entries = (
+        Entry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
+        for key, tool in suite.tools.items()
+    )
+    jsonl.write(folder / "tools.jsonl", entries)
+    jsonl.write(folder / "tasks.jsonl", suite.tasks)
 
 
 def overlays_of(folder: Path) -> list[Path]:

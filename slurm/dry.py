@@ -2,10 +2,12 @@
 
 import shlex
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from slurm import launch, queue, runfolder, sizes
 from slurm.runfolder import Job, Run
+from slurm.sizes import Size
 from trajectory import command, yamlfile
 from trajectory.records import Record
 
@@ -14,36 +16,51 @@ SCRIPT = Path("slurm/train.sbatch")
 
 class Stage(Record, frozen=True, forbid_unknown_fields=False):
     cmd: str
+    matrix: dict[str, list[str]]
+
+    def commands(self, size: str) -> Iterator[str]:
+        """One for each other value of the matrix, which is the model that answers."""
+        for model in self.matrix.get("model", [""]):
+            yield self.cmd.replace("${item.size}", size).replace("${item.model}", model)
 
 
 class Pipeline(Record, frozen=True):
     stages: dict[str, Stage]
 
 
-def job(size: str) -> Job:
-    """The training that the cluster pipeline would launch."""
-    stage = yamlfile.read(Path("slurm/dvc.yaml"), Pipeline).stages["train"]
-    _, _, _, *words = shlex.split(stage.cmd.replace("${item.size}", size))
-    return launch.parsed(words)
+def jobs(size: str) -> Iterator[Job]:
+    """What the cluster pipeline would launch, in its order."""
+    for stage in yamlfile.read(Path("slurm/dvc.yaml"), Pipeline).stages.values():
+        for cmd in stage.commands(size):
+            _, _, module, *words = shlex.split(cmd)
+            if module == "slurm.launch":
+                yield launch.parsed(words)
+
+
+def planned(job: Job, size: Size) -> Run:
+    """The run; without its folder while inputs are still to be made."""
+    lacking = [str(path) for path in job.inputs if not path.exists()]
+    if not lacking:
+        return runfolder.prepare(job, size)
+    print(f"# KEY is known once these are there: {', '.join(lacking)}")
+    name = f"{job.size}-{job.stage}-KEY"
+    return Run(name, runfolder.root() / name, job)
 
 
 def main(name: Path) -> None:
-    size, train = sizes.load(str(name)), job(str(name))
-    lacking = [str(path) for path in train.inputs if not path.exists()]
-    if lacking:
-        unnamed = f"{name}-train-KEY"
-        run = Run(unnamed, runfolder.root() / unnamed, train)
-        print(f"# KEY is known once these are there: {', '.join(lacking)}")
-    else:
-        run = runfolder.prepare(train, size)
-    words = launch.command(run, size)
-    print(shlex.join(words), SCRIPT.read_text(), sep="\n\n")
-    if shutil.which("sbatch"):
+    size = sizes.load(str(name))
+    commands = []
+    for job in jobs(str(name)):
+        commands.append(launch.command(planned(job, size), size))
+        print(shlex.join(commands[-1]))
+    print("", SCRIPT.read_text(), sep="\n")
+    if not shutil.which("sbatch"):
+        print("# not tested: no sbatch on PATH")
+        return
+    for words in commands:
         tested = [str(SCRIPT) if word.endswith(str(SCRIPT)) else word for word in words]
         queue.ask(tested[0], "--test-only", *tested[1:])
-        print("# Slurm would take it")
-    else:
-        print("# not tested: no sbatch on PATH")
+    print("# Slurm would take them")
 
 
 if __name__ == "__main__":

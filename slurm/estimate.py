@@ -16,7 +16,8 @@ from trajectory.records import BadInput, Record
 
 WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
 CHECKPOINT = WEIGHT + OPTIMIZER
-LOGIT = 2 + 4 + 4 + 2  # bytes of a logit: bf16 and fp32, and the gradients of both
+LOGIT = 2 + 4 + 2  # bytes of a logit: bf16, fp32 that becomes the gradient, and that in bf16
+CHUNK = 512  # of trajectory.loss, which takes seconds to import
 PASSES = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
 LEAST_LEAD = 60  # Slurm's own clock is as coarse as this
 GB = 1e9
@@ -86,7 +87,6 @@ class Tokens(msgspec.Struct, frozen=True):
     """Of metrics/render.json; other metrics may stand there too."""
 
     tokens: int
-    supervised_tokens: int
     tokens_without_sharing: int
 
 
@@ -130,8 +130,11 @@ class Estimate(Record, frozen=True):
         """GB of whole layers that ZeRO-3 holds at a time: two, with their gradients."""
         return 2 * (WEIGHT + GRADIENT) * self.model.shape.layer / GB
 
-    def logits(self, supervised: float) -> float:
-        return LOGIT * self.length * supervised * self.model.shape.vocab / GB
+    @property
+    def loss(self) -> float:
+        """GB: a chunk of logits; the whole vocabulary's weights, their gradient, and a chunk's."""
+        vocabulary = (WEIGHT + 2 * GRADIENT) * self.model.shape.hidden
+        return (LOGIT * CHUNK + vocabulary) * self.model.shape.vocab / GB
 
     @property
     def network(self) -> float:
@@ -173,13 +176,12 @@ def measured() -> Tokens:
 Line = tuple[str, str, str]
 
 
-def lines(e: Estimate, data: Tokens) -> Iterator[Line]:
+def lines(e: Estimate) -> Iterator[Line]:
     """What, how much, and how it is known."""
-    supervised = data.supervised_tokens / data.tokens
-    parts = (e.states, e.activations, e.logits(supervised), e.gathered, e.p.overhead_gb)
+    parts = (e.states, e.activations, e.loss, e.gathered, e.p.overhead_gb)
     yield "parameters", f"{e.model.shape.parameters / GB:.2f} B", "exact, from the published shape"
     yield "GPUs", f"{e.size.nodes} x {e.size.gpus} A100-80G", "params.yaml"
-    names = ("states", "activations", "logits", "gathered layers", "overhead")
+    names = ("states", "activations", "loss", "gathered layers", "overhead")
     for name, part in zip(names, parts, strict=True):
         yield f"memory of a GPU: {name}", f"{part:.1f} GB", "modelled"
     fits = "fits" if sum(parts) < e.p.memory_gb else "DOES NOT FIT"
@@ -218,7 +220,7 @@ def table(head: tuple[str, str, str], rows: Iterator[tuple[str, str, str]]) -> s
 def main(name: Path) -> None:
     e = load(str(name), sizes.load(str(name)))
     data = measured()
-    print(table((str(name), "", "how known"), lines(e, data)))
+    print(table((str(name), "", "how known"), lines(e)))
     print()
     print(table(("", "goal (modelled)", "note"), against_the_note(e)))
     saved = data.tokens_without_sharing / data.tokens

@@ -28,7 +28,10 @@ def from_hub(name: str, size: Size, folder: Path) -> None:
     from transformers import AutoTokenizer
 
     assert size.hub is not None
-    snapshot_download(size.hub, revision=size.revision, local_dir=folder, allow_patterns=FILES)
+    try:
+        snapshot_download(size.hub, revision=size.revision, local_dir=folder, allow_patterns=FILES)
+    except OSError as error:  # the hub's own errors are such, too
+        raise BadInput(f"{size.hub}@{size.revision}: {str(error).splitlines()[0]}") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     # The hub has the chat template inside another file; stages copy it as a file of its own.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)

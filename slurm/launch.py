@@ -7,22 +7,24 @@ exits with 75.
 """
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
-from slurm import estimate, queue, ready, runfolder, sizes
+from slurm import callers, estimate, manifest, queue, ready, runfolder, sizes
 from slurm.queue import State
 from slurm.runfolder import Job, Run
 from slurm.sizes import Size
 from trajectory.records import BadInput, Record
 
 DETACHED = 75
+MARK = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
 LINES = 20  # of the log, under a failure
+LATE = 30.0  # seconds
 SLOWEST = 10.0  # seconds between two questions about a job that has run for long
 
 
@@ -33,40 +35,48 @@ class Submission(Record, frozen=True):
 
 def command(run: Run, size: Size) -> list[str]:
     """The submission, complete: by hand it does the same."""
-    script = run.folder / "slurm/train.sbatch"
-    bad = ",".join(sorted(path.name for path in run.folder.glob("bad/*")))
+    script, place = run.folder / "slurm/train.sbatch", size.place(run.job.stage)
+    lead = estimate.lead(run.job.size, size) if run.job.stage == "train" else estimate.LEAST_LEAD
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
-        *(f"--nodes={size.nodes}", f"--gpus-per-node={size.gpus}"),
-        f"--signal=B:USR1@{estimate.lead(run.job.size, size)}",
-        *([f"--exclude={bad}"] if bad else []),
-        *(str(script), sys.executable, f"stages.{run.job.stage}"),
+        *(f"--nodes={place.nodes}", f"--gpus-per-node={place.gpus}"),
+        f"--signal=B:USR1@{lead}",
+        *(str(script), str(place.ranks), sys.executable, f"stages.{run.job.stage}"),
         *map(str, (*run.job.inputs, *run.job.outputs)),
     ]
 
 
-def find_or_submit(run: Run, size: Size) -> str | None:
+def find_or_submit(run: Run, words: list[str]) -> str | None:
     """The id of the run's job, submitted if there is none; None if it is done already."""
-    with queue.Lock(run.folder / "submitting"):
+    with queue.turn(run.folder / "submitting") as turn:
         if run.done:
             return None
-        job = queue.live(run.name)
-        if job:
+        for job in queue.live(run.name):
             print(f"job {job} ({run.name}): attached", flush=True)
             return job
-        words = command(run, size)
-        job = queue.submit(words)
+        shutil.rmtree(run.folder / "bad", ignore_errors=True)  # who submits anew may have mended it
+        job = queue.submit(words, turn)
         entry = msgspec.json.encode(Submission(job, tuple(words)))
         (run.folder / "job.json").write_bytes(msgspec.json.format(entry) + b"\n")
         print(f"job {job} ({run.name}): submitted, logs in {run.log.parent}", flush=True)
-        return job
+    return first_of(run.name, job)
+
+
+def first_of(name: str, ours: str) -> str:
+    """Where a file system knows no locks, Slurm's numbers decide between two who submit at once."""
+    first = next(iter(queue.live(name)), ours)
+    if first != ours:
+        queue.ask("scancel", ours)
+        print(f"job {ours}: given up for job {first}, which another launcher submitted")
+    return first
 
 
 def states(run: Run, job: str) -> Iterator[State]:
     """Every state of the job until it has ended; prints what its log gets meanwhile."""
     position = run.log.stat().st_size if run.log.exists() else 0
-    pause = 0.2
+    pause, check = 0.2, callers.watched()
     while True:
+        check()
         state = queue.state(job)
         position = _show(run.log, position)
         yield state
@@ -111,40 +121,36 @@ def failure(run: Run, job: str, state: State) -> str:
 
 def launch(job: Job, size: Size) -> int:
     """Do what the run needs; the exit status."""
+    callers.watched()
     run = runfolder.prepare(job, size)
-    number = find_or_submit(run, size)
+    number = find_or_submit(run, command(run, size))
     if number and os.environ.get("WAIT") == "0":
-        print(f"job {number}: detached; the same command attaches to it or collects its result")
-        return DETACHED
+        return detached(f"job {number}")
     if number:
         state = follow(run, number)
+        manifest.write(run.folder)  # the job may have lost the node on which it would have done it
+        _see_the_end(run, state)
         if not run.done:
             print(failure(run, number, state), file=sys.stderr)
             return state.status or 1
     run.collect()
-    print(f"{run.name}: done, {gpu_hours(run):.3f} GPU-hours, collected from {run.folder}")
+    hours = manifest.of(run.folder).gpu_hours
+    print(f"{run.name}: done, {hours:.3f} GPU-hours, collected from {run.folder}")
     return 0
 
 
-class Event(Record, frozen=True):
-    """A line of history.jsonl: a start of the job, or an end of it."""
-
-    job: str
-    event: str
-    time: int
-    nodes: str
-    gpus: int
+def _see_the_end(run: Run, state: State) -> None:
+    """A network file system shows other nodes' files after a while."""
+    end = time.monotonic() + LATE
+    while state.name == "COMPLETED" and not run.done and time.monotonic() < end:
+        time.sleep(0.5)
 
 
-def gpu_hours(run: Run) -> float:
-    """Over all restarts; a start whose end nobody saw (a node lost) counts up to the next start."""
-    lines = (run.folder / "history.jsonl").read_bytes().splitlines()
-    events = [msgspec.json.decode(line, type=Event) for line in lines]
-    return sum(
-        (after.time - event.time) * event.gpus / 3600
-        for event, after in pairwise(events)
-        if event.event == "start"
-    )
+def detached(name: str) -> int:
+    MARK.parent.mkdir(exist_ok=True)
+    MARK.touch()
+    print(f"{name}: detached; the same command attaches to it or collects its result")
+    return DETACHED
 
 
 def parsed(words: Iterable[str]) -> Job:

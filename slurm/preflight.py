@@ -1,16 +1,20 @@
-"""One step of the longest pack on all GPUs of a size: python -m slurm.preflight SIZE.
+"""One optimiser step of the longest pack on all GPUs of a size: python -m slurm.preflight SIZE.
 
-The way is the way of the training: fit nodes, rendezvous, load, step, save, collect. That it fits
-into memory is seen here and not hours later.
+The way is the way of the training: nodes that are fit and alike, rendezvous, load, step, save,
+collect. That it fits into memory is seen here and not hours later. A run that passed is removed:
+the next preflight looks again.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 import datasets
 import msgspec
 
-from slurm import dry, launch, ready, sizes
+from slurm import dry, launch, ready, runfolder, sizes
+from slurm.runfolder import Job
+from slurm.sizes import Size
 from trajectory.records import BadInput
 
 FOLDER = Path("scratch/preflight")
@@ -26,20 +30,38 @@ def longest(packs: Path, rows: int, target: Path) -> int:
     return max(lengths)
 
 
-def main(name: str) -> int:
-    ready.main(Path(name))
-    size, train = sizes.load(name), dry.job(name)
+def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
+    """The training of a size cut down to a step; with the tokens of its packs."""
+    train = next(job for job in dry.jobs(name) if job.stage == "train")
     packs, *others = train.inputs
     if not packs.exists():
         raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
     FOLDER.mkdir(parents=True, exist_ok=True)
     worst = FOLDER / f"{name}.parquet"
     tokens = longest(packs, sizes.section(size, "train")["batch"], worst)
-    print(f"preflight of {name}: one step of packs of {tokens} tokens", flush=True)
-    outputs = tuple(FOLDER / path for path in train.outputs)
-    return launch.launch(
-        msgspec.structs.replace(train, inputs=(worst, *others), outputs=outputs), size
+    train = msgspec.structs.replace(
+        train,
+        inputs=(worst, *others),
+        outputs=tuple(FOLDER / path for path in train.outputs),
     )
+    numbers = size.numbers | {"train": size.numbers.get("train", {}) | {"epochs": 1}}
+    return train, msgspec.structs.replace(size, numbers=numbers), tokens
+
+
+def main(name: str) -> int:
+    ready.main(Path(name))
+    job, size, tokens = one_step(name, sizes.load(name))
+    print(
+        f"preflight of {name}: one step of packs of {tokens} tokens on {size.nodes} x {size.gpus}"
+        " GPUs",
+        flush=True,
+    )
+    status = launch.launch(job, size)
+    if status == 0:
+        shutil.rmtree(runfolder.prepare(job, size).folder)
+        shutil.rmtree(FOLDER)
+        print(f"preflight of {name}: passed")
+    return status
 
 
 if __name__ == "__main__":
@@ -47,3 +69,5 @@ if __name__ == "__main__":
         sys.exit(main(*sys.argv[1:]))
     except BadInput as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nstopped waiting; the job goes on, and the same command attaches to it")

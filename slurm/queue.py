@@ -1,11 +1,14 @@
 """Slurm's commands, and what they say as records."""
 
+import fcntl
 import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from trajectory.records import BadInput, Record
 
@@ -15,7 +18,8 @@ ENDED = (
 )
 # Nothing of these goes through a shell of ours; a name that needs quoting is a slip or an attack.
 PLAIN = re.compile(r"[\w.,:+-]+")
-NAMES = ("SBATCH_PARTITION", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION")
+NAMES = ("SBATCH_PARTITION", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION", "CPU_PARTITION")
+FORGOTTEN = "Invalid job id"
 PATIENCE = 60.0  # seconds without an answer of the controller, when one must be had
 
 
@@ -43,8 +47,11 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k in ours or not k.startswith("SLURM_")}
 
 
-def ask(*command: str) -> str:
-    """What the command prints. Refused: BadInput with Slurm's own words."""
+def ask(*command: str, keep: tuple[int, ...] = ()) -> str:
+    """What the command prints. Refused: BadInput with Slurm's own words.
+
+    It inherits the file descriptors in `keep`.
+    """
     try:
         done = subprocess.run(
             command,
@@ -53,6 +60,7 @@ def ask(*command: str) -> str:
             text=True,
             check=False,
             timeout=PATIENCE,
+            pass_fds=keep,
         )
     except FileNotFoundError as error:
         raise BadInput(f"no {command[0]} on PATH: this machine has no Slurm") from error
@@ -64,26 +72,35 @@ def ask(*command: str) -> str:
     return done.stdout
 
 
-def live(name: str) -> str | None:
-    """The id of the job of this name that waits or runs."""
-    found = ask("squeue", "--me", f"--name={name}", "--noheader", "--format=%i", "--sort=-i")
-    return next(iter(found.split()), None)
+def live(name: str) -> list[str]:
+    """Ids of the jobs of this name that wait or run, the first one first."""
+    found = patiently("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    return sorted(set(found.split()), key=int)
 
 
-def submit(command: Sequence[str]) -> str:
-    return ask(*command).split(";")[0].strip()
+def submit(command: Sequence[str], turn: int) -> str:
+    """The id of the new job. `turn` lasts until sbatch has ended, whoever kills us meanwhile."""
+    return ask(*command, keep=(turn,)).split(";")[0].strip()
 
 
 def state(job: str) -> State:
     """Of a job that the controller knows or the accounting remembers; else UNKNOWN."""
+    try:
+        return _state(patiently("scontrol", "--oneliner", "show", "job", job))
+    except BadInput as error:
+        if FORGOTTEN in str(error):  # after MinJobAge
+            return _remembered(job)
+        raise
+
+
+def patiently(*command: str) -> str:
+    """What the command prints, if need be once the controller is up again."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return _state(ask("scontrol", "--oneliner", "show", "job", job))
+            return ask(*command)
         except BadInput as error:
-            if "Invalid job id" in str(error):  # forgotten after MinJobAge
-                return _remembered(job)
-            if time.monotonic() > end:
+            if FORGOTTEN in str(error) or time.monotonic() > end:
                 raise
             time.sleep(1)
 
@@ -111,35 +128,28 @@ def _remembered(job: str) -> State:
     return State(name.split()[0], nodes=nodes, status=int(code.split(":")[0]))
 
 
-class Lock:
-    """Held by one launcher of a run at a time, on every node: a folder, made or not made.
+@contextmanager
+def turn(path: Path) -> Iterator[int]:
+    """One launcher of a run at a time, on every node that shares the file.
 
-    One that is older than any submission takes belongs to a launcher that was killed.
+    The kernel ends a turn with the last process that holds it. After a wait in which any
+    submission must have ended, or where there are no locks, we go on without: Slurm then decides.
     """
-
-    STALE = 2 * PATIENCE
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        while True:
-            try:
-                self.path.mkdir()
-                return
-            except FileExistsError:
-                self._break_if_stale()
-                time.sleep(0.2)
-
-    def __exit__(self, *_: object) -> None:
-        self.path.rmdir()
-
-    def _break_if_stale(self) -> None:
+    with open(path, "w") as file:
         try:
-            age = time.time() - self.path.stat().st_mtime
-            if age > self.STALE:
-                aside = self.path.with_name(f"{self.path.name}.{os.getpid()}.{time.time_ns()}")
-                self.path.rename(aside)  # of two who try, one gets it
-                aside.rmdir()
-        except FileNotFoundError:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another launcher of this run is at it; waiting for it", flush=True)
+            _wait_for(file)
+        except OSError as error:
+            print(f"{path}: {error.strerror}; Slurm decides", flush=True)
+        yield file.fileno()
+
+
+def _wait_for(file: IO[str]) -> None:
+    end = time.monotonic() + 3 * PATIENCE
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
+        time.sleep(0.1)

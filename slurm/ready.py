@@ -11,14 +11,29 @@ from trajectory import command, yamlfile
 from trajectory.records import BadInput
 
 
-def missing(name: str, size: Size) -> Iterator[str]:
+def without() -> Iterator[str]:
+    """What there is not of a cluster."""
     if os.environ.get("CLUSTER") != "slurm":
         yield "CLUSTER=slurm, best in slurm/cluster.env (see slurm/cluster.env.example)"
     if not shutil.which("sbatch"):
         yield "Slurm: no sbatch on PATH"
+
+
+def cluster() -> None:
+    """Raises BadInput where there is none, or where its names need quoting."""
+    queue.environment()
+    if lacking := list(without()):
+        raise BadInput(f"this needs a Slurm cluster; missing here: {'; '.join(lacking)}")
+
+
+def missing(name: str, size: Size) -> Iterator[str]:
+    yield from without()
     if size.hub and not size.revision and not Path(f"models/{name}/base").exists():
         line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
-        yield f"the revision of {size.hub} to start from ({PARAMS}:{line})"
+        yield (
+            f"{PARAMS}:{line}: the commit of {size.hub} to start from, 40 hex digits, which"
+            f" `hf models info {size.hub}` shows as sha where the hub is reachable"
+        )
 
 
 def main(name: Path) -> None:

@@ -8,23 +8,26 @@ meet in the same folder, others never do.
     scratch/                             checkpoints
     log/job.log                          the batch script; log/JOB.RESTART/NODE/: every rank
     job.json history.jsonl DONE          the last submission, every start and end, and success
+    inputs.json manifest.json            all that went in; that, and what it took
 """
 
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from slurm import sizes
-from slurm.sizes import Size
+from slurm import alike, manifest, sizes
+from slurm.sizes import Section, Size
 from trajectory import digests
 from trajectory.records import BadInput, Record
 
-CODE = ("stages", "trajectory", "benchmark", "slurm")
+Facts = dict[str, Any]
 
 
 class Job(Record, frozen=True):
@@ -64,13 +67,21 @@ def root() -> Path:
 
 
 def prepare(job: Job, size: Size) -> Run:
-    """The run of these inputs; its folder is made if it is not there, whole or not at all."""
+    """The run of a stage with a size's numbers."""
+    world = size.place(job.stage).world
+    return made(job, sizes.section(size, job.stage), {"world": world}, lambda _: None)
+
+
+def made(job: Job, section: Section, facts: Facts, fill: Callable[[Path], None]) -> Run:
+    """The run of these inputs and facts; a folder that is not there is made, whole or not at all.
+
+    `fill` adds what else belongs into a new one.
+    """
     for path in job.inputs:
         if not path.exists():
             raise BadInput(f"{path}: not there; `dvc repro` makes it")
-    facts = {
-        "section": sizes.section(size, job.stage),
-        "world": size.world,
+    facts = facts | {
+        "section": section,
         "outputs": list(map(str, job.outputs)),
         "inputs": digests.of(job.inputs),
     }
@@ -78,29 +89,44 @@ def prepare(job: Job, size: Size) -> Run:
     name = f"{job.size}-{job.stage}-{digest}"
     run = Run(name, root() / name, job)
     if not run.folder.exists():
-        _fill(run, size, facts)
+        partial = _copied(run, facts)
+        fill(partial)
+        _settle(partial, run.folder)
     return run
 
 
-def _fill(run: Run, size: Size, facts: dict[str, object]) -> None:
-    partial = run.folder.with_name(f".{run.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    for package in CODE:
+def _copied(run: Run, facts: Facts) -> Path:
+    """A new folder beside the run's, with the code, the inputs, their numbers and the manifest."""
+    root().mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=root()))
+    partial.chmod(0o755)
+    for package in alike.CODE:
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
         shutil.copytree(package, partial / package, ignore=ignore)
     for path in run.job.inputs:
         if not (partial / path).exists():
             link(path, partial / path)
-    sizes.write(size, run.job.stage, partial / "params.yaml")
+    sizes.write(run.job.stage, facts["section"], partial / "params.yaml")
     (partial / "log").mkdir()
-    made = {"run": run.name, "git": _git("rev-parse", "HEAD"), "changed": _git("diff", "--stat")}
-    (partial / "inputs.json").write_bytes(
-        msgspec.json.format(msgspec.json.encode(made | facts)) + b"\n"
-    )
+    shutil.copy(alike.LOCK, partial)
+    origin = {
+        "run": run.name,
+        "commit": _git("rev-parse", "HEAD"),
+        "changed": _git("diff", "HEAD", "--name-only").splitlines(),
+        "lock": alike.digest([alike.LOCK]),
+        "code": alike.digest(alike.code(partial)),
+        "facts": facts,
+    }
+    (partial / "inputs.json").write_bytes(msgspec.json.format(msgspec.json.encode(origin)) + b"\n")
+    manifest.write(partial)
+    return partial
+
+
+def _settle(partial: Path, folder: Path) -> None:
     try:
-        partial.rename(run.folder)
+        partial.rename(folder)
     except OSError:  # another launcher was faster, with the same content
-        if not run.folder.exists():
+        if not folder.exists():
             raise
         shutil.rmtree(partial)
 

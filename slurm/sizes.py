@@ -17,6 +17,18 @@ Section = dict[str, Any]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
+class Place(Record, frozen=True):
+    """What a job asks for: GPUs and processes are those of one node."""
+
+    nodes: int
+    gpus: int
+    ranks: int
+
+    @property
+    def world(self) -> int:
+        return self.nodes * self.ranks
+
+
 class Size(Record, frozen=True):
     """`hub` and `revision` name the base model; without `hub` it is the one of random weights."""
 
@@ -24,11 +36,19 @@ class Size(Record, frozen=True):
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
     nodes: Positive
     gpus: Positive  # of one node
+    answering: Positive  # GPUs of one node
     numbers: dict[str, Section]
 
     @property
     def world(self) -> int:
-        return self.nodes * self.gpus
+        """Processes that train."""
+        return self.place("train").world
+
+    def place(self, stage: str) -> Place:
+        """A rank on every GPU for training; one process that answers, whatever GPUs it uses."""
+        if stage == "predict":
+            return Place(1, self.answering, 1)
+        return Place(self.nodes, self.gpus, self.gpus)
 
 
 def load(name: str) -> Size:
@@ -40,7 +60,7 @@ def load(name: str) -> Size:
 
 def section(size: Size, stage: str) -> Section:
     """The numbers of a stage for this size; one that the stage does not know is an error."""
-    whole: Section = params.load(stage, dict[str, Any])
+    whole: Section = yamlfile.read(PARAMS, dict[str, Any]).get(stage, {})
     changed = size.numbers.get(stage, {})
     for key in changed:
         if key not in whole:
@@ -49,6 +69,6 @@ def section(size: Size, stage: str) -> Section:
     return whole | changed
 
 
-def write(size: Size, stage: str, target: Path) -> None:
+def write(stage: str, section: Section, target: Path) -> None:
     """A params.yaml that holds this stage's numbers and nothing else."""
-    target.write_text(yaml.safe_dump({stage: section(size, stage)}, allow_unicode=True))
+    target.write_text(yaml.safe_dump({stage: section}, allow_unicode=True))

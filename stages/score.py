@@ -6,7 +6,7 @@ score under several λ.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -70,9 +70,13 @@ def main(
     scores: Path,
     breakdown: Path,
     sweep: Path,
+    *further: Path,
 ) -> None:
+    """`further` are suites beside these two, each with its metrics file after it."""
     tally = Tally(params.load("score", Params))
-    loaded = [_read_suite("house", house_suite), _read_suite("bfcl", bfcl_suite)]
+    folders = (house_suite, bfcl_suite, *further[::2])
+    targets = (house_metrics, bfcl_metrics, *further[1::2])
+    loaded = [suites.read(folder) for folder in folders]
     known = {task.id for suite in loaded for task in suite.tasks}
     models = {
         "base": read_answers(base_answers, known),
@@ -82,7 +86,7 @@ def main(
     elsewhere = {name: said for name, said in models.items() if name != TWO_SHOT}
     asked = [(suite, models if suite.name == "house" else elsewhere) for suite in loaded]
     jsonl.write(scores, (line for suite, some in asked for line in tally.lines(suite, some)))
-    for suite, path in zip(loaded, (house_metrics, bfcl_metrics), strict=True):
+    for suite, path in zip(loaded, targets, strict=True):
         metricfile.write(path, tally.flat[suite.name])
     tables.write(breakdown, Row, tally.breakdown)
     tables.write(sweep, SweepRow, tally.sweep)
@@ -97,10 +101,6 @@ def sign(suite: Suite, section: Params) -> str:
     """What makes two metrics files comparable; it stands in a name, for DVC ignores strings."""
     scorer = signature(section.text_scorer)
     return f"{scorer}|lam:{section.lam:g}|suite:{suite.digest[:12]}"
-
-
-def _read_suite(name: str, folder: Path) -> Suite:
-    return replace(suites.read(folder), name=name)
 
 
 if __name__ == "__main__":

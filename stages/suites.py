@@ -1,24 +1,33 @@
-"""Make the BFCL-derived suite, and list what training may not contain.
+"""Make the BFCL- and the NESTFUL-derived suite, and list what training may not contain.
 
-Reads BFCL's files as published and the house suite; writes the suite folder (tools.jsonl,
-tasks.jsonl, and the overlays that stand in our own folder of its name) and PROTECTED_PATH, the user
-turns of both suites.
+Reads their files as published and the house suite; writes a folder a suite (tools.jsonl,
+tasks.jsonl, and the overlays that stand in our own folder of its name, next to the house suite) and
+PROTECTED_PATH, the user turns of all suites.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from benchmark import bfcl, remenu, suites
+import msgspec
+
+from benchmark import bfcl, nestful, remenu, suites
 from trajectory import command, jsonl, params
 from trajectory.protected import Protected
 from trajectory.records import Record, User
+
+
+class Nested(Record, frozen=True):
+    limits: nestful.Limits
+    calls_per_group: int
 
 
 class Params(Record, frozen=True):
     calls: tuple[str, ...]
     no_calls: tuple[str, ...]
     limits: bfcl.Limits
+    nested: Nested
     menus: remenu.Menus
 
 
@@ -30,31 +39,47 @@ def protected(suite: suites.Suite) -> Iterator[Protected]:
                 yield Protected(turn.text, task.id, tools)
 
 
+def complete(derived: suites.Suite, folder: Path, errata: Path) -> None:
+    """Write a derived suite with our errata of it."""
+    suites.write(folder, derived)
+    for overlay in suites.overlays_of(errata):
+        jsonl.write(folder / overlay.relative_to(errata), jsonl.read(overlay, suites.Erratum))
+    suites.read(folder)  # an erratum of no task here fails now, not where it is scored
+
+
+def said(folder: Path, derived: suites.Suite, reasons: Counter[str]) -> None:
+    for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+        print(f"suites: {folder}: {count:4} questions dropped: {reason}")
+    print(f"suites: {folder}: {len(derived.tasks)} tasks, {len(derived.tools)} tools")
+
+
 def main(
     bfcl_raw_dir: Path,
+    nestful_raw_dir: Path,
     house_suite_dir: Path,
-    bfcl_errata_dir: Path,
     bfcl_suite_dir: Path,
+    nestful_suite_dir: Path,
     protected_path: Path,
 ) -> None:
-    settings = params.load("suites", Params)
-    questions, answers = bfcl.read(bfcl_raw_dir, settings.calls, settings.no_calls)
-    items, dropped = bfcl.items(questions, answers, settings.limits)
-    derived, unused = remenu.derive(bfcl_suite_dir.name, items, settings.menus)
+    p = params.load("suites", Params)
     house = suites.read(house_suite_dir)
-
-    jsonl.write(bfcl_suite_dir / "tools.jsonl", derived.tools.values())
-    jsonl.write(bfcl_suite_dir / "tasks.jsonl", derived.tasks)
-    for overlay in suites.overlays_of(bfcl_errata_dir):
-        target = bfcl_suite_dir / overlay.relative_to(bfcl_errata_dir)
-        jsonl.write(target, jsonl.read(overlay, suites.Erratum))
-    suites.read(bfcl_suite_dir)  # an erratum of no task here fails now, not where it is scored
-    fenced = jsonl.write(protected_path, chain(protected(house), protected(derived)))
-
-    for reason, count in sorted((dropped + unused).items(), key=lambda pair: (-pair[1], pair[0])):
-        print(f"suites: {count:4} of {len(questions)} BFCL questions dropped: {reason}")
-    print(f"suites: {bfcl_suite_dir}: {len(derived.tasks)} tasks, {len(derived.tools)} tools")
-    print(f"suites: {protected_path}: {fenced} protected queries")
+    read = bfcl.read(bfcl_raw_dir, p.calls, p.no_calls)
+    single, dropped = bfcl.items(*read, p.limits)
+    derived, unused = remenu.derive(bfcl_suite_dir.name, single, p.menus)
+    nested, dropped_nested = nestful.items(nestful_raw_dir, p.nested.limits)
+    shape = msgspec.structs.replace(
+        p.menus, calls_per_group=p.nested.calls_per_group, no_calls_per_group=0
+    )
+    several, unused_nested = nestful.derive(nestful_suite_dir.name, nested, shape)
+    for suite, folder, reasons in (
+        (derived, bfcl_suite_dir, dropped + unused),
+        (several, nestful_suite_dir, dropped_nested + unused_nested),
+    ):
+        complete(suite, folder, house_suite_dir.with_name(folder.name))
+        said(folder, suite, reasons)
+    fenced = chain.from_iterable(map(protected, (house, derived, several)))
+    count = jsonl.write(protected_path, fenced)
+    print(f"suites: {protected_path}: {count} protected queries")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """What several tests start from: the tiny model, and a few groups of training data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+from tests import lab
+from tests.checkout import Checkout
 from trajectory import tiny
 from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
 
@@ -61,6 +64,22 @@ def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[lab.Lab]:
+    """One for all tests: it takes two seconds to start."""
+    if problem := lab.missing():
+        pytest.skip(f"NO SLURM LAB: {problem}")
+    with lab.running() as started:
+        yield started
+
+
+@pytest.fixture
+def checkout(slurm: lab.Lab, tmp_path: Path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path, slurm)
+    yield made
+    made.leave()
 
 
 def call(city: str, *, answered: bool = False) -> Trajectory:

@@ -137,9 +137,13 @@ class Lab:
         self.wait_for_nodes()
 
     def wait_for_nodes(self) -> None:
-        wait_for(
-            "four idle nodes", lambda: self.ask("sinfo", "-hN", "-o%T").split() == ["idle"] * 4
-        )
+        up = {"idle", "mixed", "allocated"}
+
+        def all_up() -> bool:
+            states = self.ask("sinfo", "-hN", "-o%T").split()
+            return len(states) == len(NODES) and set(states) <= up
+
+        wait_for("four nodes", all_up)
 
     def boot(self, node: str) -> None:
         apart = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]

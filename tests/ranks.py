@@ -152,6 +152,7 @@ def run(folder: Path, rank: int, world: int, port: str) -> None:
     out = os.open(f"rank{rank}.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
     os.dup2(out, 2)
+    sys.stdout = sys.stderr = os.fdopen(1, "w")
     if world > 1:
         ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
         os.environ |= {name: str(value) for name, value in ranks.items()}

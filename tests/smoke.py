@@ -16,12 +16,14 @@ import yaml
 ROOT = Path(__file__).parent.parent
 SMALL: dict[str, Any] = {
     "fetch": {"model": "tiny"},
-    "suites": {"menus": {"groups": 3}},
+    "suites": {"calls": ["multiple"], "no_calls": ["irrelevance"]},
     "plan": {"groups": {"en": 6, "zh": 2}, "minimum": {"en": 0, "zh": 0}},
+    "verify": {"max_rejected": 0.5},  # one reject of a few records is a large share
     "negatives": {"max_auc": 1.0},
     "rehearse": {"max_new_tokens": 8, "threads": 1},
     "mix": {"agent_per_general": 1000},  # the tiny model finishes no reply
     "render": {"max_len": 8192},
+    "prompts": {"groups": {"house": 9, "bfcl": 3, "nestful": 1}},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},
     "score": {"bootstrap": 50},

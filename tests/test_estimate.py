@@ -8,10 +8,10 @@ import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from slurm import dry, estimate, sizes
-from slurm.estimate import Estimate, Shape, Tokens
+from slurm.estimate import Estimate, Shape
+from trajectory import loss
 from trajectory.records import BadInput
 
-DATA = Tokens(tokens=100, supervised_tokens=40, tokens_without_sharing=300)
 SIZES = ["7b", "14b", "72b"]
 
 
@@ -60,14 +60,18 @@ def test_the_costs_of_the_note_come_out(name, cost):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_size_fits_into_its_gpus_and_every_line_says_how_it_is_known(name):
-    lines = list(estimate.lines(of(name), DATA))
+    lines = list(estimate.lines(of(name)))
     assert any(value.endswith("GB, fits") for _, value, _ in lines)
     assert all(known for _, _, known in lines)
 
 
+def test_the_loss_is_in_memory_a_chunk_at_a_time():
+    assert estimate.CHUNK == loss.CHUNK
+
+
 def test_without_recomputed_activations_72b_does_not_fit():
     e = of("72b")
-    lines = estimate.lines(msgspec.structs.replace(e, recompute=0), DATA)
+    lines = estimate.lines(msgspec.structs.replace(e, recompute=0))
     assert any("DOES NOT FIT" in value for _, value, _ in lines)
 
 

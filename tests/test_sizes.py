@@ -1,6 +1,10 @@
 """The cluster's pipeline beside the root's, and what a size changes."""
 
+import importlib
+import inspect
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +32,7 @@ def outputs(stages: dict[str, Any]) -> set[str]:
 def test_no_output_of_a_size_lies_in_one_of_the_root(size):
     root = [Path(out) for out in outputs(ROOT_STAGES)]
     for out in outputs(STAGES):
-        path = Path(out.replace("${item.size}", size))
+        path = Path(out.replace("${item.size}", size).replace("${item.model}", "tuned"))
         assert path != Path(out)
         assert not [other for other in root if path.is_relative_to(other)]
         assert not [other for other in root if other.is_relative_to(path)]
@@ -42,9 +46,27 @@ def test_every_stage_has_all_sizes_and_names_its_numbers(name):
     assert stage["wdir"] == ".."
 
 
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"fetch"}))
+def test_a_stage_of_a_size_is_called_as_it_expects(name):
+    """The root's stages change, and with them what their scripts take."""
+    _, _, _, _, stage, *paths = shlex.split(STAGES[name]["cmd"])
+    assert name.startswith(stage)
+    main = importlib.import_module(f"stages.{stage}").main
+    inspect.signature(main).bind(*(path for path in paths if path != "--"))
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_where_a_job_runs_is_no_dependency(name):
     assert not [dep for dep in STAGES[name].get("deps", []) if dep.endswith((".sbatch", ".env"))]
+
+
+def test_every_fault_survived_is_proved_by_a_test_of_that_name():
+    rows = re.findall(r"^\|.*\| (.*) \|$", Path("docs/cluster.md").read_text(), re.MULTILINE)
+    wanted = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z_]+)(?:\[\w+\])?`", row)]
+    files = ("test_slurm", "test_fates", "test_fit", "test_shards", "test_cluster")
+    tests = "".join(Path(f"tests/{file}.py").read_text() for file in files)
+    assert len(wanted) > 20
+    assert not [name for name in wanted if not re.search(rf"def test_\w*{name}", tests)]
 
 
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
@@ -95,4 +117,4 @@ def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     (line,) = done.stderr.splitlines()
     assert "CLUSTER=slurm" in line
     assert "no sbatch on PATH" in line
-    assert ("revision of Qwen" in line) == (size != "tiny")
+    assert ("commit of Qwen" in line) == (size != "tiny")

@@ -1,4 +1,4 @@
-"""The stage `suites`: BFCL's files in, a suite that reads back and a fence around both suites."""
+"""The stage `suites`: files of others in, suites that read back and a fence around all of them."""
 
 import json
 from pathlib import Path
@@ -18,9 +18,11 @@ suites:
   calls: [simple]
   no_calls: [none]
   limits: {max_tool_chars: 600, max_query_chars: 200, max_accepted: 8}
+  nested:
+    limits: {max_tool_chars: 600, max_query_chars: 200, max_orders: 6}
+    calls_per_group: 2
   menus:
     seed: 1
-    groups: 2
     calls_per_group: 2
     no_calls_per_group: 1
     menu_size: 4
@@ -71,38 +73,85 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines(Path("raw/BFCL_v4_simple.json"), *calls)
     lines(Path("raw/possible_answer/BFCL_v4_simple.json"), *golds)
     lines(Path("raw/BFCL_v4_none.json"), *none)
-    lines(Path("house/tools.jsonl"))
-    lines(Path("house/tasks.jsonl"), HOUSE_TASK)
+    nested()
+    lines(Path("suites/house/tools.jsonl"))
+    lines(Path("suites/house/tasks.jsonl"), HOUSE_TASK)
     return tmp_path
 
 
-def run(out: str = "bfcl") -> None:
-    names = ("raw", "house", "errata", out, f"{out}/protected.jsonl")
-    suites.main(*map(Path, names))
+def nested() -> None:
+    """A query a thing, for its price and then for a purchase at that price."""
+    text = {"type": "string", "required": True}
+    specs = [
+        {
+            "name": f"{verb}_{thing}",
+            "description": f"To {verb} a {thing}.",
+            "query_parameters": {"value": text},
+            "output_parameters": {"price": {"type": "number"}},
+        }
+        for thing in THINGS
+        for verb in ("appraise", "purchase")
+    ]
+    data = [
+        {
+            "input": f"Buy the {thing} for what it is worth",
+            "output": [
+                {"name": f"appraise_{thing}", "arguments": {"value": "it"}, "label": "var1"},
+                {
+                    "name": f"purchase_{thing}",
+                    "arguments": {"value": "$var1.price$"},
+                    "label": "var2",
+                },
+                {"name": "var_result", "arguments": {"bought": "$var2$"}},
+            ],
+        }
+        for thing in THINGS
+    ]
+    Path("nested").mkdir()
+    for part, entries in (("data", data), ("spec", specs)):
+        Path(f"nested/shop-{part}.json").write_text(json.dumps(entries))
+
+
+def run(place: str = ".") -> None:
+    names = ("bfcl", "nestful", "bfcl/protected.jsonl")
+    suites.main(
+        *map(Path, ("raw", "nested", "suites/house")), *(Path(place, name) for name in names)
+    )
 
 
 @pytest.mark.usefixtures("place")
 def test_the_suite_reads_back() -> None:
     run()
     suite = suite_files.read(Path("bfcl"))
-    assert len(suite.tasks) == 6
+    assert len(suite.tasks) == 10
     assert {len(task.menu) for task in suite.tasks} == {4}
     assert all(task.id.startswith("bfcl/") for task in suite.tasks)
 
 
 @pytest.mark.usefixtures("place")
-def test_every_user_turn_of_both_suites_is_protected() -> None:
+def test_nested_calls_refer_to_each_other() -> None:
+    run()
+    suite = suite_files.read(Path("nestful"))
+    assert {task.kind for task in suite.tasks} == {"nested"}
+    assert len(suite.tasks) == len(THINGS)
+    for task in suite.tasks:
+        first, second = task.golds[0].calls
+        assert second.arguments == {"value": ("$var1.price$",)}
+        assert {first.name, second.name} <= set(task.menu)
+
+
+@pytest.mark.usefixtures("place")
+def test_every_user_turn_of_all_suites_is_protected() -> None:
     run()
     fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
     assert [(record.query, record.task) for record in fenced[:2]] == [
         ("Good morning", "house/1"),
         ("And good night", "house/1"),
     ]
-    offered = {task.id: task.menu for task in suite_files.read(Path("bfcl")).tasks}
+    derived = [suite_files.read(Path(name)) for name in ("bfcl", "nestful")]
+    offered = {task.id: task.menu for suite in derived for task in suite.tasks}
     assert all(record.tools == offered[record.task] for record in fenced[2:])
-    assert {record.task for record in fenced[2:]} == {
-        task.id for task in suite_files.read(Path("bfcl")).tasks
-    }
+    assert {record.task for record in fenced[2:]} == offered.keys()
 
 
 @pytest.mark.usefixtures("place")
@@ -110,9 +159,15 @@ def test_the_order_of_lines_changes_no_byte() -> None:
     run("first")
     for path in Path("raw").rglob("*.json"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[::-1]))
+    for path in Path("nested").iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text())[::-1]))
     run("second")
+    assert (
+        Path("first/nestful/tasks.jsonl").read_bytes()
+        == Path("second/nestful/tasks.jsonl").read_bytes()
+    )
     for name in ("tools.jsonl", "tasks.jsonl", "protected.jsonl"):
-        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+        assert Path("first/bfcl", name).read_bytes() == Path("second/bfcl", name).read_bytes()
 
 
 @pytest.mark.usefixtures("place")
@@ -135,10 +190,12 @@ def test_overlays_of_a_derived_suite_travel_with_it() -> None:
     run()
     task = suite_files.read(Path("bfcl")).tasks[0]
     erratum = suite_files.Erratum(task.id, (suite_files.Gold("ask"),), "says not where")
-    jsonl.write(Path("errata/overlays/1.jsonl"), [erratum])
+    jsonl.write(Path("suites/bfcl/overlays/1.jsonl"), [erratum])
     run()
     suite = suite_files.read(Path("bfcl"))
     assert (suite.version, suite.tasks[0].decision) == (1, "ask")
-    jsonl.write(Path("errata/overlays/2.jsonl"), [msgspec.structs.replace(erratum, task="gone")])
+    jsonl.write(
+        Path("suites/bfcl/overlays/2.jsonl"), [msgspec.structs.replace(erratum, task="gone")]
+    )
     with pytest.raises(BadInput, match=r"bfcl/overlays/2\.jsonl:1: task: 'gone' is no task here"):
         run()

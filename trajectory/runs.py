@@ -1,6 +1,4 @@
-"""The folder of a training run in scratch/: named by all that goes in, so that nothing else of it
-is ever taken up. inputs.json in it says what that was.
-"""
+"""The folder of a training run: named by all that goes in, which inputs.json in it lists."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -10,7 +10,7 @@ import msgspec
 import torch
 
 from trajectory import ranks
-from trajectory.packing import IGNORED, Span
+from trajectory.packing import IGNORED
 from trajectory.records import Record
 from trajectory.rows import Row, Rows, spans
 from trajectory.shape import Shape
@@ -30,12 +30,6 @@ class StepSpeed(Record, frozen=True):
     tokens_per_s: float
     supervised_per_s: float
     mfu: float | None = None
-
-
-def seen(span: Span) -> int:
-    """Keys that the span's tokens see, themselves included, summed over tokens."""
-    branches = sum(size * span.prefix + size * (size + 1) // 2 for size in span.branches)
-    return span.prefix * (span.prefix + 1) // 2 + branches
 
 
 def peak() -> float | None:
@@ -63,7 +57,7 @@ class Speed:
         rows = list(self.rows.step(number, self.batch))
         tokens = sum(len(row["ids"]) for row in rows)
         supervised = sum(_supervised(row) for row in rows)
-        keys = sum(seen(span) for row in rows for span in spans(row))
+        keys = sum(span.pairs for row in rows for span in spans(row))
         flops = self.shape.flops(tokens, supervised, keys)
         line = StepSpeed(
             step=number,

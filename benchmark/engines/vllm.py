@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
 from trajectory.chat import Chat
@@ -36,7 +38,12 @@ class VLLM:
             return
         vllm = import_module("vllm")
         chat = Chat(self.folder / "tokenizer.json")
-        model = vllm.LLM(model=str(self.folder), enable_prefix_caching=True, seed=0)
+        model = vllm.LLM(
+            model=str(self.folder),
+            tensor_parallel_size=torch.cuda.device_count(),
+            enable_prefix_caching=True,
+            seed=0,
+        )
         greedy = vllm.SamplingParams(
             temperature=0.0,
             max_tokens=self.settings.max_new_tokens,

@@ -21,7 +21,7 @@ import msgspec
 from benchmark import draft, suites
 from benchmark.draft import Drafted, sources
 from benchmark.people import merge, trained
-from benchmark.suites import Gold, Task
+from benchmark.suites import Gold, Suite, Task
 from trajectory import command, jsonl, params
 from trajectory.catalogue import LANGUAGES, SLOT, Catalogue, Scenario
 from trajectory.protected import Fence
@@ -182,8 +182,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)
         teacher = choice.chosen(chat, thin.teachers["unseen"], store)
         drafted = list(rewritten(drafted, thin, teacher))
-    jsonl.write(out / "tools.jsonl", draft.entries(thin.catalogue, drafted))
-    jsonl.write(out / "tasks.jsonl", drafted)
+    suites.write(out, Suite(out.name, draft.offered(thin.catalogue, drafted), tuple(drafted)))
     print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 
 

@@ -23,7 +23,7 @@ import msgspec
 from benchmark import suites
 from benchmark.people import events, trained, verdicts
 from benchmark.people.verdicts import Double, Settled
-from benchmark.suites import Entry, Suite, Task
+from benchmark.suites import Suite, Task
 from trajectory import command, jsonl, params
 from trajectory.near import normalise
 from trajectory.records import BadInput, Group, Record, User
@@ -137,16 +137,15 @@ def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iter
     if not kept.exists():
         shutil.copytree(folder, partial, dirs_exist_ok=True)
         partial.rename(kept)
-    entries = (
-        Entry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
-        for key, tool in suite.tools.items()
-    )
     jsonl.write(folder / "rejected.jsonl", rejected)
-    jsonl.write(folder / "tools.jsonl", entries)
-    jsonl.write(folder / "tasks.jsonl", suite.tasks)
-    text = msgspec.json.format(msgspec.json.encode(new, order="sorted"))
-    (folder / "version.json").write_bytes(text + b"\n")
+    suites.write(folder, suite)
+    write_version(folder, new)
     return kept
+
+
+def write_version(folder: Path, version: Version) -> None:
+    text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
+    (folder / "version.json").write_bytes(text + b"\n")
 
 
 def all_rejected(folder: Path) -> list[Task]:

@@ -1,0 +1,66 @@
+"""Does this node see the code and the packages of the run? In its folder: python -m slurm.alike.
+
+A node whose mount is stale or whose environment is another would train something else, or wait for
+ranks that cannot answer. One line says what differs.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from slurm import manifest
+from trajectory import command
+from trajectory.records import BadInput
+
+CODE = ("stages", "trajectory", "benchmark", "slurm")
+LOCK = Path("requirements.lock")
+WRITTEN = {".pyc", ".env"}  # by Python; by whoever describes the cluster
+
+
+def digest(files: Iterable[Path]) -> str:
+    """Of the contents, in the order given."""
+    state = hashlib.blake2b(digest_size=16)
+    for file in files:
+        state.update(hashlib.blake2b(file.read_bytes()).digest())
+    return state.hexdigest()
+
+
+def code(folder: Path, packages: Sequence[str] = CODE) -> list[Path]:
+    found = (path for package in packages for path in (folder / package).rglob("*"))
+    return sorted(path for path in found if path.is_file() and path.suffix not in WRITTEN)
+
+
+def pins(lock: Path) -> dict[str, str]:
+    text = lock.read_text(encoding="utf-8")
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+def other_versions(lock: Path) -> Iterator[str]:
+    """Installed packages that the lock has in another version; a build's +cu128 is none."""
+    for name, version in pins(lock).items():
+        try:
+            here = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # what trains is imported, and then says so itself
+        if here.split("+")[0] != version.split("+")[0]:
+            yield f"{name} {here}, and {version} in {lock}"
+
+
+def problems(folder: Path) -> Iterator[str]:
+    made = manifest.of(folder).made
+    if digest(code(folder)) != made.code:
+        yield f"other code here than commit {made.commit[:12]} had in {folder / 'inputs.json'}"
+    if digest([folder / LOCK]) != made.lock:
+        yield f"another {LOCK} here than in {folder / 'inputs.json'}"
+    yield from other_versions(folder / LOCK)
+
+
+def main() -> None:
+    if found := list(problems(Path())):
+        raise BadInput("; ".join(found))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,76 @@
+"""The shards of a synthesis: who asks for what, knowing what, with what share of the money.
+
+A group goes to a shard by a hash of its id, so that what others ask for changes nothing for it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slurm import sizes
+from trajectory import jsonl, params
+from trajectory.teachers import Request
+from trajectory.teachers.asking import Ask, Reply, Unusable
+from trajectory.teachers.choice import Params
+from trajectory.teachers.replay import Missing, Replay
+
+
+class Part(NamedTuple):
+    """A group that still lacks answers, and those that it has."""
+
+    request: Request
+    known: tuple[Reply, ...]
+
+
+def shard_of(group: str, count: int) -> int:
+    return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest()) % count
+
+
+def lacking(replay: Replay, requests: Iterable[Request]) -> Iterator[Part]:
+    for request in requests:
+        known: list[Reply] = []
+        whole = [_walked(replay, request, index, known) for index in range(len(request.items))]
+        if not all(whole):
+            yield Part(request, tuple(known))
+
+
+def _walked(replay: Replay, request: Request, index: int, known: list[Reply]) -> bool:
+    """Follow a trajectory through the store, as far as it has answers; False if one is missing."""
+
+    def answer(ask: Ask) -> Reply:
+        known.append(replay.stored(ask))
+        return known[-1]
+
+    author = replay.author
+    try:
+        author.positive(
+            request.items[index], request.language, author.scripted.menu(request), answer
+        )
+    except Unusable:
+        return True
+    except Missing:
+        return False
+    return True
+
+
+def deal(p: Params, replay: Replay, plan: Path, count: int, folder: Path) -> None:
+    """Make the shards' folders in a new run folder."""
+    parts: list[list[Part]] = [[] for _ in range(count)]
+    for part in lacking(replay, jsonl.read(plan, Request)):
+        parts[shard_of(part.request.id, count)].append(part)
+    spent = sum(replay.price.paid(reply).usd for reply in replay.store)
+    share = None if p.budget is None else max(0.0, p.budget - spent) / count
+    for index, mine in enumerate(parts):
+        if mine:
+            _shard(replay, mine, share, folder / f"shards/{index}")
+
+
+def _shard(replay: Replay, mine: list[Part], share: float | None, folder: Path) -> None:
+    known = [reply for part in mine for reply in part.known]
+    jsonl.write(folder / "plan.jsonl", [part.request for part in mine])
+    jsonl.write(folder / "replies.jsonl", known)
+    section = params.load("synthesize", dict[str, Any])
+    if share is not None:  # the stage counts all that is in its store
+        section = section | {"budget": share + sum(replay.price.paid(one).usd for one in known)}
+    sizes.write("synthesize", section, folder / "params.yaml")

@@ -1,0 +1,63 @@
+"""A repository whose data side is a few given groups: from it a size is launched for real."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests import conftest, lab, smoke
+from tests.lab import Lab
+from trajectory import jsonl
+
+TASKS = 12  # of each suite
+NUMBERS = {
+    "render": {"max_len": 2048},
+    "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
+    "predict": {"max_new_tokens": 4, "threads": 1},
+}
+
+
+def repository(folder: Path) -> Path:
+    smoke.copy(folder)
+    jsonl.write(folder / "given.jsonl", conftest.some_groups() * 4)
+    _give_suites(folder)
+    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+    stages = {
+        "fingerprint": pipeline["stages"]["fingerprint"],
+        "mix": _copied("given.jsonl", "data/mixed.jsonl"),
+        "negatives": _copied("given.jsonl", "data/negatives.jsonl"),
+        "suites": _copied("given", "data/suites/bfcl"),
+    }
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["models"]["tiny"] |= {"numbers": NUMBERS}
+    params["score"]["bootstrap"] = 20
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return folder
+
+
+def environment(folder: Path, slurm: Lab, runs: str) -> dict[str, str]:
+    """Of a user of the lab whose run folders are in `runs`."""
+    ours = {"CLUSTER": "slurm", "DS_ACCELERATOR": "cpu", "RUNS_ROOT": str(folder / runs)}
+    # A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.
+    ours["TORCH_EXTENSIONS_DIR"] = str(smoke.ROOT / "scratch/torch_extensions")
+    at_home = smoke.environment(folder)
+    path = os.pathsep.join([at_home["PATH"], lab.search_path()])
+    return {**at_home, **slurm.environment(), **ours, "PATH": path}
+
+
+def _copied(source: str, target: str) -> dict[str, Any]:
+    made = {"deps": [source], "outs": [target]}
+    return {"cmd": f"mkdir -p {Path(target).parent} && cp -r {source} {target}", **made}
+
+
+def _give_suites(folder: Path) -> None:
+    """The first tasks of the house suite, and the same under other names as the second suite."""
+    house = folder / "benchmark/suites/house"
+    tasks = (house / "tasks.jsonl").read_text().splitlines(keepends=True)[:TASKS]
+    (house / "tasks.jsonl").write_text("".join(tasks))
+    (folder / "given").mkdir()
+    shutil.copy(house / "tools.jsonl", folder / "given")
+    (folder / "given/tasks.jsonl").write_text("".join(tasks).replace('"house/', '"bfcl/'))
