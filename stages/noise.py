@@ -4,7 +4,7 @@ reads   data/prompts.jsonl     Questions
         models/tuned/
         data/fingerprint/noise.json    this code
         data/answers/tuned.jsonl       the first answers
-        benchmark/suites/house/, data/suites/bfcl/   the suites
+        data/asked/                    the suites, with the tasks that are asked
 writes  metrics/noise.json     how many were asked, the share of equal answers, what em changed by
 """
 
@@ -71,12 +71,11 @@ def main(
     folder: Path,
     fingerprint: Path,  # noqa: ARG001 - what DVC looks at in place of the code
     answers: Path,
-    house: Path,
-    bfcl: Path,
+    asked: Path,
     target: Path,
 ) -> None:
     p, settings = params.load("noise", Params), params.load("predict", Settings)
-    loaded = [suites.read(house), suites.read(bfcl)]
+    loaded = [suites.read(folder) for folder in sorted(asked.iterdir())]
     groups = part(list(jsonl.read(prompts, Questions)), p.share)
     other = msgspec.structs.replace(settings, rows=p.rows)
     engine = ENGINES[settings.engine](folder, answers.stem, other)

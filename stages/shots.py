@@ -1,6 +1,6 @@
 """The house questions once more, after worked examples: what a prompt alone teaches the base model.
 
-reads   benchmark/suites/house/   the suite
+reads   data/asked/house/         the suite, with the tasks that are asked
         data/prompts.jsonl        Questions; those of other suites are left out
         data/negatives.jsonl      training groups, kept apart from the suite's queries by `verify`
         data/base/                the tokenizer
