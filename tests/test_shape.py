@@ -71,7 +71,7 @@ def test_three_layers_may_be_whole_and_one_is_fetched_ahead(tmp_path):
 @pytest.mark.parametrize("text", ["{", "{}"])
 def test_no_settings_of_deepspeed_is_one_clear_line(tmp_path, text):
     (tmp_path / "zero3.json").write_text(text)
-    with pytest.raises(BadInput, match=r"zero3.json: expected JSON with zero_optimization"):
+    with pytest.raises(BadInput, match=r"zero3.json: expected DeepSpeed's JSON with zero_opt"):
         zero3.settings(tmp_path / "zero3.json", Shape(1, 1, 1, 1))
 
 
