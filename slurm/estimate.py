@@ -17,7 +17,7 @@ from trajectory.records import BadInput, Record
 WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
 CHECKPOINT = WEIGHT + OPTIMIZER
 LOGIT = 2 + 4 + 2  # bytes of a logit: bf16, fp32 that becomes the gradient, and that in bf16
-CHUNK = 512  # of trajectory.loss, which takes seconds to import
+CHUNK = 1024  # of trajectory.loss, which takes seconds to import
 PASSES = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
 LEAST_LEAD = 60  # Slurm's own clock is as coarse as this
 GB = 1e9
