@@ -93,3 +93,7 @@ def test_packs_of_one_step_are_in_the_order_of_their_attention():
     for step in range(1, EPOCHS * COUNT // 3 + 1):
         before, after = ([row["spans"] for row in rows.step(step, 3)] for rows in (plain, balanced))
         assert after == sorted(before)
+
+
+def test_a_loop_over_the_rows_ends():
+    assert len(list(Rows(datasets.Dataset.from_list([PACK] * COUNT), 1, 1, ranks=4))) == COUNT + 1

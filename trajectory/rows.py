@@ -43,7 +43,9 @@ class Rows(Dataset[Row]):
         if index < len(self.order):
             row: Row = self.packs[self.order[index]]
             return row
-        return self._blank()
+        if index < len(self):
+            return self._blank()
+        raise IndexError(index)  # how a loop over the rows knows that it is done
 
     def _balance(self, batch: int) -> None:
         costs = [
