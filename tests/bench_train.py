@@ -159,7 +159,7 @@ def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
     return loop
 
 
-def main(data: str = "data", count: str = "16", repeats: str = "3", *names: str) -> None:
+def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
     p = params.load("train", train.Params, ROOT / "params.yaml")
     prepare(p.threads)
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
