@@ -22,6 +22,15 @@ def _dotted(name: str) -> str:
     return f"{'_'.join(rest)}.{verb}" if rest else verb
 
 
+def _pascal(name: str) -> str:
+    return "".join(word.capitalize() for word in _words(name))
+
+
+def _namespaced(name: str) -> str:
+    *deed, subject = _words(name)
+    return f"{subject.capitalize()}.{'_'.join(deed)}" if deed else subject
+
+
 VERBS = {
     "get": ("fetch", "query", "lookup", "show", "retrieve", "read", "check"),
     "find": ("search", "lookup", "locate", "discover", "query"),
@@ -56,7 +65,8 @@ def _reworded(name: str, rng: random.Random) -> str:
     return rng.choice(STYLES_OF_CASE)("_".join([verb, *rest]))
 
 
-STYLES_OF_CASE: tuple[Callable[[str], str], ...] = (str, _camel, _dotted)
+# Capitals too: a model that has seen none in a name writes none, whatever the menu says.
+STYLES_OF_CASE: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
 
 STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
     "plain": lambda name, _, __: name,
