@@ -12,9 +12,11 @@ from tests.lab import Lab
 from trajectory import jsonl
 
 TASKS = 12  # of each suite
+DERIVED = ("bfcl", "nestful")
 NUMBERS = {
     "render": {"max_len": 2048},
     "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
+    "prompts": {"groups": {"house": None, "bfcl": None, "nestful": None}},
     "predict": {"max_new_tokens": 4, "threads": 1},
 }
 
@@ -28,7 +30,7 @@ def repository(folder: Path) -> Path:
         "fingerprint": pipeline["stages"]["fingerprint"],
         "mix": _copied("given.jsonl", "data/mixed.jsonl"),
         "negatives": _copied("given.jsonl", "data/negatives.jsonl"),
-        "suites": _copied("given", "data/suites/bfcl"),
+        **{name: _copied(f"given/{name}", f"data/suites/{name}") for name in DERIVED},
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -54,10 +56,12 @@ def _copied(source: str, target: str) -> dict[str, Any]:
 
 
 def _give_suites(folder: Path) -> None:
-    """The first tasks of the house suite, and the same under other names as the second suite."""
+    """The first tasks of the house suite, and the same under other names as the derived ones."""
     house = folder / "benchmark/suites/house"
     tasks = (house / "tasks.jsonl").read_text().splitlines(keepends=True)[:TASKS]
     (house / "tasks.jsonl").write_text("".join(tasks))
-    (folder / "given").mkdir()
-    shutil.copy(house / "tools.jsonl", folder / "given")
-    (folder / "given/tasks.jsonl").write_text("".join(tasks).replace('"house/', '"bfcl/'))
+    for name in DERIVED:
+        given = folder / "given" / name
+        given.mkdir(parents=True)
+        shutil.copy(house / "tools.jsonl", given)
+        (given / "tasks.jsonl").write_text("".join(tasks).replace('"house/', f'"{name}/'))

@@ -31,7 +31,8 @@ def house(tmp_path_factory):
     author = draft.Draft(*sources(), p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    suites.write(folder, suites.Suite("house", draft.offered(author.catalogue, tasks), tasks))
+    tools = draft.offered(author.catalogue, [task.menu for task in tasks])
+    suites.write(folder, suites.Suite("house", tools, tasks))
     return folder
 
 
