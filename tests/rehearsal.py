@@ -30,7 +30,7 @@ def repository(folder: Path) -> Path:
         "fingerprint": pipeline["stages"]["fingerprint"],
         "mix": _copied("given.jsonl", "data/mixed.jsonl"),
         "negatives": _copied("given.jsonl", "data/negatives.jsonl"),
-        **{name: _copied(f"given/{name}", f"data/suites/{name}") for name in DERIVED},
+        "suites": _copied("given/.", "data/suites", *DERIVED),
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -50,9 +50,11 @@ def environment(folder: Path, slurm: Lab, runs: str) -> dict[str, str]:
     return {**at_home, **slurm.environment(), **ours, "PATH": path}
 
 
-def _copied(source: str, target: str) -> dict[str, Any]:
-    made = {"deps": [source], "outs": [target]}
-    return {"cmd": f"mkdir -p {Path(target).parent} && cp -r {source} {target}", **made}
+def _copied(source: str, target: str, *parts: str) -> dict[str, Any]:
+    """A stage that copies a file, or a folder whose `parts` are its outputs."""
+    outs = [f"{target}/{part}" for part in parts] or [target]
+    folder = target if parts else Path(target).parent
+    return {"cmd": f"mkdir -p {folder} && cp -r {source} {target}", "deps": [source], "outs": outs}
 
 
 def _give_suites(folder: Path) -> None:
