@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmark.suites import PROMPT_FIELDS, Entry
-from trajectory import jsonl, schema
+from benchmark.suites import read_grouped, read_tools
+from trajectory import schema
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
-from trajectory.records import BadInput, Call, Language, Record, Tool
+from trajectory.records import Call, Language, Record, Tool
 from trajectory.simulators import SIMULATORS
 
 
@@ -72,22 +72,9 @@ class Episodes:
 
 def read(folder: Path) -> Episodes:
     """The first bad line stops with its number and field."""
-    tools = {(one.key or one.name): one for one in jsonl.read(folder / "tools.jsonl", Entry)}
-    bare = {key: Tool(one.name, one.description, one.parameters) for key, one in tools.items()}
-    return Episodes(bare, tuple(_read(folder / "episodes.jsonl", bare)))
-
-
-def _read(path: Path, tools: Mapping[str, Tool]) -> Iterator[Episode]:
-    seen: set[str] = set()
-    groups: dict[str, Episode] = {}
-    for line, one in enumerate(jsonl.read(path, Episode), 1):
-        first = groups.setdefault(one.group, one)
-        for problem in (*_problems(one, tools), *_differences(one, first)):
-            raise BadInput(f"{path}:{line}: {problem}")
-        if one.id in seen:
-            raise BadInput(f"{path}:{line}: id: {one.id!r} is a second time here")
-        seen.add(one.id)
-        yield one
+    tools = read_tools(folder)
+    read = read_grouped(folder / "episodes.jsonl", Episode, lambda one: _problems(one, tools))
+    return Episodes(tools, tuple(read))
 
 
 def _problems(one: Episode, tools: Mapping[str, Tool]) -> Iterator[str]:
@@ -101,12 +88,6 @@ def _problems(one: Episode, tools: Mapping[str, Tool]) -> Iterator[str]:
     for call in one.gold:
         if problem := schema.problem(call, menu):
             yield f"gold: {problem}"
-
-
-def _differences(one: Episode, first: Episode) -> Iterator[str]:
-    for field in PROMPT_FIELDS:
-        if getattr(one, field) != getattr(first, field):
-            yield f"{field}: differs from {first.id!r} of the same group {one.group!r}"
 
 
 def by_task(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:

@@ -6,10 +6,11 @@ make a version out of the one before, and the answers of a model can be scored u
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +20,19 @@ from trajectory.records import BadInput, Decision, Json, Language, Record, Tool,
 # A value that an earlier call of the same answer will give: $var1.city$, or all of it, $var1$.
 REFERENCE = re.compile(r"\$var(?P<call>\d+)(?:\.(?P<field>\w+))?[^$\s]*\$")
 PROMPT_FIELDS = ("menu", "language", "template", "tool_format", "reply_format")
+
+
+class Grouped(Protocol):
+    """What stands under a prompt that its whole group shares; it has the PROMPT_FIELDS too."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+
+G = TypeVar("G", bound=Grouped)
 
 
 class GoldCall(Record, frozen=True):
@@ -122,8 +136,9 @@ def read(folder: Path, version: int | None = None) -> Suite:
 
     The first bad line stops with its number and field.
     """
-    tools = _read_tools(folder / "tools.jsonl")
-    tasks = {task.id: task for task in _read_tasks(folder / "tasks.jsonl", tools)}
+    tools = read_tools(folder)
+    read = read_grouped(folder / "tasks.jsonl", Task, lambda task: _menu_problems(task, tools))
+    tasks = {task.id: task for task in read}
     overlays = overlays_of(folder)[:version]
     for overlay in overlays:
         tasks |= _corrected(overlay, tasks, tools)
@@ -166,7 +181,9 @@ def _corrected(path: Path, tasks: Mapping[str, Task], tools: Mapping[str, Tool])
     return corrected
 
 
-def _read_tools(path: Path) -> dict[str, Tool]:
+def read_tools(folder: Path) -> dict[str, Tool]:
+    """By key; a key that stands twice is a BadInput."""
+    path = folder / "tools.jsonl"
     tools: dict[str, Tool] = {}
     for line, entry in enumerate(jsonl.read(path, Entry), 1):
         key = entry.key or entry.name
@@ -177,17 +194,18 @@ def _read_tools(path: Path) -> dict[str, Tool]:
     return tools
 
 
-def _read_tasks(path: Path, tools: Mapping[str, Tool]) -> Iterator[Task]:
+def read_grouped(path: Path, kind: type[G], problems: Callable[[G], Iterable[str]]) -> Iterator[G]:
+    """The records of a file, each of its own id, under the very prompt of its group."""
     seen: set[str] = set()
-    groups: dict[str, Task] = {}
-    for line, task in enumerate(jsonl.read(path, Task), 1):
-        first = groups.setdefault(task.group, task)
-        for problem in (*_menu_problems(task, tools), *_group_problems(task, first)):
+    groups: dict[str, G] = {}
+    for line, one in enumerate(jsonl.read(path, kind), 1):
+        first = groups.setdefault(one.group, one)
+        for problem in (*problems(one), *_group_problems(one, first)):
             raise BadInput(f"{path}:{line}: {problem}")
-        if task.id in seen:
-            raise BadInput(f"{path}:{line}: id: {task.id!r} is a second time here")
-        seen.add(task.id)
-        yield task
+        if one.id in seen:
+            raise BadInput(f"{path}:{line}: id: {one.id!r} is a second time here")
+        seen.add(one.id)
+        yield one
 
 
 def _menu_problems(task: Task, tools: Mapping[str, Tool]) -> Iterator[str]:
@@ -204,7 +222,7 @@ def _called(golds: Sequence[Gold]) -> Iterator[str]:
     return (call.name for gold in golds for call in gold.calls)
 
 
-def _group_problems(task: Task, first: Task) -> Iterator[str]:
-    for field, mine, theirs in zip(PROMPT_FIELDS, task.prompt, first.prompt, strict=True):
-        if mine != theirs:
-            yield f"{field}: differs from {first.id!r} of the same group {task.group!r}"
+def _group_problems(one: Grouped, first: Grouped) -> Iterator[str]:
+    for field in PROMPT_FIELDS:
+        if getattr(one, field) != getattr(first, field):
+            yield f"{field}: differs from {first.id!r} of the same group {one.group!r}"

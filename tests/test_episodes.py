@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import yaml
 
-from benchmark import acting, draft_episodes, episodes, goals
+from benchmark import acting, draft_episodes, episodes, goals, suites
 from benchmark.acting import Play, Step, Transcript
 from benchmark.draft import TrainingFormats
 from benchmark.draft_episodes import Draft, Formats
@@ -218,7 +218,7 @@ def test_a_bad_line_is_named(tmp_path, change, problem):
 def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path, monkeypatch):
     suite = SUITE.slice(2, 2)
     folder = tmp_path / "suite"
-    jsonl.write(folder / "tools.jsonl", suite.tools.values())
+    suites.write_tools(folder, suite.tools)
     jsonl.write(folder / "episodes.jsonl", suite.episodes)
     sections = yaml.safe_load(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
