@@ -164,4 +164,4 @@ def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
     [("en", "find a flight to Oslo"), ("en", "now find a hotel in Oslo"), ("zh", "查询上海的天气")],
 )
 def test_the_goal_of_an_intent_is_the_one_it_was_made_of(language, goal):
-    assert goal_of(intent("find_it", goal, language), "find_it") == goal
+    assert goal_of(intent(goal, language)) == goal

@@ -180,7 +180,7 @@ def _simple(source: Negatives, group: Group, rng: random.Random) -> Iterator[tup
 def _goal(one: Trajectory) -> str:
     """What the first decision was about to do, as a part of a sentence."""
     decision = next(turn for turn in one.turns if isinstance(turn, Assistant))
-    return goal_of(decision.thought, decision.calls[0].name if decision.calls else "")
+    return goal_of(decision.thought)
 
 
 def _filled(text: str, slots: Mapping[str, str]) -> str:

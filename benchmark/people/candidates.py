@@ -59,8 +59,7 @@ def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
 
 
 def _goal(gold: Gold) -> str:
-    tool = gold.calls[0].name if gold.calls else ""
-    return goal_of(gold.thought, tool)
+    return goal_of(gold.thought)
 
 
 def _pattern(goal: str) -> re.Pattern[str]:

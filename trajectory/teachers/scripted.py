@@ -205,7 +205,7 @@ def enacted(
         call = Call(step.tool, arguments)
         goal = said(getattr(step.goal, language), values, results)
         results.append(world.observe(call))
-        decision = Assistant("call", intent(step.tool, goal, language), (call,))
+        decision = Assistant("call", intent(goal, language), (call,))
         steps.append((decision, ToolResult(step.tool, results[-1])))
     return steps
 
@@ -223,23 +223,20 @@ def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, 
     return SLOT.sub(fill, text)
 
 
-def intent(tool: str, goal: str, language: Language) -> str:
-    """The thought before a call. It names the tool first, while only the query has been read.
+def intent(goal: str, language: Language) -> str:
+    """The thought before a call: the task's description, and no tool's name.
 
-    A small model that words the goal first picks the tool by its own words, not by the user's.
+    All of them start alike, since greedy decoding takes the likeliest token: of ten openings that
+    share the mass none is it.
     """
-    if language == "zh":
-        return f"用{tool}{goal}。"
-    later = goal.removeprefix("now ")
-    return f"{'Use' if later == goal else 'Now use'} {tool} to {later}."
+    return f"我要{goal}。" if language == "zh" else f"I should {goal}."
 
 
-def goal_of(thought: str, tool: str) -> str:
+def goal_of(thought: str) -> str:
     """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
-    starts = {f"Use {tool} to ": "", f"Now use {tool} to ": "now ", f"用{tool}": ""}
-    for start, first in starts.items():
+    for start in ("I should ", "我要"):
         if thought.startswith(start):
-            return first + thought.removeprefix(start).rstrip(".。")
+            return thought.removeprefix(start).rstrip(".。")
     return thought[:1].lower() + thought[1:].rstrip(".。")
 
 
