@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
@@ -84,27 +85,48 @@ def test_every_call_still_fits_the_renamed_menu():
 @STYLES
 def test_renaming_changes_names_only_and_the_same_everywhere(style):
     for group in GROUPS[::10]:
-        renamed = naming.renamed(group, style, random.Random(1))
-        back = dict(
-            zip((t.name for t in renamed.tools), (t.name for t in group.tools), strict=True)
-        )
-        assert len(back) == len(group.tools)
-        assert naming_undone(renamed, back) == group
+        assert renaming_undone(naming.renamed(group, style, random.Random(1)), group) == group
 
 
-def naming_undone(group: Group, back: dict[str, str]) -> Group:
-    """The group with every name looked up in `back`: what `renamed` must have started from."""
-    raw = msgspec.to_builtins(group)
+def renaming_undone(renamed: Group, group: Group) -> Group:
+    """`renamed` with every name looked up by its place on the menu of the group it was made of."""
+    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["tools"]
+    pairs = zip(raw["tools"], menu, strict=True)
+    back = {new["name"]: (old["name"], fields(new, old)) for new, old in pairs}
+    assert len(back) == len(menu)
     for tool in raw["tools"]:
-        tool["name"] = back[tool["name"]]
+        name, own = back[tool["name"]]
+        schema = tool["parameters"]
+        schema["properties"] = {own[key]: value for key, value in schema["properties"].items()}
+        schema["required"] = [own[key] for key in schema["required"]]
+        tool["name"] = name
     for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
         for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
             if turn["role"] != "user":
-                name = named["name"]
-                named["name"] = back[name]
-                if "thought" in turn:  # it names its tools too
-                    turn["thought"] = turn["thought"].replace(name, back[name], 1)
+                named["name"], own = back[named["name"]]
+                if "arguments" in named:
+                    named["arguments"] = {own[k]: v for k, v in named["arguments"].items()}
     return msgspec.convert(raw, Group)
+
+
+def fields(new: dict[str, Any], old: dict[str, Any]) -> dict[str, str]:
+    """The old name of each parameter, in the order of the schema."""
+    names = [list(tool["parameters"]["properties"]) for tool in (new, old)]
+    assert len(set(names[0])) == len(names[1])
+    return dict(zip(*names, strict=True))
+
+
+def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
+    tool = Tool("get_weather", "", {"properties": {"city": {}, "qux": {}}, "required": ["city"]})
+    seen = set()
+    for seed in range(40):
+        (found,) = naming.renamed(
+            Group("g", "en", (tool,), ()), "reworded", random.Random(seed)
+        ).tools
+        city, qux = found.parameters["properties"]
+        assert found.parameters["required"] == [city]
+        seen |= {city, qux}
+    assert {"city", "town", "qux"} < seen
 
 
 def test_an_observation_keeps_the_name_of_its_call():

@@ -1,11 +1,13 @@
-"""Spellings of a tool's name, so that a model reads names off the menu and learns none by heart."""
+"""Other names for tools and parameters, so that a model reads them off the menu."""
 
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
-from trajectory.records import Assistant, Group, Tool, ToolResult, Trajectory, Turn
+from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, Turn
+from trajectory.synonyms import AFFIXES, PARAMETERS, VERBS
 
 
 def _words(name: str) -> list[str]:
@@ -31,42 +33,21 @@ def _namespaced(name: str) -> str:
     return f"{subject.capitalize()}.{'_'.join(deed)}" if deed else subject
 
 
-VERBS = {
-    "get": ("fetch", "query", "lookup", "show", "retrieve", "read", "check"),
-    "find": ("search", "lookup", "locate", "discover", "query"),
-    "search": ("find", "browse", "lookup", "query"),
-    "convert": ("change", "exchange", "transform", "translate"),
-    "calculate": ("compute", "estimate", "work_out", "eval"),
-    "list": ("show", "enumerate", "get", "print"),
-    "count": ("measure", "compute", "tally", "number_of"),
-    "check": ("query", "inspect", "verify", "lookup"),
-    "set": ("adjust", "change", "put", "configure"),
-    "add": ("insert", "append", "put", "include"),
-    "create": ("make", "new", "build", "generate"),
-    "book": ("reserve", "order", "schedule"),
-    "send": ("post", "deliver", "transmit", "dispatch"),
-    "open": ("load", "visit", "show"),
-    "read": ("get", "load", "view", "fetch"),
-    "remove": ("delete", "drop", "discard"),
-    "compute": ("calculate", "determine", "eval"),
-    "estimate": ("calculate", "compute", "predict"),
-    "recommend": ("suggest", "find", "propose"),
-    "buy": ("order", "purchase", "book"),
-    "update": ("modify", "change", "edit"),
-    "follow": ("traverse", "resolve", "expand"),
-    "view": ("show", "display", "get"),
-}
-
-
 def _reworded(name: str, rng: random.Random) -> str:
     """Another verb for the same deed: the menu alone says which."""
     first, *rest = _words(name)
     verb = rng.choice((first, *VERBS.get(first, ())))
-    return rng.choice(STYLES_OF_CASE)("_".join([verb, *rest]))
+    return rng.choice(CASES)("_".join([verb, *rest]))
+
+
+def _parameter(name: str, rng: random.Random) -> str:
+    """Another word for the same thing."""
+    other = rng.choice(PARAMETERS.get(name) or [affix.format(name) for affix in AFFIXES])
+    return rng.choice((str, str, _camel))(rng.choice((name, other, other)))
 
 
 # Capitals too: a model that has seen none in a name writes none, whatever the menu says.
-STYLES_OF_CASE: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
+CASES: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
 
 STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
     "plain": lambda name, _, __: name,
@@ -75,35 +56,61 @@ STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
 }
 
 
+class Spelling(NamedTuple):
+    """How a tool and its parameters are called."""
+
+    name: str
+    parameters: dict[str, str]
+
+
 def renamed(group: Group, style: str, rng: random.Random) -> Group:
-    """The same group with its tools called otherwise, in the menu and in every turn."""
-    spell = STYLES[style]
-    names = {tool.name: spell(tool.name, n, rng) for n, tool in enumerate(group.tools)}
-    if len(set(names.values())) < len(names):  # two tools would share a name: keep their own
-        names = {name: name for name in names}
+    """The same group with its tools and their parameters called otherwise, on the menu and in
+    every turn."""
+    if style == "plain":
+        return group
+    names = {tool.name: STYLES[style](tool.name, n, rng) for n, tool in enumerate(group.tools)}
+    names = _apart(names)
+    spellings = {tool.name: Spelling(names[tool.name], _own(tool, rng)) for tool in group.tools}
     return msgspec.structs.replace(
         group,
-        tools=tuple(_tool(tool, names) for tool in group.tools),
-        trajectories=tuple(_trajectory(one, names) for one in group.trajectories),
+        tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools),
+        trajectories=tuple(_trajectory(one, spellings) for one in group.trajectories),
     )
 
 
-def _tool(tool: Tool, names: dict[str, str]) -> Tool:
-    return msgspec.structs.replace(tool, name=names[tool.name])
+def _apart(names: dict[str, str]) -> dict[str, str]:
+    """These spellings, or, if two would be the same, everyone's own."""
+    return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
-def _trajectory(trajectory: Trajectory, names: dict[str, str]) -> Trajectory:
-    turns = tuple(_turn(turn, names) for turn in trajectory.turns)
+def _own(tool: Tool, rng: random.Random) -> dict[str, str]:
+    return _apart({name: _parameter(name, rng) for name in tool.parameters.get("properties", {})})
+
+
+def _tool(tool: Tool, spelling: Spelling) -> Tool:
+    own = spelling.parameters
+    parameters = dict(tool.parameters)
+    if properties := parameters.get("properties"):
+        parameters["properties"] = {own[name]: schema for name, schema in properties.items()}
+    if required := parameters.get("required"):
+        parameters["required"] = [own[name] for name in required]
+    return msgspec.structs.replace(tool, name=spelling.name, parameters=parameters)
+
+
+def _trajectory(trajectory: Trajectory, spellings: dict[str, Spelling]) -> Trajectory:
+    turns = tuple(_turn(turn, spellings) for turn in trajectory.turns)
     return msgspec.structs.replace(trajectory, turns=turns)
 
 
-def _turn(turn: Turn, names: dict[str, str]) -> Turn:
+def _turn(turn: Turn, spellings: dict[str, Spelling]) -> Turn:
     if isinstance(turn, ToolResult):
-        return msgspec.structs.replace(turn, name=names[turn.name])
+        return msgspec.structs.replace(turn, name=spellings[turn.name].name)
     if isinstance(turn, Assistant):
-        calls = tuple(msgspec.structs.replace(c, name=names[c.name]) for c in turn.calls)
-        thought = turn.thought
-        for call in turn.calls:  # a thought names its tools, each once
-            thought = thought.replace(call.name, names[call.name], 1)
-        return msgspec.structs.replace(turn, calls=calls, thought=thought)
+        return msgspec.structs.replace(turn, calls=tuple(_call(c, spellings) for c in turn.calls))
     return turn
+
+
+def _call(call: Call, spellings: dict[str, Spelling]) -> Call:
+    spelling = spellings[call.name]
+    named = {spelling.parameters[name]: value for name, value in call.arguments.items()}
+    return Call(spelling.name, named)
