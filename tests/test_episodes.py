@@ -13,7 +13,9 @@ from benchmark.draft_episodes import Draft, Formats
 from benchmark.episodes import Episode, Episodes
 from benchmark.goals import Judged
 from stages import goals as stage
+from stages.episodes import stored
 from tests import made
+from tests.answering import Stage
 from trajectory import jsonl, params
 from trajectory.formats import REPLY_FORMATS
 from trajectory.records import Assistant, BadInput, Call
@@ -237,3 +239,19 @@ def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
     jsonl.write(tmp_path / "base.jsonl", [Transcript("other", (Step("?"),), "malformed")])
     with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is no episode here"):
         stage.transcripts(tmp_path / "base.jsonl", SUITE)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
+    paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
+    act = Stage("episodes", paths, "transcripts.jsonl")
+    numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "rows": 4, "threads": 1}
+    ready = act.ready(tmp_path / "ready", lively, numbers)
+    (ready / "suite").symlink_to(Path("benchmark/suites/episodes").resolve())
+    whole = act.finished(ready)
+    path = act.killed(ready, tmp_path / "run")
+    assert stored(path)
+    with open(path, "ab") as torn:
+        torn.write(b'{"episode": "shop.0", "st')
+    assert act.finished(tmp_path / "run") == whole
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(act.store(ready).read_text().splitlines())  # nothing was asked twice
