@@ -178,19 +178,23 @@ class Draft:
         return scenarios[self.drawn[f"{tool}.{language}"] % len(scenarios)]
 
     def _scenarios(self, tool: str) -> list[Scenario]:
-        """A chain to a tool that training never saw is no test of the seen ones."""
+        """A call to a tool that training never saw is no test of the seen ones.
+
+        A chain of an unseen tool may go on to seen ones, since its task ends before them.
+        """
+        side = "unseen" if tool in self.tools["unseen"] else "seen"
         return [
             scenario
             for scenario in self.catalogue.entries[tool].scenarios
-            if tool in self.tools["unseen"]
-            or {step.tool for step in scenario.then} <= set(self.tools["seen"])
+            if (side == "unseen" and scenario.then)
+            or {step.tool for step in scenario.steps(tool)} <= set(self.tools[side])
         ]
 
     def _new(self, query: str) -> bool:
         return query not in self.said
 
     def _menu(self, tools: Sequence[str], rng: random.Random) -> list[str]:
-        """What is asked for, siblings first among the rest; chains need their later tools too."""
+        """What is asked for, siblings first among the rest; several calls need all of theirs."""
         entries = self.catalogue.entries
         needed = {
             step.tool for tool in tools for s in entries[tool].scenarios for step in s.steps(tool)
@@ -250,9 +254,10 @@ class Draft:
         ]
         wanted = []
         for tool in absent:
-            simple = [s for s in self.catalogue.entries[tool].scenarios if not s.then]
-            cell = f"{tool}.{simple[0].name}.{language}.unseen"
-            item = Item(tool, simple[0].name, "simple", self.drawn[cell])
+            scenarios = self.catalogue.entries[tool].scenarios
+            simple = next(s for s in scenarios if s.complexity == "simple")
+            cell = f"{tool}.{simple.name}.{language}.unseen"
+            item = Item(tool, simple.name, simple.complexity, self.drawn[cell])
             self.drawn[cell] += 1
             wanted.append(self.teachers["unseen"].positive(item, language))
         return wanted

@@ -93,12 +93,16 @@ class Draft:
             yield from self._task(family, tool, scenario, language, prompt)
 
     def _scenarios(self, family: str, owned: Sequence[str]) -> list[tuple[str, Scenario]]:
-        """Those that need only the family's tools, of several steps and of one in turn."""
+        """Those that need only the family's tools, of several steps and of one in turn.
+
+        A question is judged by its last result: calls at once, each with its own, are left out.
+        """
         rng = random.Random(f"{self.p.seed}:{family}")
         cells = [
             (tool, scenario)
             for tool in owned
             for scenario in self.catalogue.entries[tool].scenarios
+            if not scenario.also
             if {step.tool for step in scenario.steps(tool)} <= set(owned)
         ]
         rng.shuffle(cells)
@@ -182,11 +186,11 @@ class Draft:
     ) -> tuple[tuple[Call, ...], tuple[str, ...]] | None:
         """The calls, and the facts that a reply to a question states; None if they do not work."""
         world = World(seed)
-        steps = enacted(scenario, tool, language, values, world)
-        results = [result.content for _, result in steps]
+        decided = enacted(scenario, tool, language, values, world)
+        results = [result.content for _, seen in decided for result in seen]
         if any("error" in content or not all(_found(content)) for content in results):
             return None
-        calls = tuple(call for turn, _ in steps for call in turn.calls)
+        calls = tuple(call for turn, _ in decided for call in turn.calls)
         if world.state() != World(seed).state():
             return calls, ()
         quoted = FIELD.findall(getattr(scenario.reply, language))

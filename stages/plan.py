@@ -42,6 +42,10 @@ class Cell:
     tools: frozenset[str]
     capacity: Mapping[Language, int]
 
+    @property
+    def complexity(self) -> str:
+        return self.scenario.complexity
+
 
 class Planner:
     """Draws the least used cells first, so that coverage is even; ties by the seed.
@@ -65,7 +69,7 @@ class Planner:
         if not self.cells:
             raise BadInput("plan: no tool of the catalogue has a scenario; add `scenarios`")
         self.used: Counter[tuple[Cell, Language]] = Counter()
-        self.chains: Counter[Language] = Counter()
+        self.complex: Counter[Language] = Counter()
 
     def _cells(self) -> Iterator[Cell]:
         grammar = Grammar(self.catalogue)
@@ -115,29 +119,29 @@ class Planner:
                 return []
             near = self._neighbours(chosen[-1].tool) if place % 2 else menu
             planned = number * self.p.positives + place + 1
-            chain = self._owes_chain(planned, chosen, language)
-            chosen.append(self._least_used(left, chain, near, chosen, language, rng))
+            wanted = "complex" if self._owes_complex(planned, chosen, language) else "simple"
+            chosen.append(self._least_used(left, wanted, near, chosen, language, rng))
         return chosen
 
-    def _owes_chain(self, planned: int, chosen: Sequence[Cell], language: Language) -> bool:
+    def _owes_complex(self, planned: int, chosen: Sequence[Cell], language: Language) -> bool:
         """Is the next of `planned` trajectories to be complex?
 
-        A menu may hold no chain; the ratio then stays owed until a menu has one.
+        A menu may hold no such cell; the ratio then stays owed until a menu has one.
         """
-        chains = self.chains[language] + sum(bool(cell.scenario.then) for cell in chosen)
-        return planned // (self.p.simple_per_complex + 1) > chains
+        have = self.complex[language] + sum(cell.complexity == "complex" for cell in chosen)
+        return planned // (self.p.simple_per_complex + 1) > have
 
     def _items(self, chosen: Sequence[Cell], language: Language) -> Iterator[Item]:
         for cell in chosen:
             used = self.used[cell, language]
-            yield Item(cell.tool, cell.scenario.name, cell.scenario.complexity, used)
+            yield Item(cell.tool, cell.scenario.name, cell.complexity, used)
             self.used[cell, language] += 1
-            self.chains[language] += bool(cell.scenario.then)
+            self.complex[language] += cell.complexity == "complex"
 
     def _least_used(
         self,
         left: Sequence[Cell],
-        chain: bool,
+        wanted: str,
         near: set[str],
         chosen: Sequence[Cell],
         language: Language,
@@ -147,7 +151,7 @@ class Planner:
         return min(
             left,
             key=lambda cell: (
-                bool(cell.scenario.then) != chain,
+                cell.complexity != wanted,
                 cell in chosen,
                 cell.tool not in near,
                 self.used[cell, language],
@@ -178,7 +182,7 @@ def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
     rows: list[Covered] = []
     for cell in planner.cells:
         for language in planner.p.groups:
-            name, complexity = cell.scenario.name, cell.scenario.complexity
+            name, complexity = cell.scenario.name, cell.complexity
             filled = counts[language, cell.tool, name]
             rows.append(Covered(cell.tool, name, complexity, language, filled))
             if filled < planner.p.minimum[language]:
@@ -192,17 +196,17 @@ def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
 def check_ratio(requests: Iterable[Request], p: Params) -> Counter[tuple[Language, str]]:
     """Count what was planned; simple:complex further off than prompts explain fails by name.
 
-    Each language rounds down to whole chains, and where menus hold none its last prompt may
-    still owe those of its groups.
+    Each language rounds down to whole ones, and where menus hold no complex cell its last prompt
+    may still owe those of its groups.
     """
     found = Counter((r.language, item.complexity) for r in requests for item in r.items)
     for language, groups in p.groups.items():
-        simple, chains = found[language, "simple"], found[language, "complex"]
+        simple, several = (found[language, kind] for kind in COMPLEXITIES)
         wanted = groups * p.positives // (p.simple_per_complex + 1)
         owed = -(-p.groups_per_prompt * p.positives // (p.simple_per_complex + 1))
-        if abs(wanted - chains) > owed:
+        if abs(wanted - several) > owed:
             raise BadInput(
-                f"plan: {language}: {simple} simple to {chains} complex trajectories; "
+                f"plan: {language}: {simple} simple to {several} complex trajectories; "
                 f"plan.simple_per_complex = {p.simple_per_complex} wants {wanted} complex "
                 f"(± {owed}, the last prompt's)"
             )
@@ -217,13 +221,13 @@ def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
     found = check_ratio(requests, p)
     jsonl.write(plan, requests)
     tables.write(matrix, Covered, rows)
-    simple, chains = (sum(found[name, kind] for name in p.groups) for kind in COMPLEXITIES)
+    simple, several = (sum(found[name, kind] for name in p.groups) for kind in COMPLEXITIES)
     summary = {
         "groups": len(requests),
-        "positives": simple + chains,
+        "positives": simple + several,
         "simple": simple,
-        "complex": chains,
-        "simple_per_complex": simple / chains if chains else 0.0,
+        "complex": several,
+        "simple_per_complex": simple / several if several else 0.0,
         "cells": len(rows),
         "least_covered": min(row.count for row in rows),
     }

@@ -2,8 +2,9 @@
 
 A scenario is one use of a tool: phrasings with `{slots}`, the arguments they lead to, what the
 model says it is about to do (`goal`) and the final `reply`, in every language. `{city}` stands for
-a slot's value, `{1.price}` for a field of the first step's observation. A scenario with `then` is
-complex: its later arguments may come from earlier observations.
+a slot's value, `{1.price}` for a field of the first step's observation. Two sorts are complex: with
+`then` later calls follow, whose arguments may come from earlier observations; with `also` other
+calls are made in the same turn, and none of them sees what another observes.
 
 A tool without a simulator carries `observations`, of which every call gets one. A tool without
 scenarios is never called: it makes menus harder. A domain may have fewer `languages`.
@@ -12,7 +13,7 @@ scenarios is never called: it makes menus harder. A domain may have fewer `langu
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, NamedTuple, get_args
 
 import msgspec
 
@@ -63,11 +64,23 @@ Slot = Texts | tuple[Named, ...] | Range
 
 
 class Step(Record, frozen=True):
-    """One call: what it is for, and its arguments as literals or `{references}`."""
+    """One call: its arguments as literals or `{references}`."""
 
     tool: str
-    goal: Text
     arguments: dict[str, Json] = {}
+
+
+class Later(Step, frozen=True, kw_only=True):
+    """A call that follows on others, and what it is for."""
+
+    goal: Text
+
+
+class Decided(NamedTuple):
+    """One turn of the model: what it is for, and its calls."""
+
+    goal: Text
+    steps: tuple[Step, ...]
 
 
 class Scenario(Record, frozen=True):
@@ -76,14 +89,25 @@ class Scenario(Record, frozen=True):
     goal: Text
     reply: Text
     arguments: dict[str, Json] = {}
-    then: tuple[Step, ...] = ()
+    then: tuple[Later, ...] = ()
+    also: tuple[Step, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Of its trajectories: one call, several that follow on each other, several at once."""
+        return "chain" if self.then else "multi" if self.also else "call"
 
     @property
     def complexity(self) -> str:
-        return "complex" if self.then else "simple"
+        return "simple" if self.kind == "call" else "complex"
+
+    def turns(self, tool: str) -> tuple[Decided, ...]:
+        first = Decided(self.goal, (Step(tool, self.arguments), *self.also))
+        return (first, *(Decided(step.goal, (step,)) for step in self.then))
 
     def steps(self, tool: str) -> tuple[Step, ...]:
-        return (Step(tool, self.goal, self.arguments), *self.then)
+        """Every call, in order."""
+        return tuple(step for turn in self.turns(tool) for step in turn.steps)
 
 
 class Missing(Record, frozen=True):
@@ -222,16 +246,13 @@ class Catalogue:
     def _check_scenario(
         self, entry: ToolEntry, scenario: Scenario, domain: Domain, place: "_Place"
     ) -> None:
-        for index, step in enumerate(scenario.steps(entry.name)):
-            if step.tool not in self.entries:
-                raise place.error(["then"], f"no tool {step.tool}")
-            parameters = self.entries[step.tool].parameters
-            unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
-            absent = set(parameters.get("required", [])) - step.arguments.keys()
-            if unknown or absent:
-                problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
-                raise place.error(["then" if index else "arguments"], problem)
+        if scenario.then and scenario.also:
+            raise place.error(["also"], "expected either `then` or `also`, not both")
         steps = scenario.steps(entry.name)
+        later = "also" if scenario.also else "then"
+        for index, step in enumerate(steps):
+            keys = [later, str(index - 1)] if index else []
+            self._check_step(step, index if scenario.then else 0, place.of(*keys))
         self._check_observed(scenario, steps, place)
         for language in domain.languages:
             given = _given(scenario.queries, language, domain.slots, place)
@@ -239,9 +260,26 @@ class Catalogue:
             if used - given:
                 problem = f"{sorted(used - given)} not in every {language} query"
                 raise place.error(["queries", language], problem)
-            fields = {"goal": scenario.goal, "reply": scenario.reply}
-            for field, text in (*fields.items(), *(("then", step.goal) for step in scenario.then)):
-                _check_text(getattr(text, language), given, len(steps), place, [field, language])
+            for before, text in enumerate([scenario.goal, *(step.goal for step in scenario.then)]):
+                keys = ["then", str(before - 1), "goal"] if before else ["goal"]
+                _check_text(getattr(text, language), given, before, place, [*keys, language])
+            reply = getattr(scenario.reply, language)
+            _check_text(reply, given, len(steps), place, ["reply", language])
+
+    def _check_step(self, step: Step, observed: int, place: "_Place") -> None:
+        """A tool of the catalogue, its arguments, and of observations only those before it."""
+        if step.tool not in self.entries:
+            raise place.error(["tool"], f"no tool {step.tool}")
+        parameters = self.entries[step.tool].parameters
+        unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
+        absent = set(parameters.get("required", [])) - step.arguments.keys()
+        if unknown or absent:
+            problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
+            raise place.error(["arguments"], problem)
+        for name in _references(step):
+            if "." in name and int(name.partition(".")[0]) not in range(1, observed + 1):
+                problem = f"{{{name}}} is no observation before this call"
+                raise place.error(["arguments"], problem)
 
 
 def _check_languages(domain: Domain, path: Path) -> None:

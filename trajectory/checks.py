@@ -10,7 +10,7 @@ from trajectory.protected import Fence
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult, Trajectory, Turn, User
 from trajectory.simulators import World
 
-POSITIVE = ("call", "chain")  # kinds that were written for a call of their tool
+POSITIVE = ("call", "chain", "multi")  # kinds that were written for a call of their tool
 
 
 class Checks:

@@ -172,7 +172,7 @@ def _simple(source: Negatives, group: Group, rng: random.Random) -> Iterator[tup
         (tool.name, scenario)
         for tool in group.tools
         for scenario in entries[tool.name].scenarios
-        if not scenario.then
+        if scenario.complexity == "simple"
     ]
     yield from rng.sample(cells, len(cells))
 

@@ -76,7 +76,7 @@ class Trajectory(Record, frozen=True):
 
     id: str
     turns: tuple[Turn, ...]
-    kind: str  # call, chain, a kind of hard negative, or general
+    kind: str  # call, chain, multi, a kind of hard negative, or general
     language: Language
     tool: str = ""
     scenario: str = ""

@@ -44,10 +44,10 @@ class Params(Record, frozen=True):
 def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
     """How often the golds ask for each cell, told by what they say they are about to do."""
     goals = [
-        (_pattern(getattr(step.goal, language)), (tool, s.name, language))
+        (_pattern(getattr(turn.goal, language)), (tool, s.name, language))
         for tool, s in catalogue.cells()
         for language in LANGUAGES
-        for step in s.steps(tool)
+        for turn in s.turns(tool)
     ]
     said = Counter((_goal(task.golds[0]), task.language) for task in tasks)
     found: Counter[Cell] = Counter()

@@ -162,16 +162,27 @@ def _guessed(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:
     content = msgspec.json.encode((turns, tools), order="deterministic")
     name = "x" + hashlib.blake2b(content, digest_size=8).hexdigest()
     calls = [turn.calls for turn in turns if isinstance(turn, Assistant) and turn.calls]
-    kinds = {0: "general", 1: "call"}
     said = "".join(turn.text for turn in turns if isinstance(turn, User))
     return Facets(
         group=name,
         id=name,
-        kind=kinds.get(len(calls), "chain"),
+        kind=_kind(calls),
         language="zh" if lexical.has_cjk(said) else "en",
         tool=calls[0][0].name if calls else "",
         template="" if tools else prompts.GENERAL,
     )
+
+
+def _kind(calls: Sequence[Sequence[Call]]) -> str:
+    """What turns with these calls are an example of."""
+    match calls:
+        case []:
+            return "general"
+        case [(_,)]:
+            return "call"
+        case [_]:
+            return "multi"
+    return "chain"
 
 
 def spoken(turn: Assistant) -> str:

@@ -108,21 +108,21 @@ class Author:
         """Raises Unusable where an answer does not serve, and what `answer` raises."""
         name = self.scripted.name(item, language)
         scenario = self.catalogue.scenario(item.tool, item.scenario)
-        planned = [step.tool for step in scenario.steps(item.tool)]
+        planned = [sorted(step.tool for step in turn.steps) for turn in scenario.turns(item.tool)]
         turns: list[Turn] = [User(self._query(item, language, name, answer))]
-        called: list[str] = []
+        called: list[list[str]] = []
         world = self.catalogue.world()
         while True:
             turn = _decide(f"{name} decision {len(called) + 1}", turns, language, tools, answer)
             turns.append(turn)
-            called += [call.name for call in turn.calls]
+            if turn.calls:
+                called.append(sorted(call.name for call in turn.calls))
             if not _on_plan(turn, called, planned):
                 raise Unusable("off_plan", f"{turn.decision} after {called}, not {planned}")
             if not turn.calls or (called == planned and not self.scripted.replies(item, language)):
                 break
             turns += _observed(turn.calls, world)
-        kind = "chain" if scenario.then else "call"
-        return Trajectory(name, tuple(turns), kind, language, item.tool, item.scenario)
+        return Trajectory(name, tuple(turns), scenario.kind, language, item.tool, item.scenario)
 
     def rehearsed(self, item: Item, language: Language) -> Iterator[str]:
         """What a perfect model would answer: the scripted trajectory in a model's JSON."""
@@ -136,7 +136,7 @@ class Author:
         scenario = self.catalogue.scenario(item.tool, item.scenario)
         draw = self.scripted.drawn(item, language)
         facts = [value.said for value in draw.values.values()]
-        tool, *then = [
+        tool, *later = [
             self.catalogue.entries[step.tool].tool(language) for step in scenario.steps(item.tool)
         ]
         wording = prompts.rendered(
@@ -144,7 +144,8 @@ class Author:
             language=LANGUAGE[language],
             goal=said(getattr(scenario.goal, language), draw.values),
             tool=tool,
-            then=then,
+            then=later if scenario.then else [],
+            also=later if scenario.also else [],
             example=draw.query,
             facts=facts,
         )
@@ -174,8 +175,8 @@ def _decide(
     return turn
 
 
-def _on_plan(turn: Assistant, called: list[str], planned: list[str]) -> bool:
-    """The planned tools in their order, a reply after all of them, and no question."""
+def _on_plan(turn: Assistant, called: list[list[str]], planned: list[list[str]]) -> bool:
+    """The planned tools, turn by turn, a reply after all of them, and no question."""
     if turn.calls:
         return called == planned[: len(called)]
     return turn.decision == "no_call" and called == planned

@@ -65,7 +65,7 @@ class OpenAI:
                 await filling.live(jobs, self._wanting)
 
     def _steps(self, _: Request, item: Item) -> int:
-        return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).steps(item.tool))
+        return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).turns(item.tool))
 
     def _wanting(self, job: tuple[Request, Item]) -> Sent | None:
         """The first question of a trajectory that has no answer; None if there is none."""

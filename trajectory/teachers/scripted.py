@@ -39,7 +39,7 @@ class Style(Record, frozen=True):
     """How varied the queries are and how long the exchanges; shares in 0-1."""
 
     seed: int
-    replies: float  # simple exchanges that go on to the final reply
+    replies: float  # exchanges with one turn of calls that go on to the final reply
     opened: float  # queries with a polite opener
     closed: float  # queries with a polite closer
     mistyped: float  # queries with a typing error
@@ -98,18 +98,20 @@ class Scripted:
         """Query, calls with their observations, and the final reply where one is due."""
         scenario = self.catalogue.scenario(item.tool, item.scenario)
         query, values = self.drawn(item, language)
-        steps = enacted(scenario, item.tool, language, values, self.catalogue.world())
-        turns: list[Turn] = [User(query), *(turn for step in steps for turn in step)]
-        results = [result.content for _, result in steps]
+        decided = enacted(scenario, item.tool, language, values, self.catalogue.world())
+        turns: list[Turn] = [User(query)]
+        for decision, seen in decided:
+            turns += (decision, *seen)
+        results = [result.content for _, seen in decided for result in seen]
         if self.replies(item, language):
             text = said(getattr(scenario.reply, language), values, results)
             turns.append(Assistant("no_call", getattr(self.phrasing.finish, language), text=text))
         else:
-            turns.pop()  # the last turn must be the model's
+            del turns[-len(decided[-1][1]) :]  # the last turn must be the model's
         return Trajectory(
             id=self.name(item, language),
             turns=tuple(turns),
-            kind="chain" if scenario.then else "call",
+            kind=scenario.kind,
             language=language,
             tool=item.tool,
             scenario=item.scenario,
@@ -196,18 +198,17 @@ def enacted(
     language: Language,
     values: Mapping[str, Value],
     world: World,
-) -> list[tuple[Assistant, ToolResult]]:
-    """A scenario's calls, each with its observation in that world, which they change."""
-    steps: list[tuple[Assistant, ToolResult]] = []
+) -> list[tuple[Assistant, tuple[ToolResult, ...]]]:
+    """A scenario's turns, each with what its calls observe in that world, which they change."""
+    turns: list[tuple[Assistant, tuple[ToolResult, ...]]] = []
     results: list[dict[str, Json]] = []
-    for step in scenario.steps(tool):
-        arguments = {name: _given(v, values, results) for name, v in step.arguments.items()}
-        call = Call(step.tool, arguments)
-        goal = said(getattr(step.goal, language), values, results)
-        results.append(world.observe(call))
-        decision = Assistant("call", intent(goal, language), (call,))
-        steps.append((decision, ToolResult(step.tool, results[-1])))
-    return steps
+    for goal, steps in scenario.turns(tool):
+        calls = tuple(Call(step.tool, _given(step.arguments, values, results)) for step in steps)
+        thought = intent(said(getattr(goal, language), values, results), language)
+        seen = tuple(ToolResult(call.name, world.observe(call)) for call in calls)
+        results += (result.content for result in seen)
+        turns.append((Assistant("call", thought, calls), seen))
+    return turns
 
 
 def said(text: str, values: Mapping[str, Value], results: Sequence[Mapping[str, Json]] = ()) -> str:
