@@ -57,6 +57,15 @@ def test_every_cell_runs_through_its_simulators(language, part):
             assert "{" not in trajectory.turns[-1].text
 
 
+def test_several_domains_have_calls_at_once():
+    """The same tool twice and more often, and two different ones."""
+    tools = [s.steps(tool) for tool, s in CATALOGUE.cells() if s.kind == "multi"]
+    domains = {CATALOGUE.domain_of[steps[0].tool].domain for steps in tools}
+    shapes = {(len(steps), len({step.tool for step in steps})) for steps in tools}
+    assert len(domains) >= 12
+    assert shapes >= {(2, 1), (3, 1), (2, 2)}
+
+
 def edit(domain: dict, how: str) -> None:
     tool = domain["tools"][0]
     match how:
@@ -94,6 +103,20 @@ def edit(domain: dict, how: str) -> None:
             tool["name"] = "own_forecast"
             for other in domain["tools"][1:]:
                 other["siblings"].remove("get_weather_forecast")
+        case "at once":
+            both = domain["tools"][1]["scenarios"][2]
+            both["also"][0]["arguments"]["city"] = "{1.sky}"
+        case "first":
+            tool["scenarios"][0]["arguments"]["city"] = "{1.sky}"
+        case "itself":
+            domain["tools"][2]["scenarios"][1]["then"][0]["arguments"]["city"] = "{2.sky}"
+        case "foreseen":
+            domain["tools"][2]["scenarios"][1]["goal"]["en"] = "see {1.aqi}"
+        case "then and also":
+            both = domain["tools"][1]["scenarios"][2]
+            both["then"] = domain["tools"][2]["scenarios"][1]["then"]
+        case "aside":
+            domain["tools"][1]["scenarios"][2]["also"][0]["tool"] = "get_whether"
         case "quoted":
             tool["observations"] = [{"sky": "{place}"}]
         case "unseen":
@@ -119,6 +142,12 @@ def edit(domain: dict, how: str) -> None:
         ("missing", r"tools\.0\.missing\.argument: unit is not a required argument"),
         ("language", r"tools\.0\.remarks\.1\.reply: no zh here"),
         ("observation", r"tools\.0\.scenarios\.0: own_forecast has no simulator: expected"),
+        ("at once", r"tools\.1\.scenarios\.2\.also\.0\.arguments: \{1\.sky\} is no observation"),
+        ("first", r"tools\.0\.scenarios\.0\.arguments: \{1\.sky\} is no observation before"),
+        ("itself", r"tools\.2\.scenarios\.1\.then\.0\.arguments: \{2\.sky\} is no observation"),
+        ("foreseen", r"tools\.2\.scenarios\.1\.goal\.en: 1\.aqi is neither .* nor observed"),
+        ("then and also", r"tools\.1\.scenarios\.2\.also: expected either `then` or `also`"),
+        ("aside", r"tools\.1\.scenarios\.2\.also\.0\.tool: no tool get_whether"),
         ("quoted", r"tools\.0\.observations: \['place'\] are not required arguments"),
         ("unseen", r"tools\.0\.scenarios\.0: 1\.high is not in every observation of get_weather"),
     ],

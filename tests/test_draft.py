@@ -56,7 +56,7 @@ def test_a_task_ends_before_a_decision():
 
 def test_every_kind_and_decision_is_asked_for():
     assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
-    assert {task.kind for task in TASKS} == {"call", "chain", *KINDS}
+    assert {task.kind for task in TASKS} >= {"call", "chain", *KINDS}
     assert {task.reply_format for task in TASKS} == set(P.reply_formats)
     assert {task.language for task in TASKS} == {"en", "zh"}
 
@@ -90,6 +90,19 @@ def test_a_call_is_of_a_tool_on_the_side_that_its_axis_says():
         for call in (call for gold in task.golds for call in gold.calls):
             unseen = call.name in HELD_OUT_TOOLS
             assert unseen == (task.axes["tool"] == "unseen"), task.id
+
+
+def test_a_draft_asks_for_calls_at_once_of_seen_and_of_unseen_tools():
+    several = [task for task in drafted(P) if task.kind == "multi"]
+    assert len(several) >= 60
+    assert {task.axes["tool"] for task in several} == {"seen", "unseen"}
+    for task in several:
+        (gold,) = task.golds
+        unseen = {call.name in HELD_OUT_TOOLS for call in gold.calls}
+        assert len(gold.calls) >= 2
+        assert {call.name for call in gold.calls} <= {key.split(".")[0] for key in task.menu}
+        assert unseen == {task.axes["tool"] == "unseen"}
+        assert [type(turn) for turn in task.turns] == [User]
 
 
 def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():

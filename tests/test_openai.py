@@ -10,9 +10,9 @@ import pytest
 
 from tests import made
 from tests.chat_server import ChatServer
-from trajectory.records import BadInput, Group, Unfinished
-from trajectory.teachers import Request
-from trajectory.teachers.asking import Model, Service
+from trajectory.records import BadInput, Group, Trajectory, Unfinished
+from trajectory.teachers import Item, Request
+from trajectory.teachers.asking import Model, Reply, Service, Unusable
 from trajectory.teachers.author import Author
 from trajectory.teachers.budget import Price
 from trajectory.teachers.openai import OpenAI
@@ -135,6 +135,24 @@ DECISIONS = {
 def test_a_decision_of_no_use_is_named(reason, tmp_path):
     with ChatServer(decisions(DECISIONS[reason])).running_in_a_thread() as server:
         assert reasons(teacher(server, tmp_path / "store")) == {reason.split(",")[0]: ITEMS}
+
+
+def test_calls_at_once_are_written_as_one_decision_and_no_other_way():
+    item = Item("get_current_weather", "in_two_cities", "complex", 0)
+    tools = [entry.tool("en") for entry in made.CATALOGUE.entries.values()]
+    query, both, *reply = AUTHOR.rehearsed(item, "en")
+
+    def written(*said: str) -> Trajectory:
+        left = iter(said)
+        return AUTHOR.positive(
+            item, "en", tools, lambda ask: Reply("", ask.name, "", next(left), "stop", 0, 0)
+        )
+
+    assert written(query, both, *reply) == made.teacher().positive(item, "en")
+    decided = json.loads(both)
+    first = json.dumps({**decided, "calls": decided["calls"][:1]})
+    with pytest.raises(Unusable, match="off_plan"):
+        written(query, first)
 
 
 def test_no_more_requests_run_at_once_than_allowed(tmp_path):

@@ -4,6 +4,7 @@ import copy
 import re
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 import pytest
@@ -92,6 +93,15 @@ def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt
     requests = list(plan.Planner(made.CATALOGUE, p).requests("en"))
     found = plan.check_ratio(requests, p)
     assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+
+
+def test_both_sorts_of_complex_cells_are_used_alike():
+    cells = [cell for cell in made.planner().cells if cell.complexity == "complex"]
+    used = {
+        kind: fmean(made.planner().used[cell, "en"] for cell in cells if cell.scenario.kind == kind)
+        for kind in ("chain", "multi")
+    }
+    assert used["multi"] == pytest.approx(used["chain"], rel=0.3)
 
 
 def test_another_ratio_than_the_parameter_fails_by_name():
