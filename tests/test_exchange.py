@@ -322,6 +322,16 @@ def test_a_foreign_row_gets_its_facets_from_what_it_holds():
     assert read(*SAMPLES["openai"][:2]).id == call.id  # by content, not by chance
 
 
+def test_a_foreign_row_with_several_calls_in_one_turn_is_of_that_kind():
+    _, row, _ = SAMPLES["openai"]
+    query, asked, result, _ = row["messages"]
+    (call,) = asked["tool_calls"]
+    calls = [call, call | {"id": "call_def"}]
+    results = [result, result | {"tool_call_id": "call_def"}]
+    both = {**row, "messages": [query, asked | {"tool_calls": calls}, *results]}
+    assert read("openai", both).trajectories[0].kind == "multi"
+
+
 def test_an_agents_export_shows_the_menu_and_trains_no_prompt():
     row = FORMATS["sharegpt"].write(read(*SAMPLES["openai"][:2]))
     prompt, ready, query, decision = row.conversations[:4]

@@ -129,11 +129,10 @@ def test_calls_at_once_are_one_decision_and_their_results_follow_in_order(share)
     item = Item("get_stock_price", "three_quotes", "complex", 0)
     one = teacher.positive(item, "en")
     _, decision, *after = one.turns
-    tickers = [call.arguments["ticker"] for call in decision.calls]
+    first, second, third = (call.arguments["ticker"] for call in decision.calls)
     assert one.kind == "multi"
-    assert decision.thought == "I should look up the share prices of {}, {} and {}.".format(
-        *tickers
-    )
+    goal = f"look up the share prices of {first}, {second} and {third}"
+    assert decision.thought == intent(goal, "en")
     if not share:
         assert after == []
         return
