@@ -79,7 +79,7 @@ def _unreachable(suite: Suite, task: Task, settings: Scoring) -> Iterator[str]:
 def contents(suite: Suite) -> str:
     """How many tasks there are of what."""
     lines = [
-        f"{suite.name}, version {suite.version}, {suite.digest[:12]}",
+        f"{suite.name}, {suite.version} overlays, {suite.digest[:12]}",
         f"{len(suite.tasks)} tasks in {len({task.group for task in suite.tasks})} groups, "
         f"{len(suite.tools)} tools, menus of {_span(len(task.menu) for task in suite.tasks)}",
     ]

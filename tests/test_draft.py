@@ -56,7 +56,7 @@ def test_a_task_ends_before_a_decision():
 
 def test_every_kind_and_decision_is_asked_for():
     assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
-    assert {task.kind for task in TASKS} >= {"call", "chain", *KINDS}
+    assert {task.kind for task in TASKS} == {"call", "chain", "multi", *KINDS}
     assert {task.reply_format for task in TASKS} == set(P.reply_formats)
     assert {task.language for task in TASKS} == {"en", "zh"}
 
