@@ -1,7 +1,7 @@
 """Give every group a wording and a format, so that the model learns to read its prompt.
 
 reads   data/negatives.jsonl   Group
-writes  data/diverse.jsonl     Group, with template, tool format, reply format and tool names
+writes  data/diverse.jsonl     Group, with template, tool format, reply format, names and values
 """
 
 import random
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import get_args
 
 from trajectory import command, jsonl, naming, params, prompts
+from trajectory.coining import coined
 from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
-from trajectory.records import BadInput, Group, Language, Record
+from trajectory.records import BadInput, Group, Language, Record, Tool, Trajectory
 
 
 class HeldOut(Record, frozen=True):
@@ -24,6 +25,7 @@ class Params(Record, frozen=True):
     tool_formats: dict[str, float]
     reply_formats: dict[str, float]
     names: dict[str, float]
+    coined: float
     held_out: HeldOut
 
 
@@ -44,6 +46,8 @@ def check(p: Params) -> None:
             raise BadInput(
                 f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
             )
+    if not 0 <= p.coined <= 1:
+        raise BadInput(f"params.yaml: diversify.coined: expected a share of 0-1, got {p.coined}")
     every = {name for language in get_args(Language) for name in prompts.templates(language)}
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
@@ -62,12 +66,17 @@ def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
             id=group.id,
             language=group.language,
             tools=group.tools,
-            trajectories=group.trajectories,
+            trajectories=tuple(_coined(one, group.tools, p) for one in group.trajectories),
             template=rng.choice(sorted(templates)),
             tool_format=_weighted(p.tool_formats, rng),
             reply_format=_weighted(p.reply_formats, rng),
         )
         yield naming.renamed(dressed, _weighted(p.names, rng), rng)
+
+
+def _coined(one: Trajectory, tools: tuple[Tool, ...], p: Params) -> Trajectory:
+    rng = random.Random(f"{p.seed}:{one.id}")
+    return coined(one, tools, rng) if rng.random() < p.coined else one
 
 
 def _weighted(weights: dict[str, float], rng: random.Random) -> str:

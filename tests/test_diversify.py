@@ -178,3 +178,9 @@ def test_a_misspelt_held_out_template_is_bad_input():
     p = msgspec.structs.replace(made.DIVERSIFY, held_out=held_out)
     with pytest.raises(BadInput, match=r"held_out\.templates: no \['duty\.em'\]; there are"):
         next(diversify(GROUPS, p))
+
+
+def test_a_share_of_made_up_values_is_a_share():
+    p = msgspec.structs.replace(made.DIVERSIFY, coined=1.5)
+    with pytest.raises(BadInput, match=r"diversify.coined: expected a share of 0-1, got 1.5"):
+        list(diversify(GROUPS, p))
