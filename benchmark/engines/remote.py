@@ -12,7 +12,7 @@ from typing import Literal, cast
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
 from trajectory.chat import Chat
-from trajectory.questions import Questions
+from trajectory.questions import Questions, unanswered
 from trajectory.records import BadInput
 from trajectory.teachers.asking import Ask, Message, Model
 from trajectory.teachers.client import Client, Unanswered
@@ -36,12 +36,7 @@ class Remote:
         self.chat = Chat(folder / "tokenizer.json")
 
     def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
-        left = [
-            (task, [*group.prefix, *ids])
-            for group in groups
-            for task, ids in group.questions.items()
-            if task not in done
-        ]
+        left = list(unanswered(groups, done))
         size = ROUNDS * self.service.concurrency
         with asyncio.Runner() as runner:  # one loop: the client's connections belong to it
             client = Client(self.service)

@@ -14,7 +14,7 @@ import torch
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
 from trajectory.chat import Chat
-from trajectory.questions import Questions
+from trajectory.questions import Questions, unanswered
 from trajectory.records import BadInput
 
 AT_ONCE = 4096  # questions handed over and kept together; vLLM batches them itself
@@ -28,12 +28,7 @@ class VLLM:
         self.settings = settings
 
     def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
-        left = [
-            (task, [*group.prefix, *ids])
-            for group in groups
-            for task, ids in group.questions.items()
-            if task not in done
-        ]
+        left = list(unanswered(groups, done))
         if not left:
             return
         vllm = import_module("vllm")
