@@ -25,7 +25,6 @@ class Params(Record, frozen=True):
     tool_formats: dict[str, float]
     reply_formats: dict[str, float]
     names: dict[str, float]
-    unneeded: float
     coined: float
     held_out: HeldOut
 
@@ -47,9 +46,8 @@ def check(p: Params) -> None:
             raise BadInput(
                 f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
             )
-    for field in ("unneeded", "coined"):
-        if not 0 <= (share := getattr(p, field)) <= 1:
-            raise BadInput(f"params.yaml: diversify.{field}: expected a share of 0-1, got {share}")
+    if not 0 <= p.coined <= 1:
+        raise BadInput(f"params.yaml: diversify.coined: expected a share of 0-1, got {p.coined}")
     every = {name for language in get_args(Language) for name in prompts.templates(language)}
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
@@ -73,7 +71,7 @@ def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
             tool_format=_weighted(p.tool_formats, rng),
             reply_format=_weighted(p.reply_formats, rng),
         )
-        yield naming.renamed(dressed, _weighted(p.names, rng), p.unneeded, rng)
+        yield naming.renamed(dressed, _weighted(p.names, rng), rng)
 
 
 def _coined(one: Trajectory, tools: tuple[Tool, ...], p: Params) -> Trajectory:

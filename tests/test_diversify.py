@@ -13,7 +13,6 @@ from trajectory import naming, schema
 from trajectory.formats import TOOL_FORMATS
 from trajectory.prompts import templates
 from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult
-from trajectory.synonyms import PARAMETERS, UNNEEDED
 
 GROUPS = made.with_negatives()
 DIVERSE = made.diverse()
@@ -84,45 +83,37 @@ def test_every_call_still_fits_the_renamed_menu():
 
 
 @STYLES
-def test_renaming_changes_names_and_order_only(style):
+def test_renaming_changes_names_only_and_the_same_everywhere(style):
     for group in GROUPS[::10]:
-        new = naming.renamed(group, style, 0.0, random.Random(1))
-        assert nameless(new) == nameless(group)
-        assert len({tool.name for tool in new.tools}) == len(group.tools)
+        assert renaming_undone(naming.renamed(group, style, random.Random(1)), group) == group
 
 
-def nameless(group: Group) -> Any:
-    """What is left of a group without names and the order of parameters."""
-    raw = msgspec.to_builtins(group)
+def renaming_undone(renamed: Group, group: Group) -> Group:
+    """`renamed` with every name looked up by its place on the menu of the group it was made of."""
+    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["tools"]
+    pairs = zip(raw["tools"], menu, strict=True)
+    back = {new["name"]: (old["name"], fields(new, old)) for new, old in pairs}
+    assert len(back) == len(menu)
     for tool in raw["tools"]:
+        name, own = back[tool["name"]]
         schema = tool["parameters"]
-        schema["properties"] = sorted(map(str, schema["properties"].values()))
-        schema["required"] = len(schema["required"])
-        tool["name"] = ""
+        schema["properties"] = {own[key]: value for key, value in schema["properties"].items()}
+        schema["required"] = [own[key] for key in schema["required"]]
+        tool["name"] = name
     for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
-        turn["name"] = ""
-        for call in turn.get("calls", ()):
-            call["name"], call["arguments"] = "", sorted(map(str, call["arguments"].values()))
-    return raw
+        for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
+            if turn["role"] != "user":
+                named["name"], own = back[named["name"]]
+                if "arguments" in named:
+                    named["arguments"] = {own[k]: v for k, v in named["arguments"].items()}
+    return msgspec.convert(raw, Group)
 
 
-def test_arguments_stand_in_the_order_of_the_menu_and_none_is_an_unneeded_one():
-    more = 0
-    for group in GROUPS[::10]:
-        new = naming.renamed(group, "reworded", 1.0, random.Random(2))
-        menu = {tool.name: list(tool.parameters["properties"]) for tool in new.tools}
-        before = sum(len(tool.parameters["properties"]) for tool in group.tools)
-        more += sum(map(len, menu.values())) - before - len(menu)
-        for call in calls(new):
-            assert list(call.arguments) == [one for one in menu[call.name] if one in call.arguments]
-            assert not call.arguments.keys() & UNNEEDED.keys() - own_names(group)
-    assert more == 0  # each tool has one more
-
-
-def own_names(group: Group) -> set[str]:
-    """Names of the catalogue, or of a parameter that is called otherwise: here they mean it."""
-    own = {name for tool in group.tools for name in tool.parameters["properties"]}
-    return own | {other for name in own for other in PARAMETERS.get(name, ())}
+def fields(new: dict[str, Any], old: dict[str, Any]) -> dict[str, str]:
+    """The old name of each parameter, in the order of the schema."""
+    names = [list(tool["parameters"]["properties"]) for tool in (new, old)]
+    assert len(set(names[0])) == len(names[1])
+    return dict(zip(*names, strict=True))
 
 
 def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
@@ -130,11 +121,11 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     seen = set()
     for seed in range(40):
         (found,) = naming.renamed(
-            Group("g", "en", (tool,), ()), "reworded", 0.0, random.Random(seed)
+            Group("g", "en", (tool,), ()), "reworded", random.Random(seed)
         ).tools
-        (city,) = found.parameters["required"]
-        assert city in found.parameters["properties"]
-        seen |= found.parameters["properties"].keys()
+        city, qux = found.parameters["properties"]
+        assert found.parameters["required"] == [city]
+        seen |= {city, qux}
     assert {"city", "town", "qux"} < seen
 
 
@@ -153,7 +144,7 @@ def test_an_observation_keeps_the_name_of_its_call():
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
-        found = naming.renamed(Group("g", "en", tools, ()), "reworded", 0.0, random.Random(seed))
+        found = naming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
         assert len({tool.name for tool in found.tools}) == len(tools)
 
 
@@ -189,8 +180,7 @@ def test_a_misspelt_held_out_template_is_bad_input():
         next(diversify(GROUPS, p))
 
 
-@pytest.mark.parametrize("field", ["coined", "unneeded"])
-def test_a_share_is_a_share(field):
-    p = msgspec.structs.replace(made.DIVERSIFY, **{field: 1.5})
-    with pytest.raises(BadInput, match=rf"diversify.{field}: expected a share of 0-1, got 1.5"):
+def test_a_share_of_made_up_values_is_a_share():
+    p = msgspec.structs.replace(made.DIVERSIFY, coined=1.5)
+    with pytest.raises(BadInput, match=r"diversify.coined: expected a share of 0-1, got 1.5"):
         list(diversify(GROUPS, p))

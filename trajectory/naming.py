@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, Turn
-from trajectory.synonyms import AFFIXES, PARAMETERS, UNNEEDED, VERBS
+from trajectory.synonyms import AFFIXES, PARAMETERS, VERBS
 
 
 def _words(name: str) -> list[str]:
@@ -57,25 +57,23 @@ STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
 
 
 class Spelling(NamedTuple):
-    """A tool as it is called now, and what each of its parameters is called."""
+    """How a tool and its parameters are called."""
 
-    tool: Tool
-    own: dict[str, str]
+    name: str
+    parameters: dict[str, str]
 
 
-def renamed(group: Group, style: str, unneeded: float, rng: random.Random) -> Group:
+def renamed(group: Group, style: str, rng: random.Random) -> Group:
     """The same group with its tools and their parameters called otherwise, on the menu and in
-    every turn; `unneeded` is the share of tools with a parameter more, which no call gives."""
+    every turn."""
     if style == "plain":
         return group
     names = {tool.name: STYLES[style](tool.name, n, rng) for n, tool in enumerate(group.tools)}
     names = _apart(names)
-    spellings = {
-        tool.name: _spelling(tool, names[tool.name], unneeded, rng) for tool in group.tools
-    }
+    spellings = {tool.name: Spelling(names[tool.name], _own(tool, rng)) for tool in group.tools}
     return msgspec.structs.replace(
         group,
-        tools=tuple(spelling.tool for spelling in spellings.values()),
+        tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools),
         trajectories=tuple(_trajectory(one, spellings) for one in group.trajectories),
     )
 
@@ -85,19 +83,18 @@ def _apart(names: dict[str, str]) -> dict[str, str]:
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
-def _spelling(tool: Tool, name: str, unneeded: float, rng: random.Random) -> Spelling:
-    """Its parameters stand in another order, too: their place says nothing."""
-    properties = tool.parameters.get("properties", {})
-    own = _apart({one: _parameter(one, rng) for one in properties})
-    shown = {own[one]: schema for one, schema in properties.items()}
-    if rng.random() < unneeded:
-        spare = rng.choice(sorted(UNNEEDED.keys() - shown.keys()))
-        shown[spare] = UNNEEDED[spare]
-    order = rng.sample(sorted(shown), len(shown))
-    parameters = {**tool.parameters, "properties": {one: shown[one] for one in order}}
-    if required := tool.parameters.get("required"):
-        parameters["required"] = [own[one] for one in required]
-    return Spelling(msgspec.structs.replace(tool, name=name, parameters=parameters), own)
+def _own(tool: Tool, rng: random.Random) -> dict[str, str]:
+    return _apart({name: _parameter(name, rng) for name in tool.parameters.get("properties", {})})
+
+
+def _tool(tool: Tool, spelling: Spelling) -> Tool:
+    own = spelling.parameters
+    parameters = dict(tool.parameters)
+    if properties := parameters.get("properties"):
+        parameters["properties"] = {own[name]: schema for name, schema in properties.items()}
+    if required := parameters.get("required"):
+        parameters["required"] = [own[name] for name in required]
+    return msgspec.structs.replace(tool, name=spelling.name, parameters=parameters)
 
 
 def _trajectory(trajectory: Trajectory, spellings: dict[str, Spelling]) -> Trajectory:
@@ -107,14 +104,13 @@ def _trajectory(trajectory: Trajectory, spellings: dict[str, Spelling]) -> Traje
 
 def _turn(turn: Turn, spellings: dict[str, Spelling]) -> Turn:
     if isinstance(turn, ToolResult):
-        return msgspec.structs.replace(turn, name=spellings[turn.name].tool.name)
+        return msgspec.structs.replace(turn, name=spellings[turn.name].name)
     if isinstance(turn, Assistant):
         return msgspec.structs.replace(turn, calls=tuple(_call(c, spellings) for c in turn.calls))
     return turn
 
 
 def _call(call: Call, spellings: dict[str, Spelling]) -> Call:
-    tool, own = spellings[call.name]
-    given = {own[name]: value for name, value in call.arguments.items()}
-    order = tool.parameters["properties"]
-    return Call(tool.name, {name: given[name] for name in order if name in given})
+    spelling = spellings[call.name]
+    named = {spelling.parameters[name]: value for name, value in call.arguments.items()}
+    return Call(spelling.name, named)

@@ -4,8 +4,6 @@ Function masking is from Hammer (Lin et al. 2024, arXiv:2410.04587); here other 
 often than masks, since the names of others mean something too.
 """
 
-from trajectory.records import Json
-
 # Of a tool's name the verb comes first.
 VERBS = {
     "get": ("fetch", "query", "lookup", "show", "retrieve", "read", "check"),
@@ -132,23 +130,3 @@ PARAMETERS = {
     "years": ("period", "duration", "time_in_years"),
 }
 AFFIXES = ("{}_value", "{}_param", "the_{}", "input_{}", "my_{}")
-
-# Optional parameters that say nothing about the deed: a call leaves them out.
-UNNEEDED: dict[str, dict[str, Json]] = {
-    "as_of_date": {"type": "string", "description": "Default: today."},
-    "cache": {"type": "boolean", "default": True},
-    "callback_url": {"type": "string"},
-    "dry_run": {"type": "boolean", "default": False},
-    "include_archived": {"type": "boolean", "default": False},
-    "include_details": {"type": "boolean"},
-    "locale": {"type": "string", "enum": ["en_GB", "en_US", "de_DE", "zh_CN"]},
-    "max_length": {"type": "integer"},
-    "notes": {"type": "string"},
-    "output_format": {"type": "string", "enum": ["json", "text", "table"]},
-    "page": {"type": "integer", "default": 1},
-    "region_code": {"type": "string", "description": "Two letters."},
-    "sort_order": {"type": "string", "enum": ["asc", "desc"]},
-    "timeout": {"type": "integer", "description": "Seconds."},
-    "verbose": {"type": "boolean"},
-    "version": {"type": "string", "default": "latest"},
-}
