@@ -58,9 +58,11 @@ def _copied(source: str, target: str, *parts: str) -> dict[str, Any]:
 
 
 def _give_suites(folder: Path) -> None:
-    """The first tasks of the house suite, and the same under other names as the derived ones."""
+    """The first English tasks of the house suite, which the given groups have examples for, and
+    the same under other names as the derived ones."""
     house = folder / "benchmark/suites/house"
-    tasks = (house / "tasks.jsonl").read_text().splitlines(keepends=True)[:TASKS]
+    lines = (house / "tasks.jsonl").read_text().splitlines(keepends=True)
+    tasks = [line for line in lines if '"language":"en"' in line][:TASKS]
     (house / "tasks.jsonl").write_text("".join(tasks))
     for name in DERIVED:
         given = folder / "given" / name

@@ -46,6 +46,7 @@ PIPELINE = {
         }
     }
 }
+WHO = {"user.name": "t", "user.email": "t@example.org"}
 SIGNATURE = "signature.rouge_l|tok:1|lam:0.5|suite:0123"
 PATHS = (
     *("data/answers", "data/prompts.jsonl", "metrics", "report/compare"),
@@ -83,6 +84,8 @@ def write_suites() -> None:
 def start() -> None:
     """A project in the current folder, in which only base is wrong."""
     git("init", "-q")
+    for key, value in WHO.items():  # DVC asks the repository
+        git("config", key, value)
     Repo.init(".").close()
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
@@ -104,5 +107,4 @@ def commit(tag: str) -> None:
 
 
 def git(*command: str) -> None:
-    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    subprocess.run(["git", *who, *command], check=True, capture_output=True)
+    subprocess.run(["git", *command], check=True, capture_output=True)
