@@ -49,10 +49,18 @@ def _parameter(name: str, rng: random.Random) -> str:
 # Capitals too: a model that has seen none in a name writes none, whatever the menu says.
 CASES: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
 
-STYLES: dict[str, Callable[[str, int, random.Random], str]] = {
-    "plain": lambda name, _, __: name,
-    "reworded": lambda name, _, rng: _reworded(name, rng),
-    "masked": lambda _, number, __: f"tool_{number + 1}",
+
+class Style(NamedTuple):
+    """How a tool (the n-th of its menu) and a parameter are called."""
+
+    tool: Callable[[str, int, random.Random], str]
+    parameter: Callable[[str, random.Random], str]
+
+
+STYLES = {
+    "plain": Style(lambda name, _, __: name, lambda name, _: name),
+    "reworded": Style(lambda name, _, rng: _reworded(name, rng), _parameter),
+    "masked": Style(lambda _, number, __: f"tool_{number + 1}", _parameter),
 }
 
 
@@ -66,11 +74,15 @@ class Spelling(NamedTuple):
 def renamed(group: Group, style: str, rng: random.Random) -> Group:
     """The same group with its tools and their parameters called otherwise, on the menu and in
     every turn."""
-    if style == "plain":
-        return group
-    names = {tool.name: STYLES[style](tool.name, n, rng) for n, tool in enumerate(group.tools)}
-    names = _apart(names)
-    spellings = {tool.name: Spelling(names[tool.name], _own(tool, rng)) for tool in group.tools}
+    spell = STYLES[style]
+    names = _apart({t.name: spell.tool(t.name, n, rng) for n, t in enumerate(group.tools)})
+    spellings = {
+        tool.name: Spelling(
+            names[tool.name],
+            _apart({name: spell.parameter(name, rng) for name in _parameters(tool)}),
+        )
+        for tool in group.tools
+    }
     return msgspec.structs.replace(
         group,
         tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools),
@@ -83,8 +95,8 @@ def _apart(names: dict[str, str]) -> dict[str, str]:
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
-def _own(tool: Tool, rng: random.Random) -> dict[str, str]:
-    return _apart({name: _parameter(name, rng) for name in tool.parameters.get("properties", {})})
+def _parameters(tool: Tool) -> list[str]:
+    return list(tool.parameters.get("properties", {}))
 
 
 def _tool(tool: Tool, spelling: Spelling) -> Tool:

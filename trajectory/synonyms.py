@@ -31,7 +31,6 @@ VERBS = {
     "view": ("show", "display", "get"),
 }
 
-
 # What a parameter may be called instead. A name that is missing here gets an affix.
 PARAMETERS = {
     "activity": ("sport", "exercise", "workout"),
@@ -77,7 +76,6 @@ PARAMETERS = {
     "language": ("target_language", "lang", "into"),
     "limit": ("max_results", "top", "n"),
     "max_price": ("price_limit", "budget", "up_to"),
-    "message": ("text", "body", "content"),
     "minutes": ("duration", "length", "time_in_minutes"),
     "name": ("title", "label", "file_name"),
     "number": ("n", "num", "index", "value"),
@@ -90,7 +88,6 @@ PARAMETERS = {
     "pattern": ("glob", "mask", "file_pattern"),
     "percent": ("brightness", "level", "value"),
     "place": ("location", "spot", "where"),
-    "price": ("cost", "amount", "value"),
     "priority": ("urgency", "importance", "level"),
     "product": ("item", "article", "product_name"),
     "public": ("is_public", "shared", "visible"),

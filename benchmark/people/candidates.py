@@ -21,7 +21,7 @@ import msgspec
 from benchmark import draft, suites
 from benchmark.draft import Drafted, sources
 from benchmark.people import merge, trained
-from benchmark.suites import Gold, Suite, Task
+from benchmark.suites import Suite, Task
 from trajectory import command, jsonl, params
 from trajectory.catalogue import LANGUAGES, SLOT, Catalogue, Scenario
 from trajectory.protected import Fence
@@ -49,17 +49,13 @@ def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
         for language in LANGUAGES
         for turn in s.turns(tool)
     ]
-    said = Counter((_goal(task.golds[0]), task.language) for task in tasks)
+    said = Counter((goal_of(task.golds[0].thought), task.language) for task in tasks)
     found: Counter[Cell] = Counter()
     for (goal, language), count in said.items():
         for pattern, cell in goals:
             if cell[2] == language and pattern.fullmatch(goal):
                 found[cell] += count
     return found
-
-
-def _goal(gold: Gold) -> str:
-    return goal_of(gold.thought)
 
 
 def _pattern(goal: str) -> re.Pattern[str]:

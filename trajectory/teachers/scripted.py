@@ -29,6 +29,8 @@ from trajectory.records import (
 from trajectory.simulators import World
 from trajectory.teachers import Item, Request, Usage, Written
 
+OPENINGS: dict[Language, str] = {"en": "I should ", "zh": "我要"}  # of an `intent`
+
 
 class Draw(NamedTuple):
     query: str
@@ -230,12 +232,12 @@ def intent(goal: str, language: Language) -> str:
     All of them start alike, since greedy decoding takes the likeliest token: of ten openings that
     share the mass none is it.
     """
-    return f"我要{goal}。" if language == "zh" else f"I should {goal}."
+    return sentence(OPENINGS[language] + goal, language)
 
 
 def goal_of(thought: str) -> str:
     """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
-    for start in ("I should ", "我要"):
+    for start in OPENINGS.values():
         if thought.startswith(start):
             return thought.removeprefix(start).rstrip(".。")
     return thought[:1].lower() + thought[1:].rstrip(".。")
