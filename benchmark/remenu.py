@@ -56,19 +56,20 @@ def derive(name: str, items: Sequence[Item], menus: Menus) -> tuple[Suite, Count
 
 def keyed(items: Iterable[Item]) -> dict[str, Tool]:
     """Tools by key: the name, and for less usual tools of the same name `name@2`, `name@3` …"""
-    brought: dict[str, Counter[bytes]] = {}
+    brought: dict[str, dict[bytes, list[Tool]]] = {}
     for tool in (tool for item in items for tool in item.tools):
-        brought.setdefault(tool.name, Counter())[_encoded(tool)] += 1
+        brought.setdefault(tool.name, {}).setdefault(_canonical(tool), []).append(tool)
     found = {}
     for name, versions in sorted(brought.items()):
-        usual_first = sorted(versions, key=lambda text: (-versions[text], text))
+        usual_first = sorted(versions, key=lambda text: (-len(versions[text]), text))
         for number, text in enumerate(usual_first, 1):
             key = name if number == 1 else f"{name}@{number}"
-            found[key] = msgspec.json.decode(text, type=Tool)
+            # Parameters stay in an author's order: what is required stands first, and is read so.
+            found[key] = min(versions[text], key=msgspec.json.encode)
     return found
 
 
-def _encoded(tool: Tool) -> bytes:
+def _canonical(tool: Tool) -> bytes:
     return msgspec.json.encode(tool, order="sorted")
 
 
@@ -82,8 +83,8 @@ class Grouping:
         lexicon = Lexicon(tools.values())
         self.likeness = lexicon.likeness()
         self.affinity = lexicon.affinity(item.query for item in self.items)
-        place = {_encoded(tool): number for number, tool in enumerate(tools.values())}
-        self.own = [[place[_encoded(tool)] for tool in item.tools] for item in self.items]
+        place = {_canonical(tool): number for number, tool in enumerate(tools.values())}
+        self.own = [[place[_canonical(tool)] for tool in item.tools] for item in self.items]
         self.brought = list(map(self._brought, range(len(self.items))))
         self.distinct = self._distinct(list(tools.values()))
         self.answers = self._answers()

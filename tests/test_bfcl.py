@@ -276,6 +276,12 @@ def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name
     assert remenu.keyed(items) == {"f": usual, "f@2": rare}
 
 
+def test_parameters_stay_in_their_authors_order() -> None:
+    fields = {name: {"type": "string"} for name in ("to", "from", "at")}
+    (kept,) = remenu.keyed([bfcl.Item("a", "?", (tool("f", **fields),), ())]).values()
+    assert list(kept.parameters["properties"]) == ["to", "from", "at"]
+
+
 def offering(*tools: Tool) -> remenu.Grouping:
     item = bfcl.Item("a", "Will it rain?", tools, (GoldCall("weather"),))
     other = bfcl.Item("b", "Will it rain now?", (tool("current_weather"),), ())
