@@ -154,6 +154,7 @@ def main(
 ) -> None:
     p = params.load("train", Params)
     prepare(p.threads, exact=p.precision == "float32")
+    datasets.disable_progress_bars()
     ranks.join()
     inputs = [packs, base, code, sharing]
     run, checkpoint = ranks.ask_first(lambda: runs.enter(checked(p), inputs))

@@ -3,7 +3,6 @@
 import ctypes
 import os
 
-import datasets
 import torch
 from transformers.utils import logging
 
@@ -25,7 +24,6 @@ def prepare(threads: int, exact: bool = False) -> None:
     if exact:
         torch.set_float32_matmul_precision("highest")
     logging.disable_progress_bar()
-    datasets.disable_progress_bars()
 
 
 def has_bf16() -> bool:
