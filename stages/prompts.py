@@ -16,6 +16,7 @@ from benchmark.sample import sampled
 from benchmark.suites import Suite
 from trajectory import command, jsonl, metricfile, params, prompts
 from trajectory.chat import Chat
+from trajectory.formats import REPLY_FORMATS
 from trajectory.questions import Questions
 from trajectory.records import BadInput, Record
 
@@ -34,6 +35,7 @@ def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
         )
         yield Questions(
             group,
+            REPLY_FORMATS[first.reply_format].OPENINGS,
             tuple(chat.prefix(system)),
             {task.id: tuple(chat.question(task.turns, task.reply_format)) for task in same},
         )

@@ -17,7 +17,7 @@ from trajectory.teachers.asking import Message, Service
 SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
 QUICK = Service("", 4, timeout=5, retries=1, first_wait=0.01, longest_wait=0.01, poll=1)
 SETTINGS = Settings(
-    "openai", 8, 4, 1, Server({"tuned": "some-model"}, "max_tokens", {"temperature": 0}), QUICK
+    "openai", 8, 3, 4, 1, Server({"tuned": "some-model"}, "max_tokens", {"temperature": 0}), QUICK
 )
 
 
@@ -26,7 +26,7 @@ def asked(base) -> list[Questions]:
     chat = Chat(base / "tokenizer.json")
     texts = ["Hi.", "Rain?\nOr <|im_start|>snow?", "你好"]
     questions = {f"t{n}": tuple(chat.question([User(x)], "react")) for n, x in enumerate(texts)}
-    return [Questions("g", tuple(chat.prefix(SYSTEM)), questions)]
+    return [Questions("g", ("Thought:",), tuple(chat.prefix(SYSTEM)), questions)]
 
 
 def at(url: str, **changes: object) -> Settings:
@@ -37,6 +37,17 @@ def at(url: str, **changes: object) -> Settings:
 def answered(folder, settings, groups, done=()) -> dict[str, Answer]:
     engine = engines.ENGINES[settings.engine](folder, "tuned", settings)
     return {answer.task: answer for some in engine.answers(groups, done) for answer in some}
+
+
+def test_an_answer_that_cannot_be_read_any_more_is_cut_off_and_no_other_is(lively, asked):
+    here = msgspec.structs.replace(SETTINGS, engine="transformers")
+    whole = answered(lively, msgspec.structs.replace(here, unreadable_tokens=8), asked)
+    cut = answered(lively, here, asked)
+    for task, answer in cut.items():
+        assert len(answer.text) < len(whole[task].text)
+        assert whole[task].text.startswith(answer.text)
+    open_to_all = [msgspec.structs.replace(group, openings=("",)) for group in asked]
+    assert answered(lively, here, open_to_all) == whole
 
 
 def test_the_words_of_a_prompt_come_back_out_of_its_ids(base, asked):

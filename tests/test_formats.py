@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajectory.formats import REPLY_FORMATS, Malformed
+from trajectory.questions import Questions
 from trajectory.records import Assistant, Call, Tool
 
 WORDS = st.text(max_size=30)
@@ -114,6 +115,23 @@ def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
     deep = written.replace("12345", "[" * depth + "]" * depth)
     with contextlib.suppress(Malformed):
         REPLY_FORMATS[name].read(deep, [TOOL])
+
+
+@pytest.mark.parametrize("name", REPLY_FORMATS)
+@given(turn=TURNS, blanks=st.text(" \n\t", max_size=2), length=st.integers(0, 40))
+def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
+    form = REPLY_FORMATS[name]
+    asked = Questions("g", form.OPENINGS, (), {})
+    assert not asked.hopeless(blanks + form.write(turn)[:length])
+
+
+@pytest.mark.parametrize("name", REPLY_FORMATS)
+@given(start=SNIPPETS | AWKWARD | WORDS, turn=TURNS)
+def test_what_is_hopeless_is_malformed_whatever_follows(name, start, turn):
+    form = REPLY_FORMATS[name]
+    if Questions("g", form.OPENINGS, (), {}).hopeless(start):
+        with pytest.raises(Malformed):
+            form.read(start + form.write(turn), [TOOL])
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)

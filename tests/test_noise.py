@@ -10,7 +10,7 @@ from trajectory.formats import REPLY_FORMATS
 from trajectory.questions import Questions
 from trajectory.records import Assistant, User
 
-GROUPS = [Questions(f"g{number}", (1,), {f"t{number}": (2,)}) for number in range(40)]
+GROUPS = [Questions(f"g{number}", ("",), (1,), {f"t{number}": (2,)}) for number in range(40)]
 DECLINES = REPLY_FORMATS["react"].write(Assistant("no_call", "Answer directly.", text="No."))
 
 

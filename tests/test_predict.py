@@ -21,12 +21,13 @@ GROUPS = 30
 
 @pytest.fixture(scope="module")
 def made(lively, tmp_path_factory) -> Path:
-    numbers = {"max_new_tokens": 40, "rows": 4, "threads": 1}
+    numbers = {"max_new_tokens": 40, "unreadable_tokens": 20, "rows": 4, "threads": 1}
     folder = PREDICT.ready(tmp_path_factory.mktemp("predict"), lively, numbers)
     chat = Chat(lively / "tokenizer.json")
     questions = [
         Questions(
             f"g{number:02}",
+            ("",),
             tuple(chat.prefix(f"You are number {number}.")),
             {
                 f"g{number:02}.{text}": tuple(chat.question([User(text)], "react"))

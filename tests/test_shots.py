@@ -42,8 +42,8 @@ def known(groups):
 def text(base, groups, suite, p=BOTH) -> str:
     chat = Chat(base / "tokenizer.json")
     asked = [
-        Questions("h", tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
-        Questions("b", tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
+        Questions("h", ("",), tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
+        Questions("b", ("",), tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
     ]
     (found,) = worked(asked, suite, Examples(groups), p, chat)
     assert found.prefix[: len(asked[0].prefix)] == asked[0].prefix

@@ -1,6 +1,6 @@
 """Greedy decoding where the prompt of a group is read once and shared by its branches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -58,27 +58,39 @@ def batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
         yield batch
 
 
+Stop = Callable[[int, list[int]], bool]  # of a prompt's index and an answer so far: no more of it
+
+
+def to_the_end(_: int, __: list[int]) -> bool:
+    return False
+
+
 @torch.inference_mode()
 def greedy(
-    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int
+    model: PreTrainedModel,
+    prompts: Sequence[Prompt],
+    end: int,
+    max_new_tokens: int,
+    stop: Stop = to_the_end,
 ) -> list[list[list[int]]]:
     """The most likely continuation of every question, without the end token."""
     with torch.device(model.device):
-        return _greedy(model, prompts, end, max_new_tokens)
+        return _greedy(model, prompts, end, max_new_tokens, stop)
 
 
 def _greedy(
-    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int
+    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int, stop: Stop
 ) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
     cache = Cache([prompt.span for prompt in prompts])
     first = [_read(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
     tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
     for step in range(max_new_tokens):
-        going = [token != end for token in tokens.tolist()]
+        going = []
         for (group, branch), token in zip(cache.rows, tokens.tolist(), strict=True):
             if token != end:
                 answers[group][branch].append(token)
+            going.append(token != end and not stop(group, answers[group][branch]))
         tokens = tokens[cache.keep(going)]
         if not len(tokens) or step == max_new_tokens - 1:
             break

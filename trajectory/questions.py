@@ -7,8 +7,14 @@ from trajectory.records import Record
 
 class Questions(Record, frozen=True):
     group: str
+    openings: tuple[str, ...]  # how an answer in the asked format can begin, after blanks
     prefix: tuple[int, ...]
     questions: dict[str, tuple[int, ...]]  # by task
+
+    def hopeless(self, answer: str) -> bool:
+        """Is this malformed whatever follows?"""
+        begun = answer.lstrip()
+        return not any(begun.startswith(o) or o.startswith(begun) for o in self.openings)
 
 
 def unanswered(

@@ -29,7 +29,13 @@ class InProcess:
             if all(task in done for task in tasks):
                 continue
             model = model or decoding.load(self.folder)
+            some = [ordered[index] for index in batch]
+
+            def unreadable(group: int, ids: list[int], some: list[Questions] = some) -> bool:
+                enough = len(ids) == self.settings.unreadable_tokens
+                return enough and some[group].hopeless(chat.text(ids))
+
             most = self.settings.max_new_tokens
-            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most)
+            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most, unreadable)
             texts = [chat.text(ids) for group in replies for ids in group]
             yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]

@@ -19,6 +19,7 @@ class Server(Record, frozen=True):
 class Settings(Record, frozen=True):
     engine: Literal["transformers", "vllm", "openai"]
     max_new_tokens: int
+    unreadable_tokens: int
     rows: int
     threads: int
     server: Server

@@ -1,7 +1,8 @@
 """Ways to write a prompt's tools and a model's decisions down.
 
 A reply format is a module with `write(turn)`, its inverse `read(text, tools)`, and `observe`.
-The law, tested over the whole registry: `read(write(turn), tools) == turn`.
+The laws, tested over the whole registry: `read(write(turn), tools) == turn`, and what begins as
+none of OPENINGS is malformed whatever follows.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ __all__ = ["REPLY_FORMATS", "TOOL_FORMATS", "Malformed", "ReplyFormat"]
 
 
 class ReplyFormat(Protocol):
+    OPENINGS: tuple[str, ...]  # after blanks; every text begins as ""
+
     def write(self, turn: Assistant, /) -> str:
         """What the model has to say to make this decision."""
 

@@ -9,6 +9,7 @@ import msgspec
 from trajectory.formats.reading import Malformed, end, json_object, json_text
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
+OPENINGS = ("<think>", "<tool_call>", "<answer>", "<ask>")
 # Greedy on purpose: a thought or an answer may itself hold the closing tag.
 THOUGHT = re.compile(r"\s*(?:<think>([^\n]*)</think>\n?)?")
 TEXT = re.compile(r"<(answer|ask)>(.*)</\1>\s*", re.DOTALL)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from trajectory.formats.reading import Malformed, decision, json_object, json_text, skip
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult
 
+OPENINGS = ("{",)
+
 
 def write(turn: Assistant) -> str:
     lines: list[Json] = [{"thought": turn.thought}] if turn.thought else []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from trajectory.formats.reading import Malformed, end, json_object, json_text
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
+OPENINGS = (">", "**Call**", "**Answer**", "**Ask**")
 THOUGHT = re.compile(r"\s*(?:> ?([^\n]*)\n)?")
 TEXT = re.compile(r"\*\*(Answer|Ask)\*\* ?(.*)", re.DOTALL)
 OPEN = re.compile(r"\s*\*\*Call\*\* `([^`\n]+)`\s*```json\s*")

@@ -8,6 +8,7 @@ import msgspec
 from trajectory.formats.reading import Malformed, end, json_text, json_value
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
+OPENINGS = ("[THINK]", "[TOOL_CALLS]", "[ANSWER]", "[ASK]")
 # Greedy on purpose: a thought may itself hold the closing mark.
 THOUGHT = re.compile(r"\s*(?:\[THINK\]([^\n]*)\[/THINK\]\n?)?")
 TEXT = re.compile(r"\[(ANSWER|ASK)\] ?(.*)", re.DOTALL)

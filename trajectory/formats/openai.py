@@ -11,6 +11,8 @@ import msgspec
 from trajectory.formats.reading import Malformed, decision, end, json_object, json_text, skip
 from trajectory.records import Assistant, Call, Json, Record, Tool, ToolResult
 
+OPENINGS = ("{",)
+
 
 class Function(Record, frozen=True):
     name: str

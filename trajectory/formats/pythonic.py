@@ -14,6 +14,7 @@ import msgspec
 from trajectory.formats.reading import Malformed, decision, json_text, skip
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult
 
+OPENINGS = ("",)  # a parenthesis may stand before any of it
 THOUGHT = re.compile(r"\s*(?:# ?([^\n]*)\n)?")
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 CONSTANTS = {None: "None", True: "True", False: "False"}

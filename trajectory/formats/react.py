@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from trajectory.formats.reading import Malformed, end, json_object, json_text
 from trajectory.records import Assistant, Call, Tool, ToolResult
 
+OPENINGS = ("Thought:", "Action:", "Final Answer:", "Ask:")
 THOUGHT = re.compile(r"\s*(?:Thought: ?([^\n]*)\n)?")
 ACTION = re.compile(r"\s*Action: ?([^\n]+)\nAction Input: ?")
 TEXTS = {"Final Answer:": "no_call", "Ask:": "ask"}

@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, unescape
 from trajectory.formats.reading import Malformed, decision, end, json_text, json_value
 from trajectory.records import Assistant, Call, Json, Tool, ToolResult
 
+OPENINGS = ("<thought>", "<call ", "<answer>", "<ask>")
 # No XML parser reads a model's text: it would resolve entities, and refuse control characters.
 THOUGHT = re.compile(r"\s*(?:<thought>([^<]*)</thought>\s*)?")
 TEXT = re.compile(r"<(answer|ask)>(.*)</\1>\s*", re.DOTALL)

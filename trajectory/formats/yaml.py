@@ -12,6 +12,7 @@ import yaml
 from trajectory.formats.reading import Malformed, decision, json_text, json_value
 from trajectory.records import Assistant, Call, Json, Record, Tool, ToolResult
 
+OPENINGS = ("",)  # many ways to write one mapping
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 # Line breaks of YAML that JSON leaves as they are, and what YAML refuses to read.
