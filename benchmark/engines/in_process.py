@@ -7,7 +7,7 @@ from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
 from trajectory import decoding
 from trajectory.chat import Chat
-from trajectory.decoding import Prompt
+from trajectory.decoding import Prompt, Stop
 from trajectory.machine import prepare
 from trajectory.questions import Questions
 
@@ -29,13 +29,15 @@ class InProcess:
             if all(task in done for task in tasks):
                 continue
             model = model or decoding.load(self.folder)
-            some = [ordered[index] for index in batch]
-
-            def unreadable(group: int, ids: list[int], some: list[Questions] = some) -> bool:
-                enough = len(ids) == self.settings.unreadable_tokens
-                return enough and some[group].hopeless(chat.text(ids))
-
+            stop = self._unreadable([ordered[index] for index in batch], chat)
             most = self.settings.max_new_tokens
-            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most, unreadable)
+            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most, stop)
             texts = [chat.text(ids) for group in replies for ids in group]
             yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
+
+    def _unreadable(self, groups: Sequence[Questions], chat: Chat) -> Stop:
+        def stop(group: int, ids: list[int]) -> bool:
+            enough = len(ids) == self.settings.unreadable_tokens
+            return enough and groups[group].hopeless(chat.text(ids))
+
+        return stop

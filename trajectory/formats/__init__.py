@@ -28,7 +28,9 @@ __all__ = ["REPLY_FORMATS", "TOOL_FORMATS", "Malformed", "ReplyFormat"]
 
 
 class ReplyFormat(Protocol):
-    OPENINGS: tuple[str, ...]  # after blanks; every text begins as ""
+    @property
+    def OPENINGS(self) -> tuple[str, ...]:
+        """How a text can begin, after blanks; every text begins as ""."""
 
     def write(self, turn: Assistant, /) -> str:
         """What the model has to say to make this decision."""
