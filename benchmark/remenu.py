@@ -64,7 +64,7 @@ def keyed(items: Iterable[Item]) -> dict[str, Tool]:
         usual_first = sorted(versions, key=lambda text: (-len(versions[text]), text))
         for number, text in enumerate(usual_first, 1):
             key = name if number == 1 else f"{name}@{number}"
-            # Parameters stay in an author's order: what is required stands first, and is read so.
+            # In an author's order of parameters, which says more than the alphabet's.
             found[key] = min(versions[text], key=msgspec.json.encode)
     return found
 

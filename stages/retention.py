@@ -51,9 +51,9 @@ def asked(suite: Path, folder: Path, batch: int) -> dict[str, list[dict[str, Any
     if not (folder / "config.json").exists():
         raise BadInput(f"{folder}: no model here")
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    tasks = TaskManager(include_path=str(suite), include_defaults=False).load(list(MEASURES))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with redirect_stderr(io.StringIO()):  # progress bars
+        tasks = TaskManager(include_path=str(suite), include_defaults=False).load(list(MEASURES))
         model = HFLM(str(folder), dtype="float32", device=device, batch_size=batch)
         found = evaluate(model, tasks, bootstrap_iters=0, log_samples=True)
     samples: dict[str, list[dict[str, Any]]] = found["samples"]

@@ -162,6 +162,7 @@ def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
 def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
     p = params.load("train", train.Params, ROOT / "params.yaml")
     prepare(p.threads)
+    datasets.disable_progress_bars()
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
