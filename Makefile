@@ -61,7 +61,7 @@ suite: .venv/ready ## Write the first version of the house suite and the episode
 	python -m benchmark.draft_episodes benchmark/suites/episodes
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
-	python -m trajectory.factory data/negatives.jsonl data/replies.jsonl trajectory/templates
+	python -m agent_tuning.synthesis.template_search data/negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
 
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.gold_check data/external/bfcl
@@ -88,7 +88,7 @@ suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate 
 	python -m benchmark.suitecheck $(SUITE)
 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
-	python -m trajectory.show data/mixed.jsonl data/base $(ID)
+	python -m agent_tuning.tokens.inspect_labels data/mixed.jsonl data/base $(ID)
 
 ##@ People
 draft: .venv/ready ## Candidates for the house suite, what it covers least first

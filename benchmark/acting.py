@@ -6,11 +6,11 @@ All episodes under way advance a step together, so that a model can answer them 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.simulators import World
+from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult, Turn, User
 from benchmark.episodes import Episode, Episodes
-from trajectory import schema
-from trajectory.formats import REPLY_FORMATS, Malformed
-from trajectory.records import Assistant, Call, Json, Record, Tool, ToolResult, Turn, User
-from trajectory.simulators import World
 
 # How an episode ended: by a reply or a question to the user, by a text that does not parse, or
 # because all its steps were used up.

@@ -1,6 +1,6 @@
 """What a model said to a task."""
 
-from trajectory.records import Record
+from agent_tuning.records import Record
 
 
 class Answer(Record, frozen=True):

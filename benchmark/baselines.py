@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.quality.word_overlap import Lexical, fold
+from agent_tuning.records import Assistant, Call, Json, Tool
 from benchmark.scored import query
 from benchmark.suites import Task
-from trajectory.formats import REPLY_FORMATS
-from trajectory.lexical import Lexical, fold
-from trajectory.records import Assistant, Call, Json, Tool
 
 Baseline = Callable[[Task, Sequence[Tool]], str]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import jsonschema_rs
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Json, Record, Tool
 from benchmark.suites import GoldCall
-from trajectory import jsonl
-from trajectory.near import normalise
-from trajectory.records import BadInput, Json, Record, Tool
 
 TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 KEYWORDS = frozenset(

@@ -18,14 +18,15 @@ from typing import Literal
 
 import msgspec
 
+from agent_tuning.files import yaml_records
+from agent_tuning.records import BadInput, Json, Record
+from agent_tuning.runtime import cli, config
 from benchmark import metrics, suites, versions
 from benchmark.leaderboard import title
 from benchmark.paired import Change, Comparison, Flip, Params, paired
 from benchmark.scored import Scored, judged, read_answers
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import Suite
-from trajectory import command, params, yamlfile
-from trajectory.records import BadInput, Json, Record
 
 REGRESSION, INCOMPARABLE = 1, 2  # exit codes
 # Settings of `predict` that change when answers come, not what they say.
@@ -72,7 +73,7 @@ def load(name: str, paths: Paths, scoring: Scoring) -> Version:
         said = read_answers(folder / answers, known)
         alike = TEXT_SCORERS[scoring.text_scorer]
         every = (judged(suite, model, said, alike, scoring.lam) for suite in read)
-        made = yamlfile.read(folder / versions.LOCK, versions.Lock).made(answers)
+        made = yaml_records.read(folder / versions.LOCK, versions.Lock).made(answers)
         signs = _scored([folder / path for path in signed], read)
         protocol = {**_asked(made, paths.prompts), **dict(signs)}
         return Version(name, list(chain.from_iterable(every)), protocol)
@@ -160,7 +161,7 @@ def write(found: Comparison, target: Path) -> None:
 def main(
     a: Path, b: Path, answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path
 ) -> None:
-    p, scoring = params.load("compare", Params), params.load("score", Scoring)
+    p, scoring = config.load("compare", Params), config.load("score", Scoring)
     paths = Paths(answers, prompts, metrics, suites)
     try:
         found = compare(load(str(a), paths, scoring), load(str(b), paths, scoring), p)
@@ -173,4 +174,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.records import Assistant, BadInput, Record, Tool
 from benchmark.answers import Answer
 from benchmark.suites import Task
-from trajectory.formats import REPLY_FORMATS, Malformed
-from trajectory.records import Assistant, BadInput, Record, Tool
 
 
 class Verdict(StrEnum):

@@ -8,11 +8,11 @@ from random import Random
 
 import msgspec
 
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, Call, Tool
 from benchmark.baselines import NO_TOOL
 from benchmark.scored import query
 from benchmark.suites import Gold, Task
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, Call, Tool
 
 Rule = Callable[[Task, Sequence[Tool]], str]
 

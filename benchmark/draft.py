@@ -15,17 +15,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agent_tuning.catalogue.entries import LANGUAGES, Catalogue, Scenario
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.files import yaml_records
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, Group, Language, Record, Tool, Trajectory
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.general_questions import Everyday
+from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
+from agent_tuning.synthesis.teachers import Item
+from agent_tuning.synthesis.teachers.scripted import Scripted, Style
 from benchmark import suites
 from benchmark.people.merge import Version, write_version
 from benchmark.suites import Gold, GoldCall, Suite, Task
-from trajectory import command, params, prompts, yamlfile
-from trajectory.catalogue import LANGUAGES, Catalogue, Scenario
-from trajectory.everyday import Everyday
-from trajectory.negatives import KINDS, Negatives
-from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, Group, Language, Record, Tool, Trajectory
-from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted, Style
 
 
 class Params(Record, frozen=True):
@@ -115,7 +117,9 @@ class Draft:
         axes = self._axes(number, language)
         tools = self._wanted(axes["tool"], language, rng)
         menu = self._menu(tools, rng)
-        templates = _side(prompts.templates(language), self.unseen.templates, axes["template"])
+        templates = _side(
+            system_prompt.templates(language), self.unseen.templates, axes["template"]
+        )
         formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
         template, tool_format = rng.choice(templates), rng.choice(formats)
         drafts = [self._positive(tool, axes["tool"], language, rng) for tool in tools]
@@ -281,10 +285,10 @@ def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
     """What a draft is made of, besides its numbers."""
     return (
         Catalogue(Path("data/catalogue")),
-        yamlfile.read(Path("data/phrasing.yaml"), Phrasing),
-        yamlfile.read(Path("data/general.yaml"), Everyday),
-        params.load("plan", TrainingTools).held_out_tools,
-        params.load("diversify", TrainingFormats).held_out,
+        yaml_records.read(Path("data/phrasing.yaml"), Phrasing),
+        yaml_records.read(Path("data/general.yaml"), Everyday),
+        config.load("plan", TrainingTools).held_out_tools,
+        config.load("diversify", TrainingFormats).held_out,
     )
 
 
@@ -300,7 +304,7 @@ def offered(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> dict[str, T
 
 
 def main(folder: Path) -> None:
-    p = params.load("draft", Params)
+    p = config.load("draft", Params)
     draft = Draft(*sources(), p)
     tasks = tuple(draft.tasks(p.first))
     suite = Suite(folder.name, offered(draft.catalogue, [task.menu for task in tasks]), tasks)
@@ -312,4 +316,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,15 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from agent_tuning.catalogue.entries import FIELD, Catalogue, Scenario
+from agent_tuning.catalogue.grammar import Grammar, Value
+from agent_tuning.catalogue.simulators import SIMULATORS, World
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import BadInput, Call, Language, Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.teachers.scripted import enacted, said
 from benchmark import suites
 from benchmark.draft import HeldOut, TrainingFormats, key, offered
 from benchmark.episodes import Episode
-from trajectory import command, jsonl, params, prompts
-from trajectory.catalogue import FIELD, Catalogue, Scenario
-from trajectory.grammar import Grammar, Value
-from trajectory.records import BadInput, Call, Language, Record
-from trajectory.simulators import SIMULATORS, World
-from trajectory.teachers.scripted import enacted, said
 
 # The six worlds of AgentInstruct (Zeng et al. 2023), and our domains in their place.
 FAMILIES = {
@@ -119,7 +121,7 @@ class Draft:
         rest = rng.sample(sorted(entries), len(entries))
         known = [tool for tool in dict.fromkeys([*owned, *near, *rest]) if tool in SIMULATORS]
         menu = known[: max(self.p.menu_size, len(owned))]
-        seen = sorted(set(prompts.templates(language)) - set(self.held_out.templates))
+        seen = sorted(set(system_prompt.templates(language)) - set(self.held_out.templates))
         turn, self.prompted = self.prompted, self.prompted + 1
         return Prompt(
             group,
@@ -209,9 +211,9 @@ def _seed(task: str, attempt: int) -> str:
 
 def main(folder: Path) -> None:
     catalogue = Catalogue(Path("data/catalogue"))
-    held_out = params.load("diversify", TrainingFormats).held_out
-    formats = params.load("draft", Formats)
-    draft = Draft(catalogue, formats, held_out, params.load("draft_episodes", Params))
+    held_out = config.load("diversify", TrainingFormats).held_out
+    formats = config.load("draft", Formats)
+    draft = Draft(catalogue, formats, held_out, config.load("draft_episodes", Params))
     episodes = list(draft.episodes())
     tools = offered(catalogue, [one.menu for one in episodes])
     suites.write_tools(folder, tools)
@@ -220,4 +222,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.simulators import SIMULATORS
+from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
+from agent_tuning.records import Call, Language, Record, Tool
 from benchmark.suites import read_grouped, read_tools
-from trajectory import schema
-from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
-from trajectory.records import Call, Language, Record, Tool
-from trajectory.simulators import SIMULATORS
 
 
 class Episode(Record, frozen=True):

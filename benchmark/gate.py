@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from agent_tuning.files.metrics_file import DIGITS
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
 from benchmark import compare, metrics, paired, versions
 from benchmark.compare import Paths, Scoring
 from benchmark.retention import WORSE
-from trajectory import command, params
-from trajectory.metricfile import DIGITS
-from trajectory.records import BadInput, Record
 
 
 class Params(Record, frozen=True):
@@ -62,7 +62,7 @@ def retained(found: Mapping[str, float], p: Params) -> Iterator[Gate]:
 
 def unbeaten(against: str, paths: Paths, target: Path) -> Gate:
     """Nothing is significantly worse than in the version `against`."""
-    scoring, p = params.load("score", Scoring), params.load("compare", paired.Params)
+    scoring, p = config.load("score", Scoring), config.load("compare", paired.Params)
     try:
         versus = [compare.load(name, paths, scoring) for name in (against, versions.WORKSPACE)]
         found = compare.compare(versus[0], versus[1], p)
@@ -84,11 +84,11 @@ def gates(paths: Paths, target: Path, p: Params) -> Iterator[Gate]:
 
 
 def main(answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path) -> None:
-    p = params.load("gate", Params)
+    p = config.load("gate", Params)
     found = list(gates(Paths(answers, prompts, metrics, suites), target, p))
     print("\n".join(gate.line for gate in found))
     sys.exit(not all(gate.passed for gate in found))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

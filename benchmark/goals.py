@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import comb
 from typing import Literal
 
+from agent_tuning.catalogue import schema
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import Assistant, Call, Json, Record, Tool
 from benchmark import statistics
 from benchmark.acting import Step, Transcript, replayed
 from benchmark.episodes import Episode, Episodes
-from trajectory import schema
-from trajectory.near import normalise
-from trajectory.records import Assistant, Call, Json, Record, Tool
 
 # In the order in which they are looked for: the first one that holds is the outcome.
 Outcome = Literal[

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.catalogue import schema
+from agent_tuning.records import Call, Json, Record, Tool
+from agent_tuning.runtime import cli, config
 from benchmark import bfcl
-from trajectory import command, params, schema
-from trajectory.records import Call, Json, Record, Tool
 
 SOUND = "sound"
 
@@ -54,7 +55,7 @@ def translated(tool: Tool) -> Tool:
 
 
 def main(folder: Path) -> None:
-    questions, answers = bfcl.read(folder, params.load("suites", Calls).calls, ())
+    questions, answers = bfcl.read(folder, config.load("suites", Calls).calls, ())
     published: Counter[str] = Counter()
     converted: Counter[str] = Counter()
     for question in questions:
@@ -68,4 +69,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

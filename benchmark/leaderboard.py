@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from agent_tuning.files import csv_records
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli
 from benchmark.metrics import Row
-from trajectory import command, tables
-from trajectory.records import Record
 
 HEADER = (
     *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
@@ -119,8 +120,8 @@ def _line(slices: Mapping[tuple[str, str], Row]) -> Line:
 
 
 def main(breakdown: Path) -> None:
-    print(table(lines(tables.read(breakdown, Row))), end="")
+    print(table(lines(csv_records.read(breakdown, Row))), end="")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

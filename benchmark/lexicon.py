@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from trajectory import lexical
-from trajectory.records import Tool
+from agent_tuning.quality import word_overlap
+from agent_tuning.records import Tool
 
 SCALE = 10**6  # of the weights, which are whole numbers: their sums are the same on every machine
 DIGITS = 6
@@ -28,7 +28,7 @@ _VERB = {word: verb for verb, synonyms in _SYNONYMS.items() for word in synonyms
 @cache
 def words(text: str) -> frozenset[str]:
     """getUserInfos, fetch_user_info and "Get user info" have the same words."""
-    return frozenset(_stem(word) for word in lexical.words(text))
+    return frozenset(_stem(word) for word in word_overlap.words(text))
 
 
 def subject(name: str) -> frozenset[str]:

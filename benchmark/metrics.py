@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from agent_tuning.records import BadInput, Record
 from benchmark import statistics
 from benchmark.decisions import Verdict
 from benchmark.scored import Scored
-from trajectory.records import BadInput, Record
 
 DIGITS = 6
 FACETS = ("kind", "language", "reply_format", "tool_format", "template")
@@ -47,7 +47,7 @@ class SweepRow(Record, frozen=True):
 
 
 def read(path: Path) -> dict[str, float]:
-    """A metrics file, as `trajectory.metricfile` writes it."""
+    """A metrics file, as `agent_tuning.files.metrics_file` writes it."""
     try:
         values: dict[str, float] = json.loads(path.read_bytes())
     except OSError as error:

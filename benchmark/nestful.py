@@ -16,11 +16,11 @@ from typing import TypeVar
 import jsonschema_rs
 import msgspec
 
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Json, Record, Tool
 from benchmark import bfcl, remenu
 from benchmark.bfcl import Item, Unfit
 from benchmark.suites import REFERENCE, Gold, GoldCall, Suite, Task
-from trajectory.near import normalise
-from trajectory.records import BadInput, Json, Record, Tool
 
 T = TypeVar("T")
 

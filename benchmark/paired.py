@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from agent_tuning.records import Record
 from benchmark import statistics
 from benchmark.decisions import Verdict
 from benchmark.scored import Scored
-from trajectory.records import Record
 
 EXACT = ("em", "args")  # right or wrong: tested by McNemar, and a change is a flip
 GRADED = ("text", "score")  # tested by flipping the signs of groups

@@ -7,10 +7,11 @@ benchmark say.
 import re
 from pathlib import Path
 
+from agent_tuning.files import csv_records, yaml_records
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli
 from benchmark import leaderboard
 from benchmark.metrics import Row
-from trajectory import command, tables, yamlfile
-from trajectory.records import BadInput, Record
 
 
 class Described(Record, frozen=True, forbid_unknown_fields=False):
@@ -44,10 +45,10 @@ def between(text: str, marker: str, content: str) -> str:
 
 def main(readme: Path, pipeline: Path, breakdown: Path) -> None:
     text = readme.read_text(encoding="utf-8")
-    text = between(text, "stages", stages(yamlfile.read(pipeline, Pipeline)))
-    board = leaderboard.lines(tables.read(breakdown, Row))
+    text = between(text, "stages", stages(yaml_records.read(pipeline, Pipeline)))
+    board = leaderboard.lines(csv_records.read(breakdown, Row))
     readme.write_text(between(text, "results", leaderboard.markdown(board)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,10 +14,10 @@ from random import Random
 import msgspec
 import numpy as np
 
+from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.bfcl import Item
 from benchmark.lexicon import Lexicon, Matrix, incidence, subject
 from benchmark.suites import Gold, Suite, Task
-from trajectory.records import BadInput, Record, Tool, User
 
 
 class Menus(Record, frozen=True):

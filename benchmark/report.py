@@ -11,12 +11,12 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.training.train_log import TrainStep
 from benchmark import charts, leaderboard, worlds
 from benchmark.goals import Judged
 from benchmark.metrics import AXES, FACETS, WANTED, Row, SweepRow, confusion
 from benchmark.scored import Scored
-from trajectory.covered import Covered
-from trajectory.trainlog import TrainStep
 
 MODELS = ("base", "tuned")
 SWEPT = ("base", "tuned", "lexical", "echo_query", "always_none")

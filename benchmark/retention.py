@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from agent_tuning.records import BadInput, Language, Record
 from benchmark import statistics
-from trajectory.records import BadInput, Language, Record
 
 MEASURES = {"cloze": "accuracy", "dialogue": "bits_per_byte"}
 WORSE = {"accuracy": -1, "bits_per_byte": 1}  # the sign of a change that is a loss

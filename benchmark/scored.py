@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, BadInput, Decision, Record, Tool, User
 from benchmark.answers import Answer
 from benchmark.decisions import Verdict, outcome
 from benchmark.scorers import Score, TextScorer, score
 from benchmark.suites import Gold, Suite, Task
-from trajectory import jsonl
-from trajectory.records import Assistant, BadInput, Decision, Record, Tool, User
 
 Answers = Mapping[str, Answer]  # by task id
 

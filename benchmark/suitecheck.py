@@ -12,6 +12,9 @@ from pathlib import Path
 import jsonschema_rs
 import msgspec
 
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Tool
+from agent_tuning.runtime import cli, config
 from benchmark import leaderboard, metrics, suites
 from benchmark.answers import Answer
 from benchmark.baselines import BASELINES, Baseline
@@ -21,9 +24,6 @@ from benchmark.metrics import Row
 from benchmark.scored import judge, judged
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import REFERENCE, GoldCall, Suite, Task
-from trajectory import command, params
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Tool
 
 FACETS = ("decision", "kind", "language", "template", "tool_format", "reply_format")
 
@@ -112,7 +112,7 @@ def _listed(found: Counter[str]) -> str:
 
 
 def main(folder: Path) -> None:
-    settings = params.load("score", Settings)
+    settings = config.load("score", Settings)
     suite = suites.read(folder)
     wrong = list(problems(suite, settings))
     print("".join(f"{folder}: {problem}\n" for problem in wrong), end="", file=sys.stderr)
@@ -124,4 +124,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from trajectory import jsonl
-from trajectory.records import BadInput, Decision, Json, Language, Record, Tool, Turn
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Decision, Json, Language, Record, Tool, Turn
 
 # A value that an earlier call of the same answer will give: $var1.city$, or all of it, $var1$.
 REFERENCE = re.compile(r"\$var(?P<call>\d+)(?:\.(?P<field>\w+))?[^$\s]*\$")

@@ -8,7 +8,7 @@ from pathlib import Path
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 
-from trajectory.records import BadInput, Json, Record
+from agent_tuning.records import BadInput, Json, Record
 
 WORKSPACE = "workspace"  # the files as they lie here, as DVC calls them
 LOCK = Path("dvc.lock")

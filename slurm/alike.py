@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
 from slurm import manifest
-from trajectory import command
-from trajectory.records import BadInput
 
-CODE = ("stages", "trajectory", "benchmark", "slurm")
+CODE = ("stages", "agent_tuning", "benchmark", "slurm")
 LOCK = Path("requirements.lock")
 WRITTEN = {".pyc", ".env"}  # by Python; by whoever describes the cluster
 
@@ -63,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from trajectory.records import BadInput
+from agent_tuning.records import BadInput
 
 
 def watched() -> Callable[[], None]:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent_tuning.chat_model.messages import Ask, Reply, Unusable
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers import Request
+from agent_tuning.synthesis.teachers.replay import Missing, Replay
+from agent_tuning.synthesis.teachers.select import Params
 from slurm import sizes
-from trajectory import jsonl, params
-from trajectory.teachers import Request
-from trajectory.teachers.asking import Ask, Reply, Unusable
-from trajectory.teachers.choice import Params
-from trajectory.teachers.replay import Missing, Replay
 
 
 class Part(NamedTuple):
@@ -70,7 +71,7 @@ def _shard(replay: Replay, mine: list[Part], share: float | None, folder: Path) 
     known = [reply for part in mine for reply in part.known]
     jsonl.write(folder / "plan.jsonl", [part.request for part in mine])
     jsonl.write(folder / "replies.jsonl", known)
-    section = params.load("synthesize", dict[str, Any])
+    section = config.load("synthesize", dict[str, Any])
     if share is not None:  # the stage counts all that is in its store
         section = section | {"budget": share + sum(replay.price.paid(one).usd for one in known)}
     sizes.write("synthesize", section, folder / "params.yaml")

@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent_tuning.files import yaml_records
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli
 from slurm import launch, queue, runfolder, sizes
 from slurm.runfolder import Job, Run
 from slurm.sizes import Size
-from trajectory import command, yamlfile
-from trajectory.records import Record
 
 SCRIPT = Path("slurm/train.sbatch")
 
@@ -30,7 +31,7 @@ class Pipeline(Record, frozen=True):
 
 def jobs(size: str) -> Iterator[Job]:
     """What the cluster pipeline would launch, in its order."""
-    for stage in yamlfile.read(Path("slurm/dvc.yaml"), Pipeline).stages.values():
+    for stage in yaml_records.read(Path("slurm/dvc.yaml"), Pipeline).stages.values():
         for cmd in stage.commands(size):
             _, _, module, *words = shlex.split(cmd)
             if module == "slurm.launch":
@@ -64,4 +65,4 @@ def main(name: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

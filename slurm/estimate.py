@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
 from slurm import sizes
 from slurm.sizes import Size
-from trajectory import command, params
-from trajectory.records import BadInput, Record
 
 WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
 CHECKPOINT = WEIGHT + OPTIMIZER
 LOGIT = 2 + 4 + 2  # bytes of a logit: bf16, fp32 that becomes the gradient, and that in bf16
-CHUNK = 1024  # of trajectory.loss, which takes seconds to import
+CHUNK = 1024  # of agent_tuning.model.loss, which takes seconds to import
 PASSES = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
 LEAST_LEAD = 60  # Slurm's own clock is as coarse as this
 GB = 1e9
@@ -150,7 +150,7 @@ class Estimate(Record, frozen=True):
 
 
 def load(name: str, size: Size) -> Estimate:
-    p = params.load("estimate", Params)
+    p = config.load("estimate", Params)
     if name not in p.sizes:
         raise BadInput(
             f"SIZE={name}: no shape in params.yaml: estimate.sizes; {', '.join(p.sizes)} have"
@@ -162,7 +162,7 @@ def load(name: str, size: Size) -> Estimate:
 
 def lead(name: str, size: Size) -> int:
     """Seconds before the time limit at which a job is told to save: two steps and two saves."""
-    if name not in params.load("estimate", Params).sizes:
+    if name not in config.load("estimate", Params).sizes:
         return LEAST_LEAD
     e = load(name, size)
     return max(LEAST_LEAD, round(2 * (e.step + e.checkpoint / e.p.disk)))
@@ -232,4 +232,4 @@ def main(name: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -4,12 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+from agent_tuning.files import yaml_records
+from agent_tuning.model import provenance
+from agent_tuning.model.provenance import Source
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli, config
 from slurm import sizes
 from slurm.sizes import PARAMS, Size
 from stages import fetch
-from trajectory import command, params, source, yamlfile
-from trajectory.records import BadInput
-from trajectory.source import Source
 
 FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 
@@ -17,7 +19,7 @@ FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 def from_hub(name: str, size: Size, folder: Path) -> None:
     """A snapshot of the hub; what is in the hub's cache already is not loaded again."""
     if size.revision is None:
-        line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
+        line = yaml_records.line_of(PARAMS, ["models", name, "revision"])
         raise BadInput(
             f"{PARAMS}:{line}: models.{name}.revision: expected the commit of {size.hub} to train"
             " from (40 hex digits); none is pinned. Where the hub is reachable, `hf models info"
@@ -36,7 +38,7 @@ def from_hub(name: str, size: Size, folder: Path) -> None:
     # The hub has the chat template inside another file; stages copy it as a file of its own.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
     origin = f"the hub at revision {size.revision}"
-    source.write(folder, Source(size.hub, origin, stated_license(folder)))
+    provenance.write(folder, Source(size.hub, origin, stated_license(folder)))
 
 
 def stated_license(folder: Path) -> str:
@@ -48,7 +50,7 @@ def stated_license(folder: Path) -> str:
 
 
 def random_weights(folder: Path) -> None:
-    fetch.save(*fetch.random_weights(params.load("fetch", fetch.Params), folder), folder)
+    fetch.save(*fetch.random_weights(config.load("fetch", fetch.Params), folder), folder)
 
 
 def main(name: Path, folder: Path) -> None:
@@ -60,4 +62,4 @@ def main(name: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

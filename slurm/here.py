@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from agent_tuning.records import BadInput
 from slurm import sizes
-from trajectory.records import BadInput
 
 
 def main(name: str, stage: str, *paths: str) -> int:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.records import BadInput, Record
 from slurm import callers, estimate, manifest, queue, ready, runfolder, sizes
 from slurm.queue import State
 from slurm.runfolder import Job, Run
 from slurm.sizes import Size
-from trajectory.records import BadInput, Record
 
 DETACHED = 75
 MARK = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed

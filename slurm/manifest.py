@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from trajectory import command, jsonl
-from trajectory.records import Record
+from agent_tuning.files import jsonl
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli
 
 
 class Made(Record, frozen=True):
@@ -101,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

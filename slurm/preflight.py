@@ -12,10 +12,10 @@ from pathlib import Path
 import datasets
 import msgspec
 
+from agent_tuning.records import BadInput
 from slurm import dry, launch, ready, runfolder, sizes
 from slurm.runfolder import Job
 from slurm.sizes import Size
-from trajectory.records import BadInput
 
 FOLDER = Path("scratch/preflight")
 

@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent_tuning.files import yaml_records
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
 from slurm import queue, sizes
 from slurm.sizes import PARAMS, Size
-from trajectory import command, yamlfile
-from trajectory.records import BadInput
 
 
 def without() -> Iterator[str]:
@@ -29,7 +30,7 @@ def cluster() -> None:
 def missing(name: str, size: Size) -> Iterator[str]:
     yield from without()
     if size.hub and not size.revision and not Path(f"models/{name}/base").exists():
-        line = yamlfile.line_of(PARAMS, ["models", name, "revision"])
+        line = yaml_records.line_of(PARAMS, ["models", name, "revision"])
         yield (
             f"{PARAMS}:{line}: the commit of {size.hub} to start from, 40 hex digits, which"
             f" `hf models info {size.hub}` shows as sha where the hub is reachable"
@@ -48,4 +49,4 @@ def main(name: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -22,10 +22,10 @@ from typing import Any
 
 import msgspec
 
+from agent_tuning.files import file_hashes
+from agent_tuning.records import BadInput, Record
 from slurm import alike, manifest, sizes
 from slurm.sizes import Section, Size
-from trajectory import digests
-from trajectory.records import BadInput, Record
 
 Facts = dict[str, Any]
 
@@ -83,7 +83,7 @@ def made(job: Job, section: Section, facts: Facts, fill: Callable[[Path], None])
     facts = facts | {
         "section": section,
         "outputs": list(map(str, job.outputs)),
-        "inputs": digests.of(job.inputs),
+        "inputs": file_hashes.of(job.inputs),
     }
     digest = hashlib.blake2b(msgspec.json.encode(facts, order="sorted"), digest_size=6).hexdigest()
     name = f"{job.size}-{job.stage}-{digest}"

@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.replay import Replay
+from agent_tuning.synthesis.teachers.select import Params
 from slurm import alike, dealing, launch, queue, ready, runfolder
 from slurm.runfolder import Job, Run
 from stages import synthesize
-from trajectory import params
-from trajectory.records import BadInput
-from trajectory.teachers.choice import Params
-from trajectory.teachers.replay import Replay
-from trajectory.teachers.store import Store
 
 AT_ONCE = 1000  # answers under one fsync
 MOST = 1000  # tasks of an array that Slurm takes unless told otherwise
@@ -98,12 +98,12 @@ def failed(run: Run, shards: list[int]) -> Iterator[str]:
 
 def main(count: int, plan: Path, catalogue: Path, phrasing: Path, store: Path) -> int:
     ready.cluster()
-    p = params.load("synthesize", Params)
+    p = config.load("synthesize", Params)
     replay = teacher(p, catalogue, phrasing, store)
-    facts = {"shards": count, "code": alike.digest(alike.code(Path(), ["trajectory"]))}
+    facts = {"shards": count, "code": alike.digest(alike.code(Path(), ["agent_tuning"]))}
     run = runfolder.made(
         Job("data", "synthesize", (plan, catalogue, phrasing), ()),
-        params.load("synthesize", dict[str, Any]),
+        config.load("synthesize", dict[str, Any]),
         facts,
         lambda folder: dealing.deal(p, replay, plan, count, folder),
     )

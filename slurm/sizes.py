@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import yaml
 
-from trajectory import params, yamlfile
-from trajectory.records import BadInput, Record
+from agent_tuning.files import yaml_records
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import config
 
 PARAMS = Path("params.yaml")
 Section = dict[str, Any]
@@ -52,7 +53,7 @@ class Size(Record, frozen=True):
 
 
 def load(name: str) -> Size:
-    sizes = params.load("models", dict[str, Size])
+    sizes = config.load("models", dict[str, Size])
     if name not in sizes:
         raise BadInput(f"SIZE={name!r}: expected one of {', '.join(sizes)}")
     return sizes[name]
@@ -60,11 +61,11 @@ def load(name: str) -> Size:
 
 def section(size: Size, stage: str) -> Section:
     """The numbers of a stage for this size; one that the stage does not know is an error."""
-    whole: Section = yamlfile.read(PARAMS, dict[str, Any]).get(stage, {})
+    whole: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
     changed = size.numbers.get(stage, {})
     for key in changed:
         if key not in whole:
-            line = yamlfile.line_of(PARAMS, ["models"])
+            line = yaml_records.line_of(PARAMS, ["models"])
             raise BadInput(f"{PARAMS}:{line}: models: {stage}.{key}: no such number of {stage}")
     return whole | changed
 

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
-from trajectory import command, jsonl, naming, params, prompts
-from trajectory.coining import coined
-from trajectory.formats import REPLY_FORMATS, TOOL_FORMATS
-from trajectory.records import BadInput, Group, Language, Record, Tool, Trajectory
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
+from agent_tuning.records import BadInput, Group, Language, Record, Tool, Trajectory
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis import renaming
+from agent_tuning.synthesis.value_randomization import coined
 
 
 class HeldOut(Record, frozen=True):
@@ -34,7 +37,7 @@ def check(p: Params) -> None:
     known = {
         "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
-        "names": naming.STYLES.keys(),
+        "names": renaming.STYLES.keys(),
     }
     for field, names in known.items():
         if wrong := getattr(p, field).keys() - names:
@@ -48,7 +51,7 @@ def check(p: Params) -> None:
             )
     if not 0 <= p.coined <= 1:
         raise BadInput(f"params.yaml: diversify.coined: expected a share of 0-1, got {p.coined}")
-    every = {name for language in get_args(Language) for name in prompts.templates(language)}
+    every = {name for language in get_args(Language) for name in system_prompt.templates(language)}
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
             f"params.yaml: diversify.held_out.templates: no {sorted(wrong)}; "
@@ -61,7 +64,7 @@ def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
     for group in groups:
         # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
         rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")
-        templates = set(prompts.templates(group.language)) - set(p.held_out.templates)
+        templates = set(system_prompt.templates(group.language)) - set(p.held_out.templates)
         dressed = Group(
             id=group.id,
             language=group.language,
@@ -71,7 +74,7 @@ def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
             tool_format=_weighted(p.tool_formats, rng),
             reply_format=_weighted(p.reply_formats, rng),
         )
-        yield naming.renamed(dressed, _weighted(p.names, rng), rng)
+        yield renaming.renamed(dressed, _weighted(p.names, rng), rng)
 
 
 def _coined(one: Trajectory, tools: tuple[Tool, ...], p: Params) -> Trajectory:
@@ -84,10 +87,10 @@ def _weighted(weights: dict[str, float], rng: random.Random) -> str:
 
 
 def main(source: Path, target: Path) -> None:
-    p = params.load("diversify", Params)
+    p = config.load("diversify", Params)
     count = jsonl.write(target, diversify(jsonl.read(source, Group), p))
     print(f"{target}: {count} groups")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -17,15 +17,18 @@ from pathlib import Path
 import msgspec
 from transformers import PreTrainedModel
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference import generate
+from agent_tuning.inference.generate import Prompt
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.cache_key import run_key
+from agent_tuning.runtime.cpu import prepare
+from agent_tuning.tokens.chat_template import Chat
 from benchmark import acting
 from benchmark import episodes as suites
 from benchmark.acting import Play
-from trajectory import command, decoding, jsonl, params, prompts
-from trajectory.chat import Chat
-from trajectory.decoding import Prompt
-from trajectory.machine import prepare
-from trajectory.records import Record
-from trajectory.runkey import run_key
 
 SCRATCH = Path("scratch/episodes")
 
@@ -59,7 +62,7 @@ class Actor:
     def __call__(self, plays: Sequence[Play]) -> list[str]:
         groups = list(_groups(plays))
         asked = [self._prompt(group) for group in groups]
-        for batch in decoding.batches(asked, self.p.rows):
+        for batch in generate.batches(asked, self.p.rows):
             some = [one for index in batch for one in groups[index]]
             if any(_key(one) not in self.said for one in some):
                 self._ask(some, [asked[index] for index in batch])
@@ -67,8 +70,8 @@ class Actor:
         return [self.said[_key(one)] for one in plays]
 
     def _ask(self, plays: Sequence[Play], asked: Sequence[Prompt]) -> None:
-        self.model = self.model or decoding.load(self.folder)
-        replies = decoding.greedy(self.model, asked, self.chat.end, self.p.max_new_tokens)
+        self.model = self.model or generate.load(self.folder)
+        replies = generate.greedy(self.model, asked, self.chat.end, self.p.max_new_tokens)
         texts = [self.chat.text(ids) for group in replies for ids in group]
         said = [Said(*_key(one), text) for one, text in zip(plays, texts, strict=True)]
         with open(self.store, "ab") as out:
@@ -80,7 +83,7 @@ class Actor:
     def _prompt(self, group: Sequence[Play]) -> Prompt:
         first = group[0]
         one = first.episode
-        system = prompts.system(one.template, first.tools, one.tool_format, one.reply_format)
+        system = system_prompt.system(one.template, first.tools, one.tool_format, one.reply_format)
         questions = [self.chat.question(play.turns, one.reply_format) for play in group]
         return Prompt(self.chat.prefix(system), questions)
 
@@ -105,7 +108,7 @@ def stored(path: Path) -> dict[tuple[str, int], str]:
 
 
 def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
-    p = params.load("episodes", Params)
+    p = config.load("episodes", Params)
     prepare(p.threads)
     chosen = suites.read(suite).slice(p.tasks, p.attempts)
     inputs = [suite / "tools.jsonl", suite / "episodes.jsonl", folder, fingerprint]
@@ -116,4 +119,4 @@ def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

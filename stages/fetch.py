@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from trajectory import command, params, source, tiny, wheels
-from trajectory.records import BadInput, Record
-from trajectory.source import Source
+from agent_tuning.files import wheels
+from agent_tuning.model import provenance, tiny_model
+from agent_tuning.model.provenance import Source
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,7 +61,7 @@ class Wheels(Record, frozen=True):
 class Params(Record, frozen=True):
     model: str
     wheels: Wheels
-    tiny: tiny.Tiny
+    tiny: tiny_model.Tiny
 
 
 Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase", Source]
@@ -92,9 +94,9 @@ def stated_license(metadata: Path) -> str:
 
 
 def random_weights(fetch: Params, _scratch: Path) -> Model:
-    tokenizer = tiny.tokenizer()
+    tokenizer = tiny_model.tokenizer()
     made = Source("tiny", "random weights, made here", "unknown")
-    return tiny.model(fetch.tiny, tokenizer), tokenizer, made
+    return tiny_model.model(fetch.tiny, tokenizer), tokenizer, made
 
 
 MODELS: dict[str, Callable[[Params, Path], Model]] = {"135m": smollm2, "tiny": random_weights}
@@ -108,7 +110,7 @@ def save(
     shutil.rmtree(partial, ignore_errors=True)
     for part in (model, tokenizer):
         part.save_pretrained(partial)
-    source.write(partial, made)
+    provenance.write(partial, made)
     for path in (partial / "config.json", partial / "tokenizer_config.json"):
         fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}
         path.write_text(json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
@@ -136,7 +138,7 @@ def main(
 ) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     os.environ["TQDM_DISABLE"] = "1"
-    fetch = params.load("fetch", Params)
+    fetch = config.load("fetch", Params)
     if fetch.model not in MODELS:
         raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")
     nestful = fetch.wheels.nestful
@@ -149,4 +151,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -1,6 +1,6 @@
 """Hash the code that dear stages run, without comments and docstrings.
 
-reads   stages/, trajectory/, benchmark/, requirements.lock
+reads   stages/, agent_tuning/, benchmark/, requirements.lock
 writes  data/fingerprint/train.json, predict.json, rehearse.json
 
 `train` and `predict` depend on these files and not on the code itself: an edit that changes what
@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from trajectory import command
-from trajectory.records import BadInput
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
 
-OURS = ("stages", "trajectory", "benchmark")
+OURS = ("stages", "agent_tuning", "benchmark")
 
 
 def closure(script: Path) -> tuple[dict[str, str], set[str]]:
@@ -86,4 +86,4 @@ def main(lock: Path, *targets: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -6,10 +6,11 @@ writes  metrics/general.json               flat
 
 from pathlib import Path
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli, config
 from benchmark import retention
 from benchmark.retention import Item
-from trajectory import command, jsonl, metricfile, params
-from trajectory.records import Record
 
 
 class Params(Record, frozen=True):
@@ -18,12 +19,12 @@ class Params(Record, frozen=True):
 
 
 def main(base: Path, tuned: Path, target: Path) -> None:
-    p = params.load("general", Params)
+    p = config.load("general", Params)
     before, after = (list(jsonl.read(path, Item)) for path in (base, tuned))
     found = retention.metrics(before, after, p.bootstrap, p.seed)
-    metricfile.write(target, found)
+    metrics_file.write(target, found)
     print(f"{target}: accuracy {found['base.accuracy']:.3f} to {found['tuned.accuracy']:.3f}")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -8,11 +8,12 @@ writes  data/goals.jsonl               Judged, a line per model and episode
 
 from pathlib import Path
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
 from benchmark import acting, episodes, goals
 from benchmark.acting import POLICIES, Transcript
 from benchmark.episodes import Episodes
-from trajectory import command, jsonl, metricfile, params
-from trajectory.records import BadInput, Record
 
 
 class Slice(Record, frozen=True, forbid_unknown_fields=False):
@@ -41,7 +42,7 @@ def transcripts(path: Path, suite: Episodes) -> list[Transcript]:
 
 
 def main(folder: Path, base: Path, tuned: Path, lines: Path, metrics: Path) -> None:
-    p, played = params.load("goals", Params), params.load("episodes", Slice)
+    p, played = config.load("goals", Params), config.load("episodes", Slice)
     suite = episodes.read(folder).slice(played.tasks, played.attempts)
     said = {path.stem: transcripts(path, suite) for path in (base, tuned)}
     said |= {name: acting.play(suite, policy, played.steps) for name, policy in POLICIES.items()}
@@ -51,9 +52,9 @@ def main(folder: Path, base: Path, tuned: Path, lines: Path, metrics: Path) -> N
         found = goals.metrics(rows, p.bootstrap, p.seed)
         flat |= {f"{name}.{metric}": value for metric, value in found.items()}
     jsonl.write(lines, (row for rows in judged.values() for row in rows))
-    metricfile.write(metrics, flat)
+    metrics_file.write(metrics, flat)
     print(f"{metrics}: {len(suite.episodes)} episodes, {len(judged)} policies")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from trajectory import command, jsonl, metricfile, params
-from trajectory.records import BadInput, Group, Record
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.records import BadInput, Group, Record
+from agent_tuning.runtime import cli, config
 
 
 class Params(Record, frozen=True):
@@ -53,7 +54,7 @@ def counted(groups: Iterable[Group], p: Params) -> tuple[int, int]:
 
 
 def main(agent: Path, general: Path, target: Path, metrics: Path) -> None:
-    p = params.load("mix", Params)
+    p = config.load("mix", Params)
     tools = jsonl.Lines(agent, Group)
     wanted = round(sum(len(group.trajectories) for group in tools) / p.agent_per_general)
     chosen = share(list(jsonl.read(general, Group)), wanted, p.seed)
@@ -61,9 +62,9 @@ def main(agent: Path, general: Path, target: Path, metrics: Path) -> None:
     agents, generals = counted(jsonl.read(target, Group), p)
     ratio = agents / generals if generals else 0.0
     counts = {"agent": agents, "general": generals, "agent_per_general": ratio}
-    metricfile.write(metrics, counts)
+    metrics_file.write(metrics, counts)
     print(f"{target}: {agents} agent and {generals} general trajectories, {ratio:.1f} to 1")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import msgspec
 
-from trajectory import command, jsonl, metricfile, params, yamlfile
-from trajectory.catalogue import Catalogue
-from trajectory.hardness import lexical_auc
-from trajectory.negatives import KINDS, Negatives
-from trajectory.phrasing import Phrasing
-from trajectory.protected import Fence, Protected
-from trajectory.quota import quota
-from trajectory.records import BadInput, Group, Record, Trajectory, User
-from trajectory.teachers.scripted import Scripted, Style
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.files import jsonl, metrics_file, yaml_records
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.lexical_auc import lexical_auc
+from agent_tuning.records import BadInput, Group, Record, Trajectory, User
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
+from agent_tuning.synthesis.quota import quota
+from agent_tuning.synthesis.teachers.scripted import Scripted, Style
 
 
 class Params(Record, frozen=True):
@@ -122,12 +123,12 @@ def main(
     target: Path,
     metrics: Path,
 ) -> None:
-    p = params.load("negatives", Params)
+    p = config.load("negatives", Params)
     if unknown := p.shares.keys() - KINDS.keys():
         raise BadInput(
             f"params.yaml: negatives.shares: no kind {sorted(unknown)}; there are {sorted(KINDS)}"
         )
-    teacher = Scripted(Catalogue(catalogue), yamlfile.read(phrasing, Phrasing), p.style)
+    teacher = Scripted(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
     asked = [one for group in jsonl.read(everyday, Group) for one in group.trajectories]
     fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
     groups = jsonl.Lines(sound, Group)
@@ -140,7 +141,7 @@ def main(
     total = sum(negatives.values())
     counts = {"positives": kinds.total() - total, "negatives": total, "lexical_auc": hardness}
     counts |= {f"lexical_auc_of_{name}": value for name, value in p.public_auc.items()}
-    metricfile.write(metrics, counts | {f"negatives_{kind}": n for kind, n in negatives.items()})
+    metrics_file.write(metrics, counts | {f"negatives_{kind}": n for kind, n in negatives.items()})
     print(f"{target}: {kinds.total() - total} positives, {total} negatives {negatives}")
     beside = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
     print(f"{target}: word overlap tells them apart with AUC {hardness:.3f} ({beside})")
@@ -152,4 +153,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

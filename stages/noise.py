@@ -14,6 +14,10 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.answers import Answer
 from benchmark.engines import ENGINES
@@ -21,9 +25,6 @@ from benchmark.engines.settings import Settings
 from benchmark.scored import judge, read_answers
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import Suite
-from trajectory import command, jsonl, metricfile, params
-from trajectory.questions import Questions
-from trajectory.records import Record
 
 
 class Params(Record, frozen=True):
@@ -74,7 +75,7 @@ def main(
     asked: Path,
     target: Path,
 ) -> None:
-    p, settings = params.load("noise", Params), params.load("predict", Settings)
+    p, settings = config.load("noise", Params), config.load("predict", Settings)
     loaded = [suites.read(folder) for folder in sorted(asked.iterdir())]
     groups = part(list(jsonl.read(prompts, Questions)), p.share)
     other = msgspec.structs.replace(settings, rows=p.rows)
@@ -82,9 +83,9 @@ def main(
     again = {one.task: one for some in engine.answers(groups, ()) for one in some}
     first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})
     found = noise(loaded, first, again)
-    metricfile.write(target, found)
+    metrics_file.write(target, found)
     print(f"{target}: {found['equal']:.1%} of {len(again)} answers are the same in other batches")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trajectory import command, jsonl, metricfile, params, tables
-from trajectory.catalogue import Catalogue, Scenario
-from trajectory.covered import Covered
-from trajectory.grammar import Grammar
-from trajectory.records import BadInput, Language, Record
-from trajectory.teachers import Item, Request
+from agent_tuning.catalogue.entries import Catalogue, Scenario
+from agent_tuning.catalogue.grammar import Grammar
+from agent_tuning.files import csv_records, jsonl, metrics_file
+from agent_tuning.records import BadInput, Language, Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.teachers import Item, Request
 
 COMPLEXITIES = ("simple", "complex")
 
@@ -214,13 +215,13 @@ def check_ratio(requests: Iterable[Request], p: Params) -> Counter[tuple[Languag
 
 
 def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
-    p = params.load("plan", Params)
+    p = config.load("plan", Params)
     planner = Planner(Catalogue(catalogue), p)
     requests = [request for language in p.groups for request in planner.requests(language)]
     rows = coverage(planner, requests)
     found = check_ratio(requests, p)
     jsonl.write(plan, requests)
-    tables.write(matrix, Covered, rows)
+    csv_records.write(matrix, Covered, rows)
     simple, several = (sum(found[name, kind] for name in p.groups) for kind in COMPLEXITIES)
     summary = {
         "groups": len(requests),
@@ -231,9 +232,9 @@ def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
         "cells": len(rows),
         "least_covered": min(row.count for row in rows),
     }
-    metricfile.write(metrics, summary)
+    metrics_file.write(metrics, summary)
     print(f"{plan}: {len(requests)} groups, {len(rows)} cells, all filled")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference.requests import Questions
+from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.cache_key import run_key
+from agent_tuning.runtime.progress import Progress
 from benchmark.answers import Answer
 from benchmark.engines import ENGINES
 from benchmark.engines.settings import Settings
-from trajectory import command, jsonl, params
-from trajectory.progress import Progress
-from trajectory.questions import Questions
-from trajectory.runkey import run_key
 
 SCRATCH = Path("scratch/predict")
 
@@ -43,7 +44,7 @@ def store(path: Path, answers: Sequence[Answer]) -> None:
 
 
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
-    p = params.load("predict", Settings)
+    p = config.load("predict", Settings)
     kept = SCRATCH / f"{target.stem}-{run_key(p.decisive, [prompts, folder, fingerprint])}.jsonl"
     kept.parent.mkdir(parents=True, exist_ok=True)
     groups = list(jsonl.read(prompts, Questions))
@@ -63,4 +64,4 @@ def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.inference.requests import Questions
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.tokens.chat_template import Chat
 from benchmark import suites
 from benchmark.sample import sampled
 from benchmark.suites import Suite
-from trajectory import command, jsonl, metricfile, params, prompts
-from trajectory.chat import Chat
-from trajectory.formats import REPLY_FORMATS
-from trajectory.questions import Questions
-from trajectory.records import BadInput, Record
 
 
 class Params(Record, frozen=True):
@@ -30,7 +32,7 @@ def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
     for group, members in groupby(tasks, key=lambda task: task.group):
         same = list(members)
         first = same[0]
-        system = prompts.system(
+        system = system_prompt.system(
             first.template, suite.menu(first), first.tool_format, first.reply_format
         )
         yield Questions(
@@ -42,7 +44,7 @@ def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
 
 
 def main(base: Path, asked: Path, target: Path, metrics: Path, *folders: Path) -> None:
-    p, chat = params.load("prompts", Params), Chat(base / "tokenizer.json")
+    p, chat = config.load("prompts", Params), Chat(base / "tokenizer.json")
     if {folder.name for folder in folders} != p.groups.keys():
         named = ", ".join(folder.name for folder in folders)
         raise BadInput(f"params.yaml: prompts.groups: expected a number for each of {named}")
@@ -57,10 +59,10 @@ def main(base: Path, asked: Path, target: Path, metrics: Path, *folders: Path) -
         counts[f"{folder.name}.asked"] = len(part.tasks)
         print(f"{asked / folder.name}: {len(part.tasks)} of {len(whole.tasks)} tasks")
     jsonl.write(target, groups)
-    metricfile.write(metrics, counts)
+    metrics_file.write(metrics, counts)
     shared = sum(len(group.prefix) for group in groups)
     print(f"{target}: {len(groups)} groups, {shared} shared tokens")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,17 +13,20 @@ from pathlib import Path
 
 import msgspec
 
-from trajectory import command, decoding, jsonl, params, prompts, yamlfile
-from trajectory.chat import Chat
-from trajectory.decoding import Prompt
-from trajectory.everyday import Everyday
-from trajectory.exchange import load
-from trajectory.machine import prepare
-from trajectory.records import Assistant, Group, Record, Trajectory, User
+from agent_tuning.converters import load
+from agent_tuning.files import jsonl, yaml_records
+from agent_tuning.inference import generate
+from agent_tuning.inference.generate import Prompt
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, Group, Record, Trajectory, User
+from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.cpu import prepare
+from agent_tuning.synthesis.general_questions import Everyday
+from agent_tuning.tokens.chat_template import Chat
 
 
 class Imported(Record, frozen=True):
-    """At most `take` conversations out of a source in a format of trajectory/exchange."""
+    """At most `take` conversations out of a source in a format of agent_tuning/converters."""
 
     format: str
     source: str
@@ -45,7 +48,7 @@ def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
         for start in range(0, len(some), size):
             members = tuple(some[start : start + size])
             number = f"general.{language}{start // size:03}"
-            yield Group(number, language, (), members, template=prompts.GENERAL)
+            yield Group(number, language, (), members, template=system_prompt.GENERAL)
 
 
 def imported(sources: Sequence[Imported]) -> Iterator[Group]:
@@ -55,17 +58,17 @@ def imported(sources: Sequence[Imported]) -> Iterator[Group]:
 
 
 def main(questions: Path, base: Path, target: Path) -> None:
-    p = params.load("rehearse", Params)
+    p = config.load("rehearse", Params)
     prepare(p.threads)
-    asked = yamlfile.read(questions, Everyday).asked("train")
+    asked = yaml_records.read(questions, Everyday).asked("train")
     chat = Chat(base / "tokenizer.json")
-    model = decoding.load(base)
-    prefix = chat.prefix(prompts.system(prompts.GENERAL, (), "", ""))
+    model = generate.load(base)
+    prefix = chat.prefix(system_prompt.system(system_prompt.GENERAL, (), "", ""))
     replies = []
     for start in range(0, len(asked), p.rows):
         batch = asked[start : start + p.rows]
         prompt = Prompt(prefix, [chat.question([User(one.query)], "") for one in batch])
-        (answers,) = decoding.greedy(model, [prompt], chat.end, p.max_new_tokens)
+        (answers,) = generate.greedy(model, [prompt], chat.end, p.max_new_tokens)
         for one, ids in zip(batch, answers, strict=True):
             # A reply that was cut short would teach the model to stop in mid-sentence.
             if ids and len(ids) < p.max_new_tokens:
@@ -76,4 +79,4 @@ def main(questions: Path, base: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from trajectory import command, jsonl, metricfile, packfile, packing, params, prompts
-from trajectory.chat import Chat, Part
-from trajectory.packing import Bin, Outline, Tokens
-from trajectory.records import Assistant, Group, Record, Trajectory
-from trajectory.spool import Spool
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, Group, Record, Trajectory
+from agent_tuning.runtime import cli, config
+from agent_tuning.tokens import pack_file, packing
+from agent_tuning.tokens.chat_template import Chat, Part
+from agent_tuning.tokens.packing import Bin, Outline, Tokens
+from agent_tuning.tokens.token_store import Spool
 
 
 class Weights(Record, frozen=True):
@@ -47,7 +50,9 @@ class Params(Record, frozen=True):
 def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool) -> list[Outline]:
     result = []
     for group in groups:
-        system = prompts.system(group.template, group.tools, group.tool_format, group.reply_format)
+        system = system_prompt.system(
+            group.template, group.tools, group.tool_format, group.reply_format
+        )
         branches = [branch(one, group, chat, weights) for one in group.trajectories]
         result.append(spool.add(chat.prefix(system), branches))
     return result
@@ -68,15 +73,15 @@ def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Token
 
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
-    p = params.load("render", Params)
+    p = config.load("render", Params)
     chat = Chat(base / "tokenizer.json")
     with tempfile.TemporaryFile() as file:
         spool = Spool(file)
         groups = outlines(jsonl.read(mixed, Group), chat, p.weights, spool)
         bins = packing.packs(groups, p.packing, p.max_len, p.seed)
-        supervised = packfile.write(target, (packing.pack(one, spool.tokens) for one in bins))
+        supervised = pack_file.write(target, (packing.pack(one, spool.tokens) for one in bins))
     counts = measured(groups, bins, p.max_len) | {"supervised_tokens": supervised}
-    metricfile.write(metrics, counts)
+    metrics_file.write(metrics, counts)
     saved = f"{counts['tokens']} tokens ({counts['saved']:.2f} x fewer)"
     print(f"{target}: {counts['packs']} packs, {saved}")
 
@@ -102,4 +107,4 @@ def measured(groups: list[Outline], bins: list[Bin], max_len: int) -> dict[str, 
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -5,15 +5,16 @@ Reads what `score`, `goals` and `general` wrote, the training log and the covera
 
 from pathlib import Path
 
+from agent_tuning.files import csv_records, jsonl
+from agent_tuning.runtime import cli
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.training.train_log import TrainStep
 from benchmark import leaderboard as board
 from benchmark import metrics, report
 from benchmark.goals import Judged
 from benchmark.metrics import Row, SweepRow
 from benchmark.report import Results
 from benchmark.scored import Scored
-from trajectory import command, jsonl, tables
-from trajectory.covered import Covered
-from trajectory.trainlog import TrainStep
 
 
 def main(
@@ -35,18 +36,18 @@ def main(
     results = Results(
         metrics={"house": metrics.read(house_metrics), "bfcl": metrics.read(bfcl_metrics)},
         noise=metrics.read(noise_metrics),
-        breakdown=list(tables.read(breakdown, Row)),
-        sweep=list(tables.read(sweep, SweepRow)),
+        breakdown=list(csv_records.read(breakdown, Row)),
+        sweep=list(csv_records.read(sweep, SweepRow)),
         scores=list(jsonl.read(scores, Scored)),
-        train_log=list(tables.read(train_log, TrainStep)),
-        coverage=list(tables.read(plan_coverage, Covered)),
+        train_log=list(csv_records.read(train_log, TrainStep)),
+        coverage=list(csv_records.read(plan_coverage, Covered)),
         episodes=metrics.read(episode_metrics),
         goals=list(jsonl.read(judged_episodes, Judged)),
         general=metrics.read(general_metrics),
     )
     _write(html, report.html(results))
     _write(markdown, report.markdown(results))
-    tables.write(leaderboard, board.Line, board.lines(results.breakdown))
+    csv_records.write(leaderboard, board.Line, board.lines(results.breakdown))
 
 
 def _write(path: Path, text: str) -> None:
@@ -55,4 +56,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -19,10 +19,11 @@ from lm_eval import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.cpu import prepare
 from benchmark.retention import MEASURES, Item
-from trajectory import command, jsonl, params
-from trajectory.machine import prepare
-from trajectory.records import BadInput, Record
 
 
 class Params(Record, frozen=True):
@@ -61,7 +62,7 @@ def asked(suite: Path, folder: Path, batch: int) -> dict[str, list[dict[str, Any
 
 
 def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:  # noqa: ARG001 - a dependency
-    p = params.load("retention", Params)
+    p = config.load("retention", Params)
     prepare(p.threads)
     samples = asked(suite, folder, p.batch)
     found = {(one.task, one.id): one for task in MEASURES for one in items(task, samples[task])}
@@ -70,4 +71,4 @@ def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:  #
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from agent_tuning.files import csv_records, jsonl, metrics_file
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli, config
 from benchmark import metrics, suites
 from benchmark.answers import Answer
 from benchmark.baselines import BASELINES
@@ -17,8 +20,6 @@ from benchmark.metrics import Row, SweepRow
 from benchmark.scored import Answers, Scored, judged, read_answers
 from benchmark.scorers import TEXT_SCORERS, signature
 from benchmark.suites import Suite
-from trajectory import command, jsonl, metricfile, params, tables
-from trajectory.records import Record
 
 TWO_SHOT = "base_two_shot"  # asked the house suite alone, after two worked examples
 
@@ -73,7 +74,7 @@ def main(
     *further: Path,
 ) -> None:
     """`further` are suites beside these two, each with its metrics file after it."""
-    tally = Tally(params.load("score", Params))
+    tally = Tally(config.load("score", Params))
     folders = (house_suite, bfcl_suite, *further[::2])
     targets = (house_metrics, bfcl_metrics, *further[1::2])
     loaded = [suites.read(folder) for folder in folders]
@@ -87,9 +88,9 @@ def main(
     asked = [(suite, models if suite.name == "house" else elsewhere) for suite in loaded]
     jsonl.write(scores, (line for suite, some in asked for line in tally.lines(suite, some)))
     for suite, path in zip(loaded, targets, strict=True):
-        metricfile.write(path, tally.flat[suite.name])
-    tables.write(breakdown, Row, tally.breakdown)
-    tables.write(sweep, SweepRow, tally.sweep)
+        metrics_file.write(path, tally.flat[suite.name])
+    csv_records.write(breakdown, Row, tally.breakdown)
+    csv_records.write(sweep, SweepRow, tally.sweep)
 
 
 def baseline_answers(suite: Suite, name: str) -> Answers:
@@ -104,4 +105,4 @@ def sign(suite: Suite, section: Params) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

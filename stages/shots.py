@@ -14,12 +14,13 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import Assistant, BadInput, Decision, Group, Record, Turn
+from agent_tuning.runtime import cli, config
+from agent_tuning.tokens.chat_template import Chat
 from benchmark import suites
 from benchmark.suites import Suite
-from trajectory import command, jsonl, params
-from trajectory.chat import Chat
-from trajectory.questions import Questions
-from trajectory.records import Assistant, BadInput, Decision, Group, Record, Turn
 
 Example = tuple[Turn, ...]  # a query and its decision
 
@@ -88,10 +89,10 @@ def main(house: Path, prompts: Path, training: Path, base: Path, target: Path) -
     examples = Examples(jsonl.read(training, Group))
     asked = jsonl.read(prompts, Questions)
     chat = Chat(base / "tokenizer.json")
-    groups = worked(asked, suites.read(house), examples, params.load("shots", Params), chat)
+    groups = worked(asked, suites.read(house), examples, config.load("shots", Params), chat)
     jsonl.write(target, groups)
     print(f"{target}: {sum(len(group.questions) for group in groups)} questions")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import Protected
+from agent_tuning.records import Record, User
+from agent_tuning.runtime import cli, config
 from benchmark import bfcl, episodes, nestful, remenu, suites
 from benchmark.episodes import Episodes
-from trajectory import command, jsonl, params
-from trajectory.protected import Protected
-from trajectory.records import Record, User
 
 
 class Nested(Record, frozen=True):
@@ -68,7 +69,7 @@ def main(
     nestful_suite_dir: Path,
     protected_path: Path,
 ) -> None:
-    p = params.load("suites", Params)
+    p = config.load("suites", Params)
     house = suites.read(house_suite_dir)
     read = bfcl.read(bfcl_raw_dir, p.calls, p.no_calls)
     single, dropped = bfcl.items(*read, p.limits)
@@ -91,4 +92,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

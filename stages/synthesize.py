@@ -20,18 +20,19 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from trajectory import command, jsonl, metricfile, params, yamlfile
-from trajectory.catalogue import Catalogue
-from trajectory.phrasing import Phrasing
-from trajectory.records import BadInput, Group
-from trajectory.teachers import Failure, Request, Teacher, Usage, Written, choice
-from trajectory.teachers.choice import Params
-from trajectory.teachers.scripted import Scripted
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.files import jsonl, metrics_file, yaml_records
+from agent_tuning.records import BadInput, Group
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.teachers import Failure, Request, Teacher, Usage, Written, select
+from agent_tuning.synthesis.teachers.scripted import Scripted
+from agent_tuning.synthesis.teachers.select import Params
 
 
 def chosen(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Teacher:
-    wording = yamlfile.read(phrasing, Phrasing)
-    return choice.chosen(p, Scripted(Catalogue(catalogue), wording, p.style), store)
+    wording = yaml_records.read(phrasing, Phrasing)
+    return select.chosen(p, Scripted(Catalogue(catalogue), wording, p.style), store)
 
 
 class Tally:
@@ -85,7 +86,7 @@ def main(
     dry_run: bool = False,
     preview: int = 0,
 ) -> None:
-    p = params.load("synthesize", Params)
+    p = config.load("synthesize", Params)
     requests = jsonl.read(plan, Request)
     if preview:
         with TemporaryDirectory() as folder:
@@ -103,7 +104,7 @@ def main(
     tally = Tally()
     jsonl.write(raw, tally.groups_of(teacher.write(requests)))
     jsonl.write(failed, tally.failures)
-    metricfile.write(metrics, tally.metrics(teacher.usage))
+    metrics_file.write(metrics, tally.metrics(teacher.usage))
     total = tally.trajectories + len(tally.failures)
     print(f"{raw}: {tally.groups} groups, {len(tally.failures)} of {total} trajectories failed")
     if len(tally.failures) > p.max_failed * total:
@@ -114,4 +115,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -23,17 +23,19 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from trajectory import command, metricfile, params, ranks, runs, tables, tuned, zero3
-from trajectory.attention import SHARED_PREFIX
-from trajectory.extras import liger, reporting
-from trajectory.loss import Head, supervised
-from trajectory.machine import has_bf16, prepare
-from trajectory.records import BadInput, Record
-from trajectory.rows import Rows, collate
-from trajectory.shape import Shape, shape
-from trajectory.speed import Speed
-from trajectory.trainlog import TrainStep, steps, summary
-from trajectory.watch import Watch
+from agent_tuning.files import csv_records, metrics_file
+from agent_tuning.model.flops import Shape, shape
+from agent_tuning.model.loss import Head, supervised
+from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.cpu import has_bf16, prepare
+from agent_tuning.training import distributed, export, run_dir, zero3
+from agent_tuning.training.callbacks import Watch
+from agent_tuning.training.dataset import Rows, collate
+from agent_tuning.training.integrations import liger, reporting
+from agent_tuning.training.throughput import Speed
+from agent_tuning.training.train_log import TrainStep, steps, summary
 
 INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on from the checkpoint
 
@@ -89,12 +91,12 @@ def arguments(p: Params, run: Path, deepspeed: dict[str, Any] | None) -> Trainin
         use_cpu=not on_gpu,
         bf16=bf16,
         deepspeed=deepspeed,
-        ddp_timeout=int(ranks.PATIENCE.total_seconds()),
+        ddp_timeout=int(distributed.PATIENCE.total_seconds()),
         seed=p.seed,
         num_train_epochs=1,  # Rows repeats itself: a resume inside a later epoch is then exact
         train_sampling_strategy="sequential",
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=p.batch // ranks.world(),
+        gradient_accumulation_steps=p.batch // distributed.world(),
         learning_rate=p.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=p.warmup,
@@ -119,7 +121,9 @@ def trainer(
     p: Params, rows: Rows, base: Path, run: Path, sizes: Shape, sharing: Path
 ) -> tuple[Trainer, Watch]:
     # Settings before the model, or every rank loads all of it.
-    settings = arguments(p, run, zero3.settings(sharing, sizes) if ranks.world() > 1 else None)
+    settings = arguments(
+        p, run, zero3.settings(sharing, sizes) if distributed.world() > 1 else None
+    )
     model = AutoModelForCausalLM.from_pretrained(
         base,
         # Without DeepSpeed's float32 copy the weights themselves are float32, products bf16.
@@ -142,9 +146,10 @@ def trainer(
 
 
 def checked(p: Params) -> Params:
-    if p.batch % ranks.world():
+    if p.batch % distributed.world():
         raise BadInput(
-            f"params.yaml: train.batch = {p.batch} packs do not divide by {ranks.world()} ranks"
+            f"params.yaml: train.batch = {p.batch} packs do not divide by"
+            f" {distributed.world()} ranks"
         )
     return p
 
@@ -152,28 +157,28 @@ def checked(p: Params) -> Params:
 def main(
     packs: Path, base: Path, code: Path, sharing: Path, target: Path, log: Path, metrics: Path
 ) -> None:
-    p = params.load("train", Params)
+    p = config.load("train", Params)
     prepare(p.threads, exact=p.precision == "float32")
     datasets.disable_progress_bars()
-    ranks.join()
+    distributed.join()
     inputs = [packs, base, code, sharing]
-    run, checkpoint = ranks.ask_first(lambda: runs.enter(checked(p), inputs))
+    run, checkpoint = distributed.ask_first(lambda: run_dir.enter(checked(p), inputs))
     data = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
-    rows = Rows(data, p.epochs, p.seed, ranks.world(), p.batch)
+    rows = Rows(data, p.epochs, p.seed, distributed.world(), p.batch)
     made, watch = trainer(p, rows, base, run, shape(base), sharing)
     made.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:
         sys.exit(INTERRUPTED)
-    tuned.save(made, base, target)
-    if ranks.is_first():
+    export.save(made, base, target)
+    if distributed.is_first():
         done = steps(made.state.log_history)
-        tables.write(log, TrainStep, done)
+        csv_records.write(log, TrainStep, done)
         measured = summary(done)
-        metricfile.write(metrics, measured)
-        (target / tuned.CARD).write_text(tuned.card(base, inputs, p, measured), encoding="utf-8")
+        metrics_file.write(metrics, measured)
+        (target / export.CARD).write_text(export.card(base, inputs, p, measured), encoding="utf-8")
         first, last = measured["first_loss"], measured["last_loss"]
         print(f"{target}: {len(done)} steps, loss {first:.3f} -> {last:.3f}")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from trajectory import command, jsonl, metricfile, params
-from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks, Repetitions, calls
-from trajectory.protected import Fence, Protected
-from trajectory.records import BadInput, Group, Record, Trajectory, User
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.validation import Checks, Repetitions, calls
+from agent_tuning.records import BadInput, Group, Record, Trajectory, User
+from agent_tuning.runtime import cli, config
 
 INCOMPLETE = "incomplete_group"
 
@@ -88,7 +89,7 @@ def rejects(
 
 
 def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, metrics: Path) -> None:
-    p = params.load("verify", Params)
+    p = config.load("verify", Params)
     fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
     checks = Checks(Catalogue(catalogue), fence)
     # Read again and again: a large plan does not fit into memory.
@@ -99,7 +100,7 @@ def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, met
     rejected = jsonl.write(bad, (reject for reasons in wrong for reject in reasons))
     total = sound * p.positives + rejected
     reasons = Counter(reject.reason for some in wrong for reject in some)
-    metricfile.write(
+    metrics_file.write(
         metrics,
         {"groups": sound, "trajectories": total, "rejected": rejected}
         | {f"rejected_{reason}": count for reason, count in reasons.items()},
@@ -113,4 +114,4 @@ def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, met
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -24,7 +24,7 @@ class Stage:
 
     def ready(self, folder: Path, model: Path, numbers: dict[str, Any]) -> Path:
         shutil.copytree(model, folder / "base")
-        for package in ("stages", "trajectory", "benchmark"):
+        for package in ("stages", "agent_tuning", "benchmark"):
             (folder / package).symlink_to(ROOT / package)
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params[self.name] |= numbers

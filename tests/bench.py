@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, Group, User
 from stages import suites
 from tests import made
-from trajectory import jsonl
-from trajectory.records import Assistant, Group, User
 
 ROOT = Path(__file__).parent.parent
 CHINESE = 0.4  # of the groups; more, and the smaller grammar has no new queries

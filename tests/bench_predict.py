@@ -16,25 +16,27 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference import generate
+from agent_tuning.inference.generate import Prompt
+from agent_tuning.inference.requests import Questions
+from agent_tuning.runtime import cli, config, cpu
+from agent_tuning.tokens.chat_template import END, Chat
 from benchmark.engines.settings import Settings
-from trajectory import command, decoding, jsonl, machine, params
-from trajectory.chat import END, Chat
-from trajectory.decoding import Prompt
-from trajectory.questions import Questions
 
-P = params.load("predict", Settings)
+P = config.load("predict", Settings)
 ROUNDS = 2
 HFLM_BATCH = 16  # rows, padded to the longest
 
 
 class Ours:
     def __init__(self, folder: Path, chat: Chat) -> None:
-        self.model, self.chat = decoding.load(folder), chat
+        self.model, self.chat = generate.load(folder), chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        batches = decoding.batches(prompts, P.rows)
+        batches = generate.batches(prompts, P.rows)
         found = (
-            decoding.greedy(
+            generate.greedy(
                 self.model, [prompts[i] for i in batch], self.chat.end, P.max_new_tokens
             )
             for batch in batches
@@ -140,7 +142,7 @@ def agreement(ours: Ours, plain: PreTrainedModel, prompts: list[Prompt]) -> None
 
 
 def main(prompts: Path, folder: Path, *, agree: int = 104, fast: int = 48) -> None:
-    machine.prepare(P.threads)
+    cpu.prepare(P.threads)
     chat = Chat(folder / "tokenizer.json")
     ours = Ours(folder, chat)
     plain = AutoModelForCausalLM.from_pretrained(
@@ -156,4 +158,4 @@ def main(prompts: Path, folder: Path, *, agree: int = 104, fast: int = 48) -> No
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

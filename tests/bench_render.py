@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from trajectory import jsonl
-from trajectory.records import Group
+from agent_tuning.files import jsonl
+from agent_tuning.records import Group
 
 ROOT = Path(__file__).parent.parent
 COUNTS = (10_000, 100_000)

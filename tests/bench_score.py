@@ -16,13 +16,13 @@ from pathlib import Path
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
+from agent_tuning.files import jsonl
 from benchmark import degenerate, metrics, suites
 from benchmark.answers import Answer
 from benchmark.baselines import BASELINES
 from benchmark.scored import Scored, judge
 from benchmark.scorers import TEXT_SCORERS
 from benchmark.suites import Suite
-from trajectory import jsonl
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES = ("gold", "cut_off", "every_tool", "invented_arguments", "wrong_decision")

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.synthesis.teachers import Request
+from agent_tuning.synthesis.teachers.author import Author
+from agent_tuning.synthesis.teachers.openai import OpenAI
+from agent_tuning.synthesis.teachers.replay import Replay
+from agent_tuning.synthesis.teachers.scripted import Style
 from stages import plan
 from tests import made
-from trajectory.teachers import Request
-from trajectory.teachers.asking import Model, Service
-from trajectory.teachers.author import Author
-from trajectory.teachers.budget import Price
-from trajectory.teachers.openai import OpenAI
-from trajectory.teachers.replay import Replay
-from trajectory.teachers.scripted import Style
-from trajectory.teachers.store import Store
 
 DELAY = 0.2  # seconds
 CONCURRENCY = 64

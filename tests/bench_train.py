@@ -37,17 +37,19 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
+from agent_tuning.files import jsonl
+from agent_tuning.model.flops import shape
+from agent_tuning.model.loss import supervised
+from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import Group
+from agent_tuning.runtime import config
+from agent_tuning.runtime.cpu import has_bf16, prepare
+from agent_tuning.tokens import pack_file, packing
+from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.packing import IGNORED
+from agent_tuning.tokens.token_store import Spool
+from agent_tuning.training.dataset import Rows, collate
 from stages import render, train
-from trajectory import jsonl, packfile, packing, params
-from trajectory.attention import SHARED_PREFIX
-from trajectory.chat import Chat
-from trajectory.loss import supervised
-from trajectory.machine import has_bf16, prepare
-from trajectory.packing import IGNORED
-from trajectory.records import Group
-from trajectory.rows import Rows, collate
-from trajectory.shape import shape
-from trajectory.spool import Spool
 
 ROOT = Path(__file__).parent.parent
 ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
@@ -56,7 +58,7 @@ Start = Callable[[], object]
 
 def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first groups of some prompts, packed in every way."""
-    p = params.load("render", render.Params, ROOT / "params.yaml")
+    p = config.load("render", render.Params, ROOT / "params.yaml")
     chat = Chat(data / "base/tokenizer.json")
     made = {}
     for kind in packing.PACKINGS:
@@ -67,7 +69,7 @@ def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
             )
             outlines = render.outlines(groups, chat, p.weights, spool)
             bins = packing.packs(outlines, kind, p.max_len, p.seed)
-            packfile.write(folder / kind, (packing.pack(one, spool.tokens) for one in bins))
+            pack_file.write(folder / kind, (packing.pack(one, spool.tokens) for one in bins))
         cache = str(folder / "cache")
         made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
     return made
@@ -112,7 +114,7 @@ def padded(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) ->
 
 
 def trl(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
-    length = params.load("render", render.Params, ROOT / "params.yaml").max_len
+    length = config.load("render", render.Params, ROOT / "params.yaml").max_len
     made = SFTTrainer(
         model=model(base),
         args=SFTConfig(
@@ -160,7 +162,7 @@ def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
 
 
 def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
-    p = params.load("train", train.Params, ROOT / "params.yaml")
+    p = config.load("train", train.Params, ROOT / "params.yaml")
     prepare(p.threads)
     datasets.disable_progress_bars()
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows

@@ -44,7 +44,7 @@ class Checkout:
     def __init__(self, folder: Path, slurm: Lab) -> None:
         self.folder = folder
         self.slurm = slurm
-        for package in ("stages", "trajectory", "benchmark", "slurm"):
+        for package in ("stages", "agent_tuning", "benchmark", "slurm"):
             (folder / package).symlink_to(ROOT / package)
         for file in ("params.yaml", "requirements.lock"):
             shutil.copy(ROOT / file, folder)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import settings
 
+from agent_tuning.model import tiny_model
+from agent_tuning.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
 from tests import lab
 from tests.checkout import Checkout
-from trajectory import tiny
-from trajectory.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
@@ -19,7 +19,7 @@ torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)  # a busy machine is no bug
 settings.load_profile("patient")
 
-SIZES = tiny.Tiny(
+SIZES = tiny_model.Tiny(
     seed=0,
     hidden_size=32,
     intermediate_size=64,
@@ -45,8 +45,8 @@ CLOCK = Tool(
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved tiny model with its tokenizer."""
     folder = tmp_path_factory.mktemp("base")
-    words = tiny.tokenizer()
-    tiny.model(SIZES, words).save_pretrained(folder)
+    words = tiny_model.tokenizer()
+    tiny_model.model(SIZES, words).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
 
@@ -55,8 +55,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with larger weights: `base` says one and the same token to everything."""
     folder = tmp_path_factory.mktemp("lively")
-    words = tiny.tokenizer()
-    model = tiny.model(SIZES, words)
+    words = tiny_model.tokenizer()
+    model = tiny_model.model(SIZES, words)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() == 2:

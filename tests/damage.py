@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.validation import Checks
+from agent_tuning.records import Call, Group, ToolResult, Trajectory, Turn, User
 from stages import verify
 from tests import made
-from trajectory.checks import Checks
-from trajectory.near import normalise
-from trajectory.protected import Fence, Protected
-from trajectory.records import Call, Group, ToolResult, Trajectory, Turn, User
 
 EACH = 15
 SEED = 5

@@ -7,29 +7,30 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.chat_model.messages import Ask, Model, Reply
+from agent_tuning.files import yaml_records
+from agent_tuning.quality.decontamination import Fence
+from agent_tuning.quality.validation import Checks
+from agent_tuning.records import Group
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.general_questions import Everyday
+from agent_tuning.synthesis.teachers import Request
+from agent_tuning.synthesis.teachers.author import Author
+from agent_tuning.synthesis.teachers.scripted import Scripted, Style
 from benchmark import suites
 from stages import diversify, negatives, plan, synthesize, verify
 from stages import suites as suite_stage
-from trajectory import params, yamlfile
-from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks
-from trajectory.everyday import Everyday
-from trajectory.phrasing import Phrasing
-from trajectory.protected import Fence
-from trajectory.records import Group
-from trajectory.teachers import Request
-from trajectory.teachers.asking import Ask, Model, Reply
-from trajectory.teachers.author import Author
-from trajectory.teachers.scripted import Scripted, Style
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
-PHRASING = yamlfile.read(Path("data/phrasing.yaml"), Phrasing)
-EVERYDAY = yamlfile.read(Path("data/general.yaml"), Everyday)
+PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
+EVERYDAY = yaml_records.read(Path("data/general.yaml"), Everyday)
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PLAN = params.load("plan", plan.Params)
-VERIFY = params.load("verify", verify.Params)
-NEGATIVES = params.load("negatives", negatives.Params)
-DIVERSIFY = params.load("diversify", diversify.Params)
+PLAN = config.load("plan", plan.Params)
+VERIFY = config.load("verify", verify.Params)
+NEGATIVES = config.load("negatives", negatives.Params)
+DIVERSIFY = config.load("diversify", diversify.Params)
 PLAIN = Style(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
@@ -78,7 +79,7 @@ def requests() -> list[Request]:
 
 @cache
 def raw() -> list[Group]:
-    style = params.load("synthesize", synthesize.Params).style
+    style = config.load("synthesize", synthesize.Params).style
     return list(map(teacher(style).group, requests()))
 
 

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import Fence
+from agent_tuning.quality.validation import Checks
+from agent_tuning.records import Tool, User
 from benchmark import suites
 from benchmark.answers import Answer
 from benchmark.people import desk, rate_pages, rating, results, review_pages
@@ -15,11 +20,6 @@ from benchmark.people.suspicion import Ties
 from benchmark.people.verdicts import Double, digest
 from benchmark.suites import Entry, Gold, GoldCall, Suite, Task
 from tests.conftest import CLOCK, WEATHER
-from trajectory import jsonl
-from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks
-from trajectory.protected import Fence
-from trajectory.records import Tool, User
 
 TRIP = Tool(
     "plan_trip",

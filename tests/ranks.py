@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from agent_tuning.files import jsonl
+from agent_tuning.model import tiny_model
 from tests.conftest import SIZES, some_groups
-from trajectory import jsonl, tiny
 
 ROOT = Path(__file__).parent.parent
 PATHS = ["packs.parquet", "base", "code.json", "slurm/zero3.json", "model", "log.csv", "m.json"]
@@ -38,10 +39,10 @@ PATIENCE = 300.0  # seconds
 def folder(target: Path, *, copies: int = 2, max_len: int = 2048, **train: object) -> Path:
     """All that the stage reads: the tiny model, and packs of about one group each."""
     target.mkdir(parents=True, exist_ok=True)
-    words = tiny.tokenizer()
-    tiny.model(SIZES, words).save_pretrained(target / "base")
+    words = tiny_model.tokenizer()
+    tiny_model.model(SIZES, words).save_pretrained(target / "base")
     words.save_pretrained(target / "base")
-    for package in ("stages", "trajectory", "slurm"):
+    for package in ("stages", "agent_tuning", "slurm"):
         (target / package).symlink_to(ROOT / package)
     (target / "code.json").write_text("{}")
     jsonl.write(target / "mixed.jsonl", some_groups() * copies)
@@ -157,16 +158,16 @@ def run(folder: Path, rank: int, world: int, port: str) -> None:
         ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
         os.environ |= {name: str(value) for name, value in ranks.items()}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    from agent_tuning.runtime import cli
     from stages import train as stage
-    from trajectory import command
 
     _write_down(Path(f"rank{rank}.packs"))
     sys.argv = ["train", *PATHS]
-    command.run(stage.main)
+    cli.run(stage.main)
 
 
 def _write_down(file: Path) -> None:
-    from trajectory.rows import Rows
+    from agent_tuning.training.dataset import Rows
 
     out = open(file, "a", buffering=1)  # noqa: SIM115 - it lives as long as the process
     hand = Rows.__getitem__

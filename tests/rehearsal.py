@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from agent_tuning.files import jsonl
 from tests import conftest, lab, smoke
 from tests.lab import Lab
-from trajectory import jsonl
 
 TASKS = 12  # of each suite
 DERIVED = ("bfcl", "nestful")

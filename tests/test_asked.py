@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import BadInput
 from benchmark import suites
 from stages import prompts
-from trajectory import jsonl
-from trajectory.questions import Questions
-from trajectory.records import BadInput
 
 HOUSE = Path("benchmark/suites/house").absolute()
 

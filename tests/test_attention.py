@@ -16,17 +16,19 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from agent_tuning.model import tiny_model
+from agent_tuning.model.shared_prefix_attention import BLOCK, SHARED_PREFIX
+from agent_tuning.prompts import system_prompt
+from agent_tuning.tokens import packing
+from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.packing import Pack, Tokens
+from agent_tuning.tokens.token_store import Spool
+from agent_tuning.training.dataset import collate
 from stages import render
 from tests.conftest import SIZES
-from trajectory import packing, prompts, tiny
-from trajectory.attention import BLOCK, SHARED_PREFIX
-from trajectory.chat import Chat
-from trajectory.packing import Pack, Tokens
-from trajectory.rows import collate
-from trajectory.spool import Spool
 
 SHAPE = {
-    "vocab_size": len(tiny.tokenizer()),
+    "vocab_size": len(tiny_model.tokenizer()),
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
@@ -61,7 +63,9 @@ def encoded(base, groups) -> list[Encoded]:
     chat = Chat(base / "tokenizer.json")
     return [
         Encoded(
-            chat.prefix(prompts.system(group.template, group.tools, "react", group.reply_format)),
+            chat.prefix(
+                system_prompt.system(group.template, group.tools, "react", group.reply_format)
+            ),
             [render.branch(one, group, chat, WEIGHTS) for one in group.trajectories],
         )
         for group in groups[:3]

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.quality.word_overlap import Lexical, words
+from agent_tuning.records import Language, Tool, User
 from benchmark.answers import Answer
 from benchmark.baselines import BASELINES
 from benchmark.decisions import Outcome, Verdict, outcome
 from benchmark.suites import Gold, Task
-from trajectory.formats import REPLY_FORMATS
-from trajectory.lexical import Lexical, words
-from trajectory.records import Language, Tool, User
 
 
 def tool(name: str, description: str, **properties: Any) -> Tool:

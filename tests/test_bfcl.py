@@ -8,10 +8,10 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from agent_tuning.records import BadInput, Tool
 from benchmark import bfcl, remenu
 from benchmark.lexicon import Lexicon, subject
 from benchmark.suites import GoldCall, Suite
-from trajectory.records import BadInput, Tool
 
 LIMITS = bfcl.Limits(max_tool_chars=600, max_query_chars=200, max_accepted=8)
 MENUS = remenu.Menus(

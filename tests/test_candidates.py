@@ -8,16 +8,18 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.catalogue import schema
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Call, Group, User
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.author import Author
 from benchmark import draft, suites
 from benchmark.draft import sources
 from benchmark.people import candidates, merge, trained
 from tests import made
 from tests.chat_server import ChatServer
-from trajectory import jsonl, params, schema
-from trajectory.records import BadInput, Call, Group, User
-from trajectory.teachers.author import Author
 
-P = params.load("candidates", candidates.Params)
+P = config.load("candidates", candidates.Params)
 
 
 def texts(tasks):
@@ -27,7 +29,7 @@ def texts(tasks):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
-    p = msgspec.structs.replace(params.load("draft", draft.Params), groups=36)
+    p = msgspec.structs.replace(config.load("draft", draft.Params), groups=36)
     author = draft.Draft(*sources(), p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
@@ -52,7 +54,7 @@ def drafted(tmp_path_factory, house, training):
 
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = made.CATALOGUE
-    author = draft.Draft(*sources(), params.load("draft", draft.Params))
+    author = draft.Draft(*sources(), config.load("draft", draft.Params))
     tasks = [task for task in author.tasks(0) if task.kind == "call"]
     found = candidates.covered(catalogue, tasks)
     by_tool = Counter({(tool, language): 0 for tool, _, language in found})
@@ -128,12 +130,12 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     root = Path.cwd()
     tasks = suites.read(house).tasks
     fence = trained.around_training(jsonl.read(training, Group))
-    shape = params.load("draft", draft.Params)
+    shape = config.load("draft", draft.Params)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
     thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
     planned = list(thin.tasks(thin.first))
     wanted = list(candidates.requests(planned, thin.items))
-    chat = params.load("synthesize", candidates.choice.Params)
+    chat = config.load("synthesize", candidates.choice.Params)
     table = made.perfect(Author(thin.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'

@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trajectory import schema, yamlfile
-from trajectory.catalogue import LANGUAGES, Catalogue
-from trajectory.phrasing import Phrasing
-from trajectory.records import Assistant, BadInput, Call, ToolResult
-from trajectory.simulators import SIMULATORS, World
-from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted, Style
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.entries import LANGUAGES, Catalogue
+from agent_tuning.catalogue.simulators import SIMULATORS, World
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.files import yaml_records
+from agent_tuning.records import Assistant, BadInput, Call, ToolResult
+from agent_tuning.synthesis.teachers import Item
+from agent_tuning.synthesis.teachers.scripted import Scripted, Style
 
 FOLDER = Path("data/catalogue")
-PHRASING = yamlfile.read(Path("data/phrasing.yaml"), Phrasing)
+PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 CATALOGUE = Catalogue(FOLDER)
 CELLS = [(tool, scenario.name) for tool, scenario in CATALOGUE.cells()]
 STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trajectory.chat import Chat
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, Call, ToolResult, User
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, Call, ToolResult, User
+from agent_tuning.tokens.chat_template import Chat
 
 GOLDEN = Path(__file__).parent / "golden"
 PARALLEL = (Call("get_weather", {"city": "上海"}), Call("get_time", {"city": "Rome"}))

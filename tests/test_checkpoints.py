@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trajectory import checkpoints
-from trajectory.records import BadInput
+from agent_tuning.records import BadInput
+from agent_tuning.training import checkpoints
 
 RANKS = 2
 

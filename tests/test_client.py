@@ -6,11 +6,11 @@ from email.utils import formatdate
 import msgspec
 import pytest
 
-from trajectory.records import BadInput, Unfinished
-from trajectory.teachers import Usage
-from trajectory.teachers.asking import Ask, Completion, Message, Model
-from trajectory.teachers.budget import Budget, Price, price_of
-from trajectory.teachers.client import retry_after
+from agent_tuning.chat_model.budget import Budget, Price, price_of
+from agent_tuning.chat_model.client import retry_after
+from agent_tuning.chat_model.messages import Ask, Completion, Message, Model
+from agent_tuning.records import BadInput, Unfinished
+from agent_tuning.synthesis.teachers import Usage
 
 MODEL = Model("m", True, {"max_tokens": 100, "temperature": 0.5})
 ASK = Ask("a question", (Message("user", "Hello?"),), {"type": "object"})

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_tuning.training import checkpoints
 from tests import rehearsal
 from tests.lab import Lab, wait_for
-from trajectory import checkpoints
 
 pytestmark = pytest.mark.slow
 RESULT = ("models/tiny/tuned/model.safetensors", "data/tiny/train_log.csv")

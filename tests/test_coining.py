@@ -5,9 +5,10 @@ import random
 import msgspec
 import pytest
 
+from agent_tuning.catalogue import schema
+from agent_tuning.records import Assistant, Call, Tool, ToolResult, Trajectory, User
+from agent_tuning.synthesis import value_randomization
 from tests import made
-from trajectory import coining, schema
-from trajectory.records import Assistant, Call, Tool, ToolResult, Trajectory, User
 
 TOOL = Tool(
     "find_flight",
@@ -31,7 +32,7 @@ def said(query: str, thought: str, **arguments: object) -> Trajectory:
 
 
 def coined(one: Trajectory, seed: int = 0) -> Trajectory:
-    return coining.coined(one, [TOOL], random.Random(seed))
+    return value_randomization.coined(one, [TOOL], random.Random(seed))
 
 
 def test_a_value_is_the_same_in_query_thought_and_arguments():
@@ -75,7 +76,7 @@ def test_calls_of_the_catalogue_stay_valid_and_grounded_in_their_query():
     changed = 0
     for group in made.with_negatives():
         for one in group.trajectories:
-            new = coining.coined(one, group.tools, random.Random(one.id))
+            new = value_randomization.coined(one, group.tools, random.Random(one.id))
             changed += new is not one
             for before, turn in zip(one.turns, new.turns, strict=True):
                 for old, call in zip(

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from trajectory import command
-from trajectory.records import BadInput, Unfinished
+from agent_tuning.records import BadInput, Unfinished
+from agent_tuning.runtime import cli
 
 
 def start(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["stage.py", *arguments])
-    command.run(main)
+    cli.run(main)
 
 
 def test_main_gets_its_arguments_as_paths(monkeypatch):

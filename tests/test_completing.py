@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.chat_model.single_chat import Completing
+from agent_tuning.records import Unfinished
 from tests.chat_server import ChatServer
-from trajectory.records import Unfinished
-from trajectory.teachers.asking import Model, Service
-from trajectory.teachers.budget import Price
-from trajectory.teachers.completing import Completing
-from trajectory.teachers.store import Store
 
 MODEL = Model("tiny", structured=False, sampling={"max_tokens": 50})
 SERVICE = Service("", 1, 5.0, 1, 0.01, 0.01, 1.0)

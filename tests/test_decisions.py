@@ -4,11 +4,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, BadInput, Call, Tool, User
 from benchmark.answers import Answer
 from benchmark.decisions import Verdict, outcome
 from benchmark.suites import Gold, Task
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, BadInput, Call, Tool, User
 
 TOOLS = (Tool("get_weather", "Weather.", {"type": "object", "properties": {}}),)
 

@@ -7,17 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent_tuning.catalogue import schema
+from agent_tuning.prompts.formats import TOOL_FORMATS
+from agent_tuning.prompts.system_prompt import templates
+from agent_tuning.records import Assistant, BadInput, Call, Group, Tool, ToolResult
+from agent_tuning.synthesis import renaming
 from stages.diversify import diversify
 from tests import made
-from trajectory import naming, schema
-from trajectory.formats import TOOL_FORMATS
-from trajectory.prompts import templates
-from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult
 
 GROUPS = made.with_negatives()
 DIVERSE = made.diverse()
 HELD_OUT = made.DIVERSIFY.held_out
-STYLES = pytest.mark.parametrize("style", naming.STYLES)
+STYLES = pytest.mark.parametrize("style", renaming.STYLES)
 
 
 def calls(group: Group) -> list[Call]:
@@ -85,7 +86,7 @@ def test_every_call_still_fits_the_renamed_menu():
 @STYLES
 def test_renaming_changes_names_only_and_the_same_everywhere(style):
     for group in GROUPS[::10]:
-        assert renaming_undone(naming.renamed(group, style, random.Random(1)), group) == group
+        assert renaming_undone(renaming.renamed(group, style, random.Random(1)), group) == group
 
 
 def renaming_undone(renamed: Group, group: Group) -> Group:
@@ -120,7 +121,7 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     tool = Tool("get_weather", "", {"properties": {"city": {}, "qux": {}}, "required": ["city"]})
     seen = set()
     for seed in range(40):
-        (found,) = naming.renamed(
+        (found,) = renaming.renamed(
             Group("g", "en", (tool,), ()), "reworded", random.Random(seed)
         ).tools
         city, qux = found.parameters["properties"]
@@ -144,7 +145,7 @@ def test_an_observation_keeps_the_name_of_its_call():
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
-        found = naming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
+        found = renaming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
         assert len({tool.name for tool in found.tools}) == len(tools)
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.records import Assistant, Call, User
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.hard_negatives import KINDS
 from benchmark import draft, suites
 from tests import made
-from trajectory import params, schema
-from trajectory.catalogue import LANGUAGES, SLOT
-from trajectory.negatives import KINDS
-from trajectory.records import Assistant, Call, User
 
-P = params.load("draft", draft.Params)
-HELD_OUT = params.load("diversify", draft.TrainingFormats).held_out
-HELD_OUT_TOOLS = params.load("plan", draft.TrainingTools).held_out_tools
+P = config.load("draft", draft.Params)
+HELD_OUT = config.load("diversify", draft.TrainingFormats).held_out
+HELD_OUT_TOOLS = config.load("plan", draft.TrainingTools).held_out_tools
 TASKS = made.HOUSE.tasks
 
 

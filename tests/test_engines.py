@@ -3,16 +3,16 @@
 import msgspec
 import pytest
 
+from agent_tuning.chat_model.messages import Message, Service
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import Assistant, BadInput, User
+from agent_tuning.runtime import config
+from agent_tuning.tokens.chat_template import Chat
 from benchmark import engines
 from benchmark.answers import Answer
 from benchmark.engines import remote
 from benchmark.engines.settings import Server, Settings
 from tests.chat_server import ChatServer
-from trajectory import params
-from trajectory.chat import Chat
-from trajectory.questions import Questions
-from trajectory.records import Assistant, BadInput, User
-from trajectory.teachers.asking import Message, Service
 
 SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
 QUICK = Service("", 4, timeout=5, retries=1, first_wait=0.01, longest_wait=0.01, poll=1)
@@ -108,4 +108,4 @@ def test_another_pace_takes_up_what_was_answered():
 
 
 def test_the_committed_section_names_an_engine_that_there_is():
-    assert params.load("predict", Settings).engine in engines.ENGINES
+    assert config.load("predict", Settings).engine in engines.ENGINES

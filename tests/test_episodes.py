@@ -6,6 +6,11 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.catalogue.simulators import World
+from agent_tuning.files import jsonl
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, BadInput, Call
+from agent_tuning.runtime import config
 from benchmark import acting, draft_episodes, episodes, goals, suites
 from benchmark.acting import Play, Step, Transcript
 from benchmark.draft import TrainingFormats
@@ -16,14 +21,10 @@ from stages import goals as stage
 from stages.episodes import stored
 from tests import made
 from tests.answering import Stage
-from trajectory import jsonl, params
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, BadInput, Call
-from trajectory.simulators import World
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = params.load("episodes", stage.Slice).steps
+STEPS = config.load("episodes", stage.Slice).steps
 TOOLS = {
     name: made.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
@@ -106,9 +107,9 @@ def test_attempts_at_a_task_differ_in_words_and_world_but_not_in_what_is_wanted(
 
 
 def test_a_draft_is_the_same_every_time():
-    p = msgspec.structs.replace(params.load("draft_episodes", draft_episodes.Params), tasks=2)
-    held_out = params.load("diversify", TrainingFormats).held_out
-    formats = params.load("draft", Formats)
+    p = msgspec.structs.replace(config.load("draft_episodes", draft_episodes.Params), tasks=2)
+    held_out = config.load("diversify", TrainingFormats).held_out
+    formats = config.load("draft", Formats)
     one, other = (list(Draft(made.CATALOGUE, formats, held_out, p).episodes()) for _ in range(2))
     assert one == other
     assert len(one) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)

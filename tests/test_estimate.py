@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Qwen2Config
 
+from agent_tuning.model import loss
+from agent_tuning.records import BadInput
 from slurm import dry, estimate, sizes
 from slurm.estimate import Estimate, Shape
-from trajectory import loss
-from trajectory.records import BadInput
 
 SIZES = ["7b", "14b", "72b"]
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import made
-from trajectory import command, jsonl, prompts
-from trajectory.exchange import FORMATS, load, save, sources
-from trajectory.formats import TOOL_FORMATS
-from trajectory.records import (
+from agent_tuning.converters import FORMATS, load, save, sources
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import TOOL_FORMATS
+from agent_tuning.records import (
     Assistant,
     BadInput,
     Call,
@@ -24,6 +24,8 @@ from trajectory.records import (
     Trajectory,
     User,
 )
+from agent_tuning.runtime import cli
+from tests import made
 
 AWKWARD = st.sampled_from(
     [
@@ -109,7 +111,7 @@ def singles(draw) -> Group:
         language=language,
         tools=menu,
         trajectories=(one,),
-        template=draw(st.sampled_from(["", *prompts.templates(language)])),
+        template=draw(st.sampled_from(["", *system_prompt.templates(language)])),
         tool_format=draw(st.sampled_from(["", *TOOL_FORMATS])),
         reply_format=draw(WORDS),
     )
@@ -315,7 +317,7 @@ def test_every_format_has_a_sample():
 def test_a_foreign_row_gets_its_facets_from_what_it_holds():
     chinese, call = (read(*SAMPLES[name][:2]) for name in ("sharegpt", "openai"))
     one = chinese.trajectories[0]
-    assert (one.kind, one.language, chinese.template) == ("general", "zh", prompts.GENERAL)
+    assert (one.kind, one.language, chinese.template) == ("general", "zh", system_prompt.GENERAL)
     other = call.trajectories[0]
     assert (other.kind, other.tool, call.template) == ("call", "get_weather", "")
     assert one.id != other.id
@@ -476,9 +478,9 @@ def test_the_commands_name_the_formats_and_the_losses(tmp_path, monkeypatch, cap
         (save.main, ["xlam", ours, tmp_path / "xlam.jsonl"]),
     ):
         monkeypatch.setattr(sys, "argv", ["x", *map(str, arguments)])
-        command.run(main)
+        cli.run(main)
     assert "ours.jsonl: 1 groups" in (said := capsys.readouterr().out)
     assert "xlam.jsonl: 1 rows; it cannot hold thoughts" in said
     monkeypatch.setattr(sys, "argv", ["x", "alpaca", str(rows), str(ours)])
     with pytest.raises(SystemExit, match=r"no format alpaca; there are sharegpt, xlam"):
-        command.run(load.main)
+        cli.run(load.main)

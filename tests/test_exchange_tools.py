@@ -6,11 +6,11 @@ import sys
 import pytest
 import yaml
 
-from trajectory import command
-from trajectory.catalogue import Catalogue
-from trajectory.exchange import documents, tools
-from trajectory.exchange.schemas import MAX_NODES, example
-from trajectory.records import BadInput
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.converters import documents, tools
+from agent_tuning.converters.schemas import MAX_NODES, example
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
 FUNCTION = {"name": "get_order", "description": "Look an order up.", "parameters": SCHEMA}
@@ -255,7 +255,7 @@ def test_the_command_says_what_it_wrote(tmp_path, monkeypatch, capsys):
     source.write_text(json.dumps(FUNCTION))
     target = tmp_path / "own/orders.yaml"
     monkeypatch.setattr(sys, "argv", ["tools", str(source), str(target)])
-    command.run(tools.main)
+    cli.run(tools.main)
     assert "orders.yaml: 1 tools, 1 of them without observations" in capsys.readouterr().out
     assert "docs/own-tools.md" in target.read_text()
     assert yaml.safe_load(target.read_text())["domain"] == "orders"

@@ -3,14 +3,17 @@
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt, template_check
+from agent_tuning.records import Group, Tool, Trajectory, User
+from agent_tuning.runtime import config
+from agent_tuning.synthesis import template_search
+from agent_tuning.synthesis.template_search import Factory, Question, grade, unfenced
 from tests import made
 from tests.chat_server import ChatServer
-from trajectory import factory, jsonl, params, prompts, wording
-from trajectory.factory import Factory, Question, grade, unfenced
-from trajectory.records import Group, Tool, Trajectory, User
 
 P = msgspec.structs.replace(
-    params.load("factory", factory.Params), wanted={"en": 1}, questions=4, epsilon=0.5
+    config.load("factory", template_search.Params), wanted={"en": 1}, questions=4, epsilon=0.5
 )
 TOOLS = (Tool("get_time", "Time in a city.", {"type": "object", "properties": {}}),)
 QUESTIONS = [Question(TOOLS, f"Time in city {number}?") for number in range(4)]
@@ -52,7 +55,7 @@ class Teacher:
         return "new" if "Kind helper" in messages[0]["content"] else "old"
 
 
-def verdict(teacher: Teacher, **points: str) -> factory.Verdict:
+def verdict(teacher: Teacher, **points: str) -> template_search.Verdict:
     (found,) = Factory(teacher, Grader(**points), P).verdicts("en", QUESTIONS)
     return found
 
@@ -82,7 +85,7 @@ def test_a_judge_that_grades_nothing_keeps_nothing():
         "{{ tools }} {{ format }} Reply in JSON.",
         "工具 {{ tools }} {{ format }}",
         "x" * 701 + "{{ tools }} {{ format }}",
-        prompts.source("plain.en"),
+        system_prompt.source("plain.en"),
     ],
     ids=["slot", "attribute", "statement", "contradiction", "language", "length", "known"],
 )
@@ -91,7 +94,7 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
     again = teacher.author.heard[1]
     assert again[1] == {"role": "assistant", "content": bad}
-    problem = Factory(teacher, teacher, P).problem(bad, "en", [prompts.source("plain.en")])
+    problem = Factory(teacher, teacher, P).problem(bad, "en", [system_prompt.source("plain.en")])
     assert problem is not None
     assert problem in again[2]["content"]
 
@@ -109,7 +112,7 @@ def test_a_teacher_is_shown_the_slots_and_templates_that_exist():
     verdict(teacher, new='{"score": 9}', old='{"score": 1}')
     asked = teacher.author.heard[0][0]["content"]
     assert "\n{{ tools }} where" in asked
-    shown = [name for name in prompts.templates("en") if prompts.source(name) in asked]
+    shown = [name for name in system_prompt.templates("en") if system_prompt.source(name) in asked]
     assert len(shown) == 3
 
 
@@ -117,18 +120,18 @@ def test_kept_templates_are_files_that_pass_the_check_of_all_templates(tmp_path)
     teacher = Teacher(GOOD, GOOD.replace("Kind helper", "Grim helper"))
     p = msgspec.structs.replace(P, wanted={"en": 2})
     grader = Grader(new='{"score": 9}', old='{"score": 1}')
-    titles = dict(factory.grow(Factory(teacher, grader, p), made.diverse(), tmp_path))
+    titles = dict(template_search.grow(Factory(teacher, grader, p), made.diverse(), tmp_path))
     assert [one.kept for one in titles.values()] == [True, False]
     (path,) = tmp_path.iterdir()
     assert path.name == f"{next(iter(titles))}.jinja"
-    assert wording.problem(path.read_text(), "en") is None
+    assert template_check.problem(path.read_text(), "en") is None
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_queries_are_drawn_from_groups_of_the_language_that_have_tools(language):
     general = Group("g", language, (), (Trajectory("t", (User("Hi"),), "general", language),))
     p = msgspec.structs.replace(P, questions=10_000)
-    found = factory.drawn([general, *made.diverse()], language, p)
+    found = template_search.drawn([general, *made.diverse()], language, p)
     mine = [group for group in made.diverse() if group.language == language]
     assert len(found) == sum(len(group.trajectories) for group in mine)
     assert all(question.tools for question in found)
@@ -140,10 +143,10 @@ def test_the_command_asks_a_server_and_says_what_became_of_each_template(
     jsonl.write(tmp_path / "groups", made.diverse())
     with ChatServer({}, default=GOOD).running_in_a_thread() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        factory.main(tmp_path / "groups", tmp_path / "store", tmp_path)
+        template_search.main(tmp_path / "groups", tmp_path / "store", tmp_path)
     said = capsys.readouterr().out.splitlines()
-    wanted = params.load("factory", factory.Params).wanted
-    title = factory.name(GOOD, "en")
+    wanted = config.load("factory", template_search.Params).wanted
+    title = template_search.name(GOOD, "en")
     assert said.count(f"{title}: not kept: the judge graded no answer") == wanted["en"]
     assert sum("is not in the language zh" in line for line in said) == wanted["zh"]
     assert not list(tmp_path.glob("*.jinja"))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from agent_tuning.model import provenance
+from agent_tuning.records import BadInput
 from stages import fetch
-from trajectory import source
-from trajectory.records import BadInput
 
 NESTFUL = "7e7b34b0491d6fb26e9670d6fca93f39a7cc9475e25962d39633889a04e26fe4"
 SHA256 = "3bb6dfa5f0c68ad403c9ec50b00db2bb3b4cc9b38ab1ff33f48fe30d853d3a0a"
@@ -103,7 +103,7 @@ def test_the_chat_template_is_chatml(fetched: Path) -> None:
 
 
 def test_a_base_says_where_it_comes_from(fetched: Path) -> None:
-    assert source.read(fetched / "model").name == "tiny"
+    assert provenance.read(fetched / "model").name == "tiny"
     assert fetch.stated_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
 
 

@@ -6,21 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from agent_tuning.records import BadInput
 from stages import fingerprint
-from trajectory.records import BadInput
 
 FILES = {
     "stages/__init__.py": "",
     "stages/train.py": (
-        '"""Train."""\nimport torch\nfrom trajectory import packs\n\n\ndef main():\n'
+        '"""Train."""\nimport torch\nfrom agent_tuning import packs\n\n\ndef main():\n'
         '    """Go."""\n    return packs.LENGTH\n'
     ),
-    "trajectory/__init__.py": "",
-    "trajectory/packs.py": "import trajectory.rows.near\n\nLENGTH = 3\n",
-    "trajectory/rows/__init__.py": "",
-    "trajectory/rows/near.py": "from trajectory.rows import far\n\n\nclass Near:\n    x = far.X\n",
-    "trajectory/rows/far.py": "import stages.train\n\nX = 1\n",
-    "trajectory/alone.py": "Y = 2\n",
+    "agent_tuning/__init__.py": "",
+    "agent_tuning/packs.py": "import agent_tuning.rows.near\n\nLENGTH = 3\n",
+    "agent_tuning/rows/__init__.py": "",
+    "agent_tuning/rows/near.py": (
+        "from agent_tuning.rows import far\n\n\nclass Near:\n    x = far.X\n"
+    ),
+    "agent_tuning/rows/far.py": "import stages.train\n\nX = 1\n",
+    "agent_tuning/alone.py": "Y = 2\n",
 }
 
 
@@ -38,18 +40,18 @@ def digests() -> dict[str, str]:
 
 
 def test_it_reaches_files_through_several_imports_and_no_others():
-    assert digests().keys() == FILES.keys() - {"trajectory/alone.py"}
+    assert digests().keys() == FILES.keys() - {"agent_tuning/alone.py"}
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("trajectory/packs.py", "LENGTH = 3", "# long\nLENGTH = 3  # enough"),
-        ("trajectory/packs.py", "LENGTH = 3", "LENGTH   =   (\n    3\n)"),
+        ("agent_tuning/packs.py", "LENGTH = 3", "# long\nLENGTH = 3  # enough"),
+        ("agent_tuning/packs.py", "LENGTH = 3", "LENGTH   =   (\n    3\n)"),
         ("stages/train.py", '"""Train."""', '"""Train and more."""'),
         ("stages/train.py", '    """Go."""\n', ""),
-        ("trajectory/rows/near.py", "class Near:\n", 'class Near:\n    """Close by."""\n\n'),
-        ("trajectory/alone.py", "2", "3"),
+        ("agent_tuning/rows/near.py", "class Near:\n", 'class Near:\n    """Close by."""\n\n'),
+        ("agent_tuning/alone.py", "2", "3"),
     ],
     ids=["comment", "layout", "module docstring", "no docstring", "class docstring", "unreached"],
 )
@@ -63,10 +65,10 @@ def test_what_computes_the_same_has_the_same_fingerprint(name, old, new):
     ("name", "old", "new"),
     [
         ("stages/train.py", "packs.LENGTH", "packs.LENGTH + 1"),
-        ("trajectory/packs.py", "3", "3.0"),
-        ("trajectory/rows/far.py", "X = 1", 'X = "1"'),
-        ("trajectory/rows/near.py", "x =", "y ="),
-        ("trajectory/rows/__init__.py", "", "import trajectory.alone"),
+        ("agent_tuning/packs.py", "3", "3.0"),
+        ("agent_tuning/rows/far.py", "X = 1", 'X = "1"'),
+        ("agent_tuning/rows/near.py", "x =", "y ="),
+        ("agent_tuning/rows/__init__.py", "", "import agent_tuning.alone"),
     ],
     ids=["script", "one import away", "three away", "a name", "a package's own code"],
 )

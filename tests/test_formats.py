@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectory.formats import REPLY_FORMATS, Malformed
-from trajectory.questions import Questions
-from trajectory.records import Assistant, Call, Tool
+from agent_tuning.inference.requests import Questions
+from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.records import Assistant, Call, Tool
 
 WORDS = st.text(max_size=30)
 AWKWARD = st.sampled_from(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_tuning.files import metrics_file
 from benchmark import gate
-from trajectory import metricfile
 
 PARAMS = {
     "against": "",
@@ -32,9 +32,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write(changes: dict[str, float], general: dict[str, float] | None = None) -> None:
     Path("params.yaml").write_text(yaml.safe_dump({"gate": PARAMS}))
-    metricfile.write(Path("metrics/house.json"), {**GOOD, **changes})
-    metricfile.write(Path("metrics/bfcl.json"), GOOD)
-    metricfile.write(Path("metrics/general.json"), {**KEPT, **(general or {})})
+    metrics_file.write(Path("metrics/house.json"), {**GOOD, **changes})
+    metrics_file.write(Path("metrics/bfcl.json"), GOOD)
+    metrics_file.write(Path("metrics/general.json"), {**KEPT, **(general or {})})
 
 
 def run() -> int:

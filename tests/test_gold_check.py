@@ -2,8 +2,8 @@
 
 import pytest
 
+from agent_tuning.records import Call, Tool
 from benchmark import bfcl, gold_check
-from trajectory.records import Call, Tool
 
 BMI = Tool("bmi", "", {"type": "dict", "properties": {"kg": {"type": "float"}}, "required": ["kg"]})
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.catalogue.grammar import Grammar, shuffled
 from tests import made
-from trajectory.catalogue import LANGUAGES, SLOT
-from trajectory.grammar import Grammar, shuffled
 
 CELLS = list(made.CATALOGUE.cells())
 

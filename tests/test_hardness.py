@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectory.hardness import auc, lexical_auc
-from trajectory.records import Assistant, Call, Group, Tool, Trajectory, User
+from agent_tuning.quality.lexical_auc import auc, lexical_auc
+from agent_tuning.records import Assistant, Call, Group, Tool, Trajectory, User
 
 SCORES = st.lists(st.integers(0, 5), min_size=1, max_size=8)
 MENU = (Tool("get_weather", "Weather of a city.", {}), Tool("add_days", "A date later.", {}))

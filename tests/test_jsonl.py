@@ -2,8 +2,8 @@
 
 import pytest
 
-from trajectory import jsonl
-from trajectory.records import BadInput, Call, User
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Call, User
 
 
 @pytest.mark.parametrize(

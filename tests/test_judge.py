@@ -7,6 +7,11 @@ import msgspec
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.messages import Model, Reply, Unusable
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Unfinished
+from agent_tuning.synthesis.teachers import Failure
 from benchmark.judge import answers, drafts, judging, question
 from benchmark.people import rating
 from benchmark.people.events import Event, Rating
@@ -15,11 +20,6 @@ from benchmark.suites import Task
 from tests import people
 from tests.chat_server import ChatServer
 from tests.test_review_pages import HOSTILE
-from trajectory import jsonl
-from trajectory.records import BadInput, Unfinished
-from trajectory.teachers import Failure
-from trajectory.teachers.asking import Model, Reply, Unusable
-from trajectory.teachers.store import Store
 
 KEY = "sk-test-0123456789abcdef"
 MODEL = Model("stern", True, {"max_tokens": 60})

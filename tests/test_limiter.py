@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from trajectory.teachers.limiter import Limiter
+from agent_tuning.chat_model.limiter import Limiter
 
 
 async def peak(limiter: Limiter, tasks: int) -> int:

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from trajectory import loss
-from trajectory.loss import ChunkedCrossEntropy, supervised
+from agent_tuning.model import loss
+from agent_tuning.model.loss import ChunkedCrossEntropy, supervised
 
 WORDS, WIDTH = 70, 12
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectory.formats import TOOL_FORMATS
-from trajectory.formats.menus.parameters import Parameter, parameters
-from trajectory.records import Json, Tool
+from agent_tuning.prompts.formats import TOOL_FORMATS
+from agent_tuning.prompts.tool_lists.parameters import Parameter, parameters
+from agent_tuning.records import Json, Tool
 
 # Control characters other than these have no spelling in XML.
 WORDS = st.text(

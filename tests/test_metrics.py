@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_tuning.records import Decision
 from benchmark.decisions import Verdict
 from benchmark.metrics import breakdown, confusion, intervals, metrics, sweep
 from benchmark.scored import Scored
 from benchmark.scorers import Score
-from trajectory.records import Decision
 
 
 def scored(number: int, wanted: Decision, outcome: Verdict, em: int, **changes: Any) -> Scored:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, BadInput, Group, Tool, Trajectory, User
 from stages import mix
-from trajectory import jsonl
-from trajectory.records import Assistant, BadInput, Group, Tool, Trajectory, User
 
 
 def group(id: str, size: int, tools: tuple[Tool, ...] = ()) -> Group:

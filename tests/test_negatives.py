@@ -8,14 +8,14 @@ from itertools import islice
 import msgspec
 import pytest
 
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.lexical_auc import lexical_auc
+from agent_tuning.quality.validation import Checks, leaves
+from agent_tuning.records import BadInput, Group, Trajectory
+from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
+from agent_tuning.synthesis.quota import quota
 from stages import negatives
 from tests import made
-from trajectory.checks import Checks, leaves
-from trajectory.hardness import lexical_auc
-from trajectory.negatives import KINDS, Negatives
-from trajectory.protected import Fence, Protected
-from trajectory.quota import quota
-from trajectory.records import BadInput, Group, Trajectory
 
 SOUND = made.sifted()[0]
 POSITIVES = [one for group in SOUND for one in group.trajectories]

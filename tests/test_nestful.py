@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent_tuning.records import BadInput
 from benchmark import nestful
 from benchmark.suites import REFERENCE, GoldCall
-from trajectory.records import BadInput
 
 LIMITS = nestful.Limits(max_tool_chars=800, max_query_chars=100, max_orders=6)
 SPECS = [

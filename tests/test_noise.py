@@ -2,13 +2,13 @@
 
 import pytest
 
+from agent_tuning.inference.requests import Questions
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, User
 from benchmark.answers import Answer
 from benchmark.suites import Gold, Suite, Task
 from stages.noise import noise, part
 from tests.conftest import WEATHER
-from trajectory.formats import REPLY_FORMATS
-from trajectory.questions import Questions
-from trajectory.records import Assistant, User
 
 GROUPS = [Questions(f"g{number}", ("",), (1,), {f"t{number}": (2,)}) for number in range(40)]
 DECLINES = REPLY_FORMATS["react"].write(Assistant("no_call", "Answer directly.", text="No."))

@@ -8,16 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import Model, Reply, Service, Unusable
+from agent_tuning.records import BadInput, Group, Trajectory, Unfinished
+from agent_tuning.synthesis.teachers import Item, Request
+from agent_tuning.synthesis.teachers.author import Author
+from agent_tuning.synthesis.teachers.openai import OpenAI
+from agent_tuning.synthesis.teachers.replay import Replay
 from tests import made
 from tests.chat_server import ChatServer
-from trajectory.records import BadInput, Group, Trajectory, Unfinished
-from trajectory.teachers import Item, Request
-from trajectory.teachers.asking import Model, Reply, Service, Unusable
-from trajectory.teachers.author import Author
-from trajectory.teachers.budget import Price
-from trajectory.teachers.openai import OpenAI
-from trajectory.teachers.replay import Replay
-from trajectory.teachers.store import Store
 
 KEY = "sk-test-0123456789abcdef"
 MODEL = Model("some-model", True, {"max_tokens": 200, "temperature": 0.5})

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, Group, ToolResult
+from agent_tuning.tokens.packing import IGNORED
 from tests import smoke
-from trajectory import jsonl
-from trajectory.catalogue import Catalogue
-from trajectory.packing import IGNORED
-from trajectory.records import Assistant, Group, ToolResult
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/own-tools.md").read_text()
@@ -153,7 +153,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
     jsonl.write(folder / "data/protected.jsonl", [])
     rows = [json.loads(json.dumps(CHAT).replace("{}", str(number))) for number in range(20)]
     (folder / "chats.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    typed("python -m trajectory.exchange.load sharegpt chats.jsonl data/general.jsonl", folder)
+    typed("python -m agent_tuning.converters.load sharegpt chats.jsonl data/general.jsonl", folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in STAGES:

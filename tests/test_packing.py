@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajectory import packing
-from trajectory.packing import IGNORED, Outline, Pack, Tokens
-from trajectory.spool import Spool
+from agent_tuning.tokens import packing
+from agent_tuning.tokens.packing import IGNORED, Outline, Pack, Tokens
+from agent_tuning.tokens.token_store import Spool
 
 MAX_LEN = 60
 EVERY = pytest.mark.parametrize("kind", packing.PACKINGS)

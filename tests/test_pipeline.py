@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_tuning.files import yaml_records
 from benchmark import readme
 from stages.fingerprint import closure
-from trajectory import yamlfile
 
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
 DEAR = ["fetch", "rehearse", "train", "predict", "noise", "episodes", "retention"]
 MAY_IMPORT = {
-    "trajectory": {"trajectory"},
-    "benchmark": {"benchmark", "trajectory"},
-    "stages": {"benchmark", "trajectory"},
+    "agent_tuning": {"agent_tuning"},
+    "benchmark": {"benchmark", "agent_tuning"},
+    "stages": {"benchmark", "agent_tuning"},
 }
 # Those who make training data must not see what makes an answer right.
 MAKES_TRAINING_DATA = [
@@ -105,7 +105,7 @@ def test_no_module_is_named_for_being_shared():
 
 def test_the_readme_says_what_the_pipeline_does():
     text = Path("README.md").read_text()
-    table = readme.stages(yamlfile.read(Path("dvc.yaml"), readme.Pipeline))
+    table = readme.stages(yaml_records.read(Path("dvc.yaml"), readme.Pipeline))
     assert readme.between(text, "stages", table) == text
 
 

@@ -11,12 +11,12 @@ import pytest
 import vl_convert
 from dvc_render.vega import VegaRenderer
 
+from agent_tuning.files import csv_records, jsonl
+from agent_tuning.records import BadInput
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.teachers import Request
 from stages import plan
 from tests import made
-from trajectory import jsonl, tables
-from trajectory.covered import Covered
-from trajectory.records import BadInput
-from trajectory.teachers import Request
 
 HELD_OUT = set(made.PLAN.held_out_tools)
 
@@ -156,7 +156,9 @@ def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
     plan.main(Path("data/catalogue"), *paths)
     assert list(jsonl.read(paths[0], Request)) == made.requests()
-    assert list(tables.read(paths[1], Covered)) == plan.coverage(made.planner(), made.requests())
+    assert list(csv_records.read(paths[1], Covered)) == plan.coverage(
+        made.planner(), made.requests()
+    )
 
 
 def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():

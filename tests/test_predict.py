@@ -5,13 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import User
+from agent_tuning.tokens.chat_template import Chat
 from benchmark.answers import Answer
 from stages.predict import stored
 from tests.answering import Stage
-from trajectory import jsonl
-from trajectory.chat import Chat
-from trajectory.questions import Questions
-from trajectory.records import User
 
 PREDICT = Stage(
     "predict", ["prompts.jsonl", "base", "fingerprint.json", "answers.jsonl"], "answers.jsonl"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trajectory import progress
-from trajectory.progress import Progress
+from agent_tuning.runtime import progress
+from agent_tuning.runtime.progress import Progress
 
 
 class Clock:

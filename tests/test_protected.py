@@ -2,8 +2,8 @@
 
 import pytest
 
-from trajectory.near import normalise
-from trajectory.protected import Fence, Protected
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.near_duplicates import normalise
 
 QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
 

@@ -9,13 +9,13 @@ import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
+from agent_tuning.records import BadInput
 from benchmark.answers import Answer
 from benchmark.people import agreement, rating, results
 from benchmark.people.events import Event, Rating
 from benchmark.people.rating import Rated
 from benchmark.people.rubric import Judged
 from tests import people
-from trajectory.records import BadInput
 
 TASKS = people.suite().tasks
 NAN = np.nan

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from trajectory.records import Assistant, Call, Record, ToolResult, Trajectory, Turn, User
+from agent_tuning.records import Assistant, Call, Record, ToolResult, Trajectory, Turn, User
 
 CALL = Call("f", {"n": 12, "s": "12"})
 

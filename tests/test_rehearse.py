@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_tuning.files import jsonl
+from agent_tuning.inference import generate
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Group, Trajectory, User
+from agent_tuning.tokens.chat_template import Chat
 from stages import rehearse
-from trajectory import decoding, jsonl, prompts
-from trajectory.chat import Chat
-from trajectory.records import Group, Trajectory, User
 
 LANGUAGES = ("en", "zh")
 ASKED = 6  # in each language; the last sixth is held out
@@ -31,14 +33,14 @@ def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group
 def ends(lively, monkeypatch) -> None:
     """The tiny model never ends by itself: a token that it does say becomes the end token."""
     chat = Chat(lively / "tokenizer.json")
-    prefix = chat.prefix(prompts.system(prompts.GENERAL, (), "", ""))
+    prefix = chat.prefix(system_prompt.system(system_prompt.GENERAL, (), "", ""))
     asked = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
-    ((first, *_),) = decoding.greedy(
-        decoding.load(lively), [decoding.Prompt(prefix, asked)], chat.end, 8
+    ((first, *_),) = generate.greedy(
+        generate.load(lively), [generate.Prompt(prefix, asked)], chat.end, 8
     )
-    greedy = decoding.greedy
+    greedy = generate.greedy
     monkeypatch.setattr(
-        decoding, "greedy", lambda model, batch, _, new: greedy(model, batch, first[-1], new)
+        generate, "greedy", lambda model, batch, _, new: greedy(model, batch, first[-1], new)
     )
 
 
@@ -65,7 +67,7 @@ def test_a_group_holds_one_language_and_at_most_so_many():
     assert len({group.id for group in made}) == len(made)
     for group in made:
         assert {one.language for one in group.trajectories} == {group.language}
-        assert (group.tools, group.template) == ((), prompts.GENERAL)
+        assert (group.tools, group.template) == ((), system_prompt.GENERAL)
 
 
 def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tmp_path):
@@ -75,4 +77,4 @@ def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tm
     theirs = {"format": "sharegpt", "source": "theirs.jsonl", "take": 3}
     made = rehearsed(tmp_path, base, 1, theirs)
     assert [len(group.trajectories[0].turns) for group in made] == [2, 4, 6]
-    assert {group.template for group in made} == {prompts.GENERAL}
+    assert {group.template for group in made} == {system_prompt.GENERAL}

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.packing import IGNORED, PACKINGS
 from stages import render
-from trajectory import jsonl
-from trajectory.chat import Chat
-from trajectory.packing import IGNORED, PACKINGS
-from trajectory.records import BadInput
 
 MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
 WEIGHTS = {

@@ -10,6 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent_tuning.files import csv_records, jsonl, metrics_file
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.training.train_log import TrainStep
 from benchmark import acting, episodes, goals, leaderboard, report, retention
 from benchmark.decisions import Verdict
 from benchmark.episodes import Episodes
@@ -20,10 +25,6 @@ from benchmark.retention import Item
 from benchmark.scored import Scored
 from benchmark.scorers import Score
 from stages import report as stage
-from trajectory import command, jsonl, metricfile, tables
-from trajectory.covered import Covered
-from trajectory.records import BadInput
-from trajectory.trainlog import TrainStep
 
 KINDS = ("call", "topic", "missing")
 
@@ -279,9 +280,9 @@ def test_the_leaderboard_is_a_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tables.write(tmp_path / "breakdown.csv", Row, results.breakdown)
+    csv_records.write(tmp_path / "breakdown.csv", Row, results.breakdown)
     monkeypatch.setattr(sys, "argv", ["leaderboard", str(tmp_path / "breakdown.csv")])
-    command.run(leaderboard.main)
+    cli.run(leaderboard.main)
     assert capsys.readouterr().out == leaderboard.table(leaderboard.lines(results.breakdown))
 
 
@@ -313,12 +314,12 @@ def written(results: Results, folder: Path) -> list[Path]:
     for path, values in zip(paths, results.metrics.values(), strict=False):
         path.write_bytes(msgspec.json.encode(values))
     paths[2].write_bytes(msgspec.json.encode(results.noise))
-    tables.write(paths[3], Row, results.breakdown)
-    tables.write(paths[4], SweepRow, results.sweep)
+    csv_records.write(paths[3], Row, results.breakdown)
+    csv_records.write(paths[4], SweepRow, results.sweep)
     jsonl.write(paths[5], results.scores)
-    tables.write(paths[6], TrainStep, results.train_log)
-    tables.write(paths[7], Covered, results.coverage)
-    metricfile.write(paths[8], results.episodes)
+    csv_records.write(paths[6], TrainStep, results.train_log)
+    csv_records.write(paths[7], Covered, results.coverage)
+    metrics_file.write(paths[8], results.episodes)
     jsonl.write(paths[9], results.goals)
-    metricfile.write(paths[10], results.general)
+    metrics_file.write(paths[10], results.general)
     return paths

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.records import BadInput, Record
 from benchmark import retention
 from benchmark.retention import Item
 from stages import retention as stage
 from tests import made
-from trajectory import jsonl
-from trajectory.protected import Fence, Protected
-from trajectory.records import BadInput, Record
 
 FOLDER = Path("benchmark/suites/general")
 

@@ -15,6 +15,8 @@ import msgspec
 import pytest
 from werkzeug.serving import make_server
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, BadInput, Group, Trajectory, User
 from benchmark import suites
 from benchmark.people import merge, results
 from benchmark.people.events import Rating, Verdict, standing
@@ -22,8 +24,6 @@ from benchmark.people.pages import create
 from benchmark.people.server import Quiet
 from benchmark.people.verdicts import Double
 from tests import people
-from trajectory import jsonl
-from trajectory.records import Assistant, BadInput, Group, Trajectory, User
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver import ActionChains  # noqa: E402

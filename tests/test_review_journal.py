@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput
 from benchmark.people.events import Event, Rating, Verdict, standing, undoable
 from benchmark.people.journal import Journal
-from trajectory import jsonl
-from trajectory.records import BadInput
 
 WRITER = """
 import sys

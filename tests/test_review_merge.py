@@ -6,6 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.word_overlap import Lexical
+from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
 from benchmark import suites
 from benchmark.people import merge, suspicion, training, verdicts
 from benchmark.people.events import Event, Verdict
@@ -13,9 +16,6 @@ from benchmark.people.rubric import Judged
 from benchmark.people.verdicts import Double
 from benchmark.suites import Gold
 from tests import people
-from trajectory import jsonl
-from trajectory.lexical import Lexical
-from trajectory.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
 
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
 OSLO, ROME = people.task("Oslo"), people.task("Rome")

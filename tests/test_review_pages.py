@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, Call, ToolResult
 from benchmark.people import guard, pages
 from benchmark.people.events import Event, Verdict, standing
 from benchmark.people.verdicts import Double
 from benchmark.suites import Gold
 from tests import people
-from trajectory import jsonl
-from trajectory.records import Assistant, Call, ToolResult
 
 HERE = "http://127.0.0.1:8000"
 HOSTILE = {

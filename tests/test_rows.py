@@ -6,8 +6,8 @@ import datasets
 import pytest
 import torch
 
-from trajectory.packing import IGNORED
-from trajectory.rows import Rows, collate
+from agent_tuning.tokens.packing import IGNORED
+from agent_tuning.training.dataset import Rows, collate
 
 COUNT, EPOCHS = 7, 3
 # A prefix of two tokens and branches of three and two; the last token of each is trained.

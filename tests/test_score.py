@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, BadInput, Call, Tool, User
 from benchmark.answers import Answer
 from benchmark.baselines import BASELINES
 from benchmark.suites import Gold, GoldCall, Task
 from stages import score
-from trajectory import jsonl
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, BadInput, Call, Tool, User
 
 ROOT = Path(__file__).parent.parent
 PARAMS = """

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
+from agent_tuning.quality.word_overlap import tokens
+from agent_tuning.records import Assistant, Call, Decision, User
 from benchmark.scorers import TEXT_SCORERS, Score, score
 from benchmark.scorers.arguments import args, args_f1, args_text, same
 from benchmark.scorers.match import em
 from benchmark.scorers.text import PLAIN, bleu, rouge_l, signature
 from benchmark.suites import Gold, GoldCall, Task
-from trajectory.lexical import tokens
-from trajectory.records import Assistant, Call, Decision, User
 
 ALIKE = pytest.mark.parametrize("alike", TEXT_SCORERS.values(), ids=TEXT_SCORERS)
 VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -5,14 +5,15 @@ from itertools import combinations
 import msgspec
 import pytest
 
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.entries import LANGUAGES, Range, Texts
+from agent_tuning.catalogue.grammar import part
+from agent_tuning.catalogue.simulators import World
+from agent_tuning.quality import validation
+from agent_tuning.records import Assistant, BadInput, ToolResult, User
+from agent_tuning.synthesis.teachers import Item
+from agent_tuning.synthesis.teachers.scripted import Scripted, goal_of, intent, said
 from tests import made
-from trajectory import checks, schema
-from trajectory.catalogue import LANGUAGES, Range, Texts
-from trajectory.grammar import part
-from trajectory.records import Assistant, BadInput, ToolResult, User
-from trajectory.simulators import World
-from trajectory.teachers import Item
-from trajectory.teachers.scripted import Scripted, goal_of, intent, said
 
 CELLS = list(made.CATALOGUE.cells())
 DRAWS = 8  # of each cell; the plan asks for no more of most
@@ -175,7 +176,7 @@ def possible(argument: object, slots: dict, language: str) -> set:
 )
 def test_a_list_or_an_object_is_filled_in_item_by_item(tool, scenario, argument):
     one = made.teacher().positive(Item(tool, scenario, "", 0), "en")
-    found = checks.leaves(one.turns[1].calls[0].arguments[argument])
+    found = validation.leaves(one.turns[1].calls[0].arguments[argument])
     assert len(set(found)) > 1
     assert all(str(item) in one.query for item in found)
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
+from agent_tuning.model.flops import Shape, shape
+from agent_tuning.records import BadInput
+from agent_tuning.training import zero3
+from agent_tuning.training.dataset import Rows
+from agent_tuning.training.throughput import Speed
 from tests.conftest import SIZES
-from trajectory import zero3
-from trajectory.records import BadInput
-from trajectory.rows import Rows
-from trajectory.shape import Shape, shape
-from trajectory.speed import Speed
 
 SMALL = {
     "vocab_size": 50,
@@ -89,8 +89,8 @@ class Clock:
 def test_the_note_says_what_was_trained_in_the_time(tmp_path, monkeypatch):
     row = {"ids": [1] * 6, "labels": [-100] * 4 + [1] * 2, "spans": [[3, 3]]}
     rows = Rows(datasets.Dataset.from_list([row] * 2), 1, 0)
-    monkeypatch.setattr("trajectory.speed.time", Clock())
-    monkeypatch.setattr("trajectory.speed.peak", lambda: 1e6)
+    monkeypatch.setattr("agent_tuning.training.throughput.time", Clock())
+    monkeypatch.setattr("agent_tuning.training.throughput.peak", lambda: 1e6)
     speed = Speed(tmp_path / "speed.jsonl", rows, 2, Shape(1, 100, 10, 1))
     speed.start()
     speed.step(1)

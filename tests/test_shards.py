@@ -8,21 +8,22 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import Reply
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.author import Author
+from agent_tuning.synthesis.teachers.replay import Replay
 from slurm import dealing, launch
 from stages.synthesize import Params
 from tests import made
 from tests.chat_server import ChatServer
 from tests.lab import Lab, wait_for
-from trajectory import jsonl, params
-from trajectory.teachers.asking import Reply
-from trajectory.teachers.author import Author
-from trajectory.teachers.budget import Price
-from trajectory.teachers.replay import Replay
-from trajectory.teachers.store import Store
 
 ROOT = Path(__file__).parent.parent
 WANTED = made.requests()[:8]
-P = params.load("synthesize", Params)
+P = config.load("synthesize", Params)
 AUTHOR = Author(made.teacher(P.style))
 TABLE = made.perfect(AUTHOR, WANTED, P.model)
 PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
@@ -31,7 +32,7 @@ SERVICE = {"concurrency": 2, "timeout": 10, "retries": 2, "first_wait": 0.01, "l
 
 def repository(folder: Path, url: str, **changes: object) -> Path:
     folder.mkdir(parents=True)
-    for path in ("stages", "trajectory", "benchmark", "slurm", "data", "requirements.lock"):
+    for path in ("stages", "agent_tuning", "benchmark", "slurm", "data", "requirements.lock"):
         (folder / path).symlink_to(ROOT / path)
     jsonl.write(folder / "plan.jsonl", WANTED)
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
@@ -108,7 +109,7 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
     replay = Replay(AUTHOR, P.model, Store(Path("replies.jsonl")), price)
     parts = list(dealing.lacking(replay, WANTED))
     assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
-    dealing.deal(params.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
+    dealing.deal(config.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
     budgets = [
         yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
         for index in range(2)

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
+from agent_tuning.tokens.chat_template import Chat
 from benchmark.suites import Gold, Suite, Task
 from stages.shots import Examples, Params, worked
 from tests.conftest import CLOCK, WEATHER
-from trajectory.chat import Chat
-from trajectory.questions import Questions
-from trajectory.records import Assistant, BadInput, Call, Trajectory, User
 
 BOTH = Params(call=1, no_call=1)
 

@@ -6,12 +6,12 @@ import sys
 import msgspec
 import pytest
 
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.entries import LANGUAGES
+from agent_tuning.catalogue.simulators import SIMULATORS, World, graph
+from agent_tuning.records import Assistant, Call
+from agent_tuning.synthesis.teachers import Item
 from tests import made
-from trajectory import schema
-from trajectory.catalogue import LANGUAGES
-from trajectory.records import Assistant, Call
-from trajectory.simulators import SIMULATORS, World, graph
-from trajectory.teachers import Item
 
 EXCHANGES = [
     [
@@ -193,8 +193,8 @@ def test_every_tool_has_exactly_one_simulator_and_back():
 
 def test_the_world_is_the_same_in_every_process():
     script = (
-        "import sys, msgspec; from trajectory.records import Call; "
-        "from trajectory.simulators import World; "
+        "import sys, msgspec; from agent_tuning.records import Call; "
+        "from agent_tuning.catalogue.simulators import World; "
         "exchanges = msgspec.json.decode(sys.stdin.buffer.read(), type=list[list[Call]]); "
         "seen = [[world.observe(call) for call in calls]"
         " for calls in exchanges for world in [World()]]; "

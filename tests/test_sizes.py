@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from agent_tuning.files import file_hashes
+from agent_tuning.records import BadInput
 from slurm import fetch, queue, sizes
-from trajectory import digests
-from trajectory.records import BadInput
 
 ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = yaml.safe_load(Path("slurm/dvc.yaml").read_text())["stages"]
@@ -91,13 +91,13 @@ def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
     file, memory = tmp_path / "weights", tmp_path / "memory.json"
     file.write_text("one")
-    first = digests.of([tmp_path / "weights"], memory)
+    first = file_hashes.of([tmp_path / "weights"], memory)
     before = file.stat()
     file.write_text("two")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # the same size, inode and time
-    assert digests.of([file], memory) == first
+    assert file_hashes.of([file], memory) == first
     file.write_text("three")
-    assert digests.of([file], memory) != first
+    assert file_hashes.of([file], memory) != first
 
 
 @pytest.mark.parametrize("name", ["OUT_OF_MEMORY", "TIMEOUT", "NODE_FAIL", "CANCELLED"])

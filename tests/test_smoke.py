@@ -64,7 +64,7 @@ def test_another_lambda_runs_score_and_report_only(copy):
 
 
 def test_a_comment_in_the_library_retrains_nothing(copy):
-    module = copy / "trajectory/packing.py"
+    module = copy / "agent_tuning/tokens/packing.py"
     module.write_text(module.read_text() + "\n# a remark\n")
     output = dvc(copy, "repro")
     assert "Running stage 'fingerprint'" in output

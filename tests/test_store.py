@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trajectory.records import BadInput
-from trajectory.teachers.asking import Reply
-from trajectory.teachers.store import Store
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.messages import Reply
+from agent_tuning.records import BadInput
 
 
 def reply(number: int) -> Reply:

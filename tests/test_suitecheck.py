@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Tool, User
 from benchmark import suitecheck, suites
 from benchmark.baselines import BASELINES
 from benchmark.degenerate import DEGENERATE
 from benchmark.suites import Gold, GoldCall, Task
-from trajectory import jsonl
-from trajectory.records import Tool, User
 
 SCHEMA = {
     "type": "object",

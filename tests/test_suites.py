@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from agent_tuning.records import BadInput
 from benchmark import suites
-from trajectory.records import BadInput
 
 TOOL = {"name": "get_weather", "description": "Weather of a city.", "parameters": {}}
 TASK: dict[str, Any] = {

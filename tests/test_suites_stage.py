@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import Protected
+from agent_tuning.records import BadInput
 from benchmark import suites as suite_files
 from stages import suites
-from trajectory import jsonl
-from trajectory.protected import Protected
-from trajectory.records import BadInput
 
 PARAMS = """\
 suites:

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.author import Author
 from stages.synthesize import Params
 from tests import made
 from tests.chat_server import ChatServer, key
-from trajectory import jsonl, params
-from trajectory.teachers.author import Author
-from trajectory.teachers.store import Store
 
 ROOT = Path(__file__).parent.parent
 KEY = "sk-test-0123456789abcdef"
@@ -29,7 +30,7 @@ PATHS = [
 OUTS = PATHS[4:]
 WANTED = made.requests()[:8]
 SERVICE = {"concurrency": 4, "timeout": 10, "retries": 5, "first_wait": 0.01, "longest_wait": 0.05}
-P = params.load("synthesize", Params)
+P = config.load("synthesize", Params)
 AUTHOR = Author(made.teacher(P.style))
 TABLE = made.perfect(AUTHOR, WANTED, P.model)
 FAULTS = {3: "429", 12: "500", 20: "drop", 31: "broken"}
@@ -38,7 +39,7 @@ FAULTS = {3: "429", 12: "500", 20: "drop", 31: "broken"}
 def folder(path: Path, url: str, **changes: object) -> Path:
     """What the stage reads, with these changes to its parameters."""
     path.mkdir()
-    for package in ("stages", "trajectory"):
+    for package in ("stages", "agent_tuning"):
         (path / package).symlink_to(ROOT / package)
     (path / "catalogue").symlink_to(ROOT / "data/catalogue")
     (path / "phrasing.yaml").symlink_to(ROOT / "data/phrasing.yaml")

@@ -11,12 +11,13 @@ import datasets
 import pytest
 from transformers import AutoModelForCausalLM
 
+from agent_tuning.files import csv_records, jsonl
+from agent_tuning.tokens.packing import IGNORED
+from agent_tuning.training import checkpoints
+from agent_tuning.training.throughput import StepSpeed
+from agent_tuning.training.train_log import TrainStep
 from tests import ranks
 from tests.ranks import Ranks
-from trajectory import checkpoints, jsonl, tables
-from trajectory.packing import IGNORED
-from trajectory.speed import StepSpeed
-from trajectory.trainlog import TrainStep
 
 ONE = [sys.executable, "-m", "stages.train"]
 # The rendezvous is torchrun's own; a free port lets test runs stand side by side.
@@ -52,7 +53,7 @@ def command(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def log(folder: Path) -> list[TrainStep]:
-    return list(tables.read(folder / "log.csv", TrainStep))
+    return list(csv_records.read(folder / "log.csv", TrainStep))
 
 
 def trained(folder: Path, world: int = 1) -> list[TrainStep]:

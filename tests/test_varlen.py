@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from trajectory import varlen
-from trajectory.attention import PackLayout
-from trajectory.packing import Span
-from trajectory.varlen import Varlen
+from agent_tuning.model import flash_attention
+from agent_tuning.model.flash_attention import Varlen
+from agent_tuning.model.shared_prefix_attention import PackLayout
+from agent_tuning.tokens.packing import Span
 
 SPANS = [Span(5, (3, 1, 4)), Span(1, (2,)), Span(7, (6, 2))]
 HEADS, KV_HEADS, WIDTH = 4, 2, 8
@@ -61,10 +61,10 @@ def test_the_two_calls_are_the_attention_of_the_pack():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(varlen.kernel() is None, reason="needs a GPU and flash-attn")
+@pytest.mark.skipif(flash_attention.kernel() is None, reason="needs a GPU and flash-attn")
 def test_flash_attn_itself_is_the_attention_of_the_pack():
-    check(varlen.kernel(), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
+    check(flash_attention.kernel(), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
 
 
 def test_without_a_gpu_there_is_no_kernel():
-    assert torch.cuda.is_available() or varlen.kernel() is None
+    assert torch.cuda.is_available() or flash_attention.kernel() is None

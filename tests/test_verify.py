@@ -6,19 +6,28 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.files import jsonl, yaml_records
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.validation import Checks
+from agent_tuning.records import (
+    Assistant,
+    BadInput,
+    Call,
+    Group,
+    Tool,
+    ToolResult,
+    Trajectory,
+    User,
+)
+from agent_tuning.synthesis.teachers import Item, Request
+from agent_tuning.synthesis.teachers.scripted import Scripted, Style
 from stages import verify
-from trajectory import jsonl, yamlfile
-from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks
-from trajectory.phrasing import Phrasing
-from trajectory.protected import Fence, Protected
-from trajectory.records import Assistant, BadInput, Call, Group, Tool, ToolResult, Trajectory, User
-from trajectory.teachers import Item, Request
-from trajectory.teachers.scripted import Scripted, Style
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
-TEACHER = Scripted(CATALOGUE, yamlfile.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
+TEACHER = Scripted(CATALOGUE, yaml_records.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
 MENU = ("get_weather_forecast", "get_current_weather", "get_air_quality")
 ITEMS = (
     Item("get_weather_forecast", "plan_a_day", "simple", 0),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trajectory import wheels
-from trajectory.records import BadInput
+from agent_tuning.files import wheels
+from agent_tuning.records import BadInput
 
 
 @pytest.fixture

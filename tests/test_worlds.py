@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_tuning.catalogue.entries import LANGUAGES
+from agent_tuning.catalogue.simulators import STATEFUL, World
+from agent_tuning.catalogue.simulators.cart import BEGUN
+from agent_tuning.records import Assistant, Call
+from agent_tuning.synthesis.teachers import Item
 from tests import made
-from trajectory.catalogue import LANGUAGES
-from trajectory.records import Assistant, Call
-from trajectory.simulators import STATEFUL, World
-from trajectory.simulators.cart import BEGUN
-from trajectory.teachers import Item
 
 CALLS = [
     call

@@ -2,8 +2,9 @@
 
 import pytest
 
-from trajectory import params, yamlfile
-from trajectory.records import BadInput, Record
+from agent_tuning.files import yaml_records
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import config
 
 
 class Inner(Record, frozen=True):
@@ -45,16 +46,16 @@ def test_an_error_names_file_line_and_field(text, message, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(text, errors="surrogateescape")
     with pytest.raises(BadInput, match=message) as error:
-        params.load("stage", Section, path)
+        config.load("stage", Section, path)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match="No such file"):
-        yamlfile.read(tmp_path / "p.yaml", Section)
+        yaml_records.read(tmp_path / "p.yaml", Section)
 
 
 def test_a_section_is_a_typed_record(tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(GOOD)
-    assert params.load("stage", Section, path) == Section(1, (Inner(0.5),))
+    assert config.load("stage", Section, path) == Section(1, (Inner(0.5),))

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from dvc.repo import Repo
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, Call, Tool, User
 from benchmark.answers import Answer
 from benchmark.suites import Gold, GoldCall, Task
-from trajectory import jsonl, metricfile
-from trajectory.formats import REPLY_FORMATS
-from trajectory.records import Assistant, Call, Tool, User
 
 TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
 TASKS = [
@@ -78,7 +78,7 @@ def write_suites() -> None:
         jsonl.write(Path(f"suites/{suite}/tools.jsonl"), [TOOL])
         mine = [task for task in TASKS if task.group.startswith(suite)]
         jsonl.write(Path(f"suites/{suite}/tasks.jsonl"), mine)
-        metricfile.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
+        metrics_file.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
 
 
 def start() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from agent_tuning.inference.requests import Questions
 from benchmark.answers import Answer
 from benchmark.engines import in_process, remote, vllm
 from benchmark.engines.settings import Settings
-from trajectory.questions import Questions
 
 
 class Engine(Protocol):

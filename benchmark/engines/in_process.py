@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from agent_tuning.inference import generate
+from agent_tuning.inference.generate import Prompt, Stop
+from agent_tuning.inference.requests import Questions
+from agent_tuning.runtime.cpu import prepare
+from agent_tuning.tokens.chat_template import Chat
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
-from trajectory import decoding
-from trajectory.chat import Chat
-from trajectory.decoding import Prompt, Stop
-from trajectory.machine import prepare
-from trajectory.questions import Questions
 
 
 class InProcess:
@@ -24,14 +24,14 @@ class InProcess:
         prepare(self.settings.threads)
         chat = Chat(self.folder / "tokenizer.json")
         model = None
-        for batch in decoding.batches(asked, self.settings.rows):
+        for batch in generate.batches(asked, self.settings.rows):
             tasks = [task for index in batch for task in ordered[index].questions]
             if all(task in done for task in tasks):
                 continue
-            model = model or decoding.load(self.folder)
+            model = model or generate.load(self.folder)
             stop = self._unreadable([ordered[index] for index in batch], chat)
             most = self.settings.max_new_tokens
-            replies = decoding.greedy(model, [asked[i] for i in batch], chat.end, most, stop)
+            replies = generate.greedy(model, [asked[i] for i in batch], chat.end, most, stop)
             texts = [chat.text(ids) for group in replies for ids in group]
             yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
 

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
+from agent_tuning.chat_model.client import Client, Unanswered
+from agent_tuning.chat_model.messages import Ask, Message, Model
+from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import Chat
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
-from trajectory.chat import Chat
-from trajectory.questions import Questions, unanswered
-from trajectory.records import BadInput
-from trajectory.teachers.asking import Ask, Message, Model
-from trajectory.teachers.client import Client, Unanswered
 
 ROUNDS = 4  # requests of a batch for each that runs at once: the last ones leave few places idle
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from trajectory.records import Json, Record
-from trajectory.teachers.asking import Service
+from agent_tuning.chat_model.messages import Service
+from agent_tuning.records import Json, Record
 
 
 class Server(Record, frozen=True):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
+from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import Chat
 from benchmark.answers import Answer
 from benchmark.engines.settings import Settings
-from trajectory.chat import Chat
-from trajectory.questions import Questions, unanswered
-from trajectory.records import BadInput
 
 AT_ONCE = 4096  # questions handed over and kept together; vLLM batches them itself
 

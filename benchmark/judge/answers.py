@@ -15,11 +15,12 @@ writes  FOLDER/sheet.jsonl         the answers, the same as `make rate` draws
 
 from pathlib import Path
 
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.judge import judging, question
 from benchmark.people import rating, results
 from benchmark.people.events import Event
-from trajectory import command, jsonl, params
 
 
 def main(
@@ -31,7 +32,7 @@ def main(
     dry_run: bool = False,
     replay: bool = False,
 ) -> None:
-    p = params.load("rate", results.Params)
+    p = config.load("rate", results.Params)
     suite = suites.read(suite_folder)
     tasks = {task.id: task for task in suite.tasks}
     rated = rating.sheet(suite.tasks, rating.answers(versions), p.tasks, p.seed)
@@ -51,4 +52,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

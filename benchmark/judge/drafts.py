@@ -11,9 +11,9 @@ writes  CANDIDATES/judge.jsonl     a mark and a reason each: `make review` shows
 
 from pathlib import Path
 
+from agent_tuning.runtime import cli
 from benchmark import suites
 from benchmark.judge import judging, question
-from trajectory import command
 
 
 def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = False) -> None:
@@ -23,4 +23,4 @@ def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = Fal
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

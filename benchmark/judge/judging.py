@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Budget, Price, price_of
+from agent_tuning.chat_model.messages import Ask, Model, Sent, Service, Unusable
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers import Failure, Usage
 from benchmark.judge import question
 from benchmark.people.rubric import Judged
-from trajectory import jsonl, params
-from trajectory.records import BadInput, Record
-from trajectory.teachers import Failure, Usage
-from trajectory.teachers.asking import Ask, Model, Sent, Service, Unusable
-from trajectory.teachers.budget import Budget, Price, price_of
-from trajectory.teachers.store import Store
 
 SECTION = "judge"
 
@@ -35,8 +36,8 @@ class Judge:
     """`asks` maps a subject's id to its question; equal questions are paid for once."""
 
     def __init__(self, asks: Mapping[str, Ask], store: Path) -> None:
-        self.p = params.load(SECTION, Params)
-        self.endpoint = params.load("synthesize", Endpoint)
+        self.p = config.load(SECTION, Params)
+        self.endpoint = config.load("synthesize", Endpoint)
         self.price = price_of(self.p.model.name, self.endpoint.prices, self.p.budget)
         self.store = Store(store)
         self.sent = {subject: self.p.model.sent(ask) for subject, ask in asks.items()}
@@ -80,7 +81,9 @@ class Judge:
         return Judgements(found, failures)
 
     async def _fill(self, left: list[Sent]) -> None:
-        from trajectory.teachers.filling import Filling  # its client takes a second to import
+        from agent_tuning.chat_model.fill_store import (
+            Filling,  # its client takes a second to import
+        )
 
         budget = Budget(self.p.budget, self.price.spent(self.p.model.name, self.store), SECTION)
         most = self.p.max_failed * len(self.sent)

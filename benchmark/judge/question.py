@@ -12,14 +12,14 @@ from typing import Annotated
 
 import msgspec
 
+from agent_tuning.chat_model.messages import Ask, Message, Reply, Unusable
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, Json, Record, Tool, Turn
 from benchmark.answers import Answer
 from benchmark.decisions import outcome
 from benchmark.people.rubric import BANDS, Judged
 from benchmark.people.training import decision
 from benchmark.suites import Task
-from trajectory import prompts
-from trajectory.records import Assistant, Json, Record, Tool, Turn
-from trajectory.teachers.asking import Ask, Message, Reply, Unusable
 
 
 class Mark(Record, frozen=True):
@@ -73,7 +73,7 @@ def _ask(task: Task, document: Document) -> Ask:
 
 
 def orders() -> str:
-    return prompts.rendered("judge/rate", bands=BANDS)
+    return system_prompt.rendered("judge/rate", bands=BANDS)
 
 
 def judged(subject: str, reply: Reply) -> Judged:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from trajectory.records import Json
+from agent_tuning.records import Json
 
 
 def kind(property: Mapping[str, Json]) -> str:

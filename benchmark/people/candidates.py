@@ -18,16 +18,17 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.catalogue.entries import LANGUAGES, SLOT, Catalogue, Scenario
+from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import Fence
+from agent_tuning.records import Assistant, BadInput, Group, Language, Record, Trajectory, User
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.teachers import Item, Request, Teacher, select
+from agent_tuning.synthesis.teachers.scripted import goal_of
 from benchmark import draft, suites
 from benchmark.draft import Drafted, sources
 from benchmark.people import merge, trained
 from benchmark.suites import Suite, Task
-from trajectory import command, jsonl, params
-from trajectory.catalogue import LANGUAGES, SLOT, Catalogue, Scenario
-from trajectory.protected import Fence
-from trajectory.records import Assistant, BadInput, Group, Language, Record, Trajectory, User
-from trajectory.teachers import Item, Request, Teacher, choice
-from trajectory.teachers.scripted import goal_of
 
 Cell = tuple[str, str, Language]  # tool, scenario, language
 
@@ -35,7 +36,7 @@ TRIES = 40  # queries of a cell that may be known before it counts as exhausted
 
 
 class Params(Record, frozen=True):
-    teacher: choice.Name
+    teacher: select.Name
     groups: int
     calls: int
     negatives: int
@@ -164,18 +165,18 @@ def first_number(tasks: Iterable[Task]) -> int:
 
 
 def main(folder: Path, training: Path, out: Path, store: Path) -> None:
-    p = params.load("candidates", Params)
+    p = config.load("candidates", Params)
     tasks, rejected = suites.read(folder).tasks, merge.all_rejected(folder)
     _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
     shape = msgspec.structs.replace(
-        params.load("draft", draft.Params), groups=p.groups, calls=p.calls, negatives=p.negatives
+        config.load("draft", draft.Params), groups=p.groups, calls=p.calls, negatives=p.negatives
     )
     fence = trained.around_training(jsonl.read(training, Group))
     thin = Thin(shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
     drafted = list(thin.tasks(thin.first))
     if p.teacher != "scripted":
-        chat = msgspec.structs.replace(params.load("synthesize", choice.Params), teacher=p.teacher)
-        teacher = choice.chosen(chat, thin.teachers["unseen"], store)
+        chat = msgspec.structs.replace(config.load("synthesize", select.Params), teacher=p.teacher)
+        teacher = select.chosen(chat, thin.teachers["unseen"], store)
         drafted = list(rewritten(drafted, thin, teacher))
     tools = draft.offered(thin.catalogue, [task.menu for task in drafted])
     suites.write(out, Suite(out.name, tools, tuple(drafted)))
@@ -194,4 +195,4 @@ def _refuse_to_overwrite(out: Path, known: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from agent_tuning.records import Json, Record, Turn
 from benchmark.people import verdicts
 from benchmark.people.events import Event, Verdict, standing
 from benchmark.people.journal import Journal
@@ -12,7 +13,6 @@ from benchmark.people.rubric import Judged
 from benchmark.people.suspicion import Suspicion, Ties, suspicions
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Suite, Task
-from trajectory.records import Json, Record, Turn
 
 
 class Params(Record, frozen=True):

@@ -5,11 +5,11 @@ from typing import NamedTuple, get_args
 
 import msgspec
 
+from agent_tuning.catalogue import schema
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import Call, Decision, Json, Record, Tool
 from benchmark.people.accepted import kind, values, written
 from benchmark.suites import Gold, GoldCall
-from trajectory import schema
-from trajectory.near import normalise
-from trajectory.records import Call, Decision, Json, Record, Tool
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 Form = Mapping[str, str]

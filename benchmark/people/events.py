@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from agent_tuning.records import Record
 from benchmark.suites import Gold
-from trajectory.records import Record
 
 NAME = re.compile(r"\w[\w .-]{0,31}")  # of a person, as it stands in URLs, files and metrics
 Action = Literal["approve", "correct", "reject"]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput
 from benchmark.people.events import Event, Opinion, standing, undoable
-from trajectory import jsonl
-from trajectory.records import BadInput
 
 WAIT = 30.0  # seconds for another writer
 

@@ -20,13 +20,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent_tuning.files import jsonl
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Group, Record, User
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.people import events, trained, verdicts
 from benchmark.people.verdicts import Double, Settled
 from benchmark.suites import Suite, Task
-from trajectory import command, jsonl, params
-from trajectory.near import normalise
-from trajectory.records import BadInput, Group, Record, User
 
 
 class Params(Record, frozen=True, forbid_unknown_fields=False):
@@ -157,7 +158,7 @@ def all_rejected(folder: Path) -> list[Task]:
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
-    p = params.load("review", Params)
+    p = config.load("review", Params)
     suite, candidates = suites.read(folder), suites.read(candidates_folder)
     old = version(folder, suite)
     found = list(reviewed(candidates, jsonl.read(reviews, events.Event), p.double))
@@ -179,4 +180,4 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

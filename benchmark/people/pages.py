@@ -9,10 +9,10 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
+from agent_tuning.records import Json
 from benchmark.people import guard
 from benchmark.people.accepted import kind
 from benchmark.people.events import NAME
-from trajectory.records import Json
 
 
 def create(pages: Blueprint, title: str) -> tuple[Flask, str]:

@@ -14,13 +14,14 @@ Ctrl-C ends it and writes the metrics; the next run goes on where everybody stop
 
 from pathlib import Path
 
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.people import rate_pages, results, server
 from benchmark.people.journal import Journal
 from benchmark.people.pages import create
 from benchmark.people.rating import answers, sheet
 from benchmark.people.rubric import judgements
-from trajectory import command, jsonl, params
 
 
 def main(
@@ -31,7 +32,7 @@ def main(
     *versions: Path,
     again: bool = False,
 ) -> None:
-    p = params.load("rate", results.Params)
+    p = config.load("rate", results.Params)
     suite = suites.read(suite_folder)
     rated = sheet(suite.tasks, answers(versions), p.tasks, p.seed)
     jsonl.write(folder / "sheet.jsonl", rated)
@@ -46,4 +47,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Record
 from benchmark.answers import Answer
 from benchmark.suites import Task
-from trajectory import jsonl
-from trajectory.records import BadInput, Record
 
 
 class Rated(Record, frozen=True):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from agent_tuning.files import jsonl, metrics_file
+from agent_tuning.records import Record
 from benchmark.people import agreement
 from benchmark.people.events import Event, Rating, standing
 from benchmark.people.rating import Rated
 from benchmark.people.rubric import USABLE, Judged
-from trajectory import jsonl, metricfile
-from trajectory.records import Record
 
 Scores = Mapping[str, Mapping[str, int]]  # answer -> person -> score
 
@@ -145,5 +145,5 @@ def write(
     scores = scores_of(events, rated)
     sign = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
     sign += "".join(f"|judge:{name}" for name in sorted({one.by for one in judged.values()}))
-    metricfile.write(metrics_path, {**metrics(scores, rated, judged, p), sign: 1})
+    metrics_file.write(metrics_path, {**metrics(scores, rated, judged, p), sign: 1})
     jsonl.write(disagreements_path, disagreements(scores, events, rated))

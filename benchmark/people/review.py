@@ -8,22 +8,22 @@ writes  CANDIDATES/reviews.jsonl   every action as an event, sorted; DATABASE is
 
 from pathlib import Path
 
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.quality.decontamination import Fence
+from agent_tuning.quality.validation import Checks
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.people import review_pages, server
 from benchmark.people.desk import Desk, Params
 from benchmark.people.journal import Journal
 from benchmark.people.pages import create
 from benchmark.people.rubric import judgements
-from trajectory import command, params
-from trajectory.catalogue import Catalogue
-from trajectory.checks import Checks
-from trajectory.protected import Fence
 
 CATALOGUE = Path("data/catalogue")
 
 
 def main(folder: Path, database: Path) -> None:
-    p = params.load("review", Params)
+    p = config.load("review", Params)
     journal = Journal(database, folder / "reviews.jsonl")
     said = Checks(Catalogue(CATALOGUE), Fence((), 1.0)).grounded
     desk = Desk(suites.read(folder), judgements(folder / "judge.jsonl"), journal, p, said)
@@ -32,4 +32,4 @@ def main(folder: Path, database: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -6,8 +6,8 @@ They are those of the note: 4 and 5 are usable, and any violation of policy is a
 from pathlib import Path
 from typing import NamedTuple
 
-from trajectory import jsonl
-from trajectory.records import Record
+from agent_tuning.files import jsonl
+from agent_tuning.records import Record
 
 USABLE = 4  # the least score that counts as usable
 

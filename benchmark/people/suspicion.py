@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from agent_tuning.quality.word_overlap import Lexical
+from agent_tuning.records import Record, Tool
 from benchmark.people.rubric import USABLE, Judged
 from benchmark.scored import query
 from benchmark.suites import Suite, Task
-from trajectory.lexical import Lexical
-from trajectory.records import Record, Tool
 
 
 class Suspicion(Record, frozen=True):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.records import Group, Record, User
+from agent_tuning.runtime import config
 from benchmark.suites import Suite
-from trajectory import params
-from trajectory.protected import Fence, Protected
-from trajectory.records import Group, Record, User
 
 
 class Params(Record, frozen=True, forbid_unknown_fields=False):
@@ -32,4 +32,4 @@ def around_suite(suite: Suite) -> Fence:
 
 
 def _fence(protected: Iterable[Protected]) -> Fence:
-    return Fence(protected, params.load("verify", Params).near_benchmark)
+    return Fence(protected, config.load("verify", Params).near_benchmark)

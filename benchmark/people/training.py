@@ -10,11 +10,12 @@ correction to no call or to a question without the reply that a model should lea
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, Call, Group, Trajectory, User
+from agent_tuning.runtime import cli, config
 from benchmark import suites
 from benchmark.people import events, merge, trained
 from benchmark.suites import Gold, Suite
-from trajectory import command, jsonl, params
-from trajectory.records import Assistant, Call, Group, Trajectory, User
 
 
 def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> Iterator[Group]:
@@ -40,7 +41,7 @@ def decision(gold: Gold, reply: str = "") -> Assistant:
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
-    p = params.load("review", merge.Params)
+    p = config.load("review", merge.Params)
     candidates = suites.read(candidates_folder)
     found = list(merge.reviewed(candidates, jsonl.read(reviews, events.Event), p.double))
     corrected = sum(one.settled.task not in (None, one.task) for one in found)
@@ -49,4 +50,4 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> Non
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

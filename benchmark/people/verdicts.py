@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
+from agent_tuning.quality.validation import POSITIVE
+from agent_tuning.records import Decision, Record, Turn, User
 from benchmark.people.events import Event, Verdict
 from benchmark.scored import query
 from benchmark.suites import Suite, Task
-from trajectory.checks import POSITIVE
-from trajectory.records import Decision, Record, Turn, User
 
 REASONS = {
     "unclear": "the query is unclear",

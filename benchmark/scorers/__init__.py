@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from agent_tuning.records import Assistant, Json, Record
 from benchmark.scorers.arguments import args, args_f1, args_text
 from benchmark.scorers.match import em
 from benchmark.scorers.text import TEXT_SCORERS, TextScorer, signature
 from benchmark.suites import Gold, Task
-from trajectory.records import Assistant, Json, Record
 
 __all__ = ["TEXT_SCORERS", "Score", "TextScorer", "score", "signature"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from agent_tuning.quality.word_overlap import fold
+from agent_tuning.records import Call, Json
 from benchmark.suites import GoldCall
-from trajectory.lexical import fold
-from trajectory.records import Call, Json
 
 
 def same(gold: Json, value: Json) -> bool:

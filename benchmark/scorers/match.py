@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from agent_tuning.records import Assistant
 from benchmark.suites import Gold
-from trajectory.records import Assistant
 
 
 def em(golds: Sequence[Gold], turn: Assistant | None) -> int:

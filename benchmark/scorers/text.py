@@ -13,7 +13,7 @@ from importlib.metadata import version
 from rapidfuzz.distance import LCSseq
 from sacrebleu.metrics.bleu import BLEU
 
-from trajectory.lexical import tokens
+from agent_tuning.quality.word_overlap import tokens
 
 TOKENIZER = "nfkc-casefold-cjk.1"  # raise the number with any change of `tokens`
 

@@ -1,0 +1,1 @@
+"""The tools, their scenarios and wordings, and simulators that answer calls."""

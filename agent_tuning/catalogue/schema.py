@@ -1,0 +1,67 @@
+"""Does a call fit its tool's JSON Schema (draft 2020-12), and does a menu make sense?"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import jsonschema_rs
+import msgspec
+
+from agent_tuning.records import Call, Json, Tool
+
+
+def unusable(parameters: dict[str, Json]) -> str | None:
+    """Why these cannot be a tool's parameters; None if they can."""
+    try:
+        jsonschema_rs.Draft202012Validator(parameters)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return f"not a JSON Schema: {str(error).splitlines()[0]}"
+    return None if parameters.get("type") == "object" else "expected parameters of type object"
+
+
+def problem(call: Call, tools: Sequence[Tool]) -> str | None:
+    """Why the call cannot be made with these tools, as `reason: detail`; None if it can."""
+    tool = next((tool for tool in tools if tool.name == call.name), None)
+    if tool is None:
+        return f"not_on_menu: {call.name}"
+    undeclared = call.arguments.keys() - tool.parameters.get("properties", {}).keys()
+    if undeclared:
+        return f"undeclared_argument: {call.name}.{min(undeclared)}"
+    required = tool.parameters.get("required", ())
+    if missing := [name for name in required if name not in call.arguments]:
+        return f"missing_argument: {call.name}.{missing[0]}"
+    error = next(_validator(msgspec.json.encode(tool.parameters)).iter_errors(call.arguments), None)
+    if error is not None:
+        place = ".".join(map(str, error.instance_path)) or call.name
+        return f"schema: {place}: {error.message}"
+    return None
+
+
+def menu_problems(tools: Sequence[Tool]) -> Iterator[str]:
+    """Why nothing can be called from this menu, as `reason: detail`."""
+    for name, count in Counter(tool.name for tool in tools).items():
+        if not name.strip():
+            yield "menu_name: a tool without a name"
+        if count > 1:
+            yield f"menu_name: {name} stands {count} times"
+    for tool in tools:
+        if found := _schema_problem(msgspec.json.encode(tool.parameters)):
+            yield f"menu_schema: {tool.name}: {found}"
+
+
+@lru_cache(maxsize=4096)
+def _schema_problem(text: bytes) -> str | None:
+    schema = msgspec.json.decode(text)
+    try:
+        jsonschema_rs.Draft202012Validator(schema)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        return str(error).splitlines()[0]
+    if schema.get("type") != "object":
+        return "expected type object"
+    undeclared = set(schema.get("required", ())) - set(schema.get("properties", {}))
+    return f"requires {min(undeclared)}, which it does not declare" if undeclared else None
+
+
+@lru_cache(maxsize=4096)
+def _validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schema))

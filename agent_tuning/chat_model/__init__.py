@@ -1,0 +1,1 @@
+"""Asking any OpenAI-compatible server: requests, retries, budget, a store of paid answers."""

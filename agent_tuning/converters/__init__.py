@@ -1,0 +1,34 @@
+"""Trajectories and tools of others, and ours for them.
+
+A format writes a group of one trajectory as a row of theirs and reads it back. The law, tested over
+the whole registry: `read(write(group)) == kept(group)`, and `kept` changes nothing but in the
+formats that say what they lose.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from agent_tuning.converters import llama_factory, ms_swift, openai, sharegpt, xlam, xlam_unified
+from agent_tuning.records import Group
+
+
+def whole(group: Group) -> Group:
+    return group
+
+
+class Format(NamedTuple):
+    row: type[Any]
+    write: Callable[[Group], Any]
+    read: Callable[[Any], Group]
+    kept: Callable[[Group], Group] = whole
+    loses: str = ""
+
+
+FORMATS: dict[str, Format] = {
+    "sharegpt": Format(sharegpt.Row, sharegpt.write, sharegpt.read),
+    "xlam": Format(xlam.Row, xlam.write, xlam.read, xlam.kept, xlam.LOSES),
+    "xlam_unified": Format(xlam_unified.Row, xlam_unified.write, xlam_unified.read),
+    "openai": Format(openai.Row, openai.write, openai.read),
+    "llama_factory": Format(llama_factory.Row, llama_factory.write, llama_factory.read),
+    "ms_swift": Format(ms_swift.Row, ms_swift.write, ms_swift.read),
+}

@@ -1,0 +1,77 @@
+"""ms-swift's `messages`: a tool_call message a call, a tool_response message an observation.
+
+A thought is an assistant message right before its calls; `loss: false` is not trained.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import msgspec
+
+from agent_tuning.converters import rows
+from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.records import Assistant, Call, Group, Json, Turn, User
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    role: str
+    content: str
+    loss: bool | None = None
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    messages: list[Message]
+    tools: str | list[dict[str, Json]] | None = None
+    facets: str = ""
+
+
+def write(group: Group) -> Row:
+    messages: list[Message] = []
+    for step in rows.steps(rows.only(group)):
+        decision = step.decision
+        loss = None if decision.trained else False
+        if step.said is not None:
+            messages.append(Message("user", step.said))
+        if decision.thought or not decision.calls:
+            messages.append(Message("assistant", rows.spoken(decision), loss))
+        for call in decision.calls:
+            text = json_text(rows.written(call))
+            messages.append(Message("tool_call", text, loss))
+        for result in step.results:
+            messages.append(Message("tool_response", rows.observed(result.content)))
+    tools = json_text([rows.function(tool) for tool in group.tools]) if group.tools else ""
+    return Row(messages, tools, rows.facets(group))
+
+
+def read(row: Row) -> Group:
+    system = "\n\n".join(m.content for m in row.messages if m.role == "system")
+    return rows.group(list(_turns(row)), rows.tools_of(row.tools), row.facets, system)
+
+
+def _turns(row: Row) -> Iterator[Turn]:
+    calls: list[Call] = []
+    before: Assistant | None = None  # an answer, or the thought of calls that follow
+    for role, block in groupby(row.messages, key=lambda message: message.role):
+        messages = list(block)
+        if before is not None and role != "tool_call":
+            yield before
+            before = None
+        match role:
+            case "system":
+                continue
+            case "user":
+                yield from (User(message.content) for message in messages)
+            case "assistant":
+                *answers, before = (rows.answer(m.content, m.loss is not False) for m in messages)
+                yield from answers
+            case "tool_call":
+                calls = [rows.call_of(msgspec.json.decode(m.content)) for m in messages]
+                beside = rows.spoken(before) if before else ""
+                yield rows.calling(beside, calls, messages[0].loss is not False)
+                before = None
+            case "tool_response" | "tool":
+                yield from rows.results(calls, [rows.seen(m.content) for m in messages])
+            case _:
+                raise ValueError(f"messages: unknown role {role!r}")
+    if before is not None:
+        yield before

@@ -1,0 +1,100 @@
+"""OpenAI `messages` with tool calls, as its fine-tuning reads them: `weight: 0` is not trained."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from agent_tuning.converters import rows
+from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.records import Call, Group, Json, ToolResult, Turn, User
+
+
+class Function(msgspec.Struct):
+    name: str
+    arguments: str | dict[str, Json] = "{}"
+
+
+class ToolCall(msgspec.Struct):
+    id: str
+    function: Function
+    type: str = "function"
+
+
+class Part(msgspec.Struct):
+    text: str
+    type: str = "text"
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    role: str
+    content: str | list[Part] | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    weight: int | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    messages: list[Message]
+    tools: list[dict[str, Json]] | str | None = None
+    facets: str = ""
+
+
+def write(group: Group) -> Row:
+    messages: list[Message] = []
+    for number, step in enumerate(rows.steps(rows.only(group))):
+        if step.said is not None:
+            messages.append(Message("user", step.said))
+        decision = step.decision
+        calls = [
+            ToolCall(f"call_{number}_{n}", Function(call.name, json_text(call.arguments)))
+            for n, call in enumerate(decision.calls)
+        ]
+        # An answer may be empty; beside calls there is no text at all.
+        said = rows.spoken(decision) if not calls or decision.thought else None
+        weight = None if decision.trained else 0
+        messages.append(Message("assistant", said, calls or None, weight=weight))
+        for call, result in zip(calls, step.results, strict=False):
+            messages.append(Message("tool", rows.observed(result.content), tool_call_id=call.id))
+    return Row(messages, [rows.function(tool) for tool in group.tools], rows.facets(group))
+
+
+def read(row: Row) -> Group:
+    system = "\n\n".join(m.text for m in row.messages if m.role in ("system", "developer"))
+    return rows.group(list(_turns(row)), rows.tools_of(row.tools), row.facets, system)
+
+
+def _turns(row: Row) -> Iterator[Turn]:
+    names: dict[str | None, str] = {}
+    for number, message in enumerate(row.messages):
+        match message.role:
+            case "system" | "developer":
+                continue
+            case "user":
+                yield User(message.text)
+            case "assistant":
+                calls = message.tool_calls or []
+                names |= {call.id: call.function.name for call in calls}
+                made = [_call(call.function) for call in calls]
+                trained = message.weight != 0
+                yield (
+                    rows.calling(message.text, made, trained)
+                    if made
+                    else rows.answer(message.text, trained)
+                )
+            case "tool" if message.tool_call_id in names:
+                yield ToolResult(names[message.tool_call_id], rows.seen(message.text))
+            case "tool":
+                problem = f"no call {message.tool_call_id!r} before it"
+                raise ValueError(f"messages.{number}.tool_call_id: {problem}")
+            case role:
+                raise ValueError(f"messages.{number}.role: unknown role {role!r}")
+
+
+def _call(function: Function) -> Call:
+    return rows.call_of({"name": function.name, "arguments": function.arguments})

@@ -1,0 +1,32 @@
+"""Our trajectories for others: `python -m agent_tuning.converters.save FORMAT GROUPS TARGET`.
+
+TARGET is JSON Lines, a row a trajectory.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.converters.load import form
+from agent_tuning.files import jsonl
+from agent_tuning.records import Group
+from agent_tuning.runtime import cli
+
+
+def singles(groups: Iterable[Group]) -> Iterator[Group]:
+    """Each trajectory in a group of its own."""
+    for group in groups:
+        for one in group.trajectories:
+            yield msgspec.structs.replace(group, trajectories=(one,))
+
+
+def main(name: Path, groups: Path, target: Path) -> None:
+    chosen = form(str(name))
+    count = jsonl.write(target, map(chosen.write, singles(jsonl.read(groups, Group))))
+    lost = f"; it cannot hold {chosen.loses}" if chosen.loses else ""
+    print(f"{target}: {count} rows{lost}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,91 @@
+"""AgentInstruct's and ShareGPT's `conversations`: text only, between human and gpt.
+
+An agent's row begins with the prompt and an untrained `OK.`, and its replies are ReAct, whatever
+format the group has been given; an observation is a line. `loss: false` is not trained. Rows
+of others are read as they stand: their actions stay text, since each set words them in its way.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from agent_tuning.converters import rows
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import react
+from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
+
+OBSERVATION = "Observation: "
+READY = "OK."
+
+
+class Said(msgspec.Struct, omit_defaults=True):
+    speaker: str = msgspec.field(name="from")
+    value: str
+    loss: bool | None = None
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    conversations: list[Said]
+    id: str | int | None = None
+    system: str | None = None
+    tools: str | list[dict[str, Json]] | None = None  # ours only: their menus are part of the text
+    facets: str = ""
+
+
+def write(group: Group) -> Row:
+    said = list(_prompt(group)) if group.tools else []
+    for step in rows.steps(rows.only(group)):
+        if step.said is not None:
+            said.append(Said("human", step.said))
+        decision = step.decision
+        text = react.write(decision) if group.tools else rows.spoken(decision)
+        said.append(Said("gpt", text, decision.trained))
+        if step.results:
+            lines = [OBSERVATION + json_text(result.content) for result in step.results]
+            said.append(Said("human", "\n".join(lines)))
+    tools = json_text([rows.bare(tool) for tool in group.tools]) if group.tools else ""
+    return Row(said, rows.only(group).id, None, tools, rows.facets(group))
+
+
+def _prompt(group: Group) -> Iterator[Said]:
+    template = group.template or f"plain.{group.language}"
+    text = system_prompt.system(template, group.tools, group.tool_format or "react", "react")
+    yield Said("human", text)
+    yield Said("gpt", READY, loss=False)
+
+
+def read(row: Row) -> Group:
+    tools = rows.tools_of(row.tools) if row.facets else ()
+    turns = list(_acted(row.conversations[2:], tools) if tools else _spoken(row.conversations))
+    return rows.group(turns, tools, row.facets, row.system or "")
+
+
+def _spoken(conversation: list[Said]) -> Iterator[Turn]:
+    """Plain conversation."""
+    system = []
+    for number, said in enumerate(conversation):
+        match said.speaker:
+            case "system":
+                system.append(said.value)
+            case "human" | "user":
+                yield User("\n\n".join([*system, said.value]))
+                system.clear()
+            case "gpt" | "assistant":
+                yield rows.answer(said.value, said.loss is not False)
+            case speaker:
+                raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
+
+
+def _acted(conversation: list[Said], tools: tuple[Tool, ...]) -> Iterator[Turn]:
+    """An agent's conversation, as we write it."""
+    before: Assistant | None = None
+    for said in conversation:
+        if said.speaker == "gpt":
+            before = react.read(said.value, tools)
+            yield before
+        elif before is not None and before.calls:
+            lines = [line.removeprefix(OBSERVATION) for line in said.value.split("\n")]
+            yield from rows.results(before.calls, [msgspec.json.decode(line) for line in lines])
+        else:
+            yield User(said.value)

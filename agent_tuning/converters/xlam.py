@@ -1,0 +1,97 @@
+"""xLAM's function calling set: one query and its calls, `tools` and `answers` as JSON texts.
+
+It has no place for thoughts, replies, observations and what follows: they are lost. A tool's
+parameters are named Python types there, `"str, optional"`; a schema that they cannot say stays
+a JSON Schema, which is read as well.
+"""
+
+import re
+
+import msgspec
+
+from agent_tuning.converters import rows
+from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
+
+LOSES = "thoughts, replies, observations, and all that follows the first decision"
+PYTHON = {
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "array": "list",
+    "object": "dict",
+}
+JSON_TYPES = {python: name for name, python in PYTHON.items()}
+ITEMS = re.compile(r"(?:List|list)\[(\w+)\]")
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    query: str
+    tools: str | list[dict[str, Json]]
+    answers: str | list[dict[str, Json]]
+    id: int | str | None = None
+    facets: str = ""
+
+
+def write(group: Group) -> Row:
+    one = rows.only(group)
+    first = rows.steps(one)[0]
+    calls = list(map(rows.written, first.decision.calls))
+    tools = json_text(list(map(written, group.tools)))
+    return Row(first.said or "", tools, json_text(calls), one.id, rows.facets(group))
+
+
+def read(row: Row) -> Group:
+    listed = msgspec.json.decode(row.answers) if isinstance(row.answers, str) else row.answers
+    calls = tuple(map(rows.call_of, listed))
+    decision = Assistant("call", calls=calls) if calls else Assistant("no_call")
+    turns: list[Turn] = [User(row.query), decision]
+    return rows.group(turns, tuple(map(understood, rows.tools_of(row.tools))), row.facets)
+
+
+def kept(group: Group) -> Group:
+    """What of a group of one comes back."""
+    one = rows.only(group)
+    first = rows.steps(one)[0]
+    decision = msgspec.structs.replace(first.decision, thought="", text="")
+    one = msgspec.structs.replace(one, turns=(User(first.said or ""), decision))
+    return msgspec.structs.replace(group, trajectories=(one,))
+
+
+def written(tool: Tool) -> dict[str, Json]:
+    """A tool with its parameters as named types, where they say all of its schema."""
+    required = tool.parameters.get("required", [])
+    properties = tool.parameters.get("properties", {})
+    named = {name: _named(schema, name in required) for name, schema in properties.items()}
+    made = Tool(tool.name, tool.description, named)
+    return rows.bare(made if understood(made) == tool else tool)
+
+
+def _named(schema: Json, required: bool) -> Json:
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if not isinstance(kind, str) or kind not in PYTHON:
+        return schema
+    return schema | {"type": PYTHON[kind] + ("" if required else ", optional")}
+
+
+def understood(tool: Tool) -> Tool:
+    """A tool whose parameters may be named types, with a JSON Schema."""
+    if tool.parameters.get("type") == "object":
+        return tool
+    named = msgspec.convert(tool.parameters, dict[str, dict[str, Json]])
+    properties = {name: _schema(value) for name, value in named.items()}
+    required = [n for n, v in named.items() if "optional" not in str(v.get("type", "")).lower()]
+    schema = {"type": "object", "properties": properties, "required": required}
+    return msgspec.structs.replace(tool, parameters=schema)
+
+
+def _schema(value: dict[str, Json]) -> dict[str, Json]:
+    """`{"type": "List[int], optional"}` as JSON Schema; a type we do not know allows all."""
+    python = str(value.get("type", "")).split(",")[0].strip()
+    rest = {key: part for key, part in value.items() if key != "type"}
+    if items := ITEMS.fullmatch(python):
+        inner = JSON_TYPES.get(items.group(1))
+        return {"type": "array", **({"items": {"type": inner}} if inner else {}), **rest}
+    known = JSON_TYPES.get(python, python if python in PYTHON else None)
+    return {"type": known, **rest} if known else rest

@@ -1,0 +1,1 @@
+"""Records to files and back, with one clear line on bad input."""

@@ -1,0 +1,46 @@
+"""Records to and from JSON Lines."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from agent_tuning.records import BadInput
+
+T = TypeVar("T")
+
+
+def read(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield one record per line; the first bad line stops with its number and field."""
+    decode = msgspec.json.Decoder(kind).decode
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    with open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise BadInput(f"{path}:{number}: {error}") from error
+
+
+class Lines(Generic[T]):
+    """The records of a file, read anew each time: they need not fit into memory."""
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        self.path = path
+        self.kind = kind
+
+    def __iter__(self) -> Iterator[T]:
+        return read(self.path, self.kind)
+
+
+def write(path: Path, records: Iterable[object]) -> int:
+    """Write all or nothing; return how many."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as out:
+        count = sum(1 for record in records if out.write(msgspec.json.encode(record) + b"\n"))
+    os.replace(partial, path)
+    return count

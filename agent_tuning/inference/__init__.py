@@ -1,0 +1,1 @@
+"""Greedy decoding that reads a shared prompt once."""

@@ -1,0 +1,119 @@
+"""Greedy decoding where the prompt of a group is read once and shared by its branches."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from agent_tuning.inference.attention_layouts import DecodeLayout, PrefillLayout
+from agent_tuning.inference.kv_cache import Cache
+from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.packing import Span
+
+
+class Prompt(NamedTuple):
+    """Token ids of one group: what is shared, and one question for each branch."""
+
+    prefix: list[int]
+    questions: list[list[int]]
+
+    @property
+    def span(self) -> Span:
+        return Span(len(self.prefix), tuple(map(len, self.questions)))
+
+
+def load(folder: Path) -> PreTrainedModel:
+    """A model for inference, in the precision that this machine computes fast."""
+    if not (folder / "config.json").exists():
+        raise BadInput(f"{folder}: no model here")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=torch.bfloat16 if device == "cuda" else torch.float32,
+        attn_implementation=SHARED_PREFIX,
+        local_files_only=True,
+    )
+    return model.to(device).eval()
+
+
+def batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
+    """Indices of prompts to decode together, at most `rows` questions unless one has more.
+
+    The batches depend on the prompts alone, never on what is done already: another batch is
+    another rounding, and a near-tie would then turn into another answer after a resume.
+    """
+    batch: list[int] = []
+    size = 0
+    for index, prompt in enumerate(prompts):
+        if batch and size + len(prompt.questions) > rows:
+            yield batch
+            batch, size = [], 0
+        batch.append(index)
+        size += len(prompt.questions)
+    if batch:
+        yield batch
+
+
+Stop = Callable[[int, list[int]], bool]  # of a prompt's index and an answer so far: no more of it
+
+
+def to_the_end(_: int, __: list[int]) -> bool:
+    return False
+
+
+@torch.inference_mode()
+def greedy(
+    model: PreTrainedModel,
+    prompts: Sequence[Prompt],
+    end: int,
+    max_new_tokens: int,
+    stop: Stop = to_the_end,
+) -> list[list[list[int]]]:
+    """The most likely continuation of every question, without the end token."""
+    with torch.device(model.device):
+        return _greedy(model, prompts, end, max_new_tokens, stop)
+
+
+def _greedy(
+    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int, stop: Stop
+) -> list[list[list[int]]]:
+    answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
+    cache = Cache([prompt.span for prompt in prompts])
+    first = [_read(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
+    tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
+    for step in range(max_new_tokens):
+        going = []
+        for (group, branch), token in zip(cache.rows, tokens.tolist(), strict=True):
+            if token != end:
+                answers[group][branch].append(token)
+            going.append(token != end and not stop(group, answers[group][branch]))
+        tokens = tokens[cache.keep(going)]
+        if not len(tokens) or step == max_new_tokens - 1:
+            break
+        layout = DecodeLayout(cache)
+        logits = model(
+            input_ids=tokens[None], position_ids=layout.positions(), layout=layout, use_cache=False
+        ).logits
+        cache.advance()
+        tokens = logits[0].argmax(-1)
+    return answers
+
+
+def _read(model: PreTrainedModel, prompt: Prompt, cache: Cache, group: int) -> list[int]:
+    """Read a group's prompt and questions into the cache; the first token of each answer."""
+    layout = PrefillLayout(cache, group)
+    row = torch.tensor([[*prompt.prefix, *chain.from_iterable(prompt.questions)]])
+    last = torch.tensor(prompt.span.branches).cumsum(0) + prompt.span.prefix - 1
+    logits = model(
+        input_ids=row,
+        position_ids=layout.positions(),
+        layout=layout,
+        logits_to_keep=last,
+        use_cache=False,
+    ).logits
+    tokens: list[int] = logits[0].argmax(-1).tolist()
+    return tokens

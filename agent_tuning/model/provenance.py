@@ -1,0 +1,32 @@
+"""Where a base model comes from: written beside its weights, read for the card of a tuned one."""
+
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.records import BadInput, Record
+
+FILE = "source.json"
+
+
+class Source(Record, frozen=True):
+    """`name`: of the model; `origin`: what was downloaded; `license`: as that states it."""
+
+    name: str
+    origin: str
+    license: str
+
+
+def write(folder: Path, source: Source) -> None:
+    (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(source)) + b"\n")
+
+
+def read(folder: Path) -> Source:
+    """Of a base without such a file, which one may bring along, nothing is known."""
+    path = folder / FILE
+    if not path.exists():
+        return Source("unknown", "unknown", "unknown")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Source)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{path}: {error}") from error

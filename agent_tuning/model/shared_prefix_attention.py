@@ -1,0 +1,109 @@
+"""Shared-prefix attention, registered with transformers under the name `shared_prefix`.
+
+The model runs on one row of token ids; the keyword argument `layout` says which token sees which.
+Shapes: queries [1, heads, tokens, width], keys and values [1, kv_heads, tokens, width].
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AttentionInterface
+
+from agent_tuning.model.flash_attention import Varlen, kernel
+from agent_tuning.tokens.packing import Span
+
+SHARED_PREFIX = "shared_prefix"
+KERNEL = kernel()
+BLOCK = 256  # queries of a prefix at a time: keys after the last of them need no product
+
+
+class Layout(Protocol):
+    """Which token of the row sees which."""
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """The attention output, shaped like `query`."""
+
+
+def shared_prefix(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    layout: Layout,
+    **_: object,
+) -> tuple[Tensor, None]:
+    """What transformers calls in place of its own attention; returns [1, tokens, heads, width]."""
+    assert attention_mask is None, "the layout is the mask"
+    layer: int = module.layer_idx  # type: ignore[assignment]
+    return layout.attend(layer, query, key, value).transpose(1, 2), None
+
+
+AttentionInterface.register(SHARED_PREFIX, shared_prefix)
+
+
+class PackLayout:
+    """Rows of `packing.Pack`: one causal pass over each prefix, then every branch over both."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self.spans = spans
+        self._hidden: dict[tuple[int, int], Tensor] = {}  # masks, the same in every layer
+        self._varlen: Varlen | None = None
+
+    def positions(self) -> Tensor:
+        return torch.tensor([[p for span in self.spans for p in span.positions()]])
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # noqa: ARG002 - a pack is the same in every layer
+        # Autocast leaves rotated queries and keys in float32, and would compute the softmax and
+        # each mask in it: twice the memory traffic for products that are rounded anyway.
+        query, key = query.to(value.dtype), key.to(value.dtype)
+        if KERNEL and query.is_cuda and query.dtype != torch.float32:
+            self._varlen = self._varlen or Varlen(self.spans, query.device)
+            return self._varlen.attend(KERNEL, query, key, value)
+        lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
+        parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
+        with torch.autocast(query.device.type, enabled=False):
+            outputs = [output for span in self.spans for output in self._group(span, parts)]
+        return torch.cat(outputs, dim=2)
+
+    def _group(self, span: Span, parts: Iterator[tuple[Tensor, ...]]) -> Iterator[Tensor]:
+        query, keys, values = next(parts)
+        for start, block in enumerate(torch.split(query, BLOCK, dim=2)):
+            before = start * BLOCK
+            seen = slice(before + block.shape[2])
+            yield self._attention(block, keys[:, :, seen], values[:, :, seen], before)
+        for query, key, value in islice(parts, len(span.branches)):
+            key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+            yield self._attention(query, key, value, span.prefix)
+
+    def _attention(self, query: Tensor, key: Tensor, value: Tensor, before: int) -> Tensor:
+        """Causal attention of tokens that come after `before` others; shapes as above."""
+        tokens, width = query.shape[2:]
+        if query.is_cuda:
+            hidden = self._mask(query, 1, before)
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask=hidden, enable_gqa=True
+            )
+        # On a CPU two matrix products are four times as fast as the fused kernel on short branches.
+        kv_heads = key.shape[1]
+        heads_each = query.shape[1] // kv_heads
+        scores = torch.baddbmm(
+            self._mask(query, heads_each, before),
+            query.reshape(kv_heads, heads_each * tokens, width),
+            key[0].transpose(1, 2),
+            alpha=width**-0.5,
+        )
+        return torch.bmm(scores.softmax(-1), value[0]).view(query.shape)
+
+    def _mask(self, query: Tensor, heads: int, before: int) -> Tensor:
+        """[heads * tokens, before + tokens], -inf where a token must not see another."""
+        tokens = query.shape[2]
+        if (tokens, before) not in self._hidden:
+            hidden = query.new_full((tokens, tokens), -torch.inf).triu(1)
+            self._hidden[tokens, before] = F.pad(hidden, (before, 0)).repeat(heads, 1)
+        return self._hidden[tokens, before]

@@ -1,0 +1,159 @@
+"""Pythonic: a list of Python calls, or answer("..."), or ask("..."); the thought is a comment.
+
+Read by Python's parser into a tree, never run.
+"""
+
+import ast
+import keyword
+import re
+import warnings
+from collections.abc import Sequence
+
+import msgspec
+
+from agent_tuning.prompts.formats.reading import Malformed, decision, json_text, skip
+from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
+
+OPENINGS = ("",)  # a parenthesis may stand before any of it
+THOUGHT = re.compile(r"\s*(?:# ?([^\n]*)\n)?")
+NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+CONSTANTS = {None: "None", True: "True", False: "False"}
+
+
+class _Strange(ValueError):
+    """What Python can say and a call cannot hold."""
+
+    def __init__(self, node: ast.expr, expected: str) -> None:
+        super().__init__(expected)
+        self.node = node
+
+
+def write(turn: Assistant) -> str:
+    thought = f"# {turn.thought}\n" if turn.thought else ""
+    if turn.decision == "call":
+        return f"{thought}[{', '.join(map(_call, turn.calls))}]"
+    return f"{thought}{'ask' if turn.decision == 'ask' else 'answer'}({json_text(turn.text)})"
+
+
+def _call(call: Call) -> str:
+    said = (_argument(name, value) for name, value in call.arguments.items())
+    plain = all(map(_is_name, re.split(r"[.-]", call.name)))
+    name = call.name if plain else f"tools[{json_text(call.name)}]"
+    return f"{name}({', '.join(said)})"
+
+
+def _argument(name: str, value: Json) -> str:
+    return f"{name}={_literal(value)}" if _is_name(name) else f"**{_literal({name: value})}"
+
+
+def _is_name(text: str) -> bool:
+    return bool(NAME.fullmatch(text)) and not keyword.iskeyword(text)
+
+
+def _literal(value: Json) -> str:
+    """A JSON value as Python writes it, with JSON's quotes."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json_text(k)}: {_literal(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return CONSTANTS[value] if value is None or isinstance(value, bool) else json_text(value)
+
+
+def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
+    start = THOUGHT.match(text)
+    assert start is not None  # the pattern matches the empty string
+    thought, position = (start.group(1) or "").strip(), skip(text, start.end())
+    source = text[position:]
+    try:
+        turn = _decision(thought, _parsed(source))
+        json_text(msgspec.to_builtins(turn)).encode()  # 1e999, or half of a surrogate pair
+    except _Strange as error:
+        raise Malformed(str(error), text, position + _start(source, error.node)) from error
+    except SyntaxError as error:
+        place = position + _before(source, error.lineno or 1) + (error.offset or 1) - 1
+        raise Malformed(f"Python calls ({error.msg})", text, place) from error
+    except (ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
+        raise Malformed(f"Python calls ({error})", text, position) from error
+    return turn
+
+
+def _parsed(source: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "\d": the model's, not the user's
+        return ast.parse(source, mode="eval").body
+
+
+def _before(source: str, line: int) -> int:
+    """Characters before a line, counted from 1 as Python counts lines."""
+    return len(b"".join(source.encode().splitlines(keepends=True)[: line - 1]).decode())
+
+
+def _start(source: str, node: ast.expr) -> int:
+    """The character where a node starts; Python's columns are bytes."""
+    line = source.encode().splitlines()[node.lineno - 1]
+    return _before(source, node.lineno) + len(line[: node.col_offset].decode())
+
+
+def _decision(thought: str, said: ast.expr) -> Assistant:
+    match said:
+        case ast.List(elts=[_, *_]):
+            return decision(thought, list(map(_read_call, said.elts)), None, None)
+        case ast.Call(func=ast.Name("answer"), args=[ast.Constant(str(text))], keywords=[]):
+            return decision(thought, None, text, None)
+        case ast.Call(func=ast.Name("ask"), args=[ast.Constant(str(text))], keywords=[]):
+            return decision(thought, None, None, text)
+    raise _Strange(said, "a list of calls, answer(...) or ask(...)")
+
+
+def _read_call(node: ast.expr) -> Call:
+    match node:
+        case ast.Call(args=[]):
+            arguments: dict[str, Json] = {}
+            for one in node.keywords:
+                arguments |= {one.arg: _value(one.value)} if one.arg else _object(one.value)
+            return Call(_name(node.func), arguments)
+        case ast.BinOp(left, ast.Sub(), ast.Call()):  # get-time() is a subtraction to Python
+            call = _read_call(node.right)
+            return Call(f"{_name(left)}-{call.name}", call.arguments)
+    raise _Strange(node, "a call with named arguments")
+
+
+def _name(node: ast.expr) -> str:
+    match node:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(before, name):
+            return f"{_name(before)}.{name}"
+        case ast.BinOp(left, ast.Sub(), right):
+            return f"{_name(left)}-{_name(right)}"
+        case ast.Subscript(ast.Name("tools"), ast.Constant(str(name))):
+            return name
+    raise _Strange(node, "a tool's name")
+
+
+def _value(node: ast.expr) -> Json:
+    match node:
+        case ast.Constant(str() | int() | float() | None):
+            return node.value
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() | float())):
+            return -_value(node.operand)
+        case ast.List():
+            return list(map(_value, node.elts))
+        case ast.Dict():
+            return _object(node)
+    raise _Strange(node, "a JSON value")
+
+
+def _object(node: ast.expr) -> dict[str, Json]:
+    if not isinstance(node, ast.Dict):
+        raise _Strange(node, "a dict")
+    found = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise _Strange(key or value, "a string")
+        found[key.value] = _value(value)
+    return found
+
+
+def observe(results: Sequence[ToolResult]) -> str:
+    return "\n".join(f"{result.name} -> {json_text(result.content)}" for result in results)

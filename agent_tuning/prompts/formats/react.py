@@ -1,0 +1,45 @@
+"""ReAct: lines of Thought, Action, Action Input; or a Final Answer; or an Ask."""
+
+import re
+from collections.abc import Sequence
+
+from agent_tuning.prompts.formats.reading import Malformed, end, json_object, json_text
+from agent_tuning.records import Assistant, Call, Tool, ToolResult
+
+OPENINGS = ("Thought:", "Action:", "Final Answer:", "Ask:")
+THOUGHT = re.compile(r"\s*(?:Thought: ?([^\n]*)\n)?")
+ACTION = re.compile(r"\s*Action: ?([^\n]+)\nAction Input: ?")
+TEXTS = {"Final Answer:": "no_call", "Ask:": "ask"}
+
+
+def write(turn: Assistant) -> str:
+    lines = [f"Thought: {turn.thought}"] if turn.thought else []
+    for call in turn.calls:
+        lines += [f"Action: {call.name}", f"Action Input: {json_text(call.arguments)}"]
+    if turn.decision == "no_call":
+        lines.append(f"Final Answer: {turn.text}")
+    if turn.decision == "ask":
+        lines.append(f"Ask: {turn.text}")
+    return "\n".join(lines)
+
+
+def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
+    start = THOUGHT.match(text)
+    assert start is not None  # the pattern matches the empty string
+    thought, position = (start.group(1) or "").strip(), start.end()
+    for label, decision in TEXTS.items():
+        if text.startswith(label, position):
+            answer = text[position + len(label) :].removeprefix(" ")
+            return Assistant("ask" if decision == "ask" else "no_call", thought, text=answer)
+    calls = []
+    while action := ACTION.match(text, position):
+        arguments, position = json_object(text, action.end())
+        calls.append(Call(action.group(1).strip(), arguments))
+    if not calls:
+        raise Malformed("Action, Final Answer or Ask", text, position)
+    end(text, position)
+    return Assistant("call", thought, tuple(calls))
+
+
+def observe(results: Sequence[ToolResult]) -> str:
+    return "\n".join(f"Observation: {json_text(result.content)}" for result in results)

@@ -1,0 +1,108 @@
+"""YAML: thought, then calls with their arguments, or an answer, or a question to ask.
+
+Strings are always quoted, so that neither `no` nor `2026-11-25` becomes something else.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import yaml
+
+from agent_tuning.prompts.formats.reading import Malformed, decision, json_text, json_value
+from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
+
+OPENINGS = ("",)  # many ways to write one mapping
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
+# Line breaks of YAML that JSON leaves as they are, and what YAML refuses to read.
+UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+class Reply(Record, frozen=True):
+    thought: str = ""
+    calls: list[Call] | None = None
+    answer: str | None = None
+    ask: str | None = None
+
+
+class _Loader(yaml.BaseLoader):
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuses aliases: nine lines of them can stand for gigabytes."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem_mark=self.get_mark())
+        return super().compose_node(parent, index)
+
+
+def write(turn: Assistant) -> str:
+    return "\n".join(_lines(turn))
+
+
+def _lines(turn: Assistant) -> Iterator[str]:
+    if turn.thought:
+        yield f"thought: {_quoted(turn.thought)}"
+    if turn.decision != "call":
+        yield f"{'ask' if turn.decision == 'ask' else 'answer'}: {_quoted(turn.text)}"
+        return
+    yield "calls:"
+    for call in turn.calls:
+        yield f"- name: {_word(call.name)}"
+        yield "  arguments:" if call.arguments else "  arguments: {}"
+        for name, value in call.arguments.items():
+            yield f"    {_word(name)}: {_quoted(value)}"
+
+
+def _word(text: str) -> str:
+    return text if PLAIN.fullmatch(text) and text not in CONSTANTS else _quoted(text)
+
+
+def _quoted(value: Json) -> str:
+    """JSON that is YAML too."""
+    return UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text(value))
+
+
+def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
+    try:
+        value = _value(yaml.compose(text, Loader=_Loader))
+        json_text(value).encode()  # "\\ud800" is half of a character
+        reply = msgspec.convert(value, Reply)
+        return decision(reply.thought, reply.calls, reply.answer, reply.ask)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = mark.index if mark else getattr(error, "position", 0)
+        raise Malformed("YAML", text, place) from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise Malformed(f"calls, answer or ask ({error})", text, 0) from error
+
+
+def _value(node: yaml.Node | None) -> Json:
+    match node:
+        case yaml.MappingNode():
+            return {_key(name): _value(value) for name, value in node.value}
+        case yaml.SequenceNode():
+            return list(map(_value, node.value))
+        case yaml.ScalarNode():
+            return _scalar(node.value) if node.style is None else node.value
+    return None
+
+
+def _key(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise yaml.MarkedYAMLError(problem_mark=node.start_mark)
+    return str(node.value)
+
+
+def _scalar(text: str) -> Json:
+    """What stands without quotes: JSON's numbers and constants; all the rest is a string."""
+    if text in CONSTANTS:
+        return CONSTANTS[text]
+    try:
+        value, stop = json_value(text, 0)
+    except Malformed:
+        return text
+    return value if stop == len(text) and isinstance(value, int | float) else text
+
+
+def observe(results: Sequence[ToolResult]) -> str:
+    lines = (f"- name: {_word(r.name)}\n  content: {_quoted(r.content)}" for r in results)
+    return "\n".join(["results:", *lines])

@@ -1,0 +1,43 @@
+"""May a text be an agent template? Asked of our own in the tests, of a teacher's in the factory."""
+
+import re
+from collections import Counter
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from agent_tuning.records import Language
+
+SLOTS = ("tools", "format")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+# What the slots decide: how to write, and which tools there are, and how many.
+CONTRADICTIONS = re.compile(
+    r"JSON|XML|YAML|Python|Markdown|Thought:|Action:|Observation|Answer:|</?\w*call|```"
+    r"|\w+\(|\b[a-z]+[A-Z]\w*"
+    r"|\b(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten) (?:\w+ )?(?:tools|functions)\b"
+    r"|[\d一二两三四五六七八九十]+ ?[个种](?:工具|函数)"
+)
+
+
+def problem(text: str, language: Language) -> str | None:
+    """Why the text is no agent template of this language; None if it is one."""
+    try:
+        body = ImmutableSandboxedEnvironment().parse(text).body
+    except TemplateSyntaxError as error:
+        return f"line {error.lineno}: {error.message}"
+    # Only text and names: a filter, an attribute or a statement could do anything.
+    parts = [part for out in body for part in getattr(out, "nodes", [out])]
+    for part in parts:
+        if not isinstance(part, nodes.TemplateData | nodes.Name):
+            return (
+                f"line {part.lineno}: only {{{{ tools }}}} and {{{{ format }}}} may stand in braces"
+            )
+    slots = Counter(part.name for part in parts if isinstance(part, nodes.Name))
+    if slots != Counter(SLOTS):
+        return f"wants the slots tools and format once each, has {dict(slots)}"
+    said = "\n".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
+    if bool(CHINESE.search(said)) != (language == "zh"):
+        return f"is not in the language {language}"
+    if found := CONTRADICTIONS.search(said):
+        return f"{found[0]!r} may contradict the menu or the reply format"
+    return None

@@ -1,0 +1,1 @@
+"""What may be trained on: validation, near-duplicates, decontamination, word overlap."""

@@ -1,0 +1,1 @@
+"""What every command shares: command line, parameters, progress, CPU, and hashes of code."""

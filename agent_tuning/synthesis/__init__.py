@@ -1,0 +1,1 @@
+"""Training data: the plan, teachers, hard negatives, renaming and value randomization."""

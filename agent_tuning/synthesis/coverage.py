@@ -1,0 +1,13 @@
+"""The coverage matrix of a plan, as a table: one row a cell."""
+
+from agent_tuning.records import Record
+
+
+class Covered(Record, frozen=True):
+    """How many trajectories the plan asks for, of one scenario of one tool in one language."""
+
+    tool: str
+    scenario: str
+    complexity: str
+    language: str
+    count: int

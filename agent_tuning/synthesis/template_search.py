@@ -1,0 +1,222 @@
+"""The template factory: a teacher words new agent templates, a judge says which are kept.
+
+`python -m agent_tuning.synthesis.template_search GROUPS STORE FOLDER` (or `make templates`)
+
+reads   params.yaml: factory, and synthesize for the chat model;  GROUPS: whose queries are asked
+writes  FOLDER/made_*.jinja, for a person to review;  STORE: what the chat model was paid for
+
+A candidate is kept if the answers under it are better than those under a known template by more
+than epsilon. A teacher's text is untrusted: it is words around two slots, or nothing.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, NamedTuple, Protocol
+
+import msgspec
+
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price, price_of
+from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt, template_check
+from agent_tuning.prompts.formats import Malformed
+from agent_tuning.prompts.formats.reading import json_object
+from agent_tuning.records import Group, Language, Record, Tool
+from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.teachers.author import LANGUAGE
+
+Messages = list[dict[str, str]]
+
+
+class ChatModel(Protocol):
+    def complete(self, messages: Messages, /) -> str:
+        """What the model says next."""
+
+
+class Params(Record, frozen=True):
+    seed: int
+    wanted: dict[Language, int]
+    known: dict[Language, str]
+    attempts: int
+    max_chars: int
+    questions: int
+    epsilon: float
+    tool_format: str
+    reply_format: str
+
+
+class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
+    """What `synthesize` says about the chat model."""
+
+    model: Model
+    service: Service
+    budget: float | None
+    prices: dict[str, Price]
+
+
+class Grade(Record, frozen=True, forbid_unknown_fields=False):
+    score: Annotated[float, msgspec.Meta(ge=0, le=10)]
+
+
+class Question(NamedTuple):
+    tools: tuple[Tool, ...]
+    query: str
+
+
+class Verdict(NamedTuple):
+    """`gain` is in points of 0-10; without one, `text` is no template and `reason` says why."""
+
+    text: str
+    kept: bool
+    reason: str
+    gain: float | None = None
+
+
+class Factory:
+    def __init__(self, teacher: ChatModel, judge: ChatModel, p: Params) -> None:
+        self.teacher = teacher
+        self.judge = judge
+        self.p = p
+
+    def verdicts(self, language: Language, questions: Sequence[Question]) -> Iterator[Verdict]:
+        """One for each template that is wanted; the known one is graded once."""
+        known = system_prompt.source(self.p.known[language])
+        marks = list(self.marks(known, language, questions))
+        for number in range(self.p.wanted[language]):
+            text, problem = self.propose(language, number)
+            if problem:
+                yield Verdict(text, False, problem)
+            else:
+                yield self._compared(text, marks, list(self.marks(text, language, questions)))
+
+    def propose(self, language: Language, number: int) -> tuple[str, str | None]:
+        """A text, and what is still wrong with it after the last attempt."""
+        rng = random.Random(f"{self.p.seed}:{language}:{number}")
+        texts = [system_prompt.source(name) for name in system_prompt.templates(language)]
+        asked = system_prompt.rendered(
+            "factory/propose",
+            language=LANGUAGE[language],
+            max_chars=self.p.max_chars,
+            known=rng.sample(texts, min(3, len(texts))),
+            number=number + self.p.seed,
+        )
+        messages = [said("user", asked)]
+        text, problem = "", None
+        for _ in range(self.p.attempts):
+            text = unfenced(self.teacher.complete(messages))
+            problem = self.problem(text, language, texts)
+            if problem is None:
+                break
+            mend = system_prompt.rendered("factory/mend", problem=problem)
+            messages += [said("assistant", text), said("user", mend)]
+        return text, problem
+
+    def problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
+        """Why a text is no new template; None if it is one."""
+        if len(text) > self.p.max_chars:
+            return f"it has {len(text)} characters, more than {self.p.max_chars}"
+        if text in known:
+            return "it exists already"
+        return template_check.problem(text, language)
+
+    def marks(
+        self, text: str, language: Language, questions: Iterable[Question]
+    ) -> Iterator[float | None]:
+        """The judge's grade of each answer under a template, 0-10; None if it gave none."""
+        p = self.p
+        for question in questions:
+            prompt = system_prompt.worded(
+                text, language, question.tools, p.tool_format, p.reply_format
+            )
+            answer = self.teacher.complete([said("system", prompt), said("user", question.query)])
+            asked = system_prompt.rendered(
+                "factory/judge",
+                tools=system_prompt.menu(question.tools, p.tool_format),
+                format=system_prompt.explanation(p.reply_format, language),
+                query=question.query,
+                answer=answer,
+            )
+            yield grade(self.judge.complete([said("user", asked)]))
+
+    def _compared(
+        self, text: str, before: Sequence[float | None], now: Sequence[float | None]
+    ) -> Verdict:
+        """Over the questions that the judge graded under both templates."""
+        pairs = zip(before, now, strict=True)
+        gains = [new - old for old, new in pairs if old is not None and new is not None]
+        if not gains:
+            return Verdict(text, False, "the judge graded no answer")
+        gain = fmean(gains)
+        kept = gain > self.p.epsilon
+        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {self.p.epsilon} wanted"
+        return Verdict(text, kept, reason, gain)
+
+
+def said(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def unfenced(text: str) -> str:
+    """Without the code fence that chat models like to put around a text."""
+    lines = text.strip().split("\n")
+    if len(lines) > 2 and lines[0].startswith("```") and lines[-1] == "```":
+        lines = lines[1:-1]
+    return "\n".join(lines).strip()
+
+
+def grade(text: str) -> float | None:
+    """The score in the judge's JSON, 0-10; None if there is none."""
+    try:
+        value, _ = json_object(text, max(text.find("{"), 0))
+        return msgspec.convert(value, Grade).score
+    except (Malformed, msgspec.ValidationError):
+        return None
+
+
+def drawn(groups: Iterable[Group], language: Language, p: Params) -> list[Question]:
+    """The same queries for every candidate, hard negatives among them."""
+    every = [
+        Question(group.tools, one.query)
+        for group in groups
+        if group.language == language and group.tools
+        for one in group.trajectories
+    ]
+    rng = random.Random(f"{p.seed}:{language}")
+    return rng.sample(every, min(p.questions, len(every)))
+
+
+def name(text: str, language: Language) -> str:
+    return f"made_{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}.{language}"
+
+
+def grow(factory: Factory, groups: Sequence[Group], folder: Path) -> Iterator[tuple[str, Verdict]]:
+    """Write the kept templates into the folder; every verdict with its name."""
+    for language in factory.p.wanted:
+        questions = drawn(groups, language, factory.p)
+        for verdict in factory.verdicts(language, questions):
+            title = name(verdict.text, language)
+            if verdict.kept:
+                (folder / f"{title}.jinja").write_text(f"{verdict.text}\n", encoding="utf-8")
+            yield title, verdict
+
+
+def main(groups: Path, store: Path, folder: Path) -> None:
+    p = config.load("factory", Params)
+    endpoint = config.load("synthesize", Endpoint)
+    from agent_tuning.chat_model.single_chat import (
+        Completing,  # its client takes a second to import
+    )
+
+    model = msgspec.structs.replace(endpoint.model, structured=False)  # a template is no JSON
+    price = price_of(model.name, endpoint.prices, endpoint.budget)
+    with Completing(model, endpoint.service, price, endpoint.budget, Store(store)) as chat:
+        for title, verdict in grow(Factory(chat, chat, p), list(jsonl.read(groups, Group)), folder):
+            print(f"{title}: {'kept' if verdict.kept else 'not kept'}: {verdict.reason}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

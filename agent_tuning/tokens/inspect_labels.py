@@ -1,0 +1,65 @@
+"""Show a trajectory with its trained tokens: `python -m agent_tuning.tokens.inspect_labels` (make show).
+
+Trained tokens are green, a tool's name in bold, the rest dim; with NO_COLOR set, trained tokens
+stand in [brackets]. Control characters are escaped: a text cannot repaint the terminal.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from agent_tuning.files import jsonl
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import BadInput, Group
+from agent_tuning.runtime import cli
+from agent_tuning.tokens.chat_template import Chat
+
+DIM, GREEN, BOLD, RESET = "\x1b[2m", "\x1b[32m", "\x1b[1;32m", "\x1b[0m"
+Token = tuple[int, bool, bool]  # id, trained, part of a tool's name
+
+
+def found(groups: Path, wanted: str | None) -> tuple[Group, int]:
+    """The group that holds a trajectory, and its index there; the first one by default."""
+    for group in jsonl.read(groups, Group):
+        for index, trajectory in enumerate(group.trajectories):
+            if wanted in (None, trajectory.id):
+                return group, index
+    raise BadInput(f"{groups}: no trajectory {wanted!r}")
+
+
+def tokens(group: Group, index: int, chat: Chat) -> Iterator[Token]:
+    system = system_prompt.system(
+        group.template, group.tools, group.tool_format, group.reply_format
+    )
+    yield from ((token, False, False) for token in chat.prefix(system))
+    spoken = chat.branch(group.trajectories[index].turns, group.reply_format)
+    for token, trained, part in zip(*spoken, strict=True):
+        yield token, trained, part == "name"
+
+
+def painted(shown: Iterator[Token], chat: Chat, *, colour: bool) -> str:
+    parts = []
+    for (trained, named), run in groupby(shown, key=lambda token: token[1:]):
+        text = printable(chat.tokenizer.decode([t[0] for t in run], skip_special_tokens=False))
+        if colour:
+            paint = BOLD if named else GREEN if trained else DIM
+            parts.append(f"{paint}{text}{RESET}")
+        else:
+            parts.append(f"[{text}]" if trained else text)
+    return "".join(parts)
+
+
+def printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def main(groups: Path, base: Path, wanted: Path | None = None) -> None:
+    group, index = found(groups, str(wanted) if wanted else None)
+    chat = Chat(base / "tokenizer.json")
+    print(group.trajectories[index].id)
+    print(painted(tokens(group, index, chat), chat, colour="NO_COLOR" not in os.environ))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Full-parameter training: the Trainer, its data, checkpoints and processes."""

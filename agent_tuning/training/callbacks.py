@@ -1,0 +1,77 @@
+"""What happens around training steps: progress, signals, and the marker of a whole checkpoint."""
+
+import math
+import signal
+from pathlib import Path
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from agent_tuning.records import BadInput
+from agent_tuning.runtime.progress import Progress
+from agent_tuning.training import checkpoints, distributed
+from agent_tuning.training.throughput import Speed
+
+
+class Watch(TrainerCallback):
+    """USR1 or TERM on any rank: every rank saves the same step, then training stops."""
+
+    def __init__(self, speed: Speed) -> None:
+        self.speed = speed
+        self.asked = False
+        self.stopped = False
+        self.progress: Progress | None = None
+        for number in (signal.SIGUSR1, signal.SIGTERM):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        self.progress = Progress("train", state.max_steps, state.global_step)
+        self.speed.start()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        # One rank that stops alone would leave the others waiting for ever.
+        flag = torch.tensor(int(self.asked), device=args.device)
+        if torch.distributed.is_initialized():
+            torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+        if flag.item():
+            self.stopped = control.should_save = control.should_training_stop = True
+        if distributed.is_first():
+            self.speed.step(state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        if not logs or "loss" not in logs:
+            return
+        step, loss, norm = state.global_step, logs["loss"], logs["grad_norm"]
+        if not math.isfinite(loss):  # the same on every rank
+            raise BadInput(f"step {step}: loss is {loss}; a lower train.learning_rate may hold")
+        if not distributed.is_first():
+            return
+        if not math.isfinite(norm):
+            print(f"step {step}: gradient norm is {norm}, DeepSpeed skips the step", flush=True)
+        if self.progress:
+            self.progress.show(step, f"loss {loss:.3f}, {self.speed.note()}")
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()  # the marker vouches for every rank's shards
+        if distributed.is_first():
+            folder = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+            checkpoints.complete(Path(str(args.output_dir)) / folder, distributed.world())
+        self.speed.start()

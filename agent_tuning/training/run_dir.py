@@ -1,0 +1,40 @@
+"""The folder of a training run: named by all that goes in, which inputs.json in it lists."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.files import file_hashes
+from agent_tuning.records import Record
+from agent_tuning.runtime.cache_key import files, run_key
+from agent_tuning.training import checkpoints, distributed
+
+SCRATCH = Path("scratch/train")
+FACTS = "inputs.json"
+
+
+def enter(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+    """The run's folder, and the checkpoint to go on from; says why others are passed over."""
+    run = SCRATCH / run_key(settings, inputs)
+    facts = {
+        **file_hashes.of(file for path in inputs for file in files(path)),
+        **{name: str(value) for name, value in msgspec.structs.asdict(settings).items()},
+    }
+    run.mkdir(parents=True, exist_ok=True)
+    (run / FACTS).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
+    checkpoint, problems = checkpoints.newest(run, distributed.world())
+    for problem in [*problems, *(() if checkpoint else _others(run, facts))]:
+        print(f"passed over: {problem}")
+    print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
+    return run, checkpoint
+
+
+def _others(run: Path, facts: dict[str, str]) -> Iterator[str]:
+    """Runs whose checkpoints are of other input, and what is other."""
+    for path in sorted(SCRATCH.glob(f"*/{FACTS}")):
+        if path.parent != run and any(path.parent.glob(f"*/{checkpoints.MARKER}")):
+            theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+            names = sorted(theirs.keys() | facts.keys())
+            changed = [name for name in names if theirs.get(name) != facts.get(name)]
+            yield f"{path.parent}: made with other {', '.join(changed)}"
