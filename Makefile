@@ -24,7 +24,7 @@ help: ## Show this list
 
 repro: .venv/ready ## Everything: data, training, benchmark; ends with the table
 	dvc repro
-	@python -m benchmark.leaderboard data/breakdown.csv
+	@python -m benchmark.reports.leaderboard data/breakdown.csv
 	@echo "report: $(CURDIR)/report/index.html"
 
 test: .venv/ready ## All tests
@@ -57,14 +57,14 @@ submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
 
 suite: .venv/ready ## Write the first version of the house suite and the episodes anew, from the grammar
-	python -m benchmark.draft benchmark/suites/house
-	python -m benchmark.draft_episodes benchmark/suites/episodes
+	python -m benchmark.drafting.draft_house benchmark/suites/house
+	python -m benchmark.drafting.draft_episodes benchmark/suites/episodes
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
 	python -m agent_tuning.synthesis.template_search data/negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
 
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
-	python -m benchmark.gold_check data/external/bfcl
+	python -m benchmark.sources.gold_check data/external/bfcl
 
 bench: .venv/ready ## Time and memory of data, teachers, packing, training, answering, scoring, launching
 	python -m tests.bench
@@ -76,41 +76,41 @@ bench: .venv/ready ## Time and memory of data, teachers, packing, training, answ
 	python -m tests.bench_predict data/prompts.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
-	python -m benchmark.readme README.md dvc.yaml data/breakdown.csv
+	python -m benchmark.reports.readme_tables README.md dvc.yaml data/breakdown.csv
 
 compare: .venv/ready ## Two versions task by task: A=HEAD B=workspace, a commit, tag or experiment
-	python -m benchmark.compare "$(A)" "$(B)" $(COMPARED)
+	python -m benchmark.compare.compare_versions "$(A)" "$(B)" $(COMPARED)
 
 gate: .venv/ready ## What params.yaml wants of a version before it goes out
-	python -m benchmark.gate $(COMPARED)
+	python -m benchmark.compare.gate $(COMPARED)
 
 suite-check: .venv/ready ## Validate a suite; its baselines and what degenerate answers score: SUITE=...
-	python -m benchmark.suitecheck $(SUITE)
+	python -m benchmark.reports.suite_check $(SUITE)
 
 show: .venv/ready ## Show a trajectory with its trained tokens in colour: ID=...
 	python -m agent_tuning.tokens.inspect_labels data/mixed.jsonl data/base $(ID)
 
 ##@ People
 draft: .venv/ready ## Candidates for the house suite, what it covers least first
-	python -m benchmark.people.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
+	python -m benchmark.annotation.review.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
 
 review: .venv/ready ## Check and correct the candidates in a browser
-	python -m benchmark.people.review benchmark/candidates scratch/review.db
+	python -m benchmark.annotation.review.serve benchmark/candidates scratch/review.db
 
 merge: .venv/ready ## Reviewed candidates into a new version of the house suite
-	python -m benchmark.people.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
+	python -m benchmark.annotation.review.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
 
 corrections: .venv/ready ## Corrected candidates that are in no suite, as training trajectories
-	python -m benchmark.people.training benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
+	python -m benchmark.annotation.review.export_corrections benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
 
 rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
-	python -m benchmark.people.rate data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
+	python -m benchmark.annotation.rating.serve data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
 
 judge: .venv/ready ## Have the same answers judged by a chat model: VERSION="base tuned", DRY=1 for the cost
-	python -m benchmark.judge.answers data/asked/house benchmark/ratings benchmark/ratings/judge_replies.jsonl metrics/human.json $(VERSION:%=data/answers/%.jsonl) $(if $(DRY),--dry-run)
+	python -m benchmark.annotation.judge.rate_answers data/asked/house benchmark/ratings benchmark/ratings/judge_replies.jsonl metrics/human.json $(VERSION:%=data/answers/%.jsonl) $(if $(DRY),--dry-run)
 
 judge-drafts: .venv/ready ## Have the candidates judged: review shows the worst first; DRY=1 for the cost
-	python -m benchmark.judge.drafts benchmark/candidates benchmark/candidates/judge_replies.jsonl $(if $(DRY),--dry-run)
+	python -m benchmark.annotation.judge.rate_drafts benchmark/candidates benchmark/candidates/judge_replies.jsonl $(if $(DRY),--dry-run)
 
 ##@ Environment
 setup: .venv/ready ## Make .venv from requirements.lock

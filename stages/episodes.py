@@ -26,9 +26,9 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cache_key import run_key
 from agent_tuning.runtime.cpu import prepare
 from agent_tuning.tokens.chat_template import Chat
-from benchmark import acting
-from benchmark import episodes as suites
-from benchmark.acting import Play
+from benchmark.rollouts import rollout
+from benchmark.rollouts.rollout import Play
+from benchmark.tasks import episodes as suites
 
 SCRATCH = Path("scratch/episodes")
 
@@ -114,7 +114,7 @@ def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
     inputs = [suite / "tools.jsonl", suite / "episodes.jsonl", folder, fingerprint]
     store = SCRATCH / f"{target.stem}-{run_key(p, inputs)}.jsonl"
     store.parent.mkdir(parents=True, exist_ok=True)
-    count = jsonl.write(target, acting.play(chosen, Actor(folder, store, p), p.steps))
+    count = jsonl.write(target, rollout.play(chosen, Actor(folder, store, p), p.steps))
     print(f"{target}: {count} episodes")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli, config
-from benchmark import retention
-from benchmark.retention import Item
+from benchmark.scoring import retention
+from benchmark.scoring.retention import Item
 
 
 class Params(Record, frozen=True):

@@ -11,9 +11,10 @@ from pathlib import Path
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from benchmark import acting, episodes, goals
-from benchmark.acting import POLICIES, Transcript
-from benchmark.episodes import Episodes
+from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.rollout import POLICIES, Transcript
+from benchmark.tasks import episodes
+from benchmark.tasks.episodes import Episodes
 
 
 class Slice(Record, frozen=True, forbid_unknown_fields=False):
@@ -45,11 +46,11 @@ def main(folder: Path, base: Path, tuned: Path, lines: Path, metrics: Path) -> N
     p, played = config.load("goals", Params), config.load("episodes", Slice)
     suite = episodes.read(folder).slice(played.tasks, played.attempts)
     said = {path.stem: transcripts(path, suite) for path in (base, tuned)}
-    said |= {name: acting.play(suite, policy, played.steps) for name, policy in POLICIES.items()}
-    judged = {name: list(goals.judged(suite, name, found)) for name, found in said.items()}
+    said |= {name: rollout.play(suite, policy, played.steps) for name, policy in POLICIES.items()}
+    judged = {name: list(goal_scoring.judged(suite, name, found)) for name, found in said.items()}
     flat: dict[str, float] = {f"signature.suite:{suite.digest[:12]}|steps:{played.steps}": 1}
     for name, rows in judged.items():
-        found = goals.metrics(rows, p.bootstrap, p.seed)
+        found = goal_scoring.metrics(rows, p.bootstrap, p.seed)
         flat |= {f"{name}.{metric}": value for metric, value in found.items()}
     jsonl.write(lines, (row for rows in judged.values() for row in rows))
     metrics_file.write(metrics, flat)

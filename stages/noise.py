@@ -18,13 +18,13 @@ from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.inference.requests import Questions
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli, config
-from benchmark import suites
-from benchmark.answers import Answer
 from benchmark.engines import ENGINES
-from benchmark.engines.settings import Settings
-from benchmark.scored import judge, read_answers
-from benchmark.scorers import TEXT_SCORERS
-from benchmark.suites import Suite
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Settings
+from benchmark.scoring.scorers import TEXT_SCORERS
+from benchmark.scoring.task_score import judge, read_answers
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Suite
 
 
 class Params(Record, frozen=True):

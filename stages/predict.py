@@ -19,9 +19,9 @@ from agent_tuning.inference.requests import Questions
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cache_key import run_key
 from agent_tuning.runtime.progress import Progress
-from benchmark.answers import Answer
 from benchmark.engines import ENGINES
-from benchmark.engines.settings import Settings
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Settings
 
 SCRATCH = Path("scratch/predict")
 

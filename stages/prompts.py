@@ -18,9 +18,9 @@ from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.tokens.chat_template import Chat
-from benchmark import suites
-from benchmark.sample import sampled
-from benchmark.suites import Suite
+from benchmark.tasks import suites
+from benchmark.tasks.sampling import sampled
+from benchmark.tasks.suites import Suite
 
 
 class Params(Record, frozen=True):

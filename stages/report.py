@@ -9,12 +9,13 @@ from agent_tuning.files import csv_records, jsonl
 from agent_tuning.runtime import cli
 from agent_tuning.synthesis.coverage import Covered
 from agent_tuning.training.train_log import TrainStep
-from benchmark import leaderboard as board
-from benchmark import metrics, report
-from benchmark.goals import Judged
-from benchmark.metrics import Row, SweepRow
-from benchmark.report import Results
-from benchmark.scored import Scored
+from benchmark.reports import leaderboard as board
+from benchmark.reports import report
+from benchmark.reports.report import Results
+from benchmark.rollouts.goal_scoring import Judged
+from benchmark.scoring import metrics
+from benchmark.scoring.metrics import Row, SweepRow
+from benchmark.scoring.task_score import Scored
 
 
 def main(

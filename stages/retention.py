@@ -23,7 +23,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cpu import prepare
-from benchmark.retention import MEASURES, Item
+from benchmark.scoring.retention import MEASURES, Item
 
 
 class Params(Record, frozen=True):

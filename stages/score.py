@@ -13,13 +13,14 @@ from typing import Literal
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli, config
-from benchmark import metrics, suites
-from benchmark.answers import Answer
-from benchmark.baselines import BASELINES
-from benchmark.metrics import Row, SweepRow
-from benchmark.scored import Answers, Scored, judged, read_answers
-from benchmark.scorers import TEXT_SCORERS, signature
-from benchmark.suites import Suite
+from benchmark.engines.answer import Answer
+from benchmark.scoring import metrics
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.metrics import Row, SweepRow
+from benchmark.scoring.scorers import TEXT_SCORERS, signature
+from benchmark.scoring.task_score import Answers, Scored, judged, read_answers
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Suite
 
 TWO_SHOT = "base_two_shot"  # asked the house suite alone, after two worked examples
 

@@ -19,8 +19,8 @@ from agent_tuning.inference.requests import Questions
 from agent_tuning.records import Assistant, BadInput, Decision, Group, Record, Turn
 from agent_tuning.runtime import cli, config
 from agent_tuning.tokens.chat_template import Chat
-from benchmark import suites
-from benchmark.suites import Suite
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Suite
 
 Example = tuple[Turn, ...]  # a query and its decision
 

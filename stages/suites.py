@@ -16,8 +16,9 @@ from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import Protected
 from agent_tuning.records import Record, User
 from agent_tuning.runtime import cli, config
-from benchmark import bfcl, episodes, nestful, remenu, suites
-from benchmark.episodes import Episodes
+from benchmark.sources import bfcl, distractors, nestful
+from benchmark.tasks import episodes, suites
+from benchmark.tasks.episodes import Episodes
 
 
 class Nested(Record, frozen=True):
@@ -30,7 +31,7 @@ class Params(Record, frozen=True):
     no_calls: tuple[str, ...]
     limits: bfcl.Limits
     nested: Nested
-    menus: remenu.Menus
+    menus: distractors.Menus
 
 
 def protected(suite: suites.Suite) -> Iterator[Protected]:
@@ -73,7 +74,7 @@ def main(
     house = suites.read(house_suite_dir)
     read = bfcl.read(bfcl_raw_dir, p.calls, p.no_calls)
     single, dropped = bfcl.items(*read, p.limits)
-    derived, unused = remenu.derive(bfcl_suite_dir.name, single, p.menus)
+    derived, unused = distractors.derive(bfcl_suite_dir.name, single, p.menus)
     nested, dropped_nested = nestful.items(nestful_raw_dir, p.nested.limits)
     shape = msgspec.structs.replace(
         p.menus, calls_per_group=p.nested.calls_per_group, no_calls_per_group=0

@@ -22,7 +22,7 @@ from agent_tuning.inference.generate import Prompt
 from agent_tuning.inference.requests import Questions
 from agent_tuning.runtime import cli, config, cpu
 from agent_tuning.tokens.chat_template import END, Chat
-from benchmark.engines.settings import Settings
+from benchmark.engines.config import Settings
 
 P = config.load("predict", Settings)
 ROUNDS = 2

@@ -17,12 +17,13 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from agent_tuning.files import jsonl
-from benchmark import degenerate, metrics, suites
-from benchmark.answers import Answer
-from benchmark.baselines import BASELINES
-from benchmark.scored import Scored, judge
-from benchmark.scorers import TEXT_SCORERS
-from benchmark.suites import Suite
+from benchmark.engines.answer import Answer
+from benchmark.scoring import degenerate, metrics
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.scorers import TEXT_SCORERS
+from benchmark.scoring.task_score import Scored, judge
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Suite
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES = ("gold", "cut_off", "every_tool", "invented_arguments", "wrong_decision")

@@ -19,7 +19,7 @@ from agent_tuning.synthesis.general_questions import Everyday
 from agent_tuning.synthesis.teachers import Request
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import Scripted, Style
-from benchmark import suites
+from benchmark.tasks import suites
 from stages import diversify, negatives, plan, synthesize, verify
 from stages import suites as suite_stage
 

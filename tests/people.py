@@ -10,15 +10,16 @@ from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import Fence
 from agent_tuning.quality.validation import Checks
 from agent_tuning.records import Tool, User
-from benchmark import suites
-from benchmark.answers import Answer
-from benchmark.people import desk, rate_pages, rating, results, review_pages
-from benchmark.people.events import Event, Opinion, Verdict
-from benchmark.people.journal import Journal
-from benchmark.people.rubric import Judged
-from benchmark.people.suspicion import Ties
-from benchmark.people.verdicts import Double, digest
-from benchmark.suites import Entry, Gold, GoldCall, Suite, Task
+from benchmark.annotation.rating import rate_pages, rated_answers, results
+from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.review import queue, review_pages
+from benchmark.annotation.review.priority import Ties
+from benchmark.annotation.review.verdicts import Double, digest
+from benchmark.annotation.web.events import Event, Opinion, Verdict
+from benchmark.annotation.web.journal import Journal
+from benchmark.engines.answer import Answer
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Entry, Gold, GoldCall, Suite, Task
 from tests.conftest import CLOCK, WEATHER
 
 TRIP = Tool(
@@ -37,7 +38,7 @@ TRIP = Tool(
 CATALOGUE = Catalogue(Path("data/catalogue"))
 MENU = (WEATHER, CLOCK, TRIP)
 DOUBLE = Double(seed=0, share=0.0)
-P = desk.Params(port=0, double=DOUBLE, ties=Ties(near=0.1, tempting=0.3), held=300.0)
+P = queue.Params(port=0, double=DOUBLE, ties=Ties(near=0.1, tempting=0.3), held=300.0)
 RATE = results.Params(port=0, seed=1, tasks=10, min_alpha=0.667, bootstrap=200)
 
 
@@ -84,11 +85,11 @@ def corrected(one: Task, **arguments: tuple[object, ...]) -> Verdict:
     return Verdict("correct", (msgspec.structs.replace(one.golds[0], calls=(call,)),))
 
 
-def reviewing(folder: Path, of: Suite, p: desk.Params = P, **judged: int):
+def reviewing(folder: Path, of: Suite, p: queue.Params = P, **judged: int):
     """The desk over `of`, and its journal in `folder`."""
     journal = Journal(folder / "review.db", folder / "reviews.jsonl")
     opinions = {f"house/{name}": Judged(f"house/{name}", score) for name, score in judged.items()}
-    found = desk.Desk(of, opinions, journal, p, Checks(CATALOGUE, Fence((), 1.0)).grounded)
+    found = queue.Desk(of, opinions, journal, p, Checks(CATALOGUE, Fence((), 1.0)).grounded)
     return review_pages.review(found), found
 
 
@@ -99,6 +100,6 @@ def rated_by(folder: Path, of: Suite, texts: dict[str, str]):
         for version, text in texts.items()
     }
     journal = Journal(folder / "rate.db", folder / "ratings.jsonl")
-    listed = rating.sheet(of.tasks, answers, RATE.tasks, RATE.seed)
+    listed = rated_answers.sheet(of.tasks, answers, RATE.tasks, RATE.seed)
     sheet = rate_pages.Sheet(of, listed, {}, journal, RATE)
     return rate_pages.rate(sheet), sheet

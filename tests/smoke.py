@@ -73,7 +73,7 @@ def run(folder: Path) -> None:
     shrink(folder / "params.yaml")
     for command in (
         ["dvc", "repro"],
-        [sys.executable, "-m", "benchmark.leaderboard", "data/breakdown.csv"],
+        [sys.executable, "-m", "benchmark.reports.leaderboard", "data/breakdown.csv"],
     ):
         subprocess.run(command, cwd=folder, check=True, env=environment(folder))
 

@@ -10,7 +10,7 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.inference.requests import Questions
 from agent_tuning.records import BadInput
-from benchmark import suites
+from benchmark.tasks import suites
 from stages import prompts
 
 HOUSE = Path("benchmark/suites/house").absolute()

@@ -7,10 +7,10 @@ import pytest
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.quality.word_overlap import Lexical, words
 from agent_tuning.records import Language, Tool, User
-from benchmark.answers import Answer
-from benchmark.baselines import BASELINES
-from benchmark.decisions import Outcome, Verdict, outcome
-from benchmark.suites import Gold, Task
+from benchmark.engines.answer import Answer
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.outcome import Outcome, Verdict, outcome
+from benchmark.tasks.suites import Gold, Task
 
 
 def tool(name: str, description: str, **properties: Any) -> Tool:

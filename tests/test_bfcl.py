@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from agent_tuning.records import BadInput, Tool
-from benchmark import bfcl, remenu
-from benchmark.lexicon import Lexicon, subject
-from benchmark.suites import GoldCall, Suite
+from benchmark.sources import bfcl, distractors
+from benchmark.sources.lexicon import Lexicon, subject
+from benchmark.tasks.suites import GoldCall, Suite
 
 LIMITS = bfcl.Limits(max_tool_chars=600, max_query_chars=200, max_accepted=8)
-MENUS = remenu.Menus(
+MENUS = distractors.Menus(
     seed=1,
     calls_per_group=4,
     no_calls_per_group=2,
@@ -198,7 +198,7 @@ def corpus() -> list[bfcl.Item]:
 
 @pytest.fixture(scope="module")
 def suite() -> Suite:
-    return remenu.derive("bfcl", corpus(), MENUS)[0]
+    return distractors.derive("bfcl", corpus(), MENUS)[0]
 
 
 def test_every_item_is_asked_once_in_groups_of_at_most_four_calls_and_two_no_calls(
@@ -222,7 +222,7 @@ def test_a_no_call_may_be_declined_or_asked_about(suite: Suite) -> None:
 
 
 def likeness() -> dict[tuple[str, str], float]:
-    tools = remenu.keyed(corpus())
+    tools = distractors.keyed(corpus())
     found = Lexicon(tools.values()).likeness()
     return {(a, b): found[i, j] for i, a in enumerate(tools) for j, b in enumerate(tools)}
 
@@ -243,13 +243,13 @@ def test_no_menu_has_two_tools_that_would_both_answer(suite: Suite) -> None:
 
 
 def test_neither_the_order_of_items_nor_of_tools_changes_the_suite(suite: Suite) -> None:
-    again, _ = remenu.derive("bfcl", corpus()[::-1], MENUS)
+    again, _ = distractors.derive("bfcl", corpus()[::-1], MENUS)
     assert again == suite
     assert list(again.tools) == list(suite.tools)
 
 
 def test_another_seed_gives_another_suite(suite: Suite) -> None:
-    other, _ = remenu.derive("bfcl", corpus(), msgspec.structs.replace(MENUS, seed=2))
+    other, _ = distractors.derive("bfcl", corpus(), msgspec.structs.replace(MENUS, seed=2))
     assert other != suite
 
 
@@ -264,7 +264,7 @@ def test_formats_rotate_over_the_groups(suite: Suite) -> None:
 def test_too_few_tools_for_a_menu_are_said_so() -> None:
     few = [item for item in corpus() if item.id.endswith("violin_price")]
     with pytest.raises(BadInput, match=r"^bfcl: 2 items make no menu of 8 tools$"):
-        remenu.derive("bfcl", few, MENUS)
+        distractors.derive("bfcl", few, MENUS)
 
 
 def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name() -> None:
@@ -273,19 +273,19 @@ def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name
         bfcl.Item(str(number), f"q{number}", (offered,), (GoldCall("f"),))
         for number, offered in enumerate([rare, usual, usual])
     ]
-    assert remenu.keyed(items) == {"f": usual, "f@2": rare}
+    assert distractors.keyed(items) == {"f": usual, "f@2": rare}
 
 
 def test_parameters_stay_in_their_authors_order() -> None:
     fields = {name: {"type": "string"} for name in ("to", "from", "at")}
-    (kept,) = remenu.keyed([bfcl.Item("a", "?", (tool("f", **fields),), ())]).values()
+    (kept,) = distractors.keyed([bfcl.Item("a", "?", (tool("f", **fields),), ())]).values()
     assert list(kept.parameters["properties"]) == ["to", "from", "at"]
 
 
-def offering(*tools: Tool) -> remenu.Grouping:
+def offering(*tools: Tool) -> distractors.Grouping:
     item = bfcl.Item("a", "Will it rain?", tools, (GoldCall("weather"),))
     other = bfcl.Item("b", "Will it rain now?", (tool("current_weather"),), ())
-    return remenu.Grouping([item, other], remenu.keyed([item, other]), MENUS)
+    return distractors.Grouping([item, other], distractors.keyed([item, other]), MENUS)
 
 
 def test_an_author_who_offers_two_like_tools_has_told_them_apart() -> None:
@@ -305,7 +305,7 @@ def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> N
         replace(item, tools=(*item.tools, beside)) if item.id == "call_violin_price" else item
         for item in corpus()
     ]
-    tasks = remenu.derive("bfcl", items, MENUS)[0].tasks
+    tasks = distractors.derive("bfcl", items, MENUS)[0].tasks
     [mine] = [task for task in tasks if task.id == "bfcl/call_violin_price"]
     assert "rosin" in mine.menu
 
@@ -317,7 +317,7 @@ def test_several_calls_in_one_turn_bring_all_their_tools() -> None:
     [item] = bfcl.items([asked], {"both": gold}, LIMITS)[0]
     [task] = [
         one
-        for one in remenu.derive("bfcl", [*corpus(), item], MENUS)[0].tasks
+        for one in distractors.derive("bfcl", [*corpus(), item], MENUS)[0].tasks
         if one.id == "bfcl/both"
     ]
     assert task.kind == "multi"

@@ -13,9 +13,10 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Call, Group, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
-from benchmark import draft, suites
-from benchmark.draft import sources
-from benchmark.people import candidates, merge, trained
+from benchmark.annotation.review import candidates, contamination, merge
+from benchmark.drafting import draft_house
+from benchmark.drafting.draft_house import sources
+from benchmark.tasks import suites
 from tests import made
 from tests.chat_server import ChatServer
 
@@ -29,11 +30,11 @@ def texts(tasks):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
-    p = msgspec.structs.replace(config.load("draft", draft.Params), groups=36)
-    author = draft.Draft(*sources(), p)
+    p = msgspec.structs.replace(config.load("draft", draft_house.Params), groups=36)
+    author = draft_house.Draft(*sources(), p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    tools = draft.offered(author.catalogue, [task.menu for task in tasks])
+    tools = draft_house.offered(author.catalogue, [task.menu for task in tasks])
     suites.write(folder, suites.Suite("house", tools, tasks))
     return folder
 
@@ -54,7 +55,7 @@ def drafted(tmp_path_factory, house, training):
 
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = made.CATALOGUE
-    author = draft.Draft(*sources(), config.load("draft", draft.Params))
+    author = draft_house.Draft(*sources(), config.load("draft", draft_house.Params))
     tasks = [task for task in author.tasks(0) if task.kind == "call"]
     found = candidates.covered(catalogue, tasks)
     by_tool = Counter({(tool, language): 0 for tool, _, language in found})
@@ -86,7 +87,7 @@ def test_candidates_are_a_sound_suite_of_their_own(drafted):
 def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
     known, new = texts(suites.read(house).tasks), texts(suites.read(drafted).tasks)
     assert not set(known) & set(new)
-    fence = trained.around_training(jsonl.read(training, Group))
+    fence = contamination.around_training(jsonl.read(training, Group))
     assert [text for text in new if fence.overlap(text, made.CATALOGUE.entries)] == []
 
 
@@ -129,8 +130,8 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    fence = trained.around_training(jsonl.read(training, Group))
-    shape = config.load("draft", draft.Params)
+    fence = contamination.around_training(jsonl.read(training, Group))
+    shape = config.load("draft", draft_house.Params)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
     thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
     planned = list(thin.tasks(thin.first))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from benchmark import compare, gate
+from benchmark.compare import compare_versions, gate
 from tests import versioned
 from tests.versioned import TASKS, commit
 
@@ -67,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., int]]:
     def compared(a: str, b: str) -> int:
         with pytest.raises(SystemExit) as stopped:
-            compare.main(*map(Path, (a, b, *versioned.PATHS)))
+            compare_versions.main(*map(Path, (a, b, *versioned.PATHS)))
         code = stopped.value.code
         assert isinstance(code, bool | int)
         return int(code)
@@ -85,7 +85,7 @@ def found() -> dict[str, list[dict[str, object]]]:
 
 
 def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[..., int]) -> None:
-    assert run("first", "known") == compare.REGRESSION
+    assert run("first", "known") == compare_versions.REGRESSION
     assert [flip["task"] for flip in found()["flips"]] == KNOWN
     page = Path("report/compare.md").read_text()
     assert "## 30 flipped tasks, 30 of them lost" in page
@@ -119,7 +119,7 @@ def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[
 
 
 def test_the_base_model_of_a_version_compares_with_its_tuned_one(run: Callable[..., int]) -> None:
-    assert run("first", "first:base") == compare.REGRESSION
+    assert run("first", "first:base") == compare_versions.REGRESSION
     assert len(found()["flips"]) == len(TASKS)
 
 
@@ -130,7 +130,7 @@ def test_the_gate_compares_what_lies_here_with_the_version_it_names(
     project: Path, against: str, passed: bool
 ) -> None:
     answers, prompts, metrics, target, *suites = map(Path, versioned.PATHS)
-    paths = compare.Paths(answers, prompts, metrics, tuple(suites))
+    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
         found = gate.unbeaten(against, paths, target)
     assert found.passed == passed, found
@@ -138,7 +138,7 @@ def test_the_gate_compares_what_lies_here_with_the_version_it_names(
 
 def test_a_regression_fails_the_gate(project: Path) -> None:
     answers, prompts, metrics, target, *suites = map(Path, versioned.PATHS)
-    paths = compare.Paths(answers, prompts, metrics, tuple(suites))
+    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
         shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
         versioned.answer(KNOWN)
@@ -162,7 +162,7 @@ def test_a_regression_fails_the_gate(project: Path) -> None:
 def test_versions_that_do_not_compare_say_why(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str], version: str, reason: str
 ) -> None:
-    assert run("first", version) == compare.INCOMPARABLE
+    assert run("first", version) == compare_versions.INCOMPARABLE
     assert reason in capsys.readouterr().err
 
 
@@ -173,7 +173,7 @@ def test_answers_that_no_cache_holds_are_named(
     tmp_path: Path,
 ) -> None:
     shutil.move(project / ".dvc/cache/files", tmp_path / "files")
-    assert run("first", "known") == compare.INCOMPARABLE
+    assert run("first", "known") == compare_versions.INCOMPARABLE
     shutil.move(tmp_path / "files", project / ".dvc/cache/files")
     said = capsys.readouterr().err
     assert "first: data/answers/tuned.jsonl: neither committed nor in the DVC cache" in said
@@ -184,12 +184,12 @@ def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
 ) -> None:
     shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
     versioned.answer(KNOWN)
-    assert run("first", "workspace") == compare.REGRESSION
+    assert run("first", "workspace") == compare_versions.REGRESSION
     with Repo(".") as repo:
         repo.commit(force=True)
         repo.experiments.save(name="tried")
     shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
-    assert run("workspace", "tried") == compare.REGRESSION
+    assert run("workspace", "tried") == compare_versions.REGRESSION
     assert [flip["task"] for flip in found()["flips"]] == KNOWN
     versioned.git("checkout", "-q", "-f", "first")
 
@@ -208,5 +208,5 @@ def test_committed_answers_need_no_cache(
             versioned.git("add", "-A")
             versioned.git("commit", "-q", "-m", tag)
             versioned.git("tag", tag)
-        assert run("one", "two") == compare.REGRESSION
+        assert run("one", "two") == compare_versions.REGRESSION
         assert [flip["task"] for flip in found()["flips"]] == KNOWN

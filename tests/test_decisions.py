@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call, Tool, User
-from benchmark.answers import Answer
-from benchmark.decisions import Verdict, outcome
-from benchmark.suites import Gold, Task
+from benchmark.engines.answer import Answer
+from benchmark.scoring.outcome import Verdict, outcome
+from benchmark.tasks.suites import Gold, Task
 
 TOOLS = (Tool("get_weather", "Weather.", {"type": "object", "properties": {}}),)
 

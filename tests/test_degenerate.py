@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from benchmark import suites
-from benchmark.answers import Answer
-from benchmark.baselines import BASELINES
-from benchmark.decisions import Verdict
-from benchmark.degenerate import DEGENERATE
-from benchmark.scored import Scored, judged
-from benchmark.scorers import TEXT_SCORERS
+from benchmark.engines.answer import Answer
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.degenerate import DEGENERATE
+from benchmark.scoring.outcome import Verdict
+from benchmark.scoring.scorers import TEXT_SCORERS
+from benchmark.scoring.task_score import Scored, judged
+from benchmark.tasks import suites
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES: dict[str, Any] = {**DEGENERATE, **BASELINES}

@@ -12,17 +12,18 @@ from agent_tuning.catalogue.entries import LANGUAGES, SLOT
 from agent_tuning.records import Assistant, Call, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.hard_negatives import KINDS
-from benchmark import draft, suites
+from benchmark.drafting import draft_house
+from benchmark.tasks import suites
 from tests import made
 
-P = config.load("draft", draft.Params)
-HELD_OUT = config.load("diversify", draft.TrainingFormats).held_out
-HELD_OUT_TOOLS = config.load("plan", draft.TrainingTools).held_out_tools
+P = config.load("draft", draft_house.Params)
+HELD_OUT = config.load("diversify", draft_house.TrainingFormats).held_out
+HELD_OUT_TOOLS = config.load("plan", draft_house.TrainingTools).held_out_tools
 TASKS = made.HOUSE.tasks
 
 
-def drafted(p: draft.Params) -> list[suites.Task]:
-    author = draft.Draft(
+def drafted(p: draft_house.Params) -> list[suites.Task]:
+    author = draft_house.Draft(
         made.CATALOGUE, made.PHRASING, made.EVERYDAY, HELD_OUT_TOOLS, HELD_OUT, p
     )  # fmt: skip
     return list(author.tasks(p.first))
@@ -159,7 +160,7 @@ def test_no_query_of_the_suite_is_said_in_training():
 
 def test_drafting_again_writes_the_same_suite(tmp_path):
     for name in ("first", "second"):
-        draft.main(tmp_path / name)
+        draft_house.main(tmp_path / name)
     for file in ("tools.jsonl", "tasks.jsonl"):
         written = [Path(tmp_path, name, file).read_bytes() for name in ("first", "second")]
         assert written[0] == written[1]

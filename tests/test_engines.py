@@ -9,9 +9,9 @@ from agent_tuning.records import Assistant, BadInput, User
 from agent_tuning.runtime import config
 from agent_tuning.tokens.chat_template import Chat
 from benchmark import engines
-from benchmark.answers import Answer
-from benchmark.engines import remote
-from benchmark.engines.settings import Server, Settings
+from benchmark.engines import openai_engine
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Server, Settings
 from tests.chat_server import ChatServer
 
 SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
@@ -54,7 +54,7 @@ def test_the_words_of_a_prompt_come_back_out_of_its_ids(base, asked):
     chat = Chat(base / "tokenizer.json")
     turns = [User("Hi."), Assistant("no_call", text="Hello!"), User("Bye.")]
     ids = [*asked[0].prefix, *chat.question(turns, "hermes")]
-    system, *rest = remote.messages(ids, chat)
+    system, *rest = openai_engine.messages(ids, chat)
     assert system == Message("system", SYSTEM)
     assert [(one.role, one.content) for one in rest[::2]] == [("user", "Hi."), ("user", "Bye.")]
     assert rest[1].role == "assistant"

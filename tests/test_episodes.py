@@ -11,12 +11,14 @@ from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call
 from agent_tuning.runtime import config
-from benchmark import acting, draft_episodes, episodes, goals, suites
-from benchmark.acting import Play, Step, Transcript
-from benchmark.draft import TrainingFormats
-from benchmark.draft_episodes import Draft, Formats
-from benchmark.episodes import Episode, Episodes
-from benchmark.goals import Judged
+from benchmark.drafting import draft_episodes
+from benchmark.drafting.draft_episodes import Draft, Formats
+from benchmark.drafting.draft_house import TrainingFormats
+from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.goal_scoring import Judged
+from benchmark.rollouts.rollout import Play, Step, Transcript
+from benchmark.tasks import episodes, suites
+from benchmark.tasks.episodes import Episode, Episodes
 from stages import goals as stage
 from stages.episodes import stored
 from tests import made
@@ -58,7 +60,7 @@ QUESTION = episode(WHO, facts=(str(TOP["count"]), TOP["name"]))
 ANSWER = f"There are {TOP['count']} processes, {TOP['name']} leads."
 
 
-def says(*turns: Assistant | str) -> acting.Policy:
+def says(*turns: Assistant | str) -> rollout.Policy:
     """A policy that says these one after the other, and the last one for ever."""
 
     def policy(plays: list[Play]) -> list[str]:
@@ -79,15 +81,15 @@ def reply(text: str = "Done.") -> Assistant:
 
 def one(wish: Episode, *turns: Assistant | str) -> Judged:
     suite = Episodes(TOOLS, (wish,))
-    [judged] = goals.judged(suite, "m", acting.play(suite, says(*turns), STEPS))
+    [judged] = goal_scoring.judged(suite, "m", rollout.play(suite, says(*turns), STEPS))
     return judged
 
 
 @pytest.mark.parametrize(("policy", "share"), [("gold", 1.0), ("always_none", 0.0)])
 def test_the_gold_policy_reaches_every_goal_and_silence_none(policy, share):
-    played = acting.play(SUITE, acting.POLICIES[policy], STEPS)
-    rows = list(goals.judged(SUITE, policy, played))
-    assert goals.metrics(rows, 10, 0)["success"] == share
+    played = rollout.play(SUITE, rollout.POLICIES[policy], STEPS)
+    rows = list(goal_scoring.judged(SUITE, policy, played))
+    assert goal_scoring.metrics(rows, 10, 0)["success"] == share
     assert {row.success for row in rows} == {bool(share)}
 
 
@@ -159,8 +161,8 @@ def test_a_call_that_cannot_be_made_is_named_seen_and_may_be_mended(call, proble
 
 def test_a_transcript_that_is_missing_counts_as_a_failure():
     suite = Episodes(TOOLS, (CHANGE, episode(MAKE, number=1)))
-    played = acting.play(suite, acting.golden, STEPS)[:1]
-    found = goals.metrics(list(goals.judged(suite, "m", played)), 10, 0)
+    played = rollout.play(suite, rollout.golden, STEPS)[:1]
+    found = goal_scoring.metrics(list(goal_scoring.judged(suite, "m", played)), 10, 0)
     assert (found["coverage"], found["success"], found["outcome.missing"]) == (0.5, 0.5, 0.5)
 
 
@@ -178,7 +180,7 @@ def test_a_transcript_that_is_missing_counts_as_a_failure():
     ],
 )
 def test_a_reply_states_facts_in_whole_words(facts, text, said):
-    assert goals.told(facts, text) == said
+    assert goal_scoring.told(facts, text) == said
 
 
 def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
@@ -187,10 +189,10 @@ def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
         return Judged("m", f"{task}.{number}", task, "web", "en", "", outcome)
 
     rows = [row("a", n, n < 3) for n in range(4)] + [row("b", n, True) for n in range(4)]
-    assert goals.pass_hat(rows, 1) == pytest.approx((3 / 4 + 1) / 2)
-    assert goals.pass_hat(rows, 2) == pytest.approx((3 / 6 + 1) / 2)
-    assert goals.pass_hat(rows, 4) == pytest.approx((0 + 1) / 2)
-    assert goals.pass_hat(rows, 5) == 0.0
+    assert goal_scoring.pass_hat(rows, 1) == pytest.approx((3 / 4 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 2) == pytest.approx((3 / 6 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 4) == pytest.approx((0 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 5) == 0.0
 
 
 def test_a_slice_takes_the_first_tasks_of_each_family():
@@ -226,7 +228,7 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
     sections = yaml.safe_load(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(sections))
-    played = acting.play(suite, acting.golden, STEPS)
+    played = rollout.play(suite, rollout.golden, STEPS)
     written = []
     for order in (played, played[::-1]):
         for name in ("base", "tuned"):

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from agent_tuning.files import metrics_file
-from benchmark import gate
+from benchmark.compare import gate
 
 PARAMS = {
     "against": "",

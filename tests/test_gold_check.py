@@ -3,7 +3,7 @@
 import pytest
 
 from agent_tuning.records import Call, Tool
-from benchmark import bfcl, gold_check
+from benchmark.sources import bfcl, gold_check
 
 BMI = Tool("bmi", "", {"type": "dict", "properties": {"kg": {"type": "float"}}, "required": ["kg"]})
 

@@ -12,11 +12,11 @@ from agent_tuning.chat_model.messages import Model, Reply, Unusable
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Unfinished
 from agent_tuning.synthesis.teachers import Failure
-from benchmark.judge import answers, drafts, judging, question
-from benchmark.people import rating
-from benchmark.people.events import Event, Rating
-from benchmark.people.rubric import BANDS, Judged, judgements
-from benchmark.suites import Task
+from benchmark.annotation.judge import judge, prompt, rate_answers, rate_drafts
+from benchmark.annotation.rating import rated_answers
+from benchmark.annotation.rating.rubric import BANDS, Judged, judgements
+from benchmark.annotation.web.events import Event, Rating
+from benchmark.tasks.suites import Task
 from tests import people
 from tests.chat_server import ChatServer
 from tests.test_review_pages import HOSTILE
@@ -37,7 +37,7 @@ def _place(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     people.write(Path("house"), TASKS)
     for version, text in SAID.items():
-        written = (rating.Answer(task.id, text.format(task.id)) for task in TASKS)
+        written = (rated_answers.Answer(task.id, text.format(task.id)) for task in TASKS)
         jsonl.write(Path(f"{version}.jsonl"), written)
 
 
@@ -55,14 +55,14 @@ def configure(url: str, budget: float | None = None, max_failed: float = 0.0) ->
 
 
 def sheet():
-    return rating.sheet(TASKS, rating.answers([Path("base.jsonl"), Path("tuned.jsonl")]), 10, 1)
-
-
-def ask(one: rating.Rated):
-    of = people.suite()
-    return question.of_answer(
-        next(t for t in TASKS if t.id == one.task), of.menu(TASKS[0]), one.text
+    return rated_answers.sheet(
+        TASKS, rated_answers.answers([Path("base.jsonl"), Path("tuned.jsonl")]), 10, 1
     )
+
+
+def ask(one: rated_answers.Rated):
+    of = people.suite()
+    return prompt.of_answer(next(t for t in TASKS if t.id == one.task), of.menu(TASKS[0]), one.text)
 
 
 def table(marks: dict[str, int]) -> dict[str, str]:
@@ -75,7 +75,7 @@ def table(marks: dict[str, int]) -> dict[str, str]:
 
 def run(**options: bool) -> dict[str, float]:
     paths = map(Path, ("house", "ratings", "ratings/replies.jsonl", "human.json"))
-    answers.main(*paths, Path("base.jsonl"), Path("tuned.jsonl"), **options)
+    rate_answers.main(*paths, Path("base.jsonl"), Path("tuned.jsonl"), **options)
     return json.loads(Path("human.json").read_text()) if Path("human.json").exists() else {}
 
 
@@ -147,7 +147,7 @@ WRONG = {
 @pytest.mark.parametrize(("said", "reason"), WRONG.values(), ids=WRONG)
 def test_what_is_no_mark_is_a_failure_by_name(said, reason):
     with pytest.raises(Unusable) as error:
-        question.judged("x", Reply("k", "n", "m", said, "stop", 1, 1))
+        prompt.judged("x", Reply("k", "n", "m", said, "stop", 1, 1))
     assert error.value.reason == reason
 
 
@@ -192,7 +192,7 @@ def document(made) -> dict:
 def test_whatever_an_answer_says_is_a_string_of_the_document_and_never_an_order(text):
     task = TASKS[0]
     menu = people.suite().menu(task)
-    made, plain = (question.of_answer(task, menu, said) for said in (text, "Sure."))
+    made, plain = (prompt.of_answer(task, menu, said) for said in (text, "Sure."))
     assert made.messages[0] == plain.messages[0]
     assert len(made.messages) == 2
     assert document(made)["answer"]["written"] == text
@@ -206,24 +206,24 @@ def test_whatever_an_answer_says_is_a_string_of_the_document_and_never_an_order(
 
 def test_the_judge_is_told_the_bands_of_people_and_what_is_right():
     task: Task = TASKS[0]
-    made = question.of_answer(task, people.suite().menu(task), "Sure.")
+    made = prompt.of_answer(task, people.suite().menu(task), "Sure.")
     for band in BANDS:
         assert f"\n{band.score}: {band.mark}" in made.messages[0].content
     assert document(made)["right"][0]["calls"][0]["arguments"] == {"city": "Oslo", "days": 3}
-    assert "right" not in document(question.of_draft(task, people.suite().menu(task)))
+    assert "right" not in document(prompt.of_draft(task, people.suite().menu(task)))
 
 
 def test_drafts_are_judged_before_people_review_them_worst_first(tmp_path):
     of = people.suite(TASKS)
     said = {
-        MODEL.sent(question.of_draft(task, of.menu(task))).key: json.dumps(
+        MODEL.sent(prompt.of_draft(task, of.menu(task))).key: json.dumps(
             {"reason": "days are not said", "score": 2 if task.id == "house/Kyiv" else 5}
         )
         for task in TASKS
     }
     with ChatServer(said).running_in_a_thread() as server:
         configure(server.url)
-        drafts.main(Path("house"), Path("house/replies.jsonl"))
+        rate_drafts.main(Path("house"), Path("house/replies.jsonl"))
     judged = judgements(Path("house/judge.jsonl"))
     assert judged["house/Kyiv"].score == 2
     _, desk = people.reviewing(
@@ -242,4 +242,4 @@ def test_the_key_is_in_no_file():
 def test_judged_of_the_old_file_still_read():
     line = b'{"id":"house/Oslo","score":2,"reason":"days are not said"}'
     assert msgspec.json.decode(line, type=Judged) == Judged("house/Oslo", 2, "days are not said")
-    assert judging.SECTION == "judge"
+    assert judge.SECTION == "judge"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.records import Decision
-from benchmark.decisions import Verdict
-from benchmark.metrics import breakdown, confusion, intervals, metrics, sweep
-from benchmark.scored import Scored
-from benchmark.scorers import Score
+from benchmark.scoring.metrics import breakdown, confusion, intervals, metrics, sweep
+from benchmark.scoring.outcome import Verdict
+from benchmark.scoring.scorers import Score
+from benchmark.scoring.task_score import Scored
 
 
 def scored(number: int, wanted: Decision, outcome: Verdict, em: int, **changes: Any) -> Scored:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agent_tuning.records import BadInput
-from benchmark import nestful
-from benchmark.suites import REFERENCE, GoldCall
+from benchmark.sources import nestful
+from benchmark.tasks.suites import REFERENCE, GoldCall
 
 LIMITS = nestful.Limits(max_tool_chars=800, max_query_chars=100, max_orders=6)
 SPECS = [

@@ -5,8 +5,8 @@ import pytest
 from agent_tuning.inference.requests import Questions
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, User
-from benchmark.answers import Answer
-from benchmark.suites import Gold, Suite, Task
+from benchmark.engines.answer import Answer
+from benchmark.tasks.suites import Gold, Suite, Task
 from stages.noise import noise, part
 from tests.conftest import WEATHER
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from agent_tuning.files import yaml_records
-from benchmark import readme
+from benchmark.reports import readme_tables
 from stages.fingerprint import closure
 
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
@@ -105,8 +105,8 @@ def test_no_module_is_named_for_being_shared():
 
 def test_the_readme_says_what_the_pipeline_does():
     text = Path("README.md").read_text()
-    table = readme.stages(yaml_records.read(Path("dvc.yaml"), readme.Pipeline))
-    assert readme.between(text, "stages", table) == text
+    table = readme_tables.stages(yaml_records.read(Path("dvc.yaml"), readme_tables.Pipeline))
+    assert readme_tables.between(text, "stages", table) == text
 
 
 def test_the_readme_names_every_module():

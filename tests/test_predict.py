@@ -9,7 +9,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.inference.requests import Questions
 from agent_tuning.records import User
 from agent_tuning.tokens.chat_template import Chat
-from benchmark.answers import Answer
+from benchmark.engines.answer import Answer
 from stages.predict import stored
 from tests.answering import Stage
 

@@ -10,11 +10,11 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from agent_tuning.records import BadInput
-from benchmark.answers import Answer
-from benchmark.people import agreement, rating, results
-from benchmark.people.events import Event, Rating
-from benchmark.people.rating import Rated
-from benchmark.people.rubric import Judged
+from benchmark.annotation.rating import agreement, rated_answers, results
+from benchmark.annotation.rating.rated_answers import Rated
+from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.web.events import Event, Rating
+from benchmark.engines.answer import Answer
 from tests import people
 
 TASKS = people.suite().tasks
@@ -44,42 +44,42 @@ def two_raters(seed: int, noise: float = 0.4, count: int = 60):
 
 
 def test_the_sheet_holds_every_version_of_every_drawn_task():
-    listed = rating.sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
+    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
     assert len(listed) == 10
     assert len({one.task for one in listed}) == 5
     assert {one.versions for one in listed} == {("base",), ("tuned",)}
 
 
 def test_versions_that_say_the_same_are_rated_once():
-    listed = rating.sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
+    listed = rated_answers.sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
     assert [one.versions for one in listed] == [("base", "tuned")] * 5
 
 
 def test_the_sheet_made_again_is_the_same_in_whatever_order():
     said = answers(base="no", tuned="yes")
-    again = rating.sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
-    assert [one.id for one in again] == [one.id for one in rating.sheet(TASKS, said, 5, 1)]
+    again = rated_answers.sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
+    assert [one.id for one in again] == [one.id for one in rated_answers.sheet(TASKS, said, 5, 1)]
 
 
 def test_an_answer_that_was_not_heard_is_not_rated():
     said = answers(base="no")
     said["base"][TASKS[0].id] = Answer(TASKS[0].id, "", error="timeout")
-    listed = rating.sheet(TASKS, said, len(TASKS), 1)
+    listed = rated_answers.sheet(TASKS, said, len(TASKS), 1)
     assert len(listed) == len(TASKS) - 1
 
 
 def test_an_id_does_not_tell_the_version():
-    one = rating.sheet(TASKS, answers(base="yes"), 5, 1)
-    other = rating.sheet(TASKS, answers(tuned="yes"), 5, 1)
+    one = rated_answers.sheet(TASKS, answers(base="yes"), 5, 1)
+    other = rated_answers.sheet(TASKS, answers(tuned="yes"), 5, 1)
     assert [rated.id for rated in one] == [rated.id for rated in other]
 
 
 def test_everybody_has_an_order_of_their_own_that_stays():
-    listed = rating.sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
-    ann, ben = (rating.shuffled(listed, who, 1) for who in ("ann", "ben"))
+    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
+    ann, ben = (rated_answers.shuffled(listed, who, 1) for who in ("ann", "ben"))
     assert ann != ben
     assert sorted(ann, key=lambda one: one.id) == sorted(ben, key=lambda one: one.id)
-    assert ann == rating.shuffled(listed[::-1], "ann", 1)
+    assert ann == rated_answers.shuffled(listed[::-1], "ann", 1)
     versions = [one.versions for one in ann]
     assert versions not in (sorted(versions), sorted(versions)[::-1])
 
@@ -88,12 +88,12 @@ def test_a_version_without_an_answer_is_named():
     said = answers(base="no")
     del said["base"][TASKS[0].id]
     with pytest.raises(BadInput, match=f"base: no answer to '{TASKS[0].id}'"):
-        rating.sheet(TASKS, said, len(TASKS), 1)
+        rated_answers.sheet(TASKS, said, len(TASKS), 1)
 
 
 def test_a_rating_without_versions_says_how():
     with pytest.raises(BadInput, match="VERSION"):
-        rating.answers(())
+        rated_answers.answers(())
 
 
 def test_alpha_is_the_one_of_krippendorffs_example():

@@ -15,15 +15,18 @@ from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from agent_tuning.synthesis.coverage import Covered
 from agent_tuning.training.train_log import TrainStep
-from benchmark import acting, episodes, goals, leaderboard, report, retention
-from benchmark.decisions import Verdict
-from benchmark.episodes import Episodes
-from benchmark.goals import Judged
-from benchmark.metrics import Row, SweepRow, breakdown, metrics, sweep
-from benchmark.report import Results
-from benchmark.retention import Item
-from benchmark.scored import Scored
-from benchmark.scorers import Score
+from benchmark.reports import leaderboard, report
+from benchmark.reports.report import Results
+from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.goal_scoring import Judged
+from benchmark.scoring import retention
+from benchmark.scoring.metrics import Row, SweepRow, breakdown, metrics, sweep
+from benchmark.scoring.outcome import Verdict
+from benchmark.scoring.retention import Item
+from benchmark.scoring.scorers import Score
+from benchmark.scoring.task_score import Scored
+from benchmark.tasks import episodes
+from benchmark.tasks.episodes import Episodes
 from stages import report as stage
 
 KINDS = ("call", "topic", "missing")
@@ -76,7 +79,7 @@ def results() -> Results:
         episodes={
             f"{model}.{name}": value
             for model, rows in played().items()
-            for name, value in goals.metrics(rows, 20, 0).items()
+            for name, value in goal_scoring.metrics(rows, 20, 0).items()
         },
         goals=[row for rows in played().values() for row in rows],
         general=retention.metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
@@ -95,9 +98,9 @@ def played() -> dict[str, list[Judged]]:
     suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
     first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
     suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
-    policies = {"base": acting.silent, "tuned": acting.golden}
+    policies = {"base": rollout.silent, "tuned": rollout.golden}
     return {
-        model: list(goals.judged(suite, model, acting.play(suite, policy, 6)))
+        model: list(goal_scoring.judged(suite, model, rollout.play(suite, policy, 6)))
         for model, policy in policies.items()
     }
 

@@ -9,8 +9,8 @@ import yaml
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import Fence, Protected
 from agent_tuning.records import BadInput, Record
-from benchmark import retention
-from benchmark.retention import Item
+from benchmark.scoring import retention
+from benchmark.scoring.retention import Item
 from stages import retention as stage
 from tests import made
 

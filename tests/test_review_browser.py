@@ -17,12 +17,13 @@ from werkzeug.serving import make_server
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, BadInput, Group, Trajectory, User
-from benchmark import suites
-from benchmark.people import merge, results
-from benchmark.people.events import Rating, Verdict, standing
-from benchmark.people.pages import create
-from benchmark.people.server import Quiet
-from benchmark.people.verdicts import Double
+from benchmark.annotation.rating import results
+from benchmark.annotation.review import merge
+from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.web.events import Rating, Verdict, standing
+from benchmark.annotation.web.pages import create
+from benchmark.annotation.web.server import Quiet
+from benchmark.tasks import suites
 from tests import people
 
 webdriver = pytest.importorskip("selenium.webdriver")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.people import accepted as accepted_values
-from benchmark.people import changes, editing
-from benchmark.suites import Gold, GoldCall
+from benchmark.annotation.review import diff, editing
+from benchmark.annotation.review import value_text as accepted_values
+from benchmark.tasks.suites import Gold, GoldCall
 from tests import people
 
 GOLD = people.task("Oslo").golds[0]
@@ -127,18 +127,18 @@ def test_the_changes_are_those_against_the_draft():
     read = editing.read(edited(**{"0.0.days": "3\n4"}), people.MENU)
     draft = people.task("Oslo", gold=GOLD)
     now = msgspec.structs.replace(draft, golds=read.golds)
-    changed = [pair for pair in changes.changes(draft, now) if pair[0] != " "]
+    changed = [pair for pair in diff.changes(draft, now) if pair[0] != " "]
     assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
 
 
 def test_a_reworded_query_stands_first_among_the_changes():
     draft = people.task("Oslo")
     now = msgspec.structs.replace(draft, turns=people.task("Oslo", "Oslo, 3 days?").turns)
-    assert changes.changes(draft, now)[:2] == [
+    assert diff.changes(draft, now)[:2] == [
         ("-", "user: Three days in Oslo, please plan them."),
         ("+", "user: Oslo, 3 days?"),
     ]
-    assert changes.changes(draft, draft)[0] == (" ", "call")
+    assert diff.changes(draft, draft)[0] == (" ", "call")
 
 
 @pytest.mark.parametrize("words", ["", "  \r\n ", "?!"])

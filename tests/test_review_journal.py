@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
-from benchmark.people.events import Event, Rating, Verdict, standing, undoable
-from benchmark.people.journal import Journal
+from benchmark.annotation.web.events import Event, Rating, Verdict, standing, undoable
+from benchmark.annotation.web.journal import Journal
 
 WRITER = """
 import sys
 from pathlib import Path
-from benchmark.people.events import Rating
-from benchmark.people.journal import Journal
+from benchmark.annotation.web.events import Rating
+from benchmark.annotation.web.journal import Journal
 journal = Journal(Path(sys.argv[1]), Path(sys.argv[2]))
 for number in range(int(sys.argv[4])):
     journal.record(sys.argv[3], f"s{number}", Rating(number % 6))

@@ -9,12 +9,12 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.quality.word_overlap import Lexical
 from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
-from benchmark import suites
-from benchmark.people import merge, suspicion, training, verdicts
-from benchmark.people.events import Event, Verdict
-from benchmark.people.rubric import Judged
-from benchmark.people.verdicts import Double
-from benchmark.suites import Gold
+from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.review import export_corrections, merge, priority, verdicts
+from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.web.events import Event, Verdict
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Gold
 from tests import people
 
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
@@ -235,7 +235,7 @@ def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, m
     said = [(OSLO, "ann", FOUR), (ROME, "ann", ask), (people.task("Lima"), "ann", APPROVE)]
     folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, people.task("Lima")], said)
     paths = [Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")]
-    training.main(*paths)
+    export_corrections.main(*paths)
     (group,) = jsonl.read(Path("out.jsonl"), Group)
     (one,) = group.trajectories
     made = Call("plan_trip", {"city": "Oslo", "days": 4})
@@ -243,7 +243,7 @@ def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, m
     assert [tool.name for tool in group.tools] == list(OSLO.menu)
     assert "1 of 2 corrected" in capsys.readouterr().out
     run()
-    training.main(*paths)
+    export_corrections.main(*paths)
     assert list(jsonl.read(Path("out.jsonl"), Group)) == []
 
 
@@ -254,7 +254,9 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
     gold = Gold(decision, "Say so.")
     verdict = Verdict("correct", (gold,), query="A trip to Oslo?", reply="How many days?")
     folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
-    training.main(*(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")))
+    export_corrections.main(
+        *(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl"))
+    )
     (group,) = jsonl.read(Path("out.jsonl"), Group)
     (one,) = group.trajectories
     said = Assistant(decision, "Say so.", text="How many days?")
@@ -275,7 +277,7 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
 def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
     task = people.task("Oslo", query, gold)
     lexical = Lexical(people.MENU)
-    found = suspicion.suspicion(task, people.MENU, lexical, None, people.P.ties)
+    found = priority.suspicion(task, people.MENU, lexical, None, people.P.ties)
     assert list(found.reasons) == reasons
     assert (found.weight > 0) == bool(reasons)
 
@@ -284,7 +286,7 @@ def test_a_judge_that_disagrees_comes_before_any_tie():
     tie = people.task("Rome", "Weather of a city on my trip?")
     of = people.suite([tie, OSLO])
     judged = {OSLO.id: Judged(OSLO.id, 2, "days are not said")}
-    (first, why), _ = suspicion.suspicions(of, judged, people.P.ties)
+    (first, why), _ = priority.suspicions(of, judged, people.P.ties)
     assert first == OSLO
     assert why.reasons[0] == "judge: 2 of 5 days are not said"
 

@@ -13,10 +13,10 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Call, ToolResult
-from benchmark.people import guard, pages
-from benchmark.people.events import Event, Verdict, standing
-from benchmark.people.verdicts import Double
-from benchmark.suites import Gold
+from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.web import pages, security
+from benchmark.annotation.web.events import Event, Verdict, standing
+from benchmark.tasks.suites import Gold
 from tests import people
 
 HERE = "http://127.0.0.1:8000"
@@ -120,7 +120,7 @@ def test_every_answer_forbids_what_is_not_ours(opened):
 
 def test_a_page_loads_nothing_from_elsewhere(opened):
     client, _ = opened
-    folder = Path("benchmark/people")
+    folder = Path("benchmark/annotation/web")
     texts = [path.read_text() for path in [*folder.glob("static/*"), *folder.glob("templates/*")]]
     for text in [*texts, client.get("ann/1").text]:
         assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!_)", text)
@@ -178,7 +178,7 @@ def test_hostile_text_is_shown_as_text(tmp_path, text):
         answer = client.get(path)
         page = Elements(answer.text)
         assert answer.status_code == 200
-        assert guard.visible(text) in page.text
+        assert security.visible(text) in page.text
         scripts = [given for tag, given in page.found if tag == "script"]
         assert all(given["src"].endswith(("keys.js", "review.js")) for given in scripts)
         assert not {tag for tag, _ in page.found} & {"img", "iframe", "object", "style"}
@@ -186,14 +186,14 @@ def test_hostile_text_is_shown_as_text(tmp_path, text):
 
 
 def test_what_cannot_be_seen_is_made_visible():
-    assert guard.visible("\x1b[31m") == "⟨U+001B⟩[31m"
-    assert guard.visible("a\u202eb\u200f") == "a⟨U+202E⟩b⟨U+200F⟩"
-    assert guard.visible("one\n\ttwo 北京\u00a0é 😀") == "one\n\ttwo 北京 é 😀"
+    assert security.visible("\x1b[31m") == "⟨U+001B⟩[31m"
+    assert security.visible("a\u202eb\u200f") == "a⟨U+202E⟩b⟨U+200F⟩"
+    assert security.visible("one\n\ttwo 北京\u00a0é 😀") == "one\n\ttwo 北京 é 😀"
 
 
 def test_a_request_that_is_too_large_is_refused(opened):
     client, _ = opened
-    assert client.post("ann/1/check", {"0.thought": "x" * guard.MOST}).status_code == 413
+    assert client.post("ann/1/check", {"0.thought": "x" * security.MOST}).status_code == 413
 
 
 def test_a_hundred_kilobytes_can_be_corrected(opened):
@@ -333,7 +333,7 @@ def test_a_rating_is_a_number_of_the_bands(tmp_path, score):
 def test_a_killed_server_has_saved_what_it_answered(tmp_path):
     people.write(tmp_path / "candidates")
     database = tmp_path / "review.db"
-    command = [sys.executable, "-m", "benchmark.people.review"]
+    command = [sys.executable, "-m", "benchmark.annotation.review.serve"]
     with subprocess.Popen(
         [*command, str(tmp_path / "candidates"), str(database)], stdout=subprocess.PIPE, text=True
     ) as process:

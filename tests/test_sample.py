@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import suites
-from benchmark.sample import sampled
-from benchmark.suites import Suite
+from benchmark.tasks import suites
+from benchmark.tasks.sampling import sampled
+from benchmark.tasks.suites import Suite
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 PART = sampled(HOUSE, 36)

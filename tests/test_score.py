@@ -15,9 +15,9 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call, Tool, User
-from benchmark.answers import Answer
-from benchmark.baselines import BASELINES
-from benchmark.suites import Gold, GoldCall, Task
+from benchmark.engines.answer import Answer
+from benchmark.scoring.baselines import BASELINES
+from benchmark.tasks.suites import Gold, GoldCall, Task
 from stages import score
 
 ROOT = Path(__file__).parent.parent

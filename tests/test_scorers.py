@@ -12,11 +12,11 @@ from sacrebleu.metrics.bleu import BLEU
 
 from agent_tuning.quality.word_overlap import tokens
 from agent_tuning.records import Assistant, Call, Decision, User
-from benchmark.scorers import TEXT_SCORERS, Score, score
-from benchmark.scorers.arguments import args, args_f1, args_text, same
-from benchmark.scorers.match import em
-from benchmark.scorers.text import PLAIN, bleu, rouge_l, signature
-from benchmark.suites import Gold, GoldCall, Task
+from benchmark.scoring.scorers import TEXT_SCORERS, Score, score
+from benchmark.scoring.scorers.arguments import args, args_f1, args_text, same
+from benchmark.scoring.scorers.match import em
+from benchmark.scoring.scorers.text import PLAIN, bleu, rouge_l, signature
+from benchmark.tasks.suites import Gold, GoldCall, Task
 
 ALIKE = pytest.mark.parametrize("alike", TEXT_SCORERS.values(), ids=TEXT_SCORERS)
 VALUES: st.SearchStrategy[Any] = st.recursive(

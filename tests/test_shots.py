@@ -6,7 +6,7 @@ import pytest
 from agent_tuning.inference.requests import Questions
 from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
 from agent_tuning.tokens.chat_template import Chat
-from benchmark.suites import Gold, Suite, Task
+from benchmark.tasks.suites import Gold, Suite, Task
 from stages.shots import Examples, Params, worked
 from tests.conftest import CLOCK, WEATHER
 

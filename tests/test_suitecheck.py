@@ -8,10 +8,11 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Tool, User
-from benchmark import suitecheck, suites
-from benchmark.baselines import BASELINES
-from benchmark.degenerate import DEGENERATE
-from benchmark.suites import Gold, GoldCall, Task
+from benchmark.reports import suite_check
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.degenerate import DEGENERATE
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Gold, GoldCall, Task
 
 SCHEMA = {
     "type": "object",
@@ -52,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(folder: Path, *tasks: Task) -> int:
     jsonl.write(folder / "tasks.jsonl", tasks)
     try:
-        suitecheck.main(folder)
+        suite_check.main(folder)
     except SystemExit as stopped:
         return stopped.code == 1
     return 0
@@ -104,4 +105,4 @@ def test_what_no_answer_can_meet_is_a_problem(
 
 def test_the_house_suite_is_sound() -> None:
     house = suites.read(Path("benchmark/suites/house"))
-    assert list(suitecheck.problems(house, suitecheck.Scoring(0.5, "rouge_l"))) == []
+    assert list(suite_check.problems(house, suite_check.Scoring(0.5, "rouge_l"))) == []

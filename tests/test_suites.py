@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_tuning.records import BadInput
-from benchmark import suites
+from benchmark.tasks import suites
 
 TOOL = {"name": "get_weather", "description": "Weather of a city.", "parameters": {}}
 TASK: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import Protected
 from agent_tuning.records import BadInput
-from benchmark import suites as suite_files
+from benchmark.tasks import suites as suite_files
 from stages import suites
 
 PARAMS = """\

@@ -11,8 +11,8 @@ from dvc.repo import Repo
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, Call, Tool, User
-from benchmark.answers import Answer
-from benchmark.suites import Gold, GoldCall, Task
+from benchmark.engines.answer import Answer
+from benchmark.tasks.suites import Gold, GoldCall, Task
 
 TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
 TASKS = [

@@ -1,4 +1,4 @@
-"""Show a trajectory with its trained tokens: `python -m agent_tuning.tokens.inspect_labels` (make show).
+"""A trajectory with its trained tokens in colour: `python -m agent_tuning.tokens.inspect_labels`.
 
 Trained tokens are green, a tool's name in bold, the rest dim; with NO_COLOR set, trained tokens
 stand in [brackets]. Control characters are escaped: a text cannot repaint the terminal.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_tuning.inference.requests import Questions
-from benchmark.answers import Answer
-from benchmark.engines import in_process, remote, vllm
-from benchmark.engines.settings import Settings
+from benchmark.engines import openai_engine, transformers_engine, vllm_engine
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Settings
 
 
 class Engine(Protocol):
@@ -21,7 +21,7 @@ class Engine(Protocol):
 
 # From the folder of a model, and the row of the table that it fills.
 ENGINES: dict[str, Callable[[Path, str, Settings], Engine]] = {
-    "transformers": in_process.InProcess,
-    "vllm": vllm.VLLM,
-    "openai": remote.Remote,
+    "transformers": transformers_engine.InProcess,
+    "vllm": vllm_engine.VLLM,
+    "openai": openai_engine.Remote,
 }

@@ -1,0 +1,1 @@
+"""People and judges: review of candidates, ratings of answers, and their agreement."""

@@ -1,0 +1,86 @@
+"""What the judge is asked, and what it answers.
+
+An answer under judgement is untrusted: it may say "give 5". So the orders stand in a system message
+that is the same for every answer, and whatever others wrote is strings of one JSON document, out of
+which no text can break. `<` is spelt as an escape, or an answer could hold the marks with which a
+chat template begins another message, such as `<|im_start|>`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from agent_tuning.chat_model.messages import Ask, Message, Reply, Unusable
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, Json, Record, Tool, Turn
+from benchmark.annotation.rating.rubric import BANDS, Judged
+from benchmark.annotation.review.export_corrections import decision
+from benchmark.engines.answer import Answer
+from benchmark.scoring.outcome import outcome
+from benchmark.tasks.suites import Task
+
+
+class Mark(Record, frozen=True):
+    """The judge's JSON; the reason comes first, so that the score follows from it."""
+
+    reason: str
+    score: Annotated[int, msgspec.Meta(ge=0, le=5)]
+
+
+SCHEMA: dict[str, Json] = {
+    "type": "object",
+    "properties": {
+        "reason": {"type": "string"},
+        "score": {"type": "integer", "enum": sorted(band.score for band in BANDS)},
+    },
+    "required": ["reason", "score"],
+    "additionalProperties": False,
+}
+
+
+class Seen(Record, frozen=True):
+    """What is judged: the decision that was read, or why none was, and how it was written."""
+
+    read: Assistant | str
+    written: str = ""
+
+
+class Document(Record, frozen=True):
+    tools: tuple[Tool, ...]
+    dialogue: tuple[Turn, ...]
+    answer: Seen
+    right: tuple[Assistant, ...] = ()
+
+
+def of_answer(task: Task, menu: Sequence[Tool], text: str) -> Ask:
+    """A model's answer, beside the golds."""
+    found = outcome(task, menu, Answer(task.id, text))
+    seen = Seen(found.turn or found.reason, text)
+    right = tuple(decision(gold) for gold in task.golds)
+    return _ask(task, Document(tuple(menu), task.turns, seen, right))
+
+
+def of_draft(task: Task, menu: Sequence[Tool]) -> Ask:
+    """The first gold of a drafted task, beside nothing: whether it is right is the question."""
+    return _ask(task, Document(tuple(menu), task.turns, Seen(decision(task.golds[0]))))
+
+
+def _ask(task: Task, document: Document) -> Ask:
+    shown = msgspec.json.encode(document).decode().replace("<", "\\u003c")
+    return Ask(f"judge {task.id}", (Message("system", orders()), Message("user", shown)), SCHEMA)
+
+
+def orders() -> str:
+    return system_prompt.rendered("judge/rate", bands=BANDS)
+
+
+def judged(subject: str, reply: Reply) -> Judged:
+    """Raises Unusable where the judge gave no mark of the bands."""
+    try:
+        mark = msgspec.json.decode(reply.text(), type=Mark)
+    except msgspec.DecodeError as error:
+        raise Unusable("malformed", f"{error} in {reply.content[:200]!r}") from error
+    wording = hashlib.blake2b(orders().encode(), digest_size=4).hexdigest()
+    return Judged(subject, mark.score, mark.reason, f"{reply.model}/{wording}")

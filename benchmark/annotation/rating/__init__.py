@@ -1,0 +1,1 @@
+"""Answers rated blind by people, from 0 to 5."""

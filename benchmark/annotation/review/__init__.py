@@ -1,0 +1,1 @@
+"""Candidates for a suite, checked and corrected by people."""

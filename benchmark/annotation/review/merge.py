@@ -1,0 +1,184 @@
+"""Merge reviewed candidates into the house suite: `make merge`.
+
+reads   SUITE/                the current version
+        CANDIDATES/           tools.jsonl, tasks.jsonl: the drafted tasks, and their reviews
+        TRAINING              the groups that training reads, which a task must not overlap
+        params.yaml: review, verify
+writes  SUITE/                the new version: tools.jsonl, tasks.jsonl, version.json and
+                              rejected.jsonl, the drafts that nobody should see again
+        SUITE-N/              a copy of the version before, so that it stays scorable
+
+Nothing is written while a candidate is unreviewed, in conflict, a duplicate or trained on; all of
+them are named. What reviewers reject is left out.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from agent_tuning.files import jsonl
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Group, Record, User
+from agent_tuning.runtime import cli, config
+from benchmark.annotation.review import contamination, verdicts
+from benchmark.annotation.review.verdicts import Double, Settled
+from benchmark.annotation.web import events
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Suite, Task
+
+
+class Params(Record, frozen=True, forbid_unknown_fields=False):
+    double: Double
+
+
+class Version(Record, frozen=True):
+    """SUITE/version.json. A suite without one is version 1, as drafted."""
+
+    version: int
+    digest: str  # of this suite
+    parent: str = ""  # digest of the version before
+    merged: dict[str, tuple[str, ...]] = {}  # task -> who reviewed it
+    corrected: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}  # task -> reason codes
+    reviews: str = ""  # sha256 of the events it was merged from
+
+
+class Reviewed(NamedTuple):
+    task: Task
+    settled: Settled
+    people: tuple[str, ...]
+
+
+def reviewed(candidates: Suite, said: Iterable[events.Event], double: Double) -> Iterator[Reviewed]:
+    standing = events.standing(said)
+    for task in candidates.tasks:
+        held = standing.get(task.id, {})
+        valid = verdicts.valid(held, verdicts.digest(candidates, task))
+        settled = verdicts.settle(task, valid, double.needed(task))
+        yield Reviewed(task, settled, tuple(valid))
+
+
+def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]) -> Iterator[str]:
+    """Why the candidates may not be merged, one line each, named."""
+    fence = contamination.around_training(training)
+    ids = {task.id for task in suite.tasks}
+    asked = {_asked(task): task.id for task in suite.tasks}
+    for draft, settled, _ in found:
+        task = settled.task or draft
+        if settled.state == "open":
+            yield f"{task.id}: unreviewed: {settled.detail}"
+        if settled.state == "conflict":
+            yield f"{task.id}: conflict: {settled.detail}"
+        if settled.state == "rejected":
+            continue
+        if task.id in ids:
+            yield f"{task.id}: duplicate: the suite has a task of this id"
+        other = asked.setdefault(_asked(task), task.id)
+        if other != task.id:
+            yield f"{task.id}: duplicate: asks the same as {other}"
+        for turn in task.turns:
+            if isinstance(turn, User) and (overlap := fence.overlap(turn.text, task.menu)):
+                yield f"{task.id}: trained on: {overlap}: {turn.text}"
+
+
+def _asked(task: Task) -> tuple[object, ...]:
+    """What makes two tasks the same one: the menu and everything said so far."""
+    said = (normalise(msgspec.json.encode(turn).decode()) for turn in task.turns)
+    return frozenset(task.menu), *said
+
+
+def merged(suite: Suite, candidates: Suite, found: Iterable[Reviewed]) -> Suite:
+    ready = [one.settled.task for one in found if one.settled.task]
+    used = {key for task in ready for key in task.menu}
+    tools = {**suite.tools, **{key: candidates.tools[key] for key in sorted(used)}}
+    changed = [key for key in sorted(used) if suite.tools.get(key, tools[key]) != tools[key]]
+    if changed:
+        raise BadInput(f"tools.jsonl: {changed[0]!r} is another tool in the suite; draft anew")
+    return Suite(suite.name, tools, (*suite.tasks, *ready))
+
+
+def version(folder: Path, suite: Suite) -> Version:
+    """The version of a suite on disk, which must be as it was merged."""
+    path = folder / "version.json"
+    if not path.exists():
+        return Version(1, suite.digest)
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Version)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{path}: {error}") from error
+    if found.digest != suite.digest:
+        raise BadInput(f"{path}: digest: the suite is not as version {found.version} was merged")
+    return found
+
+
+def provenance(old: Version, new: Suite, found: Iterable[Reviewed], reviews: bytes) -> Version:
+    kept = [one for one in found if one.settled.state == "ready"]
+    out = [one for one in found if one.settled.state == "rejected"]
+    return Version(
+        version=old.version + 1,
+        digest=new.digest,
+        parent=old.digest,
+        merged={task.id: people for task, _, people in kept},
+        corrected=tuple(task.id for task, settled, _ in kept if settled.task != task),
+        rejected={task.id: settled.detail for task, settled, _ in out},
+        reviews=hashlib.sha256(reviews).hexdigest(),
+    )
+
+
+def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iterable[Task]) -> Path:
+    """Keep the old version beside the new; return where it stands."""
+    kept = folder.with_name(f"{folder.name}-{old.version}")
+    partial = kept.with_name(kept.name + ".partial")
+    if not kept.exists():
+        shutil.copytree(folder, partial, dirs_exist_ok=True)
+        partial.rename(kept)
+    jsonl.write(folder / "rejected.jsonl", rejected)
+    suites.write(folder, suite)
+    write_version(folder, new)
+    return kept
+
+
+def gone(draft: Task, settled: Settled) -> bool:
+    """Nobody should see its words again: rejected, or merged in other words."""
+    return settled.task is None or settled.task.turns != draft.turns
+
+
+def write_version(folder: Path, version: Version) -> None:
+    text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
+    (folder / "version.json").write_bytes(text + b"\n")
+
+
+def all_rejected(folder: Path) -> list[Task]:
+    """The drafts that were turned down or reworded in any version so far."""
+    path = folder / "rejected.jsonl"
+    return list(jsonl.read(path, Task)) if path.exists() else []
+
+
+def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
+    p = config.load("review", Params)
+    suite, candidates = suites.read(folder), suites.read(candidates_folder)
+    old = version(folder, suite)
+    found = list(reviewed(candidates, jsonl.read(reviews, events.Event), p.double))
+    refused = list(problems(suite, found, jsonl.read(training, Group)))
+    if refused:
+        listed = "\n  ".join(refused)
+        raise BadInput(
+            f"{candidates_folder}: nothing is merged, {len(refused)} problems:\n  {listed}"
+        )
+    new = merged(suite, candidates, found)
+    made = provenance(old, new, found, reviews.read_bytes())
+    out = [draft for draft, settled, _ in found if gone(draft, settled)]
+    kept = write(folder, old, made, new, [*all_rejected(folder), *out])
+    print(
+        f"{folder}: version {made.version}, {len(made.merged)} tasks merged, "
+        f"{len(made.corrected)} of them corrected, {len(made.rejected)} rejected; "
+        f"version {old.version} is {kept}"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

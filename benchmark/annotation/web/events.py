@@ -1,0 +1,78 @@
+"""What people said, as events that are only ever added: who, when, about what, and what before."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+
+from agent_tuning.records import Record
+from benchmark.tasks.suites import Gold
+
+NAME = re.compile(r"\w[\w .-]{0,31}")  # of a person, as it stands in URLs, files and metrics
+Action = Literal["approve", "correct", "reject"]
+
+
+class Verdict(Record, frozen=True, tag="verdict", tag_field="kind"):
+    """A review of a drafted task."""
+
+    action: Action
+    golds: tuple[Gold, ...] = ()  # of a correction
+    reason: str = ""  # of a rejection, a code of REASONS
+    comment: str = ""
+    query: str = ""  # of a correction that rewords what the user says
+    reply: str = ""  # of one that calls no tool: what to say instead, to train on
+
+    def __post_init__(self) -> None:
+        if (self.action == "correct") != bool(self.golds):
+            raise ValueError(f"{self.action} with {len(self.golds)} golds")
+        if (self.action == "reject") != bool(self.reason):
+            raise ValueError(f"{self.action} with reason {self.reason!r}")
+        if (self.query or self.reply) and self.action != "correct":
+            raise ValueError(f"{self.action} with other words")
+
+
+class Rating(Record, frozen=True, tag="rating", tag_field="kind"):
+    """A mark for an answer: 1-5 by the bands, 0 by veto."""
+
+    score: Annotated[int, msgspec.Meta(ge=0, le=5)]
+    comment: str = ""
+
+
+Opinion = Verdict | Rating
+
+
+class Event(Record, frozen=True):
+    """`number` counts one person's events: their order does not depend on a clock."""
+
+    subject: str  # the id of a task under review, or of an answer
+    who: str
+    number: int
+    when: str  # UTC, ISO 8601
+    before: Opinion | None = None
+    after: Opinion | None = None  # None: taken back
+    takes_back: int = 0  # the number of the event that this one undoes
+    shown: str = ""  # digest of what the person saw
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.who, self.number
+
+
+def standing(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
+    """subject -> person -> the event whose opinion holds now."""
+    found: dict[str, dict[str, Event]] = {}
+    for event in sorted(events, key=lambda event: event.place):
+        by_person = found.setdefault(event.subject, {})
+        if event.after is None:
+            by_person.pop(event.who, None)
+        else:
+            by_person[event.who] = event
+    return {subject: by_person for subject, by_person in found.items() if by_person}
+
+
+def undoable(mine: Sequence[Event]) -> Event | None:
+    """The last event of one person that no undo has taken back."""
+    taken = {event.takes_back for event in mine}
+    left = [event for event in mine if not event.takes_back and event.number not in taken]
+    return left[-1] if left else None

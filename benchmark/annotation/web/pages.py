@@ -1,0 +1,52 @@
+"""The pages' Flask app: who is there, and then the desk or the sheet."""
+
+import json
+import secrets
+from typing import Any
+
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
+from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
+from werkzeug.wrappers import Response
+
+from agent_tuning.records import Json
+from benchmark.annotation.review.value_text import kind
+from benchmark.annotation.web import security
+from benchmark.annotation.web.events import NAME
+
+
+def create(pages: Blueprint, title: str) -> tuple[Flask, str]:
+    """The app, and the secret first part of all its URLs."""
+    token = secrets.token_urlsafe(24)
+    app = Flask(__name__, static_url_path=f"/{token}/static")
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["title"] = title
+    app.jinja_env.filters["json"] = as_json
+    app.jinja_env.filters["said"] = said
+    app.jinja_env.filters["kind"] = kind
+    security.protect(app)
+
+    @app.get(f"/{token}/")
+    def welcome() -> str | Response:
+        who = request.args.get("who", "").strip()
+        if NAME.fullmatch(who):
+            return redirect(url_for(f"{pages.name}.start", who=who))
+        return render_template("welcome.html", who=who)
+
+    @pages.url_value_preprocessor
+    def known(_: str | None, values: dict[str, Any] | None) -> None:
+        if values and not NAME.fullmatch(values.get("who", "")):
+            abort(404)
+
+    app.register_blueprint(pages, url_prefix=f"/{token}/<who>")
+    return app, token
+
+
+def as_json(value: Json, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def said(text: str) -> Markup:
+    """Text of a user or a model: shown as it is, and no direction mark leaks out of it."""
+    return Markup("<bdi>{}</bdi>").format(escape(security.visible(text)))

@@ -1,0 +1,1 @@
+"""Two versions task by task, and what a version has to hold."""

@@ -1,0 +1,1 @@
+"""Suites of our own, drafted from the held-out part of the grammar."""

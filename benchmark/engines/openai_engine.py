@@ -1,0 +1,71 @@
+"""A model behind any OpenAI-compatible server, asked in messages; the key is $OPENAI_API_KEY.
+
+What a server does not answer after all retries is an answer with an error: counted apart, and asked
+again by the next run.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from agent_tuning.chat_model.client import Client, Unanswered
+from agent_tuning.chat_model.messages import Ask, Message, Model
+from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import Chat
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Settings
+
+ROUNDS = 4  # requests of a batch for each that runs at once: the last ones leave few places idle
+
+
+class Remote:
+    def __init__(self, folder: Path, row: str, settings: Settings) -> None:
+        server = settings.server
+        name = server.names.get(row)
+        if not name:
+            known = ", ".join(server.names) or "none"
+            raise BadInput(
+                f"params.yaml: predict.server.names: expected the server's name of {row} "
+                f"(there are: {known})"
+            )
+        sampling = {**server.sampling, server.limit: settings.max_new_tokens}
+        self.model = Model(name, structured=False, sampling=sampling)
+        self.service = settings.service
+        self.chat = Chat(folder / "tokenizer.json")
+
+    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+        left = list(unanswered(groups, done))
+        size = ROUNDS * self.service.concurrency
+        with asyncio.Runner() as runner:  # one loop: the client's connections belong to it
+            client = Client(self.service)
+            for start in range(0, len(left), size):
+                yield runner.run(self._batch(client, left[start : start + size]))
+            runner.run(client.api.close())
+
+    async def _batch(self, client: Client, some: Iterable[tuple[str, list[int]]]) -> list[Answer]:
+        return await asyncio.gather(*(self._one(client, task, ids) for task, ids in some))
+
+    async def _one(self, client: Client, task: str, ids: list[int]) -> Answer:
+        sent = self.model.sent(Ask(task, messages(ids, self.chat), {}))
+        try:
+            reply = await client.ask(sent)
+        except Unanswered as error:
+            return Answer(task, "", error=str(error))
+        return Answer(task, reply.content)
+
+
+def messages(ids: Sequence[int], chat: Chat) -> tuple[Message, ...]:
+    """What the token ids of a ChatML prompt say, without the opening of the reply.
+
+    Its special tokens come from `chat` alone, so none in a text can be taken for a boundary.
+    """
+    found = []
+    for start in (index for index, token in enumerate(ids) if token == chat.start):
+        if chat.end not in ids[start:]:
+            break  # the reply that the model is to write
+        text = chat.text(ids[start + 1 : ids.index(chat.end, start)])
+        role, _, content = text.partition("\n")
+        found.append(Message(cast(Literal["system", "user", "assistant"], role), content))
+    return tuple(found)

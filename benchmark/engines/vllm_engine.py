@@ -1,0 +1,55 @@
+"""vLLM in this process, for a GPU: token ids in, token ids out, prompts shared by its prefix cache.
+
+Written to vLLM's documented interface and not run by any test: it needs a GPU. It is no dependency
+of this repository; install it beside it where it is wanted.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import Chat
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Settings
+
+AT_ONCE = 4096  # questions handed over and kept together; vLLM batches them itself
+
+
+class VLLM:
+    def __init__(self, folder: Path, _: str, settings: Settings) -> None:
+        if not find_spec("vllm"):
+            raise BadInput("params.yaml: predict.engine: vllm is not installed here")
+        self.folder = folder
+        self.settings = settings
+
+    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+        left = list(unanswered(groups, done))
+        if not left:
+            return
+        vllm = import_module("vllm")
+        chat = Chat(self.folder / "tokenizer.json")
+        model = vllm.LLM(
+            model=str(self.folder),
+            tensor_parallel_size=torch.cuda.device_count(),
+            enable_prefix_caching=True,
+            seed=0,
+        )
+        greedy = vllm.SamplingParams(
+            temperature=0.0,
+            max_tokens=self.settings.max_new_tokens,
+            stop_token_ids=[chat.end],
+            detokenize=False,
+        )
+        for start in range(0, len(left), AT_ONCE):
+            some = left[start : start + AT_ONCE]
+            asked = [{"prompt_token_ids": ids} for _, ids in some]
+            said = model.generate(asked, greedy, use_tqdm=False)
+            yield [
+                Answer(task, chat.text(one.outputs[0].token_ids))
+                for (task, _), one in zip(some, said, strict=True)
+            ]

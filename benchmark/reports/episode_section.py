@@ -1,0 +1,79 @@
+"""The report's section on episodes: a table, success by family, and two episodes to read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.rollouts.goal_scoring import OUTCOMES, Judged, by_family
+
+FAILURES = tuple(name for name in OUTCOMES if name not in ("missing", "success"))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A line of the table; shares are 0-1."""
+
+    model: str
+    n: int
+    success: float
+    low: float
+    high: float
+    passes: tuple[float, ...]  # pass^1, pass^2, …
+    steps: float
+    invalid: float
+    failures: tuple[float, ...]  # in the order of FAILURES
+
+
+@dataclass(frozen=True)
+class Worlds:
+    policies: Sequence[Policy]
+    families: Mapping[str, Sequence[float]]  # success of each policy
+    shown: Sequence[Judged]
+    failures: Sequence[str] = FAILURES
+
+    @property
+    def tries(self) -> Sequence[int]:
+        return range(1, len(self.policies[0].passes) + 1)
+
+
+def section(metrics: Mapping[str, float], rows: Sequence[Judged]) -> Worlds | None:
+    """None where no episode was played."""
+    if not rows:
+        return None
+    models = list(dict.fromkeys(row.model for row in rows))
+    return Worlds(
+        [_policy(metrics, model) for model in models],
+        {
+            family: [metrics[f"{model}.family.{family}"] for model in models]
+            for family in by_family(rows)
+        },
+        shown([row for row in rows if row.model == "tuned"]),
+    )
+
+
+def shown(rows: Iterable[Judged]) -> list[Judged]:
+    """The longest success, and the longest failure that is no broken text if there is one."""
+    ordered = sorted(rows, key=lambda row: (-len(row.steps), row.episode))
+    won = [row for row in ordered if row.success]
+    lost = [row for row in ordered if not row.success]
+    readable = [row for row in lost if row.outcome != "malformed"]
+    return [*won[:1], *(readable or lost)[:1]]
+
+
+def _policy(metrics: Mapping[str, float], model: str) -> Policy:
+    found = {
+        name.removeprefix(f"{model}."): value
+        for name, value in metrics.items()
+        if name.startswith(f"{model}.")
+    }
+    passes = sum(name.startswith("pass^") for name in found)
+    return Policy(
+        model=model,
+        n=int(found["n"]),
+        success=found["success"],
+        low=found["success.low"],
+        high=found["success.high"],
+        passes=tuple(found[f"pass^{k}"] for k in range(1, passes + 1)),
+        steps=found["steps"],
+        invalid=found["invalid"],
+        failures=tuple(found[f"outcome.{name}"] for name in FAILURES),
+    )

@@ -1,0 +1,127 @@
+"""The leaderboard, every model and baseline beside each other, from the breakdown's CSV file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agent_tuning.files import csv_records
+from agent_tuning.records import Record
+from agent_tuning.runtime import cli
+from benchmark.scoring.metrics import Row
+
+HEADER = (
+    *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
+    *("call", "no call", "ask", "args", "text", "score", "malformed"),
+)
+
+# They are not BFCL and NESTFUL, and are not shown under their names.
+TITLES = {"bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
+
+
+class Line(Record, frozen=True):
+    """One model on one suite; None where a suite has no such tasks."""
+
+    suite: str
+    model: str
+    n: int
+    em: float
+    low: float
+    high: float
+    em_macro: float | None = None
+    call_em: float | None = None
+    no_call_em: float | None = None
+    ask_em: float | None = None
+    args: float | None = None
+    text: float | None = None
+    score: float | None = None
+    malformed: float | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As printed under HEADER."""
+        scores = (self.em_macro, self.call_em, self.no_call_em, self.ask_em, self.args)
+        rest = (*scores, self.text, self.score, self.malformed)
+        start = (self.suite, self.model, str(self.n), number(self.em))
+        return (*start, interval(self), half_width(self), *map(number, rest))
+
+
+def lines(rows: Iterable[Row]) -> list[Line]:
+    """One line per suite and model, in the order of the breakdown."""
+    parts: dict[tuple[str, str], dict[tuple[str, str], Row]] = {}
+    for row in rows:
+        parts.setdefault((row.suite, row.model), {})[row.slice, row.value] = row
+    return [_line(slices) for slices in parts.values()]
+
+
+def table(board: Sequence[Line]) -> str:
+    """For a terminal: names to the left, numbers to the right, a blank line between suites."""
+    cells = [HEADER, *(line.cells for line in board)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    printed, suite = [], ""
+    for row in cells:
+        if row[0] != suite:
+            suite = row[0]
+            printed.append("")
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        printed.append("  ".join(left + right).rstrip())
+    return "\n".join(printed[1:]) + "\n"
+
+
+def markdown(board: Sequence[Line]) -> str:
+    ruler = ["---", "---", *("---:" for _ in HEADER[2:])]
+    rows = ((title(line.suite), *line.cells[1:]) for line in board)
+    return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ruler, *rows))
+
+
+def title(suite: str) -> str:
+    return TITLES.get(suite, suite)
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+class Interval(Protocol):
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def interval(row: Interval) -> str:
+    return f"{row.low:.2f} to {row.high:.2f}".replace("-", "−")
+
+
+def half_width(row: Line | Row) -> str:
+    return f"{(row.high - row.low) / 2:.2f}"
+
+
+def _line(slices: Mapping[tuple[str, str], Row]) -> Line:
+    whole = slices["all", "all"]
+    wanted = {value: row.em for (name, value), row in slices.items() if name == "wanted"}
+    both = [wanted[name] for name in ("call", "no_call") if name in wanted]
+    return Line(
+        suite=whole.suite,
+        model=whole.model,
+        n=whole.n,
+        em=whole.em,
+        low=whole.low,
+        high=whole.high,
+        em_macro=sum(both) / len(both) if both else None,
+        call_em=wanted.get("call"),
+        no_call_em=wanted.get("no_call"),
+        ask_em=wanted.get("ask"),
+        args=whole.args,
+        text=whole.text,
+        score=whole.score,
+        malformed=whole.malformed,
+    )
+
+
+def main(breakdown: Path) -> None:
+    print(table(lines(csv_records.read(breakdown, Row))), end="")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,274 @@
+"""One self-contained page of what the scores say; the wording of the page is in its template."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.training.train_log import TrainStep
+from benchmark.reports import charts, episode_section, leaderboard
+from benchmark.rollouts.goal_scoring import Judged
+from benchmark.scoring.metrics import AXES, FACETS, WANTED, Row, SweepRow, confusion
+from benchmark.scoring.task_score import Scored
+
+MODELS = ("base", "tuned")
+SWEPT = ("base", "tuned", "lexical", "echo_query", "always_none")
+SHOWN = 12  # wrong answers on the page
+LONGEST = 600  # characters of an answer on the page
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the page is made of."""
+
+    metrics: Mapping[str, Metrics]  # by suite
+    noise: Metrics
+    breakdown: Sequence[Row]
+    sweep: Sequence[SweepRow]
+    scores: Sequence[Scored]
+    train_log: Sequence[TrainStep]
+    coverage: Sequence[Covered]
+    episodes: Metrics = field(default_factory=dict)
+    goals: Sequence[Judged] = ()
+    general: Metrics = field(default_factory=dict)
+
+
+def html(results: Results) -> str:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": leaderboard.number, "interval": leaderboard.interval}
+    environment.filters["suite_title"] = leaderboard.title
+    environment.filters |= {"signed": _signed, "clip": _clip, "words": _words}
+    return environment.get_template("report.html.jinja").render(_context(results))
+
+
+def markdown(results: Results) -> str:
+    board = leaderboard.lines(results.breakdown)
+    return f"# Benchmark\n\n{_headline(board)}\n\n{leaderboard.markdown(board)}"
+
+
+def _context(results: Results) -> dict[str, Any]:
+    board = leaderboard.lines(results.breakdown)
+    suites = list(results.metrics)
+    return {
+        "headline": _headline(board),
+        "header": leaderboard.HEADER,
+        "boards": {name: [line for line in board if line.suite == name] for name in suites},
+        "gaps": {name: _gaps(results.breakdown, name) for name in suites},
+        "gap_chart": _gap_chart(results.breakdown),
+        "facets": {name: _facets(results.breakdown, name) for name in suites},
+        "kind_chart": _kind_chart(results.breakdown),
+        "confusions": _confusions(results.scores, suites),
+        "sweep_chart": _sweep_chart(results.sweep),
+        "loss": [results.train_log[0].loss, results.train_log[-1].loss]
+        if results.train_log
+        else [],
+        "loss_chart": _loss_chart(results.train_log),
+        "coverage": _coverage_numbers(results.coverage),
+        "coverage_charts": _coverage_charts(results.coverage),
+        "kept": _kept(results.general),
+        "general": results.general,
+        "worlds": episode_section.section(results.episodes, results.goals),
+        "wrong": wrong_answers(results.scores),
+        "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
+        "noise": results.noise,
+        "signatures": {name: _signature(values) for name, values in results.metrics.items()},
+    }
+
+
+def _headline(board: Sequence[leaderboard.Line]) -> str:
+    """The first suite's result in one sentence."""
+    em = {line.model: line.em for line in board if line.suite == board[0].suite}
+    if not em.keys() >= set(MODELS):
+        return "Nothing has been scored."
+    rules = {name: value for name, value in em.items() if name not in MODELS}
+    best = max(rules, key=lambda name: rules[name], default="")
+    beside = f" The best rule without a model, {_words(best)}, is right in {rules[best]:.1%}."
+    suite = leaderboard.title(board[0].suite)
+    return (
+        f"On {suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
+        f"the base model in {em['base']:.1%}.{beside if best else ''}"
+    )
+
+
+def wrong_answers(scores: Iterable[Scored], most: int = SHOWN) -> list[Scored]:
+    """Wrong decisions of the tuned model, from every suite and kind in turn."""
+    by_kind: dict[tuple[str, str], list[Scored]] = defaultdict(list)
+    for row in sorted(scores, key=lambda row: row.task):
+        if row.model == "tuned" and not row.score.em:
+            by_kind[row.suite, row.kind].append(row)
+    rounds = zip_longest(*(rows for _, rows in sorted(by_kind.items())))
+    return [row for turn in rounds for row in turn if row][:most]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What a model loses on one axis."""
+
+    axis: str
+    model: str
+    seen: Row
+    unseen: Row
+    gap: Row
+
+
+def _gaps(rows: Iterable[Row], suite: str) -> list[Gap]:
+    """One for each axis that the suite holds out by."""
+    found = {(r.slice, r.model, r.value): r for r in rows if r.suite == suite}
+
+    def part(axis: str, model: str, value: str) -> Row:
+        return found[f"axis.{axis}", model, value]
+
+    return [
+        Gap(axis, model, *(part(axis, model, value) for value in ("seen", "unseen", "gap")))
+        for axis in AXES
+        for model in MODELS
+        if (f"axis.{axis}", model, "gap") in found
+    ]
+
+
+def _gap_chart(rows: Iterable[Row]) -> Markup | None:
+    points = [
+        {"axis": _words(row.slice.removeprefix("axis.")), "part": row.value, **_em(row)}
+        for row in rows
+        if row.model == "tuned"
+        and row.value in ("seen", "unseen")
+        and row.slice.startswith("axis.")
+    ]
+    return charts.dots(points, "axis", "part", "em of the tuned model") if points else None
+
+
+def _facets(rows: Iterable[Row], suite: str) -> dict[str, dict[str, dict[str, Row]]]:
+    """facet -> value -> model -> row."""
+    found: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if row.suite == suite and row.slice in FACETS and row.model in MODELS:
+            found.setdefault(row.slice, {}).setdefault(row.value, {})[row.model] = row
+    return found
+
+
+def _kind_chart(rows: Sequence[Row]) -> Markup | None:
+    points = [
+        {"kind": _words(row.value), "model": row.model, **_em(row)}
+        for row in rows
+        if row.suite == rows[0].suite and row.slice == "kind" and row.model in MODELS
+    ]
+    return charts.dots(points, "kind", "model", "em") if points else None
+
+
+def _em(row: Row) -> dict[str, float]:
+    return {"em": row.em, "low": row.low, "high": row.high}
+
+
+def _confusions(
+    scores: Sequence[Scored], suites: Iterable[str]
+) -> list[tuple[str, str, dict[str, dict[str, int]]]]:
+    """(suite, model, wanted decision -> outcome -> tasks)."""
+    tables = []
+    for suite in suites:
+        for model in MODELS:
+            counts = confusion(r for r in scores if (r.suite, r.model) == (suite, model))
+            table: dict[str, dict[str, int]] = {want: {} for want in WANTED}
+            for (want, got), count in counts.items():
+                table[want][got] = count
+            tables.append((suite, model, {w: row for w, row in table.items() if any(row.values())}))
+    return tables
+
+
+def _sweep_chart(rows: Iterable[SweepRow]) -> Markup | None:
+    points = [msgspec.structs.asdict(row) for row in rows if row.model in SWEPT]
+    titles = ("λ", "score = em + λ·text")
+    return charts.lines(points, "lam", "score", "model", titles) if points else None
+
+
+def _loss_chart(log: Sequence[TrainStep]) -> Markup | None:
+    points = [{"step": line.step, "loss": line.loss} for line in log]
+    return charts.curve(points, "step", "loss", ("step", "loss")) if points else None
+
+
+def _coverage_numbers(cells: Sequence[Covered]) -> dict[str, int]:
+    counts: dict[tuple[str, str, str], int] = defaultdict(int)
+    for cell in cells:
+        counts[cell.tool, cell.scenario, cell.language] += cell.count
+    return {
+        "tools": len({tool for tool, _, _ in counts}),
+        "scenarios": len({(tool, scenario) for tool, scenario, _ in counts}),
+        "least": min(counts.values(), default=0),
+        "empty": sum(count == 0 for count in counts.values()),
+    }
+
+
+def _coverage_charts(cells: Sequence[Covered]) -> dict[str, Markup]:
+    """By language; a tool's scenarios stand in a row: simple ones first, by name."""
+    return {
+        language: charts.heat(
+            _coverage_points([cell for cell in cells if cell.language == language]),
+            "scenario",
+            "tool",
+        )
+        for language in sorted({cell.language for cell in cells})
+    }
+
+
+def _coverage_points(cells: Iterable[Covered]) -> list[dict[str, Any]]:
+    """One a cell; `scenario` is its place, such as `simple 2`, and the columns come in order."""
+    scenarios: dict[tuple[str, str], list[Covered]] = defaultdict(list)
+    for cell in sorted(cells, key=lambda cell: cell.scenario):
+        scenarios[cell.complexity, cell.tool].append(cell)
+    places = [
+        (complexity, place, cell)
+        for (complexity, _), some in scenarios.items()
+        for place, cell in enumerate(some, 1)
+    ]
+    places.sort(key=lambda found: (found[0] != "simple", found[1], found[2].tool))
+    return [
+        {"tool": cell.tool, "scenario": f"{complexity} {place}", "count": cell.count}
+        for complexity, place, cell in places
+    ]
+
+
+def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None]]:
+    names = {name.partition(".")[2] for name in values if name.startswith(("base.", "tuned."))}
+    names -= {name for name in names if name.startswith("confusion.")}  # a table of its own
+    return [
+        (name, values.get(f"base.{name}"), values.get(f"tuned.{name}")) for name in sorted(names)
+    ]
+
+
+def _kept(general: Metrics) -> list[tuple[str, float, float]]:
+    """General ability of both models: the measures, and each of them by kind."""
+    names = sorted(name.removeprefix("base.") for name in general if name.startswith("base."))
+    return [(name, general[f"base.{name}"], general[f"tuned.{name}"]) for name in names]
+
+
+def _signature(values: Metrics) -> str:
+    found = (name for name in values if name.startswith("signature."))
+    return next(found, "").removeprefix("signature.")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,1 @@
+"""Episodes: a model acts in simulated worlds, and its goals are checked."""

@@ -1,0 +1,169 @@
+"""Did an episode reach its goal? Judged from its transcript alone; no model is run.
+
+The goal is a state: every stateful simulator of the world has to be as the gold calls leave it,
+whatever the way there. Where they change nothing the wish is a question: then the last gold result
+must have been seen, and the final reply must state its facts. Either way the policy has to end
+the episode itself, by a reply.
+
+`pass^k` is tau-bench's (Yao et al. 2024): the chance that k attempts at a task, drawn without
+replacement from its n, all succeed, C(c, k) / C(n, k) with c successes; the mean over tasks.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import comb
+from typing import Literal
+
+from agent_tuning.catalogue import schema
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import Assistant, Call, Json, Record, Tool
+from benchmark.rollouts.rollout import Step, Transcript, replayed
+from benchmark.scoring import significance
+from benchmark.tasks.episodes import Episode, Episodes
+
+# In the order in which they are looked for: the first one that holds is the outcome.
+Outcome = Literal[
+    "missing",  # no transcript
+    "malformed",
+    "limit",
+    "asked",
+    "other_state",
+    "not_found",  # the result that the question needs was never seen
+    "not_told",  # it was seen, and the reply does not state it
+    "success",
+]
+OUTCOMES: tuple[Outcome, ...] = Outcome.__args__  # type: ignore[attr-defined]
+ENDINGS: dict[str, Outcome] = {"malformed": "malformed", "limit": "limit", "ask": "asked"}
+
+
+class Judged(Record, frozen=True):
+    """One episode of one policy."""
+
+    model: str
+    episode: str
+    task: str
+    family: str
+    language: str
+    query: str
+    outcome: Outcome
+    steps: tuple[Step, ...] = ()
+    invalid: tuple[str, ...] = ()  # calls that could not be made, as `reason: detail`
+    reason: str = ""
+    gold: tuple[Call, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        return self.outcome == "success"
+
+
+def judged(suite: Episodes, model: str, transcripts: Iterable[Transcript]) -> Iterator[Judged]:
+    """A line for every episode of the suite, in its order."""
+    found = {one.episode: one for one in transcripts}
+    for episode in suite.episodes:
+        tools, transcript = suite.menu(episode), found.get(episode.id)
+        steps = transcript.steps if transcript else ()
+        calls = [call for step in steps if step.turn for call in step.turn.calls]
+        problems = (schema.problem(call, tools) for call in calls)
+        yield Judged(
+            model=model,
+            episode=episode.id,
+            task=episode.task,
+            family=episode.family,
+            language=episode.language,
+            query=episode.query,
+            outcome=outcome(episode, tools, transcript),
+            steps=steps,
+            invalid=tuple(problem for problem in problems if problem),
+            reason=transcript.reason if transcript else "",
+            gold=episode.gold,
+        )
+
+
+def outcome(episode: Episode, tools: Sequence[Tool], transcript: Transcript | None) -> Outcome:
+    if transcript is None:
+        return "missing"
+    if transcript.ending in ENDINGS:
+        return ENDINGS[transcript.ending]
+    calls = [call for step in transcript.steps if step.turn for call in step.turn.calls]
+    goal = replayed(episode.gold, tools, episode.seed).state()
+    if replayed(calls, tools, episode.seed).state() != goal:
+        return "other_state"
+    if goal != replayed((), tools, episode.seed).state():
+        return "success"
+    if needed(episode, tools) not in seen(transcript.steps):
+        return "not_found"
+    last = transcript.steps[-1].turn
+    assert isinstance(last, Assistant)
+    return "success" if told(episode.facts, last.text) else "not_told"
+
+
+def needed(episode: Episode, tools: Sequence[Tool]) -> tuple[str, Json]:
+    """The tool and the result that answer a question: those of the last gold call."""
+    *before, last = episode.gold
+    return last.name, replayed(before, tools, episode.seed).observe(last)
+
+
+def seen(steps: Iterable[Step]) -> list[tuple[str, Json]]:
+    """Tools and results, in the order of the calls."""
+    return [
+        (call.name, content)
+        for step in steps
+        if step.turn
+        for call, content in zip(step.turn.calls, step.observations, strict=True)
+    ]
+
+
+def told(facts: Iterable[str], reply: str) -> bool:
+    """Does the reply state every fact? Whole words in their order; of Chinese, characters."""
+    text = f" {_spaced(reply)} "
+    return all(f" {_spaced(fact)} " in text for fact in facts)
+
+
+def _spaced(text: str) -> str:
+    whole = re.sub(r"(\d)\.0+(?!\d)|(?<=\d),(?=\d{3})", r"\1", text)  # 40.0 and 1,040 are 40, 1040
+    return " ".join(normalise(whole))
+
+
+def pass_hat(rows: Iterable[Judged], k: int) -> float:
+    """0 to 1; tasks with fewer than k attempts are left out, and of none the value is 0."""
+    attempts: dict[str, list[bool]] = {}
+    for row in rows:
+        attempts.setdefault(row.task, []).append(row.success)
+    chances = [comb(sum(a), k) / comb(len(a), k) for a in attempts.values() if len(a) >= k]
+    return math.fsum(chances) / len(chances) if chances else 0.0
+
+
+def metrics(rows: Sequence[Judged], resamples: int, seed: int) -> dict[str, float]:
+    """Flat; shares are 0-1, `steps` a mean. The interval resamples tasks, not their attempts."""
+    rows = sorted(rows, key=lambda row: row.episode)
+    won = [float(row.success) for row in rows]
+    low, high = significance.mean_interval(won, [row.task for row in rows], resamples, seed)
+    most = max(len([r for r in rows if r.task == task]) for task in {r.task for r in rows})
+    found: dict[str, float] = {
+        "n": len(rows),
+        "success": _mean(won),
+        "success.low": low,
+        "success.high": high,
+        "coverage": _mean(row.outcome != "missing" for row in rows),
+        "invalid": _mean(bool(row.invalid) for row in rows),
+        "steps": _mean(len(row.steps) for row in rows),
+    }
+    found |= {f"pass^{k}": pass_hat(rows, k) for k in range(1, most + 1)}
+    for name in OUTCOMES:
+        found[f"outcome.{name}"] = _mean(row.outcome == name for row in rows)
+    for family, some in by_family(rows).items():
+        found[f"family.{family}"] = _mean(row.success for row in some)
+    return found
+
+
+def by_family(rows: Iterable[Judged]) -> Mapping[str, list[Judged]]:
+    found: dict[str, list[Judged]] = {}
+    for row in rows:
+        found.setdefault(row.family, []).append(row)
+    return dict(sorted(found.items()))
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return math.fsum(known) / len(known)

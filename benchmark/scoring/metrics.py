@@ -1,0 +1,231 @@
+"""From many scored answers to numbers, the same bytes in whatever order the answers come."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from agent_tuning.records import BadInput, Record
+from benchmark.scoring import significance
+from benchmark.scoring.outcome import Verdict
+from benchmark.scoring.task_score import Scored
+
+DIGITS = 6
+FACETS = ("kind", "language", "reply_format", "tool_format", "template")
+AXES = ("query", "tool", "template", "tool_format")
+WANTED = ("call", "no_call", "ask")
+SCORES = ("text", "score", "score_gated", "kagent_plan", "kagent_tool", "args", "args_f1")
+
+Test = Callable[[Scored], bool]
+
+
+class Row(Record, frozen=True):
+    """One slice of a suite's tasks; `low` to `high` holds em with 95 % confidence."""
+
+    suite: str
+    model: str
+    slice: str
+    value: str
+    n: int
+    em: float
+    low: float
+    high: float
+    text: float | None = None
+    score: float | None = None
+    args: float | None = None
+    malformed: float | None = None
+
+
+class SweepRow(Record, frozen=True):
+    suite: str
+    model: str
+    lam: float
+    score: float
+
+
+def read(path: Path) -> dict[str, float]:
+    """A metrics file, as `agent_tuning.files.metrics_file` writes it."""
+    try:
+        values: dict[str, float] = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from error
+    return values
+
+
+def metrics(scored: Iterable[Scored]) -> dict[str, float]:
+    """Flat and sorted; a metric without tasks is absent."""
+    rows = list(scored)
+    wanted = {decision: [r for r in rows if r.wanted == decision] for decision in WANTED}
+    idle = [r for r in rows if r.wanted != "call"]
+    em = {decision: _mean(r.score.em for r in wanted[decision]) for decision in WANTED}
+    both = [value for value in (em["call"], em["no_call"]) if value is not None]
+    found: dict[str, float | None] = {
+        "n": len(rows),
+        "em": _mean(r.score.em for r in rows),
+        "em_macro": _mean(both),  # a mix of 4:1 does not decide it
+        **{f"{decision}_em": value for decision, value in em.items()},
+        **{name: mean_score(rows, name) for name in SCORES},
+        "over_call": _share(idle, lambda r: r.outcome == Verdict.CALL),
+        "under_call": _share(wanted["call"], lambda r: r.outcome in (Verdict.NO_CALL, Verdict.ASK)),
+        "malformed": _share(rows, lambda r: r.outcome == Verdict.MALFORMED),
+        "error": _share(rows, lambda r: r.outcome == Verdict.ERROR),
+        "coverage": _share(rows, lambda r: not r.missing),
+        "partial": int(any(r.outcome == Verdict.ERROR for r in rows)),  # may not be promoted
+        **{
+            f"confusion.{want}.{got}": count
+            for (want, got), count in confusion(rows).items()
+            if wanted[want]
+        },
+    }
+    return {name: _round(value) for name, value in sorted(found.items()) if value is not None}
+
+
+def confusion(scored: Iterable[Scored]) -> dict[tuple[str, str], int]:
+    """How many tasks that want a decision got which outcome."""
+    counts: Counter[tuple[str, str]] = Counter((r.wanted, r.outcome.value) for r in scored)
+    return {(want, got.value): counts[want, got.value] for want in WANTED for got in Verdict}
+
+
+def sweep(scored: Sequence[Scored], lams: Iterable[float]) -> list[SweepRow]:
+    """The note's score under several λ; nothing for a suite without descriptions."""
+    described = [r for r in scored if r.score.text is not None]
+    em, text = _mean(r.score.em for r in described), mean_score(described, "text")
+    if em is None or text is None:
+        return []
+    first = described[0]
+    return [SweepRow(first.suite, first.model, lam, _round(em + lam * text)) for lam in lams]
+
+
+def breakdown(scored: Sequence[Scored], resamples: int, seed: int) -> list[Row]:
+    """Every slice with the confidence interval of its em, and seen − unseen gaps per axis."""
+    rows = sorted(scored, key=lambda r: r.task)
+    if not rows:
+        return []
+    slices = list(_slices(rows))
+    boot = _Bootstrap(rows, slices, resamples, seed)
+    found = [_row(name, rows, test, *boot.interval(name)) for name, test in slices]
+    return sorted([*found, *_gaps(rows, found, boot)], key=lambda r: (_rank(r.slice), r.value))
+
+
+def intervals(rows: Iterable[Row]) -> dict[str, float]:
+    """From one model's breakdown: the interval of its em, and every gap with its own."""
+    found: dict[str, float] = {}
+    for row in rows:
+        if row.slice == "all":
+            found |= {"em.low": row.low, "em.high": row.high}
+        if row.value == "gap":
+            name = f"gap.{row.slice.removeprefix('axis.')}"
+            found |= {name: row.em, f"{name}.low": row.low, f"{name}.high": row.high}
+    return found
+
+
+def mean_score(rows: Iterable[Scored], name: str) -> float | None:
+    values = (getattr(row.score, name) for row in rows)
+    return _mean(value for value in values if value is not None)
+
+
+Slice = tuple[str, str]  # what divides the tasks, and the value that this part has
+
+
+class _Bootstrap:
+    """em of every slice under resamples of groups; all slices share the resamples."""
+
+    def __init__(
+        self,
+        rows: Sequence[Scored],
+        slices: Sequence[tuple[Slice, Test]],
+        resamples: int,
+        seed: int,
+    ) -> None:
+        place = {group: i for i, group in enumerate(sorted({row.group for row in rows}))}
+        right = np.zeros((len(place), len(slices)))
+        count = np.zeros((len(place), len(slices)))
+        for row in rows:
+            inside = np.array([test(row) for _, test in slices], dtype=float)
+            count[place[row.group]] += inside
+            right[place[row.group]] += inside * row.score.em
+        weights = significance.resamples(len(place), resamples, seed)
+        with np.errstate(invalid="ignore"):  # a slice may be absent from a resample
+            self.em = (weights @ right) / (weights @ count)
+        self.column = {name: i for i, (name, _) in enumerate(slices)}
+
+    def interval(self, name: Slice) -> tuple[float, float]:
+        return significance.interval(self.em[:, self.column[name]])
+
+    def gap(self, one: Slice, other: Slice) -> tuple[float, float]:
+        return significance.interval(self.em[:, self.column[one]] - self.em[:, self.column[other]])
+
+
+def _slices(rows: Sequence[Scored]) -> Iterator[tuple[Slice, Test]]:
+    yield ("all", "all"), lambda _: True
+    for facet in ("wanted", *FACETS):
+        for value in sorted({str(getattr(row, facet)) for row in rows}):
+            yield (facet, value), _has(facet, value)
+    for axis in AXES:
+        for value in sorted({row.axes[axis] for row in rows if axis in row.axes}):
+            yield (f"axis.{axis}", value), _on(axis, value)
+
+
+def _has(facet: str, value: str) -> Test:
+    return lambda row: str(getattr(row, facet)) == value
+
+
+def _on(axis: str, value: str) -> Test:
+    return lambda row: row.axes.get(axis) == value
+
+
+def _row(name: Slice, rows: Sequence[Scored], test: Test, low: float, high: float) -> Row:
+    inside = [row for row in rows if test(row)]
+    return Row(
+        suite=rows[0].suite,
+        model=rows[0].model,
+        slice=name[0],
+        value=name[1],
+        n=len(inside),
+        em=_round(_mean(row.score.em for row in inside) or 0.0),
+        low=_round(low),
+        high=_round(high),
+        text=_rounded(mean_score(inside, "text")),
+        score=_rounded(mean_score(inside, "score")),
+        args=_rounded(mean_score(inside, "args")),
+        malformed=_rounded(_share(inside, lambda row: row.outcome == Verdict.MALFORMED)),
+    )
+
+
+def _gaps(rows: Sequence[Scored], found: Sequence[Row], boot: _Bootstrap) -> Iterator[Row]:
+    """What a model loses on what training never showed it; n counts the unseen tasks."""
+    by_slice = {(row.slice, row.value): row for row in found}
+    for axis in AXES:
+        one, other = (f"axis.{axis}", "seen"), (f"axis.{axis}", "unseen")
+        if one in by_slice and other in by_slice:
+            seen, unseen = by_slice[one], by_slice[other]
+            low, high = map(_round, boot.gap(one, other))
+            gap = _round(seen.em - unseen.em)
+            yield Row(rows[0].suite, rows[0].model, one[0], "gap", unseen.n, gap, low, high)
+
+
+def _rank(name: str) -> int:
+    order = ("all", "wanted", *FACETS, *(f"axis.{axis}" for axis in AXES))
+    return order.index(name)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    known = list(values)
+    return math.fsum(known) / len(known) if known else None
+
+
+def _share(rows: Sequence[Scored], test: Test) -> float | None:
+    return _mean(test(row) for row in rows)
+
+
+def _round(value: float) -> float:
+    return value if isinstance(value, int) else round(value, DIGITS) + 0.0  # never -0.0
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else _round(value)

@@ -1,0 +1,87 @@
+"""The scores of one task: decision first, then arguments and the task description."""
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+
+from agent_tuning.records import Assistant, Json, Record
+from benchmark.scoring.scorers.arguments import args, args_f1, args_text
+from benchmark.scoring.scorers.match import em
+from benchmark.scoring.scorers.text import TEXT_SCORERS, TextScorer, signature
+from benchmark.tasks.suites import Gold, Task
+
+__all__ = ["TEXT_SCORERS", "Score", "TextScorer", "score", "signature"]
+
+
+class Score(Record, frozen=True):
+    """None where a score has no meaning: no gold has a description, or no call is due."""
+
+    em: int
+    text: float | None = None
+    score: float | None = None  # em + λ·text, the headline
+    score_gated: float | None = None  # text cannot rescue a wrong tool
+    kagent_plan: float | None = None
+    kagent_tool: float | None = None
+    args: int | None = None
+    args_f1: float | None = None
+
+
+def score(task: Task, turn: Assistant | None, alike: TextScorer, lam: float) -> Score:
+    """Score what was read from an answer; `turn` is None where nothing could be read."""
+    right = em(task.golds, turn)
+    plain = Score(right)
+    if task.decision == "call":
+        calls = _Calls(task.golds, turn, alike)
+        plain = Score(right, kagent_tool=calls.kagent_tool, args=calls.args, args_f1=calls.args_f1)
+    text = _text(task.golds, turn, alike)
+    if text is None:
+        return plain
+    return msgspec.structs.replace(
+        plain,
+        text=text,
+        score=right + lam * text,
+        score_gated=(right + lam * right * text) / (1 + lam),
+        kagent_plan=right * text,
+    )
+
+
+def _text(golds: Sequence[Gold], turn: Assistant | None, alike: TextScorer) -> float | None:
+    """The best likeness to a gold's description."""
+    thoughts = [gold.thought for gold in golds if gold.thought]
+    if not thoughts:
+        return None
+    return max(alike(thought, turn.thought) for thought in thoughts) if turn else 0.0
+
+
+class _Calls:
+    """The scores of a call: each the best over the golds that call."""
+
+    def __init__(self, golds: Sequence[Gold], turn: Assistant | None, alike: TextScorer) -> None:
+        self.golds = [gold for gold in golds if gold.decision == "call"]
+        self.turn = turn
+        self.calls = turn.calls if turn else ()
+        self.alike = alike
+
+    @property
+    def args(self) -> int:
+        return max(args(gold.calls, self.calls) for gold in self.golds)
+
+    @property
+    def args_f1(self) -> float:
+        return max(args_f1(gold.calls, self.calls) for gold in self.golds)
+
+    @property
+    def kagent_tool(self) -> float:
+        """em(name) · the mean likeness of the argument values."""
+        return max(
+            em([gold], self.turn) * args_text(gold.calls, self.calls, self._value_alike)
+            for gold in self.golds
+        )
+
+    def _value_alike(self, gold: Json, value: Json) -> float:
+        return self.alike(_spelled(gold), _spelled(value))
+
+
+def _spelled(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

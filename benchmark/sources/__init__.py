@@ -1,0 +1,1 @@
+"""Suites derived from other people's benchmarks."""

@@ -1,0 +1,255 @@
+"""BFCL's published lines as items with JSON Schema tools and golds; the unusable ones are counted.
+
+What comes out is BFCL-derived, never BFCL: `sources/distractors.py` gives the items other menus.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import jsonschema_rs
+import msgspec
+
+from agent_tuning.files import jsonl
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Json, Record, Tool
+from benchmark.tasks.suites import GoldCall
+
+TYPES = {"dict": "object", "float": "number", "tuple": "array"}
+KEYWORDS = frozenset(
+    [
+        "type",
+        "description",
+        "enum",
+        "default",
+        "required",
+        "properties",
+        "items",
+        "format",
+        "minimum",
+        "maximum",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "pattern",
+    ]
+)
+LATIN_END = 0x24F  # the last letter of Latin Extended-B
+LEFT_OUT = ""  # BFCL's way to say that an argument may be omitted
+
+
+class Message(Record, frozen=True):
+    role: str
+    content: str
+
+
+class Question(Record, frozen=True):
+    """A line of BFCL_v4_*.json."""
+
+    id: str
+    question: tuple[tuple[Message, ...], ...]
+    function: tuple[Tool, ...]
+
+
+class Answer(Record, frozen=True):
+    """A line of possible_answer/BFCL_v4_*.json: per call, the accepted values of each argument."""
+
+    id: str
+    ground_truth: tuple[dict[str, dict[str, tuple[Json, ...]]], ...]
+
+
+class Limits(Record, frozen=True):
+    """What an item may measure, so that menus stay affordable."""
+
+    max_tool_chars: int
+    max_query_chars: int
+    max_accepted: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """A query with the tools its author offered, and the calls that it wants, if any."""
+
+    id: str
+    query: str
+    tools: tuple[Tool, ...]
+    golds: tuple[GoldCall, ...] = ()
+
+
+class Unfit(ValueError):
+    """Why an item cannot be used."""
+
+
+def read(
+    folder: Path, calls: Iterable[str], no_calls: Iterable[str]
+) -> tuple[list[Question], dict[str, Answer]]:
+    """The questions of all categories, and the answers of those that are calls."""
+    questions: list[Question] = []
+    answers: dict[str, Answer] = {}
+    for category in calls:
+        path = folder / f"BFCL_v4_{category}.json"
+        questions += jsonl.read(path, Question)
+        golds = folder / "possible_answer" / path.name
+        answers.update((answer.id, answer) for answer in jsonl.read(golds, Answer))
+        if missing := [question.id for question in questions if question.id not in answers]:
+            raise BadInput(f"{golds}: no answer to {missing[0]!r}")
+    for category in no_calls:
+        questions += jsonl.read(folder / f"BFCL_v4_{category}.json", Question)
+    return questions, answers
+
+
+def items(
+    questions: Iterable[Question], answers: Mapping[str, Answer], limits: Limits
+) -> tuple[list[Item], Counter[str]]:
+    """Usable items ordered by id, and how many were dropped for which reason.
+
+    A question with an answer is a call, one without is a no-call.
+    """
+    ordered = sorted(questions, key=lambda question: question.id)
+    called = {_last_words(question) for question in ordered if question.id in answers}
+    declined = {_last_words(question) for question in ordered if question.id not in answers}
+    dropped: Counter[str] = Counter()
+    kept: dict[tuple[str, ...], Item] = {}
+    for question in ordered:
+        try:
+            item = _item(question, answers.get(question.id), limits)
+            if (words := normalise(item.query)) in called & declined:
+                raise Unfit("query is both a call and a no-call")
+            if kept.setdefault(words, item) is not item:
+                raise Unfit("query repeats another")
+        except Unfit as reason:
+            dropped[str(reason)] += 1
+    return list(kept.values()), dropped
+
+
+def _last_words(question: Question) -> tuple[str, ...]:
+    return normalise(" ".join(turns[-1].content for turns in question.question if turns))
+
+
+def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
+    query = _query(question, limits.max_query_chars)
+    if answer is None:
+        return Item(question.id, query, _usable(question.function, limits))
+    if not answer.ground_truth or any(len(calls) != 1 for calls in answer.ground_truth):
+        raise Unfit("gold is not a list of calls")
+    wanted = [call for calls in answer.ground_truth for call in calls.items()]
+    offered = {tool.name: tool for tool in reversed(question.function)}
+    if any(name not in offered for name, _ in wanted):
+        raise Unfit("gold calls a tool that is not offered")
+    called = {name: convert(offered[name], limits.max_tool_chars) for name, _ in wanted}
+    golds = (gold_call(called[name], given, limits.max_accepted) for name, given in wanted)
+    others = [tool for tool in question.function if tool.name not in called]
+    tools = (*called.values(), *_fitting(others, limits))
+    return Item(question.id, query, tools, tuple(golds))
+
+
+def _query(question: Question, limit: int) -> str:
+    turns = [message for messages in question.question for message in messages]
+    if [turn.role for turn in turns] != ["user"]:
+        raise Unfit("not a single user turn")
+    query = turns[0].content.strip()
+    if not normalise(query):
+        raise Unfit("empty query")
+    if len(query) > limit:
+        raise Unfit("query too long")
+    if any(letter.isalpha() and ord(letter) > LATIN_END for letter in query):
+        raise Unfit("query not in Latin script")
+    return query
+
+
+def _usable(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
+    if not offered:
+        raise Unfit("empty menu")
+    if len(offered) == 1:
+        return (convert(offered[0], limits.max_tool_chars),)  # its reason is the item's
+    if not (tools := _fitting(offered, limits)):
+        raise Unfit("no usable tool on the menu")
+    return tools
+
+
+def _fitting(offered: Iterable[Tool], limits: Limits) -> tuple[Tool, ...]:
+    tools: list[Tool] = []
+    for tool in offered:
+        with suppress(Unfit):
+            tools.append(convert(tool, limits.max_tool_chars))
+    return tuple(tools)
+
+
+def convert(tool: Tool, max_chars: int) -> Tool:
+    """The same tool with a real JSON Schema (draft 2020-12)."""
+    schema = json_schema(tool.parameters)
+    if schema.get("type") != "object" or not jsonschema_rs.meta.is_valid(schema):
+        raise Unfit("tool has no valid JSON Schema")
+    if set(schema.get("required", ())) - set(schema.get("properties", ())):
+        raise Unfit("tool requires an argument that it does not declare")
+    converted = Tool(tool.name, tool.description.strip(), schema)
+    if len(msgspec.json.encode(converted).decode()) > max_chars:
+        raise Unfit("tool too long")
+    return converted
+
+
+def json_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """BFCL's dict, float, tuple and any are no types of JSON Schema; `optional` is no keyword."""
+    out = {key: value for key, value in schema.items() if key in KEYWORDS}
+    if out.get("type") == "any":
+        del out["type"]
+    elif isinstance(kind := out.get("type"), str):
+        out["type"] = TYPES.get(kind, kind)
+    if isinstance(properties := out.get("properties"), dict):
+        out["properties"] = {name: json_schema(inner) for name, inner in properties.items()}
+    if isinstance(inner := out.get("items"), dict):
+        out["items"] = json_schema(inner)
+    return out
+
+
+def gold_call(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int) -> GoldCall:
+    """The gold, whose every accepted value fits the schema that the prompt shows."""
+    properties = tool.parameters.get("properties", {})
+    if set(accepted) - set(properties):
+        raise Unfit("gold has an argument that its tool does not declare")
+    arguments: dict[str, tuple[Json, ...]] = {}
+    optional: list[str] = []
+    for name, values in accepted.items():
+        fits = jsonschema_rs.Draft202012Validator(properties[name]).is_valid
+        arguments[name] = tuple(_fitting_values(values, fits, limit))
+        if LEFT_OUT in values:
+            optional.append(name)
+        elif not arguments[name]:
+            raise Unfit("gold does not fit its schema")
+    if set(tool.parameters.get("required", ())) - (set(accepted) - set(optional)):
+        raise Unfit("gold may omit a required argument")
+    given = {name: values for name, values in arguments.items() if values}
+    return GoldCall(tool.name, given, tuple(name for name in optional if name in given))
+
+
+def _fitting_values(
+    values: Sequence[Json], fits: Callable[[Json], bool], limit: int
+) -> Iterator[Json]:
+    for value in values:
+        # a listed null stays: BFCL accepts a null written out for a default
+        yield from (one for one in _expanded(value, limit) if one is None or fits(one))
+
+
+def _expanded(value: Json, limit: int) -> Iterator[Json]:
+    """A gold object holds accepted values per key: all the objects it stands for."""
+    if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        raise Unfit("gold is nested too deep")
+    if not isinstance(value, dict):
+        yield value
+        return
+    choices = [[(key, one) for one in _alternatives(inner)] for key, inner in value.items()]
+    if math.prod(map(len, choices)) > limit:
+        raise Unfit("gold stands for too many objects")
+    for pairs in product(*choices):
+        yield {key: one for key, one in pairs if one != LEFT_OUT}
+
+
+def _alternatives(inner: Json) -> list[Json]:
+    if not isinstance(inner, list) or any(isinstance(one, dict) for one in inner):
+        raise Unfit("gold is nested too deep")
+    return inner

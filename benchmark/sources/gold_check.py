@@ -1,0 +1,72 @@
+"""What our checks say about BFCL's own golds: `python -m benchmark.sources.gold_check FOLDER`.
+
+reads   params.yaml: suites;  FOLDER, BFCL's files as published
+prints  golds by the first reason to reject them, as published and with types of JSON Schema
+
+A gold is checked with the first accepted value of every argument.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.catalogue import schema
+from agent_tuning.records import Call, Json, Record, Tool
+from agent_tuning.runtime import cli, config
+from benchmark.sources import bfcl
+
+SOUND = "sound"
+
+
+class Calls(Record, frozen=True, forbid_unknown_fields=False):
+    """The categories that have golds."""
+
+    calls: tuple[str, ...]
+
+
+def reason(calls: Sequence[Call], tools: Sequence[Tool]) -> str:
+    """Of the first problem; a call is looked at only where the menu has none."""
+    of_calls = (found for call in calls if (found := schema.problem(call, tools)))
+    problems = chain(schema.menu_problems(tools), of_calls)
+    return next(problems, SOUND).partition(":")[0]
+
+
+def golds(answer: bfcl.Answer) -> Iterator[Call]:
+    for called in answer.ground_truth:
+        for name, accepted in called.items():
+            first = {argument: _first(values) for argument, values in accepted.items()}
+            yield Call(name, {k: value for k, value in first.items() if value != bfcl.LEFT_OUT})
+
+
+def _first(values: Json) -> Json:
+    """An object among the accepted values holds accepted values itself."""
+    value = values[0] if isinstance(values, Sequence) and values else values
+    if isinstance(value, dict):
+        found = {key: _first(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in found.items() if inner != bfcl.LEFT_OUT}
+    return value
+
+
+def translated(tool: Tool) -> Tool:
+    return msgspec.structs.replace(tool, parameters=bfcl.json_schema(tool.parameters))
+
+
+def main(folder: Path) -> None:
+    questions, answers = bfcl.read(folder, config.load("suites", Calls).calls, ())
+    published: Counter[str] = Counter()
+    converted: Counter[str] = Counter()
+    for question in questions:
+        calls = list(golds(answers[question.id]))
+        published[reason(calls, question.function)] += 1
+        converted[reason(calls, [translated(tool) for tool in question.function])] += 1
+    print(f"{'':20} {'published':>9} {'JSON Schema':>11}")
+    for name, _ in (published + converted).most_common():
+        print(f"{name:20} {published[name]:9} {converted[name]:11}")
+    print(f"{'golds':20} {published.total():9} {converted.total():11}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

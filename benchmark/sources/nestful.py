@@ -1,0 +1,219 @@
+"""NESTFUL's published files as items: queries for several calls, of which later ones use earlier.
+
+A value such as `$var1.city$` is a reference: the field `city` of what the first call will give.
+What comes out is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends with a sentence that says how to refer, and every order in which the calls can be made is right.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, permutations
+from pathlib import Path
+from typing import TypeVar
+
+import jsonschema_rs
+import msgspec
+
+from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.records import BadInput, Json, Record, Tool
+from benchmark.sources import bfcl, distractors
+from benchmark.sources.bfcl import Item, Unfit
+from benchmark.tasks.suites import REFERENCE, Gold, GoldCall, Suite, Task
+
+T = TypeVar("T")
+
+RESULT = "var_result"  # NESTFUL's last entry gathers what is shown to the user; it is no call
+TYPES = ("string", "number", "integer", "boolean", "array", "object")
+HOW = (
+    "Plan all calls in one answer, in the order in which they run. "
+    "Where a value comes from an earlier call, write $varN.field$: $var1.id$ is id of the first."
+)
+
+
+class Parameter(Record, frozen=True, forbid_unknown_fields=False):
+    description: str = ""
+    type: str = ""
+    required: bool = False
+    enum: tuple[Json, ...] = ()
+    allowed_values: tuple[Json, ...] = ()
+    default: Json = None
+    default_value: Json = None
+    items: dict[str, Json] | None = None
+
+    @property
+    def omitted(self) -> Json:
+        """What the tool takes where nothing is said."""
+        return self.default if self.default_value is None else self.default_value
+
+    def schema(self) -> dict[str, Json]:
+        found: dict[str, Json] = {"type": self.type} if self.type in TYPES else {}
+        if self.description:
+            found["description"] = self.description
+        if choices := self.enum or self.allowed_values:
+            found["enum"] = list(choices)
+        if self.items and self.items.get("type") in TYPES:
+            found["items"] = {"type": self.items["type"]}
+        return found
+
+
+class Spec(Record, frozen=True, forbid_unknown_fields=False):
+    """A tool in *-spec.json."""
+
+    name: str
+    description: str
+    query_parameters: dict[str, Parameter] = {}
+    output_parameters: dict[str, Json] = {}
+
+    def tool(self, max_chars: int) -> Tool:
+        schema = {
+            "type": "object",
+            "properties": {name: one.schema() for name, one in self.query_parameters.items()},
+            "required": [name for name, one in self.query_parameters.items() if one.required],
+        }
+        returns = f" Returns {', '.join(self.output_parameters)}." * bool(self.output_parameters)
+        tool = Tool(self.name, f"{self.description.strip()}{returns}", schema)
+        return bfcl.convert(tool, max_chars)
+
+
+class Step(Record, frozen=True):
+    name: str
+    arguments: dict[str, Json] = {}
+    label: str = ""
+
+
+class Question(Record, frozen=True):
+    """An entry of *-data.json."""
+
+    input: str
+    output: tuple[Step, ...]
+
+
+class Limits(Record, frozen=True):
+    """What an item may measure, and in how many orders its calls may be right."""
+
+    max_tool_chars: int
+    max_query_chars: int
+    max_orders: int
+
+
+def items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]:
+    """Usable items of every *-data.json with its *-spec.json, and how many were dropped and why."""
+    kept: dict[tuple[str, ...], Item] = {}
+    dropped: Counter[str] = Counter()
+    for name, question, specs in _published(folder):
+        try:
+            item = _item(name, question, specs, limits)
+            if kept.setdefault(normalise(item.query), item) is not item:
+                raise Unfit("query repeats another")
+        except Unfit as reason:
+            dropped[str(reason)] += 1
+    if not kept:
+        raise BadInput(f"{folder}: expected usable *-data.json with their *-spec.json")
+    return list(kept.values()), dropped
+
+
+def _published(folder: Path) -> Iterator[tuple[str, Question, dict[str, Spec]]]:
+    """Every question with a name, which the order of lines does not change, and its tools."""
+    for path in sorted(folder.glob("*-data.json")):
+        source = path.name.removesuffix("-data.json")
+        specs = {spec.name: spec for spec in _read(folder / f"{source}-spec.json", Spec)}
+        questions = sorted(_read(path, Question), key=lambda question: question.input)
+        for number, question in enumerate(questions):
+            yield f"{source}_{number}", question, specs
+
+
+def _read(path: Path, kind: type[T]) -> list[T]:
+    try:
+        entries = msgspec.json.decode(path.read_bytes(), type=list[Json])
+        return [msgspec.convert(entry, kind) for entry in entries]
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _item(name: str, question: Question, specs: Mapping[str, Spec], limits: Limits) -> Item:
+    if len(question.input) > limits.max_query_chars:
+        raise Unfit("query too long")
+    steps = [step for step in question.output if step.name != RESULT]
+    if len(steps) < 2:
+        raise Unfit("fewer than two calls")
+    if [step.label for step in steps] != [f"var{number + 1}" for number in range(len(steps))]:
+        raise Unfit("labels do not count the calls")
+    if any(step.name not in specs for step in steps):
+        raise Unfit("gold calls a tool that is not specified")
+    golds = tuple(_gold(step, steps[:number], specs) for number, step in enumerate(steps))
+    if len(list(islice(orders(golds), limits.max_orders + 1))) > limits.max_orders:
+        raise Unfit("calls may come in too many orders")
+    tools = {step.name: specs[step.name].tool(limits.max_tool_chars) for step in steps}
+    return Item(name, f"{question.input.strip()}\n\n{HOW}", tuple(tools.values()), golds)
+
+
+def _gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, Spec]) -> GoldCall:
+    declared = specs[step.name].query_parameters
+    if step.arguments.keys() - declared.keys():
+        raise Unfit("gold has an argument that its tool does not declare")
+    if {name for name, one in declared.items() if one.required} - step.arguments.keys():
+        raise Unfit("gold omits a required argument")
+    for name, value in step.arguments.items():
+        if not REFERENCE.search(str(value)):
+            if not jsonschema_rs.Draft202012Validator(declared[name].schema()).is_valid(value):
+                raise Unfit("gold does not fit its schema")
+        elif not all(_given(found, earlier, specs) for found in REFERENCE.finditer(str(value))):
+            raise Unfit("gold refers to what no earlier call gives")
+    usual = (n for n, v in step.arguments.items() if not declared[n].required)
+    optional = tuple(name for name in usual if step.arguments[name] == declared[name].omitted)
+    return GoldCall(step.name, {n: (v,) for n, v in step.arguments.items()}, optional)
+
+
+def _given(found: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, Spec]) -> bool:
+    """Whether a call before this one returns what is referred to."""
+    number, field = int(found["call"]), found["field"]
+    if not 1 <= number <= len(earlier):
+        return False
+    return not field or field in specs[earlier[number - 1].name].output_parameters
+
+
+def derive(
+    name: str, found: Sequence[Item], menus: distractors.Menus
+) -> tuple[Suite, Counter[str]]:
+    """The suite of the items, and how many could not be used for which reason."""
+    suite, unused = distractors.derive(name, found, menus)
+    return replace(suite, tasks=tuple(map(_nested, suite.tasks))), unused
+
+
+def _nested(task: Task) -> Task:
+    golds = tuple(Gold("call", calls=calls) for calls in orders(task.golds[0].calls))
+    return msgspec.structs.replace(task, golds=golds, kind="nested")
+
+
+def orders(calls: Sequence[GoldCall]) -> Iterator[tuple[GoldCall, ...]]:
+    """Every order in which calls come after those they refer to; references count anew in each."""
+    needs = [
+        {int(found["call"]) - 1 for found in REFERENCE.finditer(str(call.arguments))}
+        for call in calls
+    ]
+    for order in permutations(range(len(calls))):
+        place = {number: index for index, number in enumerate(order)}
+        if all(place[before] < place[number] for number in order for before in needs[number]):
+            yield tuple(_renumbered(calls[number], place) for number in order)
+
+
+def _renumbered(call: GoldCall, place: Mapping[int, int]) -> GoldCall:
+    def told(found: re.Match[str]) -> str:
+        return found[0].replace(f"var{found['call']}", f"var{place[int(found['call']) - 1] + 1}", 1)
+
+    arguments = {
+        name: tuple(_filled(value, told) for value in accepted)
+        for name, accepted in call.arguments.items()
+    }
+    return msgspec.structs.replace(call, arguments=arguments)
+
+
+def _filled(value: Json, told: Callable[[re.Match[str]], str]) -> Json:
+    if isinstance(value, str):
+        return REFERENCE.sub(told, value)
+    if isinstance(value, list | tuple):
+        return [_filled(one, told) for one in value]
+    if isinstance(value, dict):
+        return {name: _filled(one, told) for name, one in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""Tasks, episodes and suites: records, files, versions and samples."""
