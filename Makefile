@@ -34,7 +34,7 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	ruff check .
 	ruff format --check .
 	mypy
-	shellcheck .ci/run slurm/train slurm/train.sbatch slurm/node slurm/fit slurm/synthesize slurm/shard.sbatch
+	shellcheck .ci/run slurm/launch/train slurm/launch/train.sbatch slurm/node/run slurm/node/health_check slurm/shards/synthesize slurm/shards/shard.sbatch
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
@@ -42,19 +42,19 @@ smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
 
 ##@ Parts of it
 train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster, to its metrics)
-	@slurm/train "$$SIZE"
+	@slurm/launch/train "$$SIZE"
 
 estimate: .venv/ready ## Memory, hours and cost of a size, beside the note's: SIZE=7b, 14b, 72b
-	@python -m slurm.estimate "$$SIZE"
+	@python -m slurm.sizing.estimate "$$SIZE"
 
 synthesize: .venv/ready ## Large synthesis as an array of jobs: SHARDS=8
-	@slurm/synthesize "$$SHARDS"
+	@slurm/shards/synthesize "$$SHARDS"
 
 preflight: .venv/ready ## One step of the longest pack on all GPUs of a size
-	@slurm/train "$$SIZE" preflight
+	@slurm/launch/train "$$SIZE" preflight
 
 submit-dry: .venv/ready ## Show what train would submit; Slurm tests it where it is
-	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.dry "$$SIZE"
+	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.launch.dry_run "$$SIZE"
 
 suite: .venv/ready ## Write the first version of the house suite and the episodes anew, from the grammar
 	python -m benchmark.drafting.draft_house benchmark/suites/house

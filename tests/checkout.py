@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from slurm.manifest import Event
+from slurm.launch.manifest import Event
 from tests.lab import Lab, wait_for
 
 ROOT = Path(__file__).parent.parent
-LAUNCH = [sys.executable, "-m", "slurm.launch", "tiny", "train", "in.txt", "--", "out.txt"]
+LAUNCH = [sys.executable, "-m", "slurm.launch.launcher", "tiny", "train", "in.txt", "--", "out.txt"]
 OURS = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
 WRITE = "echo result > out.txt"
 CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"

@@ -32,7 +32,7 @@ def start(checkout: Path, slurm: Lab, runs: str, *command: str) -> subprocess.Po
 
 
 def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checkout, slurm):
-    whole = start(checkout, slurm, "whole", "slurm/train", "tiny")
+    whole = start(checkout, slurm, "whole", "slurm/launch/train", "tiny")
     output, _ = whole.communicate(timeout=400)
     assert whole.returncode == 0, output
     for suite in ("house", "bfcl"):
@@ -55,7 +55,7 @@ def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checko
 
 
 def test_a_preflight_is_one_step_and_leaves_nothing_that_would_answer_for_the_next(checkout, slurm):
-    looked = start(checkout, slurm, "preflight", "slurm/train", "tiny", "preflight")
+    looked = start(checkout, slurm, "preflight", "slurm/launch/train", "tiny", "preflight")
     output, _ = looked.communicate(timeout=400)
     assert looked.returncode == 0, output
     assert "scratch/preflight/models/tiny/tuned: 1 steps" in output

@@ -9,8 +9,9 @@ from transformers import AutoModelForCausalLM, Qwen2Config
 
 from agent_tuning.model import loss
 from agent_tuning.records import BadInput
-from slurm import dry, estimate, sizes
-from slurm.estimate import Estimate, Shape
+from slurm.launch import dry_run
+from slurm.sizing import estimate, sizes
+from slurm.sizing.estimate import Estimate, Shape
 
 SIZES = ["7b", "14b", "72b"]
 
@@ -103,5 +104,5 @@ def test_the_submission_is_the_golden_one(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.executable", "/repo/.venv/bin/python")
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setenv("RUNS_ROOT", "/shared/runs")
-    dry.main(Path(name))
+    dry_run.main(Path(name))
     assert capsys.readouterr().out.split("\n\n")[0] + "\n" == golden

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from slurm import manifest
+from slurm.launch import manifest
 from tests.checkout import CHECKPOINT, LAUNCH, PATIENT, SAVED, WRITE, Checkout
 from tests.lab import wait_for
 

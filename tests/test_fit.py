@@ -11,14 +11,14 @@ TWO = {"SLURM_GPUS_ON_NODE": "2", "CUDA_VISIBLE_DEVICES": "0,1"}
 
 
 def fit(folder: Path, smi: str | None, **environment: str) -> tuple[int, str]:
-    """Status and words of slurm/fit; `smi` is the shell of a node's nvidia-smi."""
+    """Status and words of slurm/node/health_check; `smi` is the shell of a node's nvidia-smi."""
     if smi is not None:
         (folder / "nvidia-smi").write_text(f"#!/bin/bash\n{smi}\n")
         (folder / "nvidia-smi").chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     theirs = {k: v for k, v in os.environ.items() if k != "DS_ACCELERATOR"}
     done = subprocess.run(
-        [ROOT / "slurm/fit"],
+        [ROOT / "slurm/node/health_check"],
         env=theirs | {"PATH": path} | environment,
         capture_output=True,
         text=True,

@@ -15,7 +15,8 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.replay import Replay
-from slurm import dealing, launch
+from slurm.launch import launcher
+from slurm.shards import shard_plan
 from stages.synthesize import Params
 from tests import made
 from tests.chat_server import ChatServer
@@ -46,7 +47,7 @@ def start(folder: Path, slurm: Lab, count: int) -> subprocess.Popen[str]:
     """The launcher; with `count` in place of make's SHARDS."""
     ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "OPENAI_API_KEY": "sk-test"}
     return subprocess.Popen(
-        [sys.executable, "-m", "slurm.shards", str(count), *PATHS],
+        [sys.executable, "-m", "slurm.shards.shards", str(count), *PATHS],
         cwd=folder,
         env=slurm.environment() | ours,
         stdout=subprocess.PIPE,
@@ -92,7 +93,9 @@ def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm
         assert status == 0, output
         assert f"{len(TABLE) - paid} new answers" in output
     (name,) = folder.glob("data-synthesize-*")
-    command = msgspec.json.decode((name / "job.json").read_bytes(), type=launch.Submission).command
+    command = msgspec.json.decode(
+        (name / "job.json").read_bytes(), type=launcher.Submission
+    ).command
     assert "--array=1" in command
 
 
@@ -102,14 +105,14 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
     whole = Replay(AUTHOR, P.model, Store(Path("none.jsonl")), price)
     every = {one.key: one for one in perfect_replies()}
     first = WANTED[0]
-    wanted = [part.request for part in dealing.lacking(whole, WANTED)]
+    wanted = [part.request for part in shard_plan.lacking(whole, WANTED)]
     assert wanted == WANTED
     known = [every[key] for key in made.perfect(AUTHOR, [first], P.model)]
     jsonl.write(Path("replies.jsonl"), known[:-1])
     replay = Replay(AUTHOR, P.model, Store(Path("replies.jsonl")), price)
-    parts = list(dealing.lacking(replay, WANTED))
+    parts = list(shard_plan.lacking(replay, WANTED))
     assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
-    dealing.deal(config.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
+    shard_plan.deal(config.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
     budgets = [
         yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
         for index in range(2)
@@ -132,7 +135,7 @@ def perfect_replies() -> list[Reply]:
 def test_what_makes_no_sense_is_one_clear_line(count, teacher, said, slurm, tmp_path):
     folder = repository(tmp_path / "x", "", teacher=teacher)
     done = subprocess.run(
-        [sys.executable, "-m", "slurm.shards", count, *PATHS],
+        [sys.executable, "-m", "slurm.shards.shards", count, *PATHS],
         cwd=folder,
         env=slurm.environment() | {"CLUSTER": "slurm"},
         capture_output=True,

@@ -15,7 +15,8 @@ import yaml
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput
-from slurm import fetch, queue, sizes
+from slurm.launch import queue
+from slurm.sizing import fetch_base, sizes
 
 ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = yaml.safe_load(Path("slurm/dvc.yaml").read_text())["stages"]
@@ -72,7 +73,7 @@ def test_every_fault_survived_is_proved_by_a_test_of_that_name():
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
     size = sizes.load("7b")
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
-        fetch.from_hub("7b", size, tmp_path)
+        fetch_base.from_hub("7b", size, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
 )
 def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
     (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# A model\n")
-    assert fetch.stated_license(tmp_path) == stated
+    assert fetch_base.stated_license(tmp_path) == stated
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
@@ -111,7 +112,7 @@ def test_an_end_is_told_by_its_name(name):
 @pytest.mark.parametrize("size", MODELS)
 def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     environment = {**os.environ, "CLUSTER": "", "PATH": str(Path(sys.executable).parent)}
-    command = [sys.executable, "-m", "slurm.ready", size]
+    command = [sys.executable, "-m", "slurm.launch.requirements", size]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

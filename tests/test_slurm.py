@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from slurm import manifest
-from slurm.manifest import Manifest
+from slurm.launch import manifest
+from slurm.launch.manifest import Manifest
 from tests.checkout import LAUNCH, PATIENT, ROOT, WRITE
 from tests.lab import wait_for
 
@@ -157,7 +157,7 @@ def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, 
 
 @pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x"])
 def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
-    script = [str(ROOT / "slurm/train"), size]
+    script = [str(ROOT / "slurm/launch/train"), size]
     status, output = checkout.end(checkout.start(*script))
     assert status == 2
     assert output.startswith("error: SIZE=")

@@ -1,9 +1,10 @@
 """Two versions of the project, task by task: `make compare A=v1 B=workspace`.
 
-Arguments: A B ANSWERS PROMPTS METRICS TARGET SUITE...; writes TARGET.md and TARGET.json. A version is a commit, a tag, an experiment or `workspace`; `v1:base` takes its base
-model instead of the tuned one. Exits with 0 where nothing got significantly worse, 1 where
-something did, and 2 where the versions do not compare (make itself exits with 2 for either, and
-says which: `Error 1`). Both are scored anew, by the scorer here.
+Arguments: A B ANSWERS PROMPTS METRICS TARGET SUITE...; writes TARGET.md and TARGET.json. A version
+is a commit, a tag, an experiment or `workspace`; `v1:base` takes its base model instead of the
+tuned one. Exits with 0 where nothing got significantly worse, 1 where something did, and 2 where
+the versions do not compare (make itself exits with 2 for either, and says which: `Error 1`). Both
+are scored anew, by the scorer here.
 """
 
 import json

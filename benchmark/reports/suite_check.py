@@ -1,6 +1,7 @@
 """Is a suite sound, and what does it give to rules and to degenerate answers? `make suite-check`.
 
-Reads the suite's folder, fails with a line for every problem, and prints what is in it, its baselines, and what answers score that deserve nothing.
+Reads the suite's folder, fails with a line for every problem, and prints what is in it, its
+baselines, and what answers score that deserve nothing.
 """
 
 import sys

@@ -1,7 +1,8 @@
 """NESTFUL's published files as items: queries for several calls, of which later ones use earlier.
 
 A value such as `$var1.city$` is a reference: the field `city` of what the first call will give.
-What comes out is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends with a sentence that says how to refer, and every order in which the calls can be made is right.
+What comes out is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends
+with a sentence that says how to refer, and every order in which the calls can be made is right.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Run a stage on the cluster, and wait: python -m slurm.launch SIZE STAGE INPUTS... -- OUTPUTS...
+"""Run a stage on the cluster, and wait: `python -m slurm.launch.launcher SIZE STAGE INPUTS -- OUTPUTS`.
 
 The run folder's name is made from all that goes in. If its job is done, the outputs are collected;
 if it waits or runs, this attaches to it; else it is submitted, so there are never two jobs for the
@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.records import BadInput, Record
-from slurm import callers, estimate, manifest, queue, ready, runfolder, sizes
-from slurm.queue import State
-from slurm.runfolder import Job, Run
-from slurm.sizes import Size
+from slurm.launch import manifest, parent_watchdog, queue, requirements, run_folder
+from slurm.launch.queue import State
+from slurm.launch.run_folder import Job, Run
+from slurm.sizing import estimate, sizes
+from slurm.sizing.sizes import Size
 
 DETACHED = 75
 MARK = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
@@ -35,7 +36,7 @@ class Submission(Record, frozen=True):
 
 def command(run: Run, size: Size) -> list[str]:
     """The submission, complete: by hand it does the same."""
-    script, place = run.folder / "slurm/train.sbatch", size.place(run.job.stage)
+    script, place = run.folder / "slurm/launch/train.sbatch", size.place(run.job.stage)
     lead = estimate.lead(run.job.size, size) if run.job.stage == "train" else estimate.LEAST_LEAD
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
@@ -74,7 +75,7 @@ def first_of(name: str, ours: str) -> str:
 def states(run: Run, job: str) -> Iterator[State]:
     """Every state of the job until it has ended; prints what its log gets meanwhile."""
     position = run.log.stat().st_size if run.log.exists() else 0
-    pause, check = 0.2, callers.watched()
+    pause, check = 0.2, parent_watchdog.watched()
     while True:
         check()
         state = queue.state(job)
@@ -121,8 +122,8 @@ def failure(run: Run, job: str, state: State) -> str:
 
 def launch(job: Job, size: Size) -> int:
     """Do what the run needs; the exit status."""
-    callers.watched()
-    run = runfolder.prepare(job, size)
+    parent_watchdog.watched()
+    run = run_folder.prepare(job, size)
     number = find_or_submit(run, command(run, size))
     if number and os.environ.get("WAIT") == "0":
         return detached(f"job {number}")
@@ -156,7 +157,7 @@ def detached(name: str) -> int:
 def parsed(words: Iterable[str]) -> Job:
     size, stage, *rest = words
     if "--" not in rest:
-        raise BadInput("usage: python -m slurm.launch SIZE STAGE INPUTS... -- OUTPUTS...")
+        raise BadInput("usage: python -m slurm.launch.launcher SIZE STAGE INPUTS... -- OUTPUTS...")
     middle = rest.index("--")
     inputs, outputs = rest[:middle], rest[middle + 1 :]
     return Job(size, stage, tuple(map(Path, inputs)), tuple(map(Path, outputs)))
@@ -165,7 +166,7 @@ def parsed(words: Iterable[str]) -> Job:
 def main() -> int:
     job = parsed(sys.argv[1:])
     size = sizes.load(job.size)
-    ready.main(Path(job.size))
+    requirements.main(Path(job.size))
     return launch(job, size)
 
 

@@ -14,7 +14,7 @@ from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers import Request
 from agent_tuning.synthesis.teachers.replay import Missing, Replay
 from agent_tuning.synthesis.teachers.select import Params
-from slurm import sizes
+from slurm.sizing import sizes
 
 
 class Part(NamedTuple):

@@ -24,8 +24,10 @@ import msgspec
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput, Record
-from slurm import alike, manifest, sizes
-from slurm.sizes import Section, Size
+from slurm.launch import manifest
+from slurm.node import consistency
+from slurm.sizing import sizes
+from slurm.sizing.sizes import Section, Size
 
 Facts = dict[str, Any]
 
@@ -100,7 +102,7 @@ def _copied(run: Run, facts: Facts) -> Path:
     root().mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=root()))
     partial.chmod(0o755)
-    for package in alike.CODE:
+    for package in consistency.CODE:
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
         shutil.copytree(package, partial / package, ignore=ignore)
     for path in run.job.inputs:
@@ -108,13 +110,13 @@ def _copied(run: Run, facts: Facts) -> Path:
             link(path, partial / path)
     sizes.write(run.job.stage, facts["section"], partial / "params.yaml")
     (partial / "log").mkdir()
-    shutil.copy(alike.LOCK, partial)
+    shutil.copy(consistency.LOCK, partial)
     origin = {
         "run": run.name,
         "commit": _git("rev-parse", "HEAD"),
         "changed": _git("diff", "HEAD", "--name-only").splitlines(),
-        "lock": alike.digest([alike.LOCK]),
-        "code": alike.digest(alike.code(partial)),
+        "lock": consistency.digest([consistency.LOCK]),
+        "code": consistency.digest(consistency.code(partial)),
         "facts": facts,
     }
     (partial / "inputs.json").write_bytes(msgspec.json.format(msgspec.json.encode(origin)) + b"\n")

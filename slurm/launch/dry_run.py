@@ -1,4 +1,4 @@
-"""What `make train` would submit, and whether Slurm would take it: python -m slurm.dry SIZE."""
+"""What `make train` would submit, and whether Slurm would take it: `make submit-dry SIZE=...`."""
 
 import shlex
 import shutil
@@ -8,11 +8,12 @@ from pathlib import Path
 from agent_tuning.files import yaml_records
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
-from slurm import launch, queue, runfolder, sizes
-from slurm.runfolder import Job, Run
-from slurm.sizes import Size
+from slurm.launch import launcher, queue, run_folder
+from slurm.launch.run_folder import Job, Run
+from slurm.sizing import sizes
+from slurm.sizing.sizes import Size
 
-SCRIPT = Path("slurm/train.sbatch")
+SCRIPT = Path("slurm/launch/train.sbatch")
 
 
 class Stage(Record, frozen=True, forbid_unknown_fields=False):
@@ -34,25 +35,25 @@ def jobs(size: str) -> Iterator[Job]:
     for stage in yaml_records.read(Path("slurm/dvc.yaml"), Pipeline).stages.values():
         for cmd in stage.commands(size):
             _, _, module, *words = shlex.split(cmd)
-            if module == "slurm.launch":
-                yield launch.parsed(words)
+            if module == "slurm.launch.launcher":
+                yield launcher.parsed(words)
 
 
 def planned(job: Job, size: Size) -> Run:
     """The run; without its folder while inputs are still to be made."""
     lacking = [str(path) for path in job.inputs if not path.exists()]
     if not lacking:
-        return runfolder.prepare(job, size)
+        return run_folder.prepare(job, size)
     print(f"# KEY is known once these are there: {', '.join(lacking)}")
     name = f"{job.size}-{job.stage}-KEY"
-    return Run(name, runfolder.root() / name, job)
+    return Run(name, run_folder.root() / name, job)
 
 
 def main(name: Path) -> None:
     size = sizes.load(str(name))
     commands = []
     for job in jobs(str(name)):
-        commands.append(launch.command(planned(job, size), size))
+        commands.append(launcher.command(planned(job, size), size))
         print(shlex.join(commands[-1]))
     print("", SCRIPT.read_text(), sep="\n")
     if not shutil.which("sbatch"):

@@ -1,4 +1,4 @@
-"""One optimiser step of the longest pack on all GPUs of a size: python -m slurm.preflight SIZE.
+"""One optimiser step of the longest pack on all GPUs of a size: `make preflight SIZE=...`.
 
 The way is the way of the training: nodes that are fit and alike, rendezvous, load, step, save,
 collect. That it fits into memory is seen here and not hours later. A run that passed is removed:
@@ -13,9 +13,10 @@ import datasets
 import msgspec
 
 from agent_tuning.records import BadInput
-from slurm import dry, launch, ready, runfolder, sizes
-from slurm.runfolder import Job
-from slurm.sizes import Size
+from slurm.launch import dry_run, launcher, requirements, run_folder
+from slurm.launch.run_folder import Job
+from slurm.sizing import sizes
+from slurm.sizing.sizes import Size
 
 FOLDER = Path("scratch/preflight")
 
@@ -32,7 +33,7 @@ def longest(packs: Path, rows: int, target: Path) -> int:
 
 def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
     """The training of a size cut down to a step; with the tokens of its packs."""
-    train = next(job for job in dry.jobs(name) if job.stage == "train")
+    train = next(job for job in dry_run.jobs(name) if job.stage == "train")
     packs, *others = train.inputs
     if not packs.exists():
         raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
@@ -49,16 +50,16 @@ def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
 
 
 def main(name: str) -> int:
-    ready.main(Path(name))
+    requirements.main(Path(name))
     job, size, tokens = one_step(name, sizes.load(name))
     print(
         f"preflight of {name}: one step of packs of {tokens} tokens on {size.nodes} x {size.gpus}"
         " GPUs",
         flush=True,
     )
-    status = launch.launch(job, size)
+    status = launcher.launch(job, size)
     if status == 0:
-        shutil.rmtree(runfolder.prepare(job, size).folder)
+        shutil.rmtree(run_folder.prepare(job, size).folder)
         shutil.rmtree(FOLDER)
         print(f"preflight of {name}: passed")
     return status

@@ -1,4 +1,4 @@
-"""Does this node see the code and the packages of the run? In its folder: python -m slurm.alike.
+"""Does this node see the code and the packages of the run? In its folder: python -m slurm.node.consistency.
 
 A node whose mount is stale or whose environment is another would train something else, or wait for
 ranks that cannot answer. One line says what differs.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
-from slurm import manifest
+from slurm.launch import manifest
 
 CODE = ("stages", "agent_tuning", "benchmark", "slurm")
 LOCK = Path("requirements.lock")

@@ -1,4 +1,4 @@
-"""A stage with a size's numbers on this machine: python -m slurm.here SIZE STAGE PATHS...
+"""A stage with a size's numbers on this machine: python -m slurm.sizing.run_local SIZE STAGE PATHS...
 
 A stage reads params.yaml where it runs: it gets a folder with the size's own, and whole paths.
 """
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from agent_tuning.records import BadInput
-from slurm import sizes
+from slurm.sizing import sizes
 
 
 def main(name: str, stage: str, *paths: str) -> int:

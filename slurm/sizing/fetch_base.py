@@ -1,4 +1,4 @@
-"""The base model of a size, at its pinned revision: python -m slurm.fetch SIZE FOLDER."""
+"""The base model of a size, at its pinned revision: python -m slurm.sizing.fetch_base SIZE FOLDER."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from agent_tuning.model import provenance
 from agent_tuning.model.provenance import Source
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
-from slurm import sizes
-from slurm.sizes import PARAMS, Size
+from slurm.sizing import sizes
+from slurm.sizing.sizes import PARAMS, Size
 from stages import fetch
 
 FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]

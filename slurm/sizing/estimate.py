@@ -1,4 +1,4 @@
-"""What a size costs before it is trained: python -m slurm.estimate SIZE.
+"""What a size costs before it is trained: python -m slurm.sizing.estimate SIZE.
 
 Everything is modelled from the shape of the model but what it says is measured. MFU is causal:
 6 FLOPs for each parameter but the input embedding, and the lower triangle of attention.
@@ -11,8 +11,8 @@ import msgspec
 
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from slurm import sizes
-from slurm.sizes import Size
+from slurm.sizing import sizes
+from slurm.sizing.sizes import Size
 
 WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
 CHECKPOINT = WEIGHT + OPTIMIZER

@@ -1,4 +1,4 @@
-"""What a run was made from and what it took, in one file: python -m slurm.manifest, in its folder.
+"""What a run was made from and what it took: python -m slurm.launch.manifest, in its folder.
 
 reads   inputs.json     written once, with the folder
         history.jsonl   every start and end of its job

@@ -1,4 +1,4 @@
-"""A large synthesis as a job array: python -m slurm.shards COUNT PLAN CATALOGUE PHRASING STORE
+"""A large synthesis as a job array: python -m slurm.shards.shards COUNT PLAN CATALOGUE PHRASING STORE
 
 The groups that still lack answers are dealt to COUNT shards by their ids. A shard is a folder of
 the run with its part of the plan, what is paid for of it already, and its share of the budget; the
@@ -22,8 +22,10 @@ from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.replay import Replay
 from agent_tuning.synthesis.teachers.select import Params
-from slurm import alike, dealing, launch, queue, ready, runfolder
-from slurm.runfolder import Job, Run
+from slurm.launch import launcher, queue, requirements, run_folder
+from slurm.launch.run_folder import Job, Run
+from slurm.node import consistency
+from slurm.shards import shard_plan
 from stages import synthesize
 
 AT_ONCE = 1000  # answers under one fsync
@@ -72,7 +74,12 @@ def command(run: Run, shards: list[int]) -> list[str]:
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
         f"--array={','.join(map(str, shards))}",
         *([f"--partition={partition}"] if partition else []),
-        *(str(run.folder / "slurm/shard.sbatch"), sys.executable, str(catalogue), str(phrasing)),
+        *(
+            str(run.folder / "slurm/shards/shard.sbatch"),
+            sys.executable,
+            str(catalogue),
+            str(phrasing),
+        ),
     ]
 
 
@@ -83,7 +90,7 @@ def follow(run: Run) -> None:
         left = len(undone(run))
         if left != before:
             print(f"{run.name}: {left} shards to go", flush=True)
-        before, pause = left, min(pause * 1.1, launch.SLOWEST)
+        before, pause = left, min(pause * 1.1, launcher.SLOWEST)
         time.sleep(pause)
 
 
@@ -97,20 +104,23 @@ def failed(run: Run, shards: list[int]) -> Iterator[str]:
 
 
 def main(count: int, plan: Path, catalogue: Path, phrasing: Path, store: Path) -> int:
-    ready.cluster()
+    requirements.cluster()
     p = config.load("synthesize", Params)
     replay = teacher(p, catalogue, phrasing, store)
-    facts = {"shards": count, "code": alike.digest(alike.code(Path(), ["agent_tuning"]))}
-    run = runfolder.made(
+    facts = {
+        "shards": count,
+        "code": consistency.digest(consistency.code(Path(), ["agent_tuning"])),
+    }
+    run = run_folder.made(
         Job("data", "synthesize", (plan, catalogue, phrasing), ()),
         config.load("synthesize", dict[str, Any]),
         facts,
-        lambda folder: dealing.deal(p, replay, plan, count, folder),
+        lambda folder: shard_plan.deal(p, replay, plan, count, folder),
     )
     if left := undone(run):
-        launch.find_or_submit(run, command(run, left))
+        launcher.find_or_submit(run, command(run, left))
         if os.environ.get("WAIT") == "0":
-            return launch.detached(run.name)
+            return launcher.detached(run.name)
         follow(run)
     print(f"{store}: {collect(run, store)} new answers of {run.name}")
     left = undone(run)

@@ -1,4 +1,4 @@
-"""Is all there that a size needs? Says what is missing: python -m slurm.ready SIZE."""
+"""Is all there that a size needs? Says what is missing: python -m slurm.launch.requirements SIZE."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
-from slurm import queue, sizes
-from slurm.sizes import PARAMS, Size
+from slurm.launch import queue
+from slurm.sizing import sizes
+from slurm.sizing.sizes import PARAMS, Size
 
 
 def without() -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""From make to a job: requirements, run folder, submission, waiting, collecting."""

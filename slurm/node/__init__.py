@@ -1,0 +1,1 @@
+"""What every node of a job does before and while its ranks run."""

@@ -1,0 +1,1 @@
+"""A large synthesis as an array of jobs."""

@@ -1,0 +1,1 @@
+"""The sizes: their numbers, their base models, and what they cost."""
