@@ -38,7 +38,7 @@ check: .venv/ready ## ruff, format, mypy --strict, shellcheck, names in step
 	python -m pytest -q tests/test_pipeline.py
 
 smoke: .venv/ready ## The whole pipeline on the tiny model, in a temporary copy
-	python -m tests.smoke
+	python -m tests.support.smoke
 
 ##@ Parts of it
 train: .venv/ready ## Train one size: SIZE=135m (here), 7b, 14b, 72b (a cluster, to its metrics)
@@ -67,13 +67,13 @@ gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.sources.gold_check data/external/bfcl
 
 bench: .venv/ready ## Time and memory of data, teachers, packing, training, answering, scoring, launching
-	python -m tests.bench
-	python -m tests.bench_render
-	python -m tests.bench_train
-	python -m tests.bench_teachers 2000
-	python -m tests.bench_score
-	python -m tests.bench_launch
-	python -m tests.bench_predict data/prompts.jsonl models/tuned
+	python -m tests.perf.bench_data
+	python -m tests.perf.bench_render
+	python -m tests.perf.bench_train
+	python -m tests.perf.bench_teachers 2000
+	python -m tests.perf.bench_score
+	python -m tests.perf.bench_launch
+	python -m tests.perf.bench_predict data/prompts.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.reports.readme_tables README.md dvc.yaml data/breakdown.csv

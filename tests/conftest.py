@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from agent_tuning.model import tiny_model
 from agent_tuning.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
-from tests import lab
-from tests.checkout import Checkout
+from tests.support import slurm_cluster
+from tests.support.checkout import Checkout
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
@@ -67,16 +67,16 @@ def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[lab.Lab]:
+def slurm() -> Iterator[slurm_cluster.Lab]:
     """One for all tests: it takes two seconds to start."""
-    if problem := lab.missing():
+    if problem := slurm_cluster.missing():
         pytest.skip(f"NO SLURM LAB: {problem}")
-    with lab.running() as started:
+    with slurm_cluster.running() as started:
         yield started
 
 
 @pytest.fixture
-def checkout(slurm: lab.Lab, tmp_path: Path) -> Iterator[Checkout]:
+def checkout(slurm: slurm_cluster.Lab, tmp_path: Path) -> Iterator[Checkout]:
     made = Checkout(tmp_path, slurm)
     yield made
     made.leave()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import smoke
+from tests.support import smoke
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Run a stage on the cluster, and wait: `python -m slurm.launch.launcher SIZE STAGE INPUTS -- OUTPUTS`.
+"""Run a stage on the cluster, and wait: `python -m slurm.launch.launcher SIZE STAGE IN -- OUT`.
 
 The run folder's name is made from all that goes in. If its job is done, the outputs are collected;
 if it waits or runs, this attaches to it; else it is submitted, so there are never two jobs for the

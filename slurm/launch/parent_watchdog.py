@@ -13,7 +13,7 @@ from agent_tuning.records import BadInput
 
 
 def watched() -> Callable[[], None]:
-    """A check that raises BadInput once one is gone; slurm/launch/train names the top one, CALLER."""
+    """A check that raises BadInput once one is gone; `train` names the top one, CALLER."""
     waiting = _above()
     named = int(os.environ.get("CALLER", waiting[0] if waiting else 0))
 

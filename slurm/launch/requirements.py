@@ -1,4 +1,4 @@
-"""Is all there that a size needs? Says what is missing: python -m slurm.launch.requirements SIZE."""
+"""Is all there that a size needs? Says what is missing."""
 
 import os
 import shutil

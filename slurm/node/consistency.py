@@ -1,4 +1,4 @@
-"""Does this node see the code and the packages of the run? In its folder: python -m slurm.node.consistency.
+"""Does this node see the code and the packages of the run? Runs in the run's folder.
 
 A node whose mount is stale or whose environment is another would train something else, or wait for
 ranks that cannot answer. One line says what differs.

@@ -1,4 +1,4 @@
-"""A large synthesis as a job array: python -m slurm.shards.shards COUNT PLAN CATALOGUE PHRASING STORE
+"""A large synthesis as a job array: `make synthesize SHARDS=COUNT`.
 
 The groups that still lack answers are dealt to COUNT shards by their ids. A shard is a folder of
 the run with its part of the plan, what is paid for of it already, and its share of the budget; the

@@ -1,4 +1,4 @@
-"""The base model of a size, at its pinned revision: python -m slurm.sizing.fetch_base SIZE FOLDER."""
+"""The base model of a size, at its pinned revision."""
 
 import os
 import shutil

@@ -1,0 +1,155 @@
+"""Candidates: what the suite covers least, and nothing that is asked already."""
+
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+import pytest
+import yaml
+
+from agent_tuning.catalogue import schema
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Call, Group, User
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.author import Author
+from benchmark.annotation.review import candidates, contamination, merge
+from benchmark.drafting import draft_house
+from benchmark.drafting.draft_house import sources
+from benchmark.tasks import suites
+from tests.support import default_data
+from tests.support.chat_server import ChatServer
+
+P = config.load("candidates", candidates.Params)
+
+
+def texts(tasks):
+    return [turn.text for task in tasks for turn in task.turns if isinstance(turn, User)]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
+    p = msgspec.structs.replace(config.load("draft", draft_house.Params), groups=36)
+    author = draft_house.Draft(*sources(), p)
+    tasks = tuple(author.tasks(0))
+    folder = tmp_path_factory.mktemp("house")
+    tools = draft_house.offered(author.catalogue, [task.menu for task in tasks])
+    suites.write(folder, suites.Suite("house", tools, tasks))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    path = tmp_path_factory.mktemp("training") / "mixed.jsonl"
+    jsonl.write(path, default_data.raw())
+    return path
+
+
+@pytest.fixture(scope="module")
+def drafted(tmp_path_factory, house, training):
+    folder = tmp_path_factory.mktemp("candidates")
+    candidates.main(house, training, folder, folder / "replies.jsonl")
+    return folder
+
+
+def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
+    catalogue = default_data.CATALOGUE
+    author = draft_house.Draft(*sources(), config.load("draft", draft_house.Params))
+    tasks = [task for task in author.tasks(0) if task.kind == "call"]
+    found = candidates.covered(catalogue, tasks)
+    by_tool = Counter({(tool, language): 0 for tool, _, language in found})
+    for (tool, _, language), count in found.items():
+        by_tool[tool, language] += count
+    for task in tasks:
+        (call,) = task.golds[0].calls
+        assert by_tool[call.name, task.language], task.golds[0].thought
+
+
+def test_what_is_covered_least_comes_first(house, drafted):
+    """On average: a menu also wants near-duplicates, however often they were asked for."""
+    before = candidates.covered(default_data.CATALOGUE, suites.read(house).tasks)
+    cells = [(tool, s.name, "en") for tool, s in default_data.CATALOGUE.cells()]
+    asked = candidates.covered(default_data.CATALOGUE, suites.read(drafted).tasks)
+    chosen = [before[cell] for cell in cells if asked[cell]]
+    assert fmean(chosen) < 0.6 * fmean(before[cell] for cell in cells)
+
+
+def test_candidates_are_a_sound_suite_of_their_own(drafted):
+    suite = suites.read(drafted)
+    assert len(suite.tasks) == P.groups * (P.calls + P.negatives)
+    for task in suite.tasks:
+        for call in task.golds[0].calls:
+            given = {name: accepted[0] for name, accepted in call.arguments.items()}
+            assert schema.problem(Call(call.name, given), suite.menu(task)) is None
+
+
+def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
+    known, new = texts(suites.read(house).tasks), texts(suites.read(drafted).tasks)
+    assert not set(known) & set(new)
+    fence = contamination.around_training(jsonl.read(training, Group))
+    assert [text for text in new if fence.overlap(text, default_data.CATALOGUE.entries)] == []
+
+
+def test_ids_never_come_back(house, drafted):
+    known = {task.id for task in suites.read(house).tasks}
+    assert not known & {task.id for task in suites.read(drafted).tasks}
+
+
+def test_drafting_again_writes_the_same_bytes(tmp_path, house, training, drafted):
+    candidates.main(house, training, tmp_path, tmp_path / "replies.jsonl")
+    for name in ("tools.jsonl", "tasks.jsonl"):
+        assert (tmp_path / name).read_bytes() == (drafted / name).read_bytes()
+
+
+def test_what_was_rejected_is_not_drafted_again(tmp_path, house, training, drafted):
+    again = tmp_path / "house"
+    suite = suites.read(house)
+    rejected = suites.read(drafted).tasks
+    version = merge.Version(2, suite.digest)
+    for name in ("tools.jsonl", "tasks.jsonl"):
+        again.mkdir(exist_ok=True)
+        (again / name).write_bytes((house / name).read_bytes())
+    merge.write(again, merge.Version(1, suite.digest), version, suite, rejected)
+    candidates.main(again, training, tmp_path / "new", tmp_path / "replies.jsonl")
+    new = suites.read(tmp_path / "new").tasks
+    assert not {task.id for task in rejected} & {task.id for task in new}
+    assert not set(texts(rejected)) & set(texts(new))
+
+
+def test_reviewed_candidates_are_not_overwritten(tmp_path, house, training, drafted):
+    for name in ("tools.jsonl", "tasks.jsonl"):
+        (tmp_path / name).write_bytes((drafted / name).read_bytes())
+    (tmp_path / "reviews.jsonl").write_text("")
+    with pytest.raises(BadInput, match="and 35 more are not merged; `make merge` first"):
+        candidates.main(house, training, tmp_path, tmp_path / "replies.jsonl")
+
+
+@pytest.mark.slow
+def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, training):
+    """A model that says what the scripted teacher says, but fails at one of its answers."""
+    root = Path.cwd()
+    tasks = suites.read(house).tasks
+    fence = contamination.around_training(jsonl.read(training, Group))
+    shape = config.load("draft", draft_house.Params)
+    shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
+    thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
+    planned = list(thin.tasks(thin.first))
+    wanted = list(candidates.requests(planned, thin.items))
+    chat = config.load("synthesize", candidates.choice.Params)
+    table = default_data.perfect(Author(thin.teachers["unseen"]), wanted, chat.model)
+    failing = next(key for key in table if "decision" in table[key])
+    table[failing] = '{"decision": "call", "calls": []}'
+    section = yaml.safe_load((root / "params.yaml").read_text())
+    section["candidates"] |= {"teacher": "openai", "groups": 2}
+    with ChatServer(table).running_in_a_thread() as server:
+        section["synthesize"]["service"] |= {"base_url": server.url, "first_wait": 0.01}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(section, sort_keys=False))
+        (tmp_path / "data").symlink_to(root / "data")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+        monkeypatch.chdir(tmp_path)
+        candidates.main(house, training, Path("out"), Path("replies.jsonl"))
+    written = suites.read(Path("out")).tasks
+    assert len(written) == len(planned) - 1
+    assert set(map(msgspec.json.encode, written)) < set(map(msgspec.json.encode, planned))
+    assert {task.axes["query"] for task in written} == {"unseen"}

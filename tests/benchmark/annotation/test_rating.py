@@ -1,0 +1,215 @@
+"""Ratings: blind and in everybody's own order, and figures that known libraries confirm."""
+
+import random
+from itertools import combinations
+
+import krippendorff
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+
+from agent_tuning.records import BadInput
+from benchmark.annotation.rating import agreement, rated_answers, results
+from benchmark.annotation.rating.rated_answers import Rated
+from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.web.events import Event, Rating
+from benchmark.engines.answer import Answer
+from tests.support import annotation_data
+
+TASKS = annotation_data.suite().tasks
+NAN = np.nan
+# Krippendorff's own example (2011): four observers, twelve units, values missing.
+OBSERVERS = np.array([
+    [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN, NAN, NAN],
+    [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NAN, 3],
+    [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NAN],
+    [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NAN],
+])  # fmt: skip
+
+
+def answers(**texts: str):
+    return {v: {task.id: Answer(task.id, text) for task in TASKS} for v, text in texts.items()}
+
+
+def two_raters(seed: int, noise: float = 0.4, count: int = 60):
+    """answer -> scores of ann and ben, who agree but for some noise; ben is a little milder."""
+    rng = random.Random(seed)
+    found = {}
+    for number in range(count):
+        ann = rng.randrange(6)
+        ben = min(5, max(0, ann + rng.choice([1, 1, -1]))) if rng.random() < noise else ann
+        found[f"a{number}"] = {"ann": ann, "ben": ben}
+    return found
+
+
+def test_the_sheet_holds_every_version_of_every_drawn_task():
+    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
+    assert len(listed) == 10
+    assert len({one.task for one in listed}) == 5
+    assert {one.versions for one in listed} == {("base",), ("tuned",)}
+
+
+def test_versions_that_say_the_same_are_rated_once():
+    listed = rated_answers.sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
+    assert [one.versions for one in listed] == [("base", "tuned")] * 5
+
+
+def test_the_sheet_made_again_is_the_same_in_whatever_order():
+    said = answers(base="no", tuned="yes")
+    again = rated_answers.sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
+    assert [one.id for one in again] == [one.id for one in rated_answers.sheet(TASKS, said, 5, 1)]
+
+
+def test_an_answer_that_was_not_heard_is_not_rated():
+    said = answers(base="no")
+    said["base"][TASKS[0].id] = Answer(TASKS[0].id, "", error="timeout")
+    listed = rated_answers.sheet(TASKS, said, len(TASKS), 1)
+    assert len(listed) == len(TASKS) - 1
+
+
+def test_an_id_does_not_tell_the_version():
+    one = rated_answers.sheet(TASKS, answers(base="yes"), 5, 1)
+    other = rated_answers.sheet(TASKS, answers(tuned="yes"), 5, 1)
+    assert [rated.id for rated in one] == [rated.id for rated in other]
+
+
+def test_everybody_has_an_order_of_their_own_that_stays():
+    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
+    ann, ben = (rated_answers.shuffled(listed, who, 1) for who in ("ann", "ben"))
+    assert ann != ben
+    assert sorted(ann, key=lambda one: one.id) == sorted(ben, key=lambda one: one.id)
+    assert ann == rated_answers.shuffled(listed[::-1], "ann", 1)
+    versions = [one.versions for one in ann]
+    assert versions not in (sorted(versions), sorted(versions)[::-1])
+
+
+def test_a_version_without_an_answer_is_named():
+    said = answers(base="no")
+    del said["base"][TASKS[0].id]
+    with pytest.raises(BadInput, match=f"base: no answer to '{TASKS[0].id}'"):
+        rated_answers.sheet(TASKS, said, len(TASKS), 1)
+
+
+def test_a_rating_without_versions_says_how():
+    with pytest.raises(BadInput, match="VERSION"):
+        rated_answers.answers(())
+
+
+def test_alpha_is_the_one_of_krippendorffs_example():
+    assert agreement.alpha(OBSERVERS) == pytest.approx(0.815, abs=5e-4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_agreement_is_what_the_libraries_say(seed):
+    found = agreement.matrix(two_raters(seed), ["ann", "ben"])
+    alpha = krippendorff.alpha(found, level_of_measurement="ordinal", value_domain=range(6))
+    assert agreement.alpha(found) == pytest.approx(alpha)
+    ann, ben = found.astype(int)
+    assert agreement.kappa(*found) == pytest.approx(cohen_kappa_score(ann, ben))
+    weighted = cohen_kappa_score(ann, ben, weights="quadratic", labels=range(6))
+    assert agreement.kappa(*found, 2) == pytest.approx(weighted)
+    assert agreement.biases(found)[1] == pytest.approx((ben - ann).mean())
+
+
+def test_the_mean_kappa_is_over_all_pairs():
+    table = OBSERVERS[:3]
+    pairs = []
+    for one, other in combinations(table, 2):
+        both = ~np.isnan(one) & ~np.isnan(other)
+        pairs.append(cohen_kappa_score(one[both].astype(int), other[both].astype(int)))
+    assert agreement.mean_kappa(table) == pytest.approx(np.mean(pairs))
+
+
+def test_the_interval_of_a_mean_is_scipys():
+    values = [float(score) for score in OBSERVERS[1] if score == score]
+    low, high = agreement.mean_interval(values, 20_000, 0)
+    known = stats.bootstrap((values,), np.mean, method="percentile", rng=0, n_resamples=20_000)
+    assert (low, high) == pytest.approx(tuple(known.confidence_interval), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [[[3.0, 3.0], [3.0, 3.0]], [[1.0, NAN], [NAN, 2.0]], [[1.0, 2.0]], np.empty((0, 0))],
+    ids=["no variation", "nothing in common", "one rater", "nobody"],
+)
+def test_what_cannot_be_compared_has_no_alpha(table):
+    found = agreement.matrix({}, []) if len(table) == 0 else np.array(table)
+    assert agreement.alpha(found) is None
+    assert agreement.alpha_interval(found, 50, 0) is None
+
+
+def test_disagreements_are_the_far_ones_and_every_veto_that_not_all_share():
+    scores = {
+        "far": {"ann": 1, "ben": 4},
+        "near": {"ann": 3, "ben": 4},
+        "veto": {"ann": 0, "ben": 1},
+        "both": {"ann": 0, "ben": 0},
+        "alone": {"ann": 0},
+    }
+    assert agreement.disagreements(scores) == ["far", "veto"]
+
+
+def listed(scores):
+    return [Rated(i, f"house/{i}", i, ("a" if n % 2 else "b",)) for n, i in enumerate(scores)]
+
+
+def test_the_metrics_of_a_version_are_means_over_its_answers():
+    scores = {"x": {"ann": 5, "ben": 4}, "y": {"ann": 0, "ben": 3}, "z": {"ann": 2}}
+    rated = [Rated(i, "house/t", i, ("tuned",)) for i in scores]
+    found = results.metrics(scores, rated, {}, annotation_data.RATE)
+    assert found["tuned.n"] == 3
+    assert found["tuned.mean"] == pytest.approx((4.5 + 1.5 + 2) / 3)
+    assert found["tuned.usable"] == pytest.approx(1 / 3)
+    assert found["tuned.veto"] == pytest.approx(1 / 3)
+    assert found["tuned.mean_low"] <= found["tuned.mean"] <= found["tuned.mean_high"]
+
+
+@pytest.mark.parametrize(("noise", "headline"), [(0.2, 1), (1.0, 1), ("random", 0)])
+def test_low_alpha_is_not_fit_for_a_headline(noise, headline):
+    scores = two_raters(3, 0.2 if noise == "random" else noise)
+    if noise == "random":
+        rng = random.Random(4)
+        scores = {answer: by | {"ben": rng.randrange(6)} for answer, by in scores.items()}
+    found = results.metrics(scores, listed(scores), {}, annotation_data.RATE)
+    assert found["headline"] == headline
+    assert (found["alpha"] >= annotation_data.RATE.min_alpha) == bool(headline)
+
+
+def test_one_rater_alone_is_not_fit_for_a_headline():
+    scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(1).items()}
+    found = results.metrics(scores, listed(scores), {}, annotation_data.RATE)
+    assert found["headline"] == 0
+    assert "alpha" not in found
+
+
+def test_a_judge_is_reported_beside_the_people():
+    scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(5).items()}
+    judged = {i: Judged(i, min(5, by["ann"] + 1)) for i, by in scores.items()}
+    found = results.metrics(scores, listed(scores), judged, annotation_data.RATE)
+    assert found["judge.n"] == len(scores)
+    ann = [by["ann"] for by in scores.values()]
+    judge = [judged[i].score for i in scores]
+    weighted = cohen_kappa_score(ann, judge, weights="quadratic", labels=range(6))
+    assert found["judge.kappa_w"] == pytest.approx(weighted)
+    assert found["judge.usable_agreement"] == pytest.approx(
+        np.mean([(a >= 4) == (j >= 4) for a, j in zip(ann, judge, strict=True)])
+    )
+
+
+def test_the_files_are_the_same_bytes_every_time(tmp_path):
+    scores = two_raters(2, count=20)
+    rated = listed(scores)
+    events = [
+        Event(answer, who, n, "2026-01-01", after=Rating(score, f"<b>{who}</b>"))
+        for n, (answer, by) in enumerate(scores.items(), 1)
+        for who, score in by.items()
+    ]
+    written = []
+    for name, order in (("one", events), ("two", events[::-1])):
+        paths = tmp_path / f"{name}.json", tmp_path / f"{name}.jsonl"
+        results.write(order, rated, {}, annotation_data.RATE, "0123456789abcdef", *paths)
+        written.append([path.read_bytes() for path in paths])
+    assert written[0] == written[1]
+    assert b'"signature.bands:0-5|tasks:10|seed:1|suite:0123456789ab": 1' in written[0][0]
+    assert b'"comments":{"ann":"<b>ann</b>"' in written[0][1]

@@ -1,0 +1,153 @@
+"""A gold in a form: what goes in comes out, and what is wrong is said beside its field."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.annotation.review import diff, editing
+from benchmark.annotation.review import value_text as accepted_values
+from benchmark.tasks.suites import Gold, GoldCall
+from tests.support import annotation_data
+
+GOLD = annotation_data.task("Oslo").golds[0]
+AWKWARD = [
+    "",
+    " ",
+    '"',
+    "two\nlines",
+    "tab\t",
+    "\u202eleft",
+    "\x1b[31mred",
+    "12",
+    "null",
+    "北京 ",
+    "a\u00a0b",
+]
+TEXTS = st.one_of(st.sampled_from(AWKWARD), st.text(max_size=8))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def posted(forms):
+    """What a browser sends for a form, as it draws it: with CR LF, unticked boxes left out."""
+    form = {}
+    for gold in forms:
+        form[f"{gold.field}.decision"] = gold.decision
+        form[f"{gold.field}.thought"] = gold.thought
+        for call in gold.calls:
+            form[f"{call.field}.tool"] = call.name
+            for argument in call.arguments:
+                form[argument.field] = argument.lines.replace("\n", "\r\n")
+                form |= {f"{argument.field}.optional": "1"} if argument.optional else {}
+    return form
+
+
+def edited(**changes):
+    return posted(editing.filled([GOLD], annotation_data.MENU)) | changes
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(st.just("string"), st.lists(TEXTS, min_size=1, max_size=3))
+    | st.tuples(
+        st.sampled_from(["integer", "array", "any"]), st.lists(JSON, min_size=1, max_size=3)
+    )
+)
+def test_values_come_out_of_a_box_as_they_went_in(typed):
+    type, accepted = typed
+    lines = accepted_values.written(accepted, type)
+    assert repr(accepted_values.values(lines, type)) == repr(tuple(accepted))
+    assert all(char == "\n" or char.isprintable() for char in lines)
+
+
+@pytest.mark.parametrize(
+    "golds",
+    [
+        [GOLD],
+        [Gold("no_call", "Reply.")],
+        [GOLD, Gold("ask", "Ask how long.")],
+        [Gold("call", "Two.", (GOLD.calls[0], GoldCall("get_weather", {"city": ("Oslo",)})))],
+        [Gold("call", "", (GoldCall("get_time", {"city": ("a", "b\n", "")}, ("city",)),))],
+    ],
+    ids=["call", "no call", "two golds", "two calls", "accepted values"],
+)
+def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
+    read = editing.read(posted(editing.filled(golds, annotation_data.MENU)), annotation_data.MENU)
+    assert read.problems == {}
+    assert list(read.golds) == golds
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"0.0.days": "three"}, "0.0.days", "expected JSON of type integer: three"),
+        ({"0.0.days": '"3"'}, "0.0.days", 'is not of type "integer"'),
+        ({"0.0.days": "3\n0"}, "0.0.days", "0 is less than the minimum"),
+        ({"0.0.days": ""}, "0.0.days", "required"),
+        ({"0.0.city": "X"}, "0.0.city", "shorter than 2"),
+        ({"0.0.stops": "[1]"}, "0.0.stops", 'is not of type "string"'),
+        ({"0.0.tool": ""}, "0.0.tool", "choose the tool"),
+        ({"0.0.tool": "get_moon"}, "0.0.tool", "not on the menu"),
+        ({"0.thought": "a\r\nb"}, "0.thought", "one line"),
+        ({"0.decision": ""}, "form", "at least one"),
+    ],
+)
+def test_a_problem_names_its_field(changes, field, problem):
+    read = editing.read(edited(**changes), annotation_data.MENU)
+    assert problem in read.problems[field]
+    assert len(read.problems) == 1
+
+
+def test_another_tool_brings_its_own_fields():
+    form, *_ = editing.read(edited(**{"0.0.tool": "get_weather"}), annotation_data.MENU).forms
+    assert [argument.name for argument in form.calls[0].arguments] == ["city"]
+
+
+def test_an_answer_and_a_call_can_be_added_and_taken_away():
+    more = edited(
+        **{"1.decision": "ask", "1.thought": "Ask.", "0.1.tool": "get_time", "0.1.city": "Oslo"}
+    )
+    read = editing.read(more, annotation_data.MENU)
+    assert [gold.decision for gold in read.golds] == ["call", "ask"]
+    assert [call.name for call in read.golds[0].calls] == ["plan_trip", "get_time"]
+    fewer = editing.read(more | {"0.decision": ""}, annotation_data.MENU)
+    assert [gold.decision for gold in fewer.golds] == ["ask"]
+
+
+def test_a_field_of_no_tool_is_not_heard():
+    read = editing.read(edited(**{"0.0.price": "9", "x.decision": "call"}), annotation_data.MENU)
+    assert read.golds == (GOLD,)
+
+
+def test_the_changes_are_those_against_the_draft():
+    read = editing.read(edited(**{"0.0.days": "3\n4"}), annotation_data.MENU)
+    draft = annotation_data.task("Oslo", gold=GOLD)
+    now = msgspec.structs.replace(draft, golds=read.golds)
+    changed = [pair for pair in diff.changes(draft, now) if pair[0] != " "]
+    assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
+
+
+def test_a_reworded_query_stands_first_among_the_changes():
+    draft = annotation_data.task("Oslo")
+    now = msgspec.structs.replace(draft, turns=annotation_data.task("Oslo", "Oslo, 3 days?").turns)
+    assert diff.changes(draft, now)[:2] == [
+        ("-", "user: Three days in Oslo, please plan them."),
+        ("+", "user: Oslo, 3 days?"),
+    ]
+    assert diff.changes(draft, draft)[0] == (" ", "call")
+
+
+@pytest.mark.parametrize("words", ["", "  \r\n ", "?!"])
+def test_a_user_who_says_nothing_is_a_problem(words):
+    assert editing.read(edited(query=words), annotation_data.MENU).problems.keys() == {"query"}
+
+
+def test_values_that_nobody_said_are_noted_and_no_problem():
+    said = {("plan_trip", "Oslo")}
+    read = editing.read(edited(**{"0.0.stops": "no JSON"}), annotation_data.MENU)
+    notes = editing.unsaid(read.forms, lambda tool, value: (tool, value) in said)
+    assert notes.keys() == {"0.0.days"}

@@ -1,0 +1,306 @@
+"""What reviews come to: the merge refuses by name, keeps old versions, and says who decided."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent_tuning.files import jsonl
+from agent_tuning.quality.word_overlap import Lexical
+from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
+from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.review import export_corrections, merge, priority, verdicts
+from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.web.events import Event, Verdict
+from benchmark.tasks import suites
+from benchmark.tasks.suites import Gold
+from tests.support import annotation_data
+
+APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
+OSLO, ROME = annotation_data.task("Oslo"), annotation_data.task("Rome")
+FOUR = annotation_data.corrected(OSLO, days=(4,))
+NEAR = {"near_benchmark": 0.7}
+ONCE = {"review": {"double": {"seed": 0, "share": 0.0}}, "verify": NEAR}
+TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "verify": NEAR}
+
+
+@pytest.mark.parametrize(
+    ("said", "needed", "state"),
+    [
+        ({}, 1, "open"),
+        ({"ann": APPROVE}, 2, "open"),
+        ({"ann": APPROVE}, 1, "ready"),
+        ({"ann": APPROVE, "ben": APPROVE}, 2, "ready"),
+        ({"ann": REJECT}, 1, "rejected"),
+        ({"ann": REJECT, "ben": Verdict("reject", reason="other")}, 2, "rejected"),
+        ({"ann": APPROVE, "ben": REJECT}, 2, "conflict"),
+        ({"ann": APPROVE, "ben": FOUR}, 1, "conflict"),
+        ({"ann": FOUR, "ben": FOUR}, 2, "ready"),
+    ],
+)
+def test_what_people_say_settles_a_task(said, needed, state):
+    assert verdicts.settle(OSLO, said, needed).state == state
+
+
+def test_a_correction_settles_what_is_right():
+    assert verdicts.settle(OSLO, {"ann": FOUR}, 1).task.golds == FOUR.golds
+
+
+def test_other_words_of_the_user_make_a_query_that_training_does_not_know():
+    seen = msgspec.structs.replace(OSLO, axes={"query": "seen", "tool": "seen"})
+    words = Verdict("correct", seen.golds, query="Oslo for three days!")
+    now = verdicts.settle(seen, {"ann": words}, 1).task
+    assert [turn.text for turn in now.turns] == ["Oslo for three days!"]
+    assert now.axes == {"query": "unseen", "tool": "seen"}
+    assert verdicts.settle(seen, {"ann": words, "ben": APPROVE}, 2).state == "conflict"
+
+
+def test_the_words_that_are_corrected_are_the_users_last():
+    called = Assistant("call", "Look.", (Call("get_weather", {"city": "Oslo"}),))
+    turns = (User("Weather?"), Assistant("ask", text="Where?"), User("Oslo"), called)
+    task = msgspec.structs.replace(OSLO, turns=(*turns, ToolResult("get_weather", "rain")))
+    now = verdicts.reworded(task, "In Oslo")
+    assert now == (*turns[:2], User("In Oslo"), *task.turns[3:])
+
+
+@pytest.mark.parametrize(
+    ("drafted", "decision", "kind"),
+    [("call", "no_call", "topic"), ("chain", "ask", "missing"), ("topic", "call", "call"),
+     ("missing", "no_call", "missing"), ("chain", "call", "chain")],
+)  # fmt: skip
+def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
+    task = msgspec.structs.replace(OSLO, kind=drafted)
+    gold = OSLO.golds[0] if decision == "call" else Gold(decision)
+    assert verdicts.corrected(task, Verdict("correct", (gold,))).kind == kind
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ['{"kind":"verdict","action":"reject"}', '{"kind":"verdict","action":"correct"}',
+     '{"kind":"verdict","action":"approve","reason":"unclear"}',
+     '{"kind":"verdict","action":"approve","query":"Other words"}'],
+)  # fmt: skip
+def test_a_rejection_has_a_reason_and_a_correction_a_gold(wrong):
+    with pytest.raises(msgspec.ValidationError, match="with"):
+        msgspec.json.decode(wrong, type=Verdict)
+
+
+def test_the_share_of_tasks_reviewed_twice_is_the_one_asked_for():
+    tasks = [annotation_data.task(f"Town{n}") for n in range(1000)]
+    twice = [Double(47, 0.2).needed(task) == 2 for task in tasks]
+    assert 160 < sum(twice) < 240
+    assert twice == [Double(47, 0.2).needed(task) == 2 for task in tasks]
+
+
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates, said, trained=()):
+    """A suite of Bonn, candidates, their reviews and training data, as `make merge` has them."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
+    annotation_data.write(Path("house"), [annotation_data.task("Bonn")])
+    annotation_data.write(Path("candidates"), candidates)
+    of = suites.read(Path("candidates"))
+    events = [
+        annotation_data.said(of, task, who, what, n) for n, (task, who, what) in enumerate(said, 1)
+    ]
+    jsonl.write(Path("reviews.jsonl"), events)
+    asked = (Trajectory(q, (User(q), Assistant("no_call")), "call", "en") for q in trained)
+    jsonl.write(Path("mixed.jsonl"), [Group("g", "en", (), tuple(asked))])
+
+
+def run():
+    merge.main(*map(Path, ("house", "candidates", "reviews.jsonl", "mixed.jsonl")))
+
+
+BONN_AGAIN = annotation_data.task("Bonn again", "Three days in BONN, please plan them!")
+KNOWN_ID = msgspec.structs.replace(OSLO, id="house/Bonn")
+
+
+@pytest.mark.parametrize(
+    ("section", "task", "said", "reason"),
+    [
+        (ONCE, OSLO, [], "house/Oslo: unreviewed: 0 of 1 reviews"),
+        (TWICE, OSLO, [("ann", APPROVE)], "house/Oslo: unreviewed: 1 of 2 reviews"),
+        (ONCE, OSLO, [("ann", APPROVE), ("ben", REJECT)],
+         r"house/Oslo: conflict: ann: approve, ben: reject \(unclear\)"),
+        (ONCE, BONN_AGAIN, [("ann", APPROVE)],
+         "house/Bonn again: duplicate: asks the same as house/Bonn"),
+        (ONCE, KNOWN_ID, [("ann", APPROVE)],
+         "house/Bonn: duplicate: the suite has a task of this id"),
+        (ONCE, annotation_data.task("Paris"), [("ann", APPROVE)],
+         "house/Paris: trained on: exact: Three days in Paris, please plan them"),
+        (ONCE, annotation_data.task("Nizza", "so I would like you to plan three days in Nizza"),
+         [("ann", APPROVE)], "house/Nizza: trained on: 8-gram"),
+    ],
+    ids=["unreviewed", "half reviewed", "conflict", "duplicate", "id", "trained on", "8-gram"],
+)  # fmt: skip
+def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, said, reason):
+    trained = [
+        "three days in paris please plan them",
+        "I would like you to plan three days in Rome",
+    ]
+    reviews = [(task, who, what) for who, what in said]
+    folder(tmp_path, monkeypatch, section, [task], reviews, trained)
+    before = Path("house/tasks.jsonl").read_bytes()
+    with pytest.raises(BadInput, match=reason):
+        run()
+    assert Path("house/tasks.jsonl").read_bytes() == before
+    assert sorted(path.name for path in Path("house").iterdir()) == ["tasks.jsonl", "tools.jsonl"]
+
+
+def test_words_that_a_reviewer_found_are_checked_as_drafts_are(tmp_path, monkeypatch):
+    """The draft is new, what was made of it is trained on, and then asked by the suite."""
+    for words, reason in (
+        ("Three days in Paris, please plan them.", "house/Oslo: trained on: exact: Three days in"),
+        ("Three days in Bonn, please plan them.", "house/Oslo: duplicate: asks the same as hous"),
+    ):
+        verdict = Verdict("correct", OSLO.golds, query=words)
+        trained = ["three days in paris please plan them"]
+        folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)], trained)
+        with pytest.raises(BadInput, match=reason):
+            run()
+
+
+def test_a_reworded_task_is_merged_in_its_new_words_and_never_drafted_again(tmp_path, monkeypatch):
+    verdict = Verdict("correct", OSLO.golds, query="Oslo for three days!")
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
+    run()
+    new = suites.read(Path("house"))
+    assert new.tasks[1].turns == (User("Oslo for three days!"),)
+    assert merge.version(Path("house"), new).corrected == ("house/Oslo",)
+    assert merge.all_rejected(Path("house")) == [OSLO]
+
+
+def test_a_verdict_on_another_wording_of_the_task_does_not_count(tmp_path, monkeypatch):
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+    annotation_data.write(
+        Path("candidates"), [annotation_data.task("Oslo", "A week in Oslo, please.")]
+    )
+    with pytest.raises(BadInput, match="unreviewed"):
+        run()
+
+
+def test_the_new_version_says_what_was_merged_by_whom_and_from_what(tmp_path, monkeypatch, capsys):
+    said = [(OSLO, "ann", FOUR), (OSLO, "ben", FOUR), (ROME, "ann", REJECT)]
+    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME], said)
+    parent = suites.read(Path("house")).digest
+    run()
+    new = suites.read(Path("house"))
+    assert [task.id for task in new.tasks] == ["house/Bonn", "house/Oslo"]
+    assert new.tasks[1].golds == FOUR.golds
+    version = merge.version(Path("house"), new)
+    assert (version.version, version.digest, version.parent) == (2, new.digest, parent)
+    assert version.merged == {"house/Oslo": ("ann", "ben")}
+    assert version.corrected == ("house/Oslo",)
+    assert version.rejected == {"house/Rome": "unclear"}
+    assert version.reviews == hashlib.sha256(Path("reviews.jsonl").read_bytes()).hexdigest()
+    assert merge.all_rejected(Path("house")) == [ROME]
+    assert "version 2, 1 tasks merged, 1 of them corrected, 1 rejected" in capsys.readouterr().out
+
+
+def test_the_old_version_stays_scorable_as_it_was(tmp_path, monkeypatch):
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+    old = {path.name: path.read_bytes() for path in Path("house").iterdir()}
+    digest = suites.read(Path("house")).digest
+    run()
+    kept = {path.name: path.read_bytes() for path in Path("house-1").iterdir()}
+    assert kept == old
+    assert suites.read(Path("house-1")).digest == digest
+    # What stays keeps its line, so that an answer to it counts for both versions.
+    assert Path("house/tasks.jsonl").read_bytes().startswith(old["tasks.jsonl"])
+
+
+def test_merging_again_makes_the_next_version_and_the_same_bytes(tmp_path, monkeypatch):
+    written = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        folder(tmp_path / name, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+        run()
+        annotation_data.write(Path("candidates"), [ROME])
+        one = annotation_data.said(suites.read(Path("candidates")), ROME, "ann", APPROVE)
+        jsonl.write(Path("reviews.jsonl"), [one])
+        run()
+        written.append({p: p.read_bytes() for p in Path().rglob("house*/*")})
+    assert written[0] == written[1]
+    assert {path.parent.name for path in written[0]} == {"house", "house-1", "house-2"}
+
+
+def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypatch):
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+    run()
+    annotation_data.write(Path("house"), [annotation_data.task("Bonn")])
+    annotation_data.write(Path("candidates"), [ROME])
+    with pytest.raises(BadInput, match=r"version\.json: digest: .* not as version 2"):
+        run()
+
+
+def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, monkeypatch, capsys):
+    ask = Verdict("correct", (Gold("ask", "Ask how long."),))  # and no word for the user
+    said = [(OSLO, "ann", FOUR), (ROME, "ann", ask), (annotation_data.task("Lima"), "ann", APPROVE)]
+    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, annotation_data.task("Lima")], said)
+    paths = [Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")]
+    export_corrections.main(*paths)
+    (group,) = jsonl.read(Path("out.jsonl"), Group)
+    (one,) = group.trajectories
+    made = Call("plan_trip", {"city": "Oslo", "days": 4})
+    assert one.turns == (*OSLO.turns, Assistant("call", "Plan three days in Oslo.", (made,)))
+    assert [tool.name for tool in group.tools] == list(OSLO.menu)
+    assert "1 of 2 corrected" in capsys.readouterr().out
+    run()
+    export_corrections.main(*paths)
+    assert list(jsonl.read(Path("out.jsonl"), Group)) == []
+
+
+@pytest.mark.parametrize("decision", ["ask", "no_call"])
+def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
+    tmp_path, monkeypatch, decision
+):
+    gold = Gold(decision, "Say so.")
+    verdict = Verdict("correct", (gold,), query="A trip to Oslo?", reply="How many days?")
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
+    export_corrections.main(
+        *(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl"))
+    )
+    (group,) = jsonl.read(Path("out.jsonl"), Group)
+    (one,) = group.trajectories
+    said = Assistant(decision, "Say so.", text="How many days?")
+    assert one.turns == (User("A trip to Oslo?"), said)
+    assert one.kind == {"ask": "missing", "no_call": "topic"}[decision]
+
+
+@pytest.mark.parametrize(
+    ("query", "gold", "reasons"),
+    [
+        ("Plan a trip of some days to Oslo", OSLO.golds[0], []),
+        ("Weather of a city on my trip?", OSLO.golds[0], ["words fit get_weather as well"]),
+        ("Weather of a city", Gold("no_call"), ["words fit get_weather"]),
+        ("Good morning", Gold("no_call"), []),
+    ],
+    ids=["clear", "near tie", "tempting", "far off"],
+)
+def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
+    task = annotation_data.task("Oslo", query, gold)
+    lexical = Lexical(annotation_data.MENU)
+    found = priority.suspicion(task, annotation_data.MENU, lexical, None, annotation_data.P.ties)
+    assert list(found.reasons) == reasons
+    assert (found.weight > 0) == bool(reasons)
+
+
+def test_a_judge_that_disagrees_comes_before_any_tie():
+    tie = annotation_data.task("Rome", "Weather of a city on my trip?")
+    of = annotation_data.suite([tie, OSLO])
+    judged = {OSLO.id: Judged(OSLO.id, 2, "days are not said")}
+    (first, why), _ = priority.suspicions(of, judged, annotation_data.P.ties)
+    assert first == OSLO
+    assert why.reasons[0] == "judge: 2 of 5 days are not said"
+
+
+def test_events_of_the_old_file_still_read(tmp_path):
+    """The format of reviews.jsonl: what is in git must stay readable."""
+    line = (
+        '{"subject":"house/Oslo","who":"ann","number":1,"when":"2026-01-01T00:00:00.000+00:00",'
+        '"after":{"kind":"verdict","action":"approve"},"shown":"0123"}\n'
+    )
+    (tmp_path / "reviews.jsonl").write_text(line)
+    (event,) = jsonl.read(tmp_path / "reviews.jsonl", Event)
+    assert msgspec.json.encode(event).decode() + "\n" == line

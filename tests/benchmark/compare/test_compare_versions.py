@@ -1,0 +1,212 @@
+"""A comparison finds exactly what changed, says whether it may be chance, and refuses the rest."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from benchmark.compare import compare_versions, gate
+from tests.support import versioned_repo
+from tests.support.versioned_repo import TASKS, commit
+
+# Three in ten groups of the house suite, three tasks of each.
+KNOWN = [f"house/{4 * group + task:03}" for group in range(10) for task in range(3)]
+FEW = ["house/000", "house/040", "bfcl/007"]
+
+
+def other_params(**changes: int) -> None:
+    predict = versioned_repo.PARAMS["predict"] | changes
+    Path("params.yaml").write_text(yaml.safe_dump(versioned_repo.PARAMS | {"predict": predict}))
+
+
+def other_suite() -> None:
+    path = Path("suites/house/tasks.jsonl")
+    first, *rest = path.read_text().splitlines(keepends=True)
+    path.write_text(first.replace("c0", "c00") + "".join(rest))
+
+
+def other_scorer() -> None:
+    Path("metrics/bfcl.json").write_text('{"signature.bleu|tok:1|lam:0.5|suite:0123": 1}')
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "known": lambda: versioned_repo.answer(KNOWN),
+    "few": lambda: versioned_repo.answer(FEW),
+    "paced": lambda: other_params(rows=1, threads=1),
+    "asked": lambda: Path("data/prompts.jsonl").write_text('{"other": 1}\n'),
+    "decoded": lambda: other_params(max_new_tokens=10),
+    "suited": other_suite,
+    "scored": other_scorer,
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Version `first` and, from it, one version for every change."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch, chdir(folder):
+        patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc/tmp/site"))
+        patch.setenv("DVC_NO_ANALYTICS", "1")
+        versioned_repo.start()
+        commit("first")
+        for tag, change in CHANGES.items():
+            shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+            change()
+            commit(tag)
+            versioned_repo.git("checkout", "-q", "first")
+            shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+        yield folder
+
+
+@pytest.fixture
+def run(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., int]]:
+    def compared(a: str, b: str) -> int:
+        with pytest.raises(SystemExit) as stopped:
+            compare_versions.main(*map(Path, (a, b, *versioned_repo.PATHS)))
+        code = stopped.value.code
+        assert isinstance(code, bool | int)
+        return int(code)
+
+    with chdir(project):
+        yield compared
+    capsys.readouterr()
+
+
+def found() -> dict[str, list[dict[str, object]]]:
+    content: dict[str, list[dict[str, object]]] = json.loads(
+        Path("report/compare.json").read_bytes()
+    )
+    return content
+
+
+def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[..., int]) -> None:
+    assert run("first", "known") == compare_versions.REGRESSION
+    assert [flip["task"] for flip in found()["flips"]] == KNOWN
+    page = Path("report/compare.md").read_text()
+    assert "## 30 flipped tasks, 30 of them lost" in page
+    assert "em 1 → 0, args 1 → 0" in page
+    assert 'Action Input: {"city": "c0"}' in page  # what A said
+    assert "call is right, not no_call" in page  # and why B is wrong
+    assert "Significantly worse: house em" in page
+
+
+def test_the_other_way_round_the_same_tasks_are_won(run: Callable[..., int]) -> None:
+    assert run("known", "first") == 0
+    assert [flip["task"] for flip in found()["flips"]] == KNOWN
+    changes = {(one["suite"], one["metric"]): one for one in found()["changes"]}
+    assert changes["house", "em"]["verdict"] == "better"
+    assert changes["bfcl", "em"]["verdict"] == "same"
+
+
+def test_a_few_flips_are_listed_and_may_be_chance(run: Callable[..., int]) -> None:
+    assert run("first", "few") == 0
+    assert {flip["task"] for flip in found()["flips"]} == set(FEW)
+
+
+def test_a_version_is_the_same_as_itself(run: Callable[..., int]) -> None:
+    assert run("first", "first") == 0
+    assert found()["flips"] == []
+    assert {one["p_holm"] for one in found()["changes"]} == {1.0}
+
+
+def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[..., int]) -> None:
+    assert run("first", "paced") == 0
+
+
+def test_the_base_model_of_a_version_compares_with_its_tuned_one(run: Callable[..., int]) -> None:
+    assert run("first", "first:base") == compare_versions.REGRESSION
+    assert len(found()["flips"]) == len(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("against", "passed"), [("known", True), ("few", True), ("first:base", True), ("asked", False)]
+)
+def test_the_gate_compares_what_lies_here_with_the_version_it_names(
+    project: Path, against: str, passed: bool
+) -> None:
+    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
+    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
+    with chdir(project):
+        found = gate.unbeaten(against, paths, target)
+    assert found.passed == passed, found
+
+
+def test_a_regression_fails_the_gate(project: Path) -> None:
+    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
+    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
+    with chdir(project):
+        shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+        versioned_repo.answer(KNOWN)
+        found = gate.unbeaten("first", paths, target)
+        shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+    assert not found.passed
+    assert found.found.startswith("house em, house args")
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("asked", "prompts is "),
+        ("decoded", "decoding is {'max_new_tokens': 88}, then {'max_new_tokens': 10}"),
+        ("suited", "suite house is "),
+        ("scored", "scorer of bfcl is rouge_l|tok:1|lam:0.5, then bleu|tok:1|lam:0.5"),
+        ("no-such", "no-such: unknown Git revision 'no-such'"),
+        ("first:huge", "first: data/answers/huge.jsonl: no such file in this version"),
+    ],
+)
+def test_versions_that_do_not_compare_say_why(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], version: str, reason: str
+) -> None:
+    assert run("first", version) == compare_versions.INCOMPARABLE
+    assert reason in capsys.readouterr().err
+
+
+def test_answers_that_no_cache_holds_are_named(
+    project: Path,
+    run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    shutil.move(project / ".dvc/cache/files", tmp_path / "files")
+    assert run("first", "known") == compare_versions.INCOMPARABLE
+    shutil.move(tmp_path / "files", project / ".dvc/cache/files")
+    said = capsys.readouterr().err
+    assert "first: data/answers/tuned.jsonl: neither committed nor in the DVC cache" in said
+
+
+def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
+    run: Callable[..., int],
+) -> None:
+    shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+    versioned_repo.answer(KNOWN)
+    assert run("first", "workspace") == compare_versions.REGRESSION
+    with Repo(".") as repo:
+        repo.commit(force=True)
+        repo.experiments.save(name="tried")
+    shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+    assert run("workspace", "tried") == compare_versions.REGRESSION
+    assert [flip["task"] for flip in found()["flips"]] == KNOWN
+    versioned_repo.git("checkout", "-q", "-f", "first")
+
+
+def test_committed_answers_need_no_cache(
+    run: Callable[..., int], project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns("cache", "tmp"))
+    with chdir(tmp_path / "copy"):
+        Path("dvc.yaml").write_text("stages: {}\n")
+        Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+        for path in Path("data").rglob(".gitignore"):
+            path.unlink()
+        for tag, spoilt in (("one", []), ("two", KNOWN)):
+            versioned_repo.answer(spoilt)
+            versioned_repo.git("add", "-A")
+            versioned_repo.git("commit", "-q", "-m", tag)
+            versioned_repo.git("tag", tag)
+        assert run("one", "two") == compare_versions.REGRESSION
+        assert [flip["task"] for flip in found()["flips"]] == KNOWN

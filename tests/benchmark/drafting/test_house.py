@@ -1,0 +1,174 @@
+"""The house suite: sound tasks, axes that say the truth, and no word of it in training."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent_tuning.catalogue import schema
+from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.records import Assistant, Call, User
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.hard_negatives import KINDS
+from benchmark.drafting import draft_house
+from benchmark.tasks import suites
+from tests.support import default_data
+
+P = config.load("draft", draft_house.Params)
+HELD_OUT = config.load("diversify", draft_house.TrainingFormats).held_out
+HELD_OUT_TOOLS = config.load("plan", draft_house.TrainingTools).held_out_tools
+TASKS = default_data.HOUSE.tasks
+
+
+def drafted(p: draft_house.Params) -> list[suites.Task]:
+    author = draft_house.Draft(
+        default_data.CATALOGUE,
+        default_data.PHRASING,
+        default_data.EVERYDAY,
+        HELD_OUT_TOOLS,
+        HELD_OUT,
+        p,
+    )
+    return list(author.tasks(p.first))
+
+
+def test_it_is_large_enough_to_tell_models_apart():
+    assert len(TASKS) >= 1000
+
+
+def test_menus_are_large_enough_to_choose_from():
+    assert min(len(task.menu) for task in TASKS) >= 8
+
+
+def test_ids_are_unique_and_queries_do_not_recur():
+    assert len({task.id for task in TASKS}) == len(TASKS)
+    asked = Counter((msgspec.json.encode(task.turns), task.menu) for task in TASKS)
+    assert max(asked.values()) == 1
+
+
+def test_every_gold_is_callable_and_fits_its_schema():
+    for task in TASKS:
+        for call in (call for gold in task.golds for call in gold.calls):
+            given = {name: accepted[0] for name, accepted in call.arguments.items()}
+            assert schema.problem(Call(call.name, given), default_data.HOUSE.menu(task)) is None, (
+                task.id
+            )
+
+
+def test_a_task_ends_before_a_decision():
+    for task in TASKS:
+        assert isinstance(task.turns[0], User)
+        assert not isinstance(task.turns[-1], Assistant)
+
+
+def test_every_kind_and_decision_is_asked_for():
+    assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
+    assert {task.kind for task in TASKS} == {"call", "chain", "multi", *KINDS}
+    assert {task.reply_format for task in TASKS} == set(P.reply_formats)
+    assert {task.language for task in TASKS} == {"en", "zh"}
+
+
+@pytest.mark.parametrize("axis", ["query", "tool", "template", "tool_format"])
+def test_both_sides_of_every_axis_are_asked_for(axis):
+    assert {task.axes[axis] for task in TASKS} == {"seen", "unseen"}
+
+
+def test_an_unseen_template_or_format_is_one_that_training_never_uses():
+    for task in TASKS:
+        assert (task.axes["template"] == "unseen") == (task.template in HELD_OUT.templates)
+        unseen = task.axes["tool_format"] == "unseen"
+        assert unseen == (task.tool_format in HELD_OUT.tool_formats)
+
+
+def test_a_reply_format_is_one_that_training_teaches():
+    """A model that never saw a format would be tested on the format, not on the decision."""
+    assert set(P.reply_formats) <= default_data.DIVERSIFY.reply_formats.keys()
+
+
+def test_an_unseen_tool_is_one_that_training_never_offers():
+    for task in TASKS:
+        if task.kind == "call":
+            called = {call.name for gold in task.golds for call in gold.calls}
+            assert (task.axes["tool"] == "unseen") == (called <= set(HELD_OUT_TOOLS)), task.id
+
+
+def test_a_call_is_of_a_tool_on_the_side_that_its_axis_says():
+    for task in TASKS:
+        for call in (call for gold in task.golds for call in gold.calls):
+            unseen = call.name in HELD_OUT_TOOLS
+            assert unseen == (task.axes["tool"] == "unseen"), task.id
+
+
+def test_a_draft_asks_for_calls_at_once_of_seen_and_of_unseen_tools():
+    several = [task for task in drafted(P) if task.kind == "multi"]
+    assert len(several) >= 60
+    assert {task.axes["tool"] for task in several} == {"seen", "unseen"}
+    for task in several:
+        (gold,) = task.golds
+        unseen = {call.name in HELD_OUT_TOOLS for call in gold.calls}
+        assert len(gold.calls) >= 2
+        assert {call.name for call in gold.calls} <= {key.split(".")[0] for key in task.menu}
+        assert unseen == {task.axes["tool"] == "unseen"}
+        assert [type(turn) for turn in task.turns] == [User]
+
+
+def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():
+    trained, held_out = phrasings()
+    typed_well = msgspec.structs.replace(P.style, mistyped=0.0)
+    for task in drafted(msgspec.structs.replace(P, style=typed_well)):
+        if task.decision == "call":
+            patterns = held_out if task.axes["query"] == "unseen" else trained
+            query = task.turns[0].text
+            assert any(pattern.fullmatch(query) for pattern in patterns), query
+
+
+def undressed(query: str) -> str:
+    """Without the polite words around it."""
+    for language in LANGUAGES:
+        for opener in getattr(default_data.PHRASING.openers, language):
+            query = query.removeprefix(opener)
+        for closer in getattr(default_data.PHRASING.closers, language):
+            query = query.removesuffix(closer)
+    return query
+
+
+def phrasings() -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
+    """What training may say, and what it may not, with anything in the slots."""
+    lists = [
+        getattr(scenario.queries, language)
+        for _, scenario in default_data.CATALOGUE.cells()
+        for language in LANGUAGES
+    ]
+    trained = [text for queries in lists for text in queries[:-1]]
+    return [as_pattern(text) for text in trained], [as_pattern(queries[-1]) for queries in lists]
+
+
+def as_pattern(phrasing: str) -> re.Pattern[str]:
+    # Of every two parts around a slot the second is its name.
+    said = ".+".join(map(re.escape, SLOT.split(phrasing)[::2]))
+    polite = default_data.PHRASING.openers, default_data.PHRASING.closers
+    before, after = ("|".join(map(re.escape, texts.en + texts.zh)) for texts in polite)
+    return re.compile(f"(?:{before})?{said}(?:{after})?")
+
+
+def test_no_query_of_the_suite_is_said_in_training():
+    fence = default_data.fence()
+    trained = [
+        (one.query, tuple(tool.name for tool in group.tools))
+        for group in default_data.with_negatives()
+        for one in group.trajectories
+    ]
+    trained += [(one.query, ()) for one in default_data.EVERYDAY.asked("train")]
+    found = {query: fence.overlap(query, tools) for query, tools in trained}
+    assert {query: why for query, why in found.items() if why} == {}
+
+
+def test_drafting_again_writes_the_same_suite(tmp_path):
+    for name in ("first", "second"):
+        draft_house.main(tmp_path / name)
+    for file in ("tools.jsonl", "tasks.jsonl"):
+        written = [Path(tmp_path, name, file).read_bytes() for name in ("first", "second")]
+        assert written[0] == written[1]
+    assert suites.read(tmp_path / "first").tasks

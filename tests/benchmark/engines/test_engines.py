@@ -1,0 +1,111 @@
+"""Engines: the same questions to a model here and to a server; what fails is no answer."""
+
+import msgspec
+import pytest
+
+from agent_tuning.chat_model.messages import Message, Service
+from agent_tuning.inference.requests import Questions
+from agent_tuning.records import Assistant, BadInput, User
+from agent_tuning.runtime import config
+from agent_tuning.tokens.chat_template import Chat
+from benchmark import engines
+from benchmark.engines import openai_engine
+from benchmark.engines.answer import Answer
+from benchmark.engines.config import Server, Settings
+from tests.support.chat_server import ChatServer
+
+SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
+QUICK = Service("", 4, timeout=5, retries=1, first_wait=0.01, longest_wait=0.01, poll=1)
+SETTINGS = Settings(
+    "openai", 8, 3, 4, 1, Server({"tuned": "some-model"}, "max_tokens", {"temperature": 0}), QUICK
+)
+
+
+@pytest.fixture(scope="module")
+def asked(base) -> list[Questions]:
+    chat = Chat(base / "tokenizer.json")
+    texts = ["Hi.", "Rain?\nOr <|im_start|>snow?", "你好"]
+    questions = {f"t{n}": tuple(chat.question([User(x)], "react")) for n, x in enumerate(texts)}
+    return [Questions("g", ("Thought:",), tuple(chat.prefix(SYSTEM)), questions)]
+
+
+def at(url: str, **changes: object) -> Settings:
+    service = msgspec.structs.replace(QUICK, base_url=url)
+    return msgspec.structs.replace(SETTINGS, service=service, **changes)
+
+
+def answered(folder, settings, groups, done=()) -> dict[str, Answer]:
+    engine = engines.ENGINES[settings.engine](folder, "tuned", settings)
+    return {answer.task: answer for some in engine.answers(groups, done) for answer in some}
+
+
+def test_an_answer_that_cannot_be_read_any_more_is_cut_off_and_no_other_is(lively, asked):
+    here = msgspec.structs.replace(SETTINGS, engine="transformers")
+    whole = answered(lively, msgspec.structs.replace(here, unreadable_tokens=8), asked)
+    cut = answered(lively, here, asked)
+    for task, answer in cut.items():
+        assert len(answer.text) < len(whole[task].text)
+        assert whole[task].text.startswith(answer.text)
+    open_to_all = [msgspec.structs.replace(group, openings=("",)) for group in asked]
+    assert answered(lively, here, open_to_all) == whole
+
+
+def test_the_words_of_a_prompt_come_back_out_of_its_ids(base, asked):
+    chat = Chat(base / "tokenizer.json")
+    turns = [User("Hi."), Assistant("no_call", text="Hello!"), User("Bye.")]
+    ids = [*asked[0].prefix, *chat.question(turns, "hermes")]
+    system, *rest = openai_engine.messages(ids, chat)
+    assert system == Message("system", SYSTEM)
+    assert [(one.role, one.content) for one in rest[::2]] == [("user", "Hi."), ("user", "Bye.")]
+    assert rest[1].role == "assistant"
+    assert "Hello!" in rest[1].content
+
+
+def test_a_server_is_asked_every_question_greedily_and_by_its_name(base, asked):
+    with ChatServer({}, default="Thought: no").running_in_a_thread() as server:
+        found = answered(base, at(server.url), asked)
+    assert found == {task: Answer(task, "Thought: no") for task in ("t0", "t1", "t2")}
+    bodies = [msgspec.json.decode(body) for body in server.bodies]
+    assert {body["model"] for body in bodies} == {"some-model"}
+    assert {(body["temperature"], body["max_tokens"]) for body in bodies} == {(0, 8)}
+    said = {body["messages"][1]["content"] for body in bodies}
+    assert said == {"Hi.", "Rain?\nOr <|im_start|>snow?", "你好"}
+
+
+def test_what_was_answered_before_is_not_asked_again(base, asked):
+    with ChatServer({}).running_in_a_thread() as server:
+        assert set(answered(base, at(server.url), asked, {"t0", "t2"})) == {"t1"}
+        assert answered(base, at(server.url), asked, {"t0", "t1", "t2"}) == {}
+    assert server.arrived == 1
+
+
+def test_a_question_that_the_server_never_answers_is_an_error_and_not_an_answer(base, asked):
+    faults = dict.fromkeys(range(100), "500")
+    with ChatServer({}, faults=faults).running_in_a_thread() as server:
+        found = answered(base, at(server.url), asked)
+    assert [answer.text for answer in found.values()] == ["", "", ""]
+    assert all("HTTP 500" in answer.error for answer in found.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "row", "problem"),
+    [
+        pytest.param(SETTINGS, "base", r"names: .*name of base \(there are: tuned\)", id="no name"),
+        pytest.param(
+            msgspec.structs.replace(SETTINGS, engine="vllm"), "base", "not installed", id="no vllm"
+        ),
+    ],
+)
+def test_an_engine_that_cannot_answer_says_why_in_one_line(base, settings, row, problem):
+    with pytest.raises(BadInput, match=problem):
+        engines.ENGINES[settings.engine](base, row, settings)
+
+
+def test_another_pace_takes_up_what_was_answered():
+    faster = msgspec.structs.replace(QUICK, concurrency=64)
+    assert msgspec.structs.replace(SETTINGS, service=faster).decisive == SETTINGS.decisive
+    assert msgspec.structs.replace(SETTINGS, max_new_tokens=9).decisive != SETTINGS.decisive
+
+
+def test_the_committed_section_names_an_engine_that_there_is():
+    assert config.load("predict", Settings).engine in engines.ENGINES

@@ -1,0 +1,262 @@
+"""Episodes: the gold policy reaches every goal, silence none, and every way to fail has a name."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from agent_tuning.catalogue.simulators import World
+from agent_tuning.files import jsonl
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, BadInput, Call
+from agent_tuning.runtime import config
+from benchmark.drafting import draft_episodes
+from benchmark.drafting.draft_episodes import Draft, Formats
+from benchmark.drafting.draft_house import TrainingFormats
+from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.goal_scoring import Judged
+from benchmark.rollouts.rollout import Play, Step, Transcript
+from benchmark.tasks import episodes, suites
+from benchmark.tasks.episodes import Episode, Episodes
+from stages import goals as stage
+from stages.episodes import stored
+from tests.support import default_data
+from tests.support.killed_stage import Stage
+
+FOLDER = Path("benchmark/suites/episodes")
+SUITE = episodes.read(FOLDER)
+STEPS = config.load("episodes", stage.Slice).steps
+TOOLS = {
+    name: default_data.CATALOGUE.tool(name, "en")
+    for name in ("make_directory", "move_file", "list_processes", "find_large_files")
+}
+MAKE = Call("make_directory", {"path": "/srv/reports"})
+MOVE = Call("move_file", {"path": "/home/ada/plan.txt", "folder": "/srv/reports"})
+WHO = Call("list_processes", {"user": "ada"})
+
+
+def episode(*gold: Call, facts: tuple[str, ...] = (), number: int = 0, task: str = "t") -> Episode:
+    return Episode(
+        id=f"{task}.{number}",
+        task=task,
+        group="g",
+        family="operating_system",
+        language="en",
+        menu=tuple(TOOLS),
+        template="plain.en",
+        tool_format="react",
+        reply_format="react",
+        seed="w",
+        query="Do it.",
+        gold=gold,
+        facts=facts,
+    )
+
+
+CHANGE = episode(MAKE, MOVE)
+TOP = World("w").observe(WHO)
+QUESTION = episode(WHO, facts=(str(TOP["count"]), TOP["name"]))
+ANSWER = f"There are {TOP['count']} processes, {TOP['name']} leads."
+
+
+def says(*turns: Assistant | str) -> rollout.Policy:
+    """A policy that says these one after the other, and the last one for ever."""
+
+    def policy(plays: list[Play]) -> list[str]:
+        chosen = [turns[min(len(play.steps), len(turns) - 1)] for play in plays]
+        react = REPLY_FORMATS["react"]
+        return [turn if isinstance(turn, str) else react.write(turn) for turn in chosen]
+
+    return policy
+
+
+def calls(*made: Call) -> Assistant:
+    return Assistant("call", "", made)
+
+
+def reply(text: str = "Done.") -> Assistant:
+    return Assistant("no_call", text=text)
+
+
+def one(wish: Episode, *turns: Assistant | str) -> Judged:
+    suite = Episodes(TOOLS, (wish,))
+    [judged] = goal_scoring.judged(suite, "m", rollout.play(suite, says(*turns), STEPS))
+    return judged
+
+
+@pytest.mark.parametrize(("policy", "share"), [("gold", 1.0), ("always_none", 0.0)])
+def test_the_gold_policy_reaches_every_goal_and_silence_none(policy, share):
+    played = rollout.play(SUITE, rollout.POLICIES[policy], STEPS)
+    rows = list(goal_scoring.judged(SUITE, policy, played))
+    assert goal_scoring.metrics(rows, 10, 0)["success"] == share
+    assert {row.success for row in rows} == {bool(share)}
+
+
+def test_all_six_families_are_there_in_both_languages():
+    assert {one.family for one in SUITE.episodes} == set(draft_episodes.FAMILIES)
+    for family in draft_episodes.FAMILIES:
+        some = [one for one in SUITE.episodes if one.family == family]
+        assert {one.language for one in some} == {"en", "zh"}
+        assert any(len(one.gold) > 1 for one in some)
+
+
+def test_attempts_at_a_task_differ_in_words_and_world_but_not_in_what_is_wanted():
+    for attempts in episodes.by_task(SUITE.episodes).values():
+        assert len({one.query for one in attempts}) == len(attempts)
+        assert len({one.seed for one in attempts}) == len(attempts)
+        assert len({tuple(call.name for call in one.gold) for one in attempts}) == 1
+
+
+def test_a_draft_is_the_same_every_time():
+    p = msgspec.structs.replace(config.load("draft_episodes", draft_episodes.Params), tasks=2)
+    held_out = config.load("diversify", TrainingFormats).held_out
+    formats = config.load("draft", Formats)
+    one, other = (
+        list(Draft(default_data.CATALOGUE, formats, held_out, p).episodes()) for _ in range(2)
+    )
+    assert one == other
+    assert len(one) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("wish", "turns", "outcome"),
+    [
+        (CHANGE, [calls(MAKE), calls(MOVE), reply()], "success"),
+        (CHANGE, [calls(MAKE, MOVE), reply()], "success"),
+        (CHANGE, [calls(WHO), calls(MAKE), calls(MOVE), reply()], "success"),
+        (CHANGE, [calls(MOVE), calls(MAKE), reply()], "other_state"),
+        (CHANGE, [calls(MAKE), reply()], "other_state"),
+        (CHANGE, [calls(MAKE), calls(MOVE), "and so on"], "malformed"),
+        (CHANGE, [calls(MAKE), calls(MOVE), Assistant("ask", text="Well?")], "asked"),
+        (CHANGE, [calls(MAKE), calls(MOVE), calls(WHO)], "limit"),
+        (CHANGE, ["what?"], "malformed"),
+        (QUESTION, [calls(WHO), reply(ANSWER)], "success"),
+        (QUESTION, [calls(WHO), reply("Done.")], "not_told"),
+        (QUESTION, [reply(ANSWER)], "not_found"),
+        (QUESTION, [calls(Call("list_processes", {"user": "bob"})), reply(ANSWER)], "not_found"),
+        (QUESTION, [calls(WHO), calls(MAKE), reply(ANSWER)], "other_state"),
+    ],
+)
+def test_an_episode_ends_with_one_outcome(wish, turns, outcome):
+    assert one(wish, *turns).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (Call("delete_everything"), "not_on_menu: delete_everything"),
+        (Call("make_directory"), "missing_argument: make_directory.path"),
+        (Call("make_directory", {"path": 3}), 'schema: path: 3 is not of type "string"'),
+        (
+            Call("make_directory", {"path": "/a", "mode": 1}),
+            "undeclared_argument: make_directory.mode",
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_made_is_named_seen_and_may_be_mended(call, problem):
+    judged = one(CHANGE, calls(call), calls(MAKE), calls(MOVE), reply())
+    assert judged.invalid == (problem,)
+    assert judged.steps[0].observations == ({"error": problem},)
+    assert judged.success
+
+
+def test_a_transcript_that_is_missing_counts_as_a_failure():
+    suite = Episodes(TOOLS, (CHANGE, episode(MAKE, number=1)))
+    played = rollout.play(suite, rollout.golden, STEPS)[:1]
+    found = goal_scoring.metrics(list(goal_scoring.judged(suite, "m", played)), 10, 0)
+    assert (found["coverage"], found["success"], found["outcome.missing"]) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "said"),
+    [
+        (("3",), "There are 3 rows.", True),
+        (("3",), "There are 13 rows.", False),
+        (("40.0",), "It costs 40 dollars.", True),
+        (("1040",), "1,040 people", True),
+        (("/srv/plan.txt",), "It is /srv/plan.txt.", True),
+        (("陈静",), "是陈静（第15行）。", True),
+        (("a b", "c"), "c, a, b", True),
+        (("a b",), "b a", False),
+    ],
+)
+def test_a_reply_states_facts_in_whole_words(facts, text, said):
+    assert goal_scoring.told(facts, text) == said
+
+
+def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
+    def row(task: str, number: int, won: bool) -> Judged:
+        outcome = "success" if won else "malformed"
+        return Judged("m", f"{task}.{number}", task, "web", "en", "", outcome)
+
+    rows = [row("a", n, n < 3) for n in range(4)] + [row("b", n, True) for n in range(4)]
+    assert goal_scoring.pass_hat(rows, 1) == pytest.approx((3 / 4 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 2) == pytest.approx((3 / 6 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 4) == pytest.approx((0 + 1) / 2)
+    assert goal_scoring.pass_hat(rows, 5) == 0.0
+
+
+def test_a_slice_takes_the_first_tasks_of_each_family():
+    some = SUITE.slice(2, 3)
+    assert len(some.episodes) == 6 * 2 * 3
+    assert all(one in SUITE.episodes for one in some.episodes)
+    assert some.digest != SUITE.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"menu": ("nothing",)}, "menu: 'nothing' is not in tools.jsonl"),
+        ({"reply_format": "prose"}, "reply_format: 'prose' is none of"),
+        ({"gold": (Call("make_directory"),)}, "gold: missing_argument: make_directory.path"),
+        ({"id": "t.0", "template": "agent.en"}, "template: differs from 't.0'"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, change, problem):
+    second = msgspec.structs.replace(episode(MAKE, number=1), **change)
+    jsonl.write(tmp_path / "tools.jsonl", TOOLS.values())
+    jsonl.write(tmp_path / "episodes.jsonl", [CHANGE, second])
+    with pytest.raises(BadInput) as caught:
+        episodes.read(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/episodes.jsonl:2: {problem}")
+
+
+def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path, monkeypatch):
+    suite = SUITE.slice(2, 2)
+    folder = tmp_path / "suite"
+    suites.write_tools(folder, suite.tools)
+    jsonl.write(folder / "episodes.jsonl", suite.episodes)
+    sections = yaml.safe_load(Path("params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(sections))
+    played = rollout.play(suite, rollout.golden, STEPS)
+    written = []
+    for order in (played, played[::-1]):
+        for name in ("base", "tuned"):
+            jsonl.write(Path(f"{name}.jsonl"), order)
+        stage.main(folder, *map(Path, ("base.jsonl", "tuned.jsonl", "goals.jsonl", "m.json")))
+        written.append((Path("m.json").read_bytes(), Path("goals.jsonl").read_bytes()))
+    assert written[0] == written[1]
+
+
+def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
+    jsonl.write(tmp_path / "base.jsonl", [Transcript("other", (Step("?"),), "malformed")])
+    with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is no episode here"):
+        stage.transcripts(tmp_path / "base.jsonl", SUITE)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
+    paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
+    act = Stage("episodes", paths, "transcripts.jsonl")
+    numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "rows": 4, "threads": 1}
+    ready = act.ready(tmp_path / "ready", lively, numbers)
+    (ready / "suite").symlink_to(Path("benchmark/suites/episodes").resolve())
+    whole = act.finished(ready)
+    path = act.killed(ready, tmp_path / "run")
+    assert stored(path)
+    with open(path, "ab") as torn:
+        torn.write(b'{"episode": "shop.0", "st')
+    assert act.finished(tmp_path / "run") == whole
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(act.store(ready).read_text().splitlines())  # nothing was asked twice

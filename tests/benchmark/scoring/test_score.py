@@ -1,0 +1,221 @@
+"""The stage `score`: the same answers give the same bytes, and nothing is skipped."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent_tuning.files import jsonl
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Assistant, BadInput, Call, Tool, User
+from benchmark.engines.answer import Answer
+from benchmark.scoring.baselines import BASELINES
+from benchmark.tasks.suites import Gold, GoldCall, Task
+from stages import score
+
+ROOT = Path(__file__).parents[3]
+PARAMS = """
+score:
+  lam: 0.5
+  text_scorer: rouge_l
+  bootstrap: 50
+  seed: 7
+  sweep: [0, 0.5, 1]
+"""
+TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
+FILES = ["house.json", "bfcl.json", "scores.jsonl", "breakdown.csv", "sweep.csv"]
+
+
+def task(suite: str, number: int) -> Task:
+    wants_call = number % 2 == 0
+    calls = (GoldCall("get_weather", {"city": ("Oslo",)}),) if wants_call else ()
+    thought = "look up the weather" if suite == "house" else ""
+    return Task(
+        id=f"{suite}/{number}",
+        group=f"g{number // 2}",
+        menu=("get_weather",),
+        language="en",
+        turns=(User("Rain in Oslo?"),),
+        golds=(Gold("call" if wants_call else "no_call", thought, calls),),
+        kind="call" if wants_call else "topic",
+        reply_format="react",
+        axes={"query": "seen" if number < 4 else "unseen"},
+    )
+
+
+def answer(task: Task) -> Answer:
+    calls = (Call("get_weather", {"city": "Oslo"}),)
+    turn = Assistant("call", "look up the weather", calls)
+    return Answer(task.id, REPLY_FORMATS["react"].write(turn))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    tasks = [task(suite, number) for suite in ("house", "bfcl") for number in range(8)]
+    for suite in ("house", "bfcl"):
+        jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
+        jsonl.write(Path(suite) / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)])
+    jsonl.write(Path("base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
+    jsonl.write(Path("shots.jsonl"), (answer(t) for t in tasks if t.id.startswith("house")))
+    jsonl.write(Path("tuned.jsonl"), map(answer, tasks))
+    return tmp_path
+
+
+def run(out: str = "out", further: Sequence[str] = ()) -> dict[str, Any]:
+    names = [
+        "base.jsonl",
+        "shots.jsonl",
+        "tuned.jsonl",
+        "house",
+        "bfcl",
+        *(f"{out}/{name}" for name in FILES),
+        *further,
+    ]
+    score.main(*map(Path, names))
+    return {name: (Path(out) / name).read_bytes() for name in FILES}
+
+
+def rows(written: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(written.decode().splitlines()))
+
+
+@pytest.mark.usefixtures("folder")
+def test_metrics_hold_both_models_and_name_their_signature() -> None:
+    found = json.loads(run()["house.json"])
+    assert (found["base.em"], found["base.malformed"]) == (0, 1)
+    assert (found["tuned.em"], found["tuned.call_em"], found["tuned.over_call"]) == (0.5, 1, 1)
+    assert found["tuned.score"] == 1.0
+    assert list(found) == sorted(found)
+    [signature] = [name for name in found if name.startswith("signature.rouge_l|tok:")]
+    assert "|lam:0.5|suite:" in signature
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
+    written = run()
+    found = json.loads(written["bfcl.json"])
+    assert found["tuned.args"] == 1
+    assert not {"tuned.text", "tuned.score"} & found.keys()
+    assert {row["suite"] for row in rows(written["sweep.csv"])} == {"house"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_model_and_baseline_stands_in_the_breakdown() -> None:
+    table = rows(run()["breakdown.csv"])
+    whole = [(row["suite"], row["model"]) for row in table if row["slice"] == "all"]
+    house, bfcl = ["base", "base_two_shot", "tuned", *BASELINES], ["base", "tuned", *BASELINES]
+    assert whole == [*(("house", model) for model in house), *(("bfcl", model) for model in bfcl)]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_line_of_scores_says_what_was_read_and_what_is_wrong() -> None:
+    lines = [json.loads(line) for line in run()["scores.jsonl"].splitlines()]
+    assert len(lines) == (3 + 2) * 8
+    base, tuned = lines[0], lines[17]
+    assert base["outcome"] == "malformed"
+    assert "expected Action" in base["reason"]
+    assert tuned["reason"] == "no_call is right, not call"
+    assert tuned["decision"] == 'get_weather({"city": "Oslo"}) [look up the weather]'
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_order_of_records_changes_no_byte() -> None:
+    before = run()
+    for name in ("base.jsonl", "tuned.jsonl", "house/tasks.jsonl", "bfcl/tasks.jsonl"):
+        lines = Path(name).read_bytes().splitlines(keepends=True)
+        Path(name).write_bytes(b"".join(reversed(lines)))
+    assert run("again") == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_answer_lowers_coverage() -> None:
+    lines = Path("tuned.jsonl").read_bytes().splitlines(keepends=True)
+    Path("tuned.jsonl").write_bytes(b"".join(lines[2:]))
+    found = json.loads(run()["house.json"])
+    assert (found["tuned.coverage"], found["tuned.error"], found["tuned.n"]) == (0.75, 0.25, 8)
+    assert (found["base.partial"], found["tuned.partial"]) == (0, 1)
+
+
+@pytest.mark.usefixtures("folder")
+def test_no_answer_at_all_is_scored_too() -> None:
+    Path("tuned.jsonl").write_text("")
+    found = json.loads(run()["house.json"])
+    assert (found["tuned.coverage"], found["tuned.em"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("folder")
+def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
+    found = json.loads(run()["house.json"])
+    assert found["tuned.em.low"] <= found["tuned.em"] <= found["tuned.em.high"]
+    assert found["tuned.gap.query.low"] <= found["tuned.gap.query"] <= found["tuned.gap.query.high"]
+    assert found["tuned.confusion.no_call.call"] == 4
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param({"PYTHONHASHSEED": "1"}, id="hash seed"),
+        pytest.param({"PYTHONHASHSEED": "2", "LANG": "C", "LC_ALL": "C"}, id="plain locale"),
+        pytest.param({"LC_ALL": "C.UTF-8", "TZ": "Asia/Shanghai"}, id="utf-8 and another clock"),
+    ],
+)
+def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict[str, str]) -> None:
+    before = run()
+    names = [
+        "base.jsonl",
+        "shots.jsonl",
+        "tuned.jsonl",
+        "house",
+        "bfcl",
+        *(f"again/{name}" for name in FILES),
+    ]
+    command = [sys.executable, "-m", "stages.score", *names]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **setting}
+    subprocess.run(command, cwd=folder, env=env, check=True)
+    assert {name: (folder / "again" / name).read_bytes() for name in FILES} == before
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        pytest.param('{"task":"house/99","text":""}', "no suite has a task", id="unknown"),
+        pytest.param('{"task":"house/0","text":""}', "a second time", id="repeated"),
+        pytest.param('{"task":"house/0"}', "missing required field `text`", id="incomplete"),
+    ],
+)
+def test_a_bad_line_of_answers_stops_with_its_place(folder: Path, line: str, problem: str) -> None:
+    with open(folder / "tuned.jsonl", "a") as out:
+        out.write(line + "\n")
+    with pytest.raises(BadInput, match=rf"tuned\.jsonl:17: .*{problem}"):
+        run()
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_a_model_says_in_half_characters_can_be_written() -> None:
+    odd = 'Action: get_weather\nAction Input: {"city": "\\ud83d", "n": 1234567890123456789012}'
+    answers = list(jsonl.read(Path("tuned.jsonl"), Answer))
+    jsonl.write(Path("tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
+    assert json.loads(run()["house.json"])["tuned.args"] == 0.75
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked() -> None:
+    for suite, tasks in (("third", [task("third", 0)]), ("unasked", [])):
+        jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
+        jsonl.write(Path(suite) / "tasks.jsonl", tasks)
+    with open("tuned.jsonl", "ab") as out:
+        out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
+    run(further=["third", "out/third.json", "unasked", "out/unasked.json"])
+    found = json.loads(Path("out/third.json").read_text())
+    assert (found["tuned.n"], found["tuned.em"], found["base.coverage"]) == (1, 1, 0)
+    nothing = json.loads(Path("out/unasked.json").read_text())
+    assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)

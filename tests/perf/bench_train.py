@@ -1,0 +1,199 @@
+"""Training side by side: `python -m tests.perf.bench_train [DATA [GROUPS [REPEATS [NAME...]]]]`.
+
+The same trajectories of DATA/mixed.jsonl, token by token, through four trainers and a bare loop, in
+alternating order, from the same real weights (DATA/base), in the same precision and optimizer:
+
+    padded   Hugging Face's Trainer, rows of a batch padded to the longest
+    trl      TRL's SFTTrainer, packing by best fit decreasing; loss on the assistant's tokens
+    plain    ours, plain packs
+    shared   ours, shared-prefix packs
+    bare     a PyTorch loop over the packs of `shared`
+
+The metric is supervised tokens per second of CPU, which a busy machine does not stretch, of what
+each spends in its call of train. Threads are params.yaml's; OMP_NUM_THREADS wins.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DataCollatorForSeq2Seq,
+    Trainer,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from agent_tuning.files import jsonl
+from agent_tuning.model.flops import shape
+from agent_tuning.model.loss import supervised
+from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import Group
+from agent_tuning.runtime import config
+from agent_tuning.runtime.cpu import has_bf16, prepare
+from agent_tuning.tokens import pack_file, packing
+from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.packing import IGNORED
+from agent_tuning.tokens.token_store import Spool
+from agent_tuning.training.dataset import Rows, collate
+from stages import render, train
+
+ROOT = Path(__file__).parents[2]
+ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
+Start = Callable[[], object]
+
+
+def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
+    """The first groups of some prompts, packed in every way."""
+    p = config.load("render", render.Params, ROOT / "params.yaml")
+    chat = Chat(data / "base/tokenizer.json")
+    made = {}
+    for kind in packing.PACKINGS:
+        with tempfile.TemporaryFile() as file:
+            spool = Spool(file)
+            groups = islice(
+                (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
+            )
+            outlines = render.outlines(groups, chat, p.weights, spool)
+            bins = packing.packs(outlines, kind, p.max_len, p.seed)
+            pack_file.write(folder / kind, (packing.pack(one, spool.tokens) for one in bins))
+        cache = str(folder / "cache")
+        made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
+    return made
+
+
+def settings(p: train.Params, folder: Path) -> dict[str, Any]:
+    """What the two rivals share with us."""
+    return {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "bf16": has_bf16(),
+        "num_train_epochs": 1,
+        "learning_rate": p.learning_rate,
+        "weight_decay": p.weight_decay,
+        "max_grad_norm": p.clip,
+        "optim": "adamw_torch_fused",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def model(base: Path, attention: str = "sdpa") -> Any:
+    made = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.float32, attn_implementation=attention, local_files_only=True
+    )
+    made.config.use_cache = False
+    return made
+
+
+def padded(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
+    words = AutoTokenizer.from_pretrained(base)
+    made = Trainer(
+        model=model(base),
+        args=TrainingArguments(**settings(p, folder), per_device_train_batch_size=ROWS),
+        train_dataset=rows.select_columns(["ids", "labels"]).rename_column("ids", "input_ids"),
+        data_collator=DataCollatorForSeq2Seq(words, label_pad_token_id=IGNORED),
+    )
+    made.remove_callback(PrinterCallback)
+    return made.train
+
+
+def trl(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
+    length = config.load("render", render.Params, ROOT / "params.yaml").max_len
+    made = SFTTrainer(
+        model=model(base),
+        args=SFTConfig(
+            **settings(p, folder),
+            per_device_train_batch_size=1,
+            packing=True,
+            packing_strategy="bfd",
+            max_length=length,
+            gradient_checkpointing=False,
+        ),
+        train_dataset=rows.select_columns(["ids", "labels"]).rename_column("ids", "input_ids"),
+        processing_class=AutoTokenizer.from_pretrained(base),
+    )
+    made.remove_callback(PrinterCallback)
+    return made.train
+
+
+def ours(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
+    sharing = ROOT / "slurm/zero3.json"
+    made, _ = train.trainer(p, Rows(rows, 1, p.seed), base, folder, shape(base), sharing)
+    return made.train
+
+
+def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
+    network = model(base, SHARED_PREFIX)
+    head = supervised(network)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
+    )
+
+    def loop() -> None:
+        network.train()
+        for row in Rows(rows, 1, p.seed):
+            batch = collate([row])
+            targets = batch.pop("labels")[0, 1:]
+            head.truth = targets, batch.pop("weights")
+            with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
+                loss = network(**batch).logits / len(targets)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), p.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    return loop
+
+
+def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
+    p = config.load("train", train.Params, ROOT / "params.yaml")
+    prepare(p.threads)
+    datasets.disable_progress_bars()
+    warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        rows = packed(Path(data), int(count), folder)
+        trained = sum(label != IGNORED for row in rows["none"] for label in row["labels"])
+        todo = {
+            "padded": partial(padded, rows["none"]),
+            "trl": partial(trl, rows["none"]),
+            "plain": partial(ours, rows["plain"]),
+            "shared": partial(ours, rows["shared"]),
+            "bare": partial(bare, rows["shared"]),
+        }
+        spent: dict[str, list[float]] = {name: [] for name in names or todo}
+        for repeat in range(int(repeats)):
+            for name in list(spent)[:: -1 if repeat % 2 else 1]:
+                start = todo[name](Path(data) / "base", p, folder / f"{name}{repeat}")
+                before = time.process_time()
+                start()
+                spent[name].append(time.process_time() - before)
+                print(f"{repeat} {name:7} {spent[name][-1]:7.1f} s", flush=True)
+    precision = "bf16 products" if has_bf16() else "float32"
+    threads = torch.get_num_threads()
+    sizes = ", ".join(f"{sum(map(len, one['ids']))} {kind}" for kind, one in rows.items())
+    print(f"tokens: {trained} supervised; {sizes}")
+    print(f"{precision}, {threads} threads, {os.uname().machine}")
+    for name, each in spent.items():
+        rates = [trained / seconds for seconds in (statistics.median(each), max(each), min(each))]
+        print(f"{name:7} {rates[0]:7.1f} supervised tokens/s  ({rates[1]:.1f} to {rates[2]:.1f})")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,150 @@
+"""What may happen to a job on a real Slurm, and to its nodes."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from slurm.launch import manifest
+from tests.support.checkout import CHECKPOINT, LAUNCH, PATIENT, SAVED, WRITE, Checkout
+from tests.support.slurm_cluster import wait_for
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deaf(slurm, tmp_path_factory) -> Iterator[tuple[Checkout, subprocess.Popen[str]]]:
+    """Runs into its time limit, which takes a minute, while other tests run."""
+    made = Checkout(tmp_path_factory.mktemp("deaf"), slurm)
+    made.runs("trap '' USR1; sleep 300")  # it saves nothing
+    yield made, made.start(SBATCH_TIMELIMIT="1")
+    made.leave()
+
+
+def test_a_failed_job_is_named_with_its_status_and_the_end_of_its_log(checkout):
+    checkout.runs("echo no such tensor >&2; exit 7")
+    status, output = checkout.launch()
+    assert status == 7
+    assert "FAILED, exit status 7, on node" in output
+    assert "  no such tensor" in output.split("The end of")[1]
+
+
+def test_a_cancelled_job_is_named(checkout):
+    checkout.runs(PATIENT)
+    process = checkout.start()
+    checkout.slurm.ask("scancel", checkout.until_up())
+    status, output = checkout.end(process)
+    assert status != 0
+    assert "CANCELLED" in output
+    assert len(checkout.jobs()) == 1
+
+
+def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
+    checkout.runs(f"{SAVED} && {WRITE} && exit; {PATIENT}", nodes=2, gpus=2)
+    process = checkout.start()
+    job = checkout.until_up()
+    checkout.slurm.ask("scancel", "--batch", "--signal=USR1", job)
+    status, output = checkout.end(process)
+    assert status == 0, output
+    assert "goes on after restart 1: there is a newer checkpoint" in output
+    assert checkout.history() == ["start", "requeued", "start", "finish"]
+    assert checkout.jobs() == [job]
+
+
+def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(checkout):
+    answers = "mkdir -p scratch/predict && echo one >> scratch/predict/x.jsonl"
+    checkout.runs(f"[ -e up ] && {WRITE} && exit; {answers}; touch up; exec sleep 300")
+    process = checkout.start(*LAUNCH[:4], "predict", *LAUNCH[5:])
+    wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 120)
+    checkout.slurm.ask("scancel", "--batch", "--signal=USR1", checkout.jobs()[0])
+    status, output = checkout.end(process)
+    assert status == 0, output
+    assert "goes on after restart 1" in output
+
+
+def test_a_job_requeued_by_an_operator_is_followed(checkout):
+    checkout.runs(f"[ -e up ] && {WRITE} && exit; {PATIENT}")
+    process = checkout.start()
+    checkout.slurm.ask("scontrol", "requeue", checkout.until_up())
+    status, output = checkout.end(process)
+    assert status == 0, output
+    assert checkout.history() == ["start", "start", "finish"]
+
+
+def test_a_job_that_crashes_without_progress_is_not_requeued(checkout):
+    checkout.runs("exit 3")
+    assert checkout.launch()[0] == 3
+    assert checkout.history() == ["start", "failed"]
+
+
+def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
+    checkout.runs(f"{CHECKPOINT}; exit 3")
+    status, output = checkout.launch(MAX_RESTARTS="1")
+    assert status == 3
+    assert "FAILED after 1 restarts" in output
+    assert checkout.history() == ["start", "requeued", "start", "failed"]
+
+
+@pytest.mark.slow
+def test_a_job_outlives_one_of_its_nodes(checkout, slurm):
+    """srun reports success if all that is left of the job has ended well."""
+    ends = f'[ "$(hostname)" = node1 ] && {WRITE} && exit'
+    checkout.runs(f"{ends}; [ -e up ] && exit; {PATIENT}", nodes=2, gpus=2)
+    process = checkout.start()
+    checkout.until_up()
+    slurm.crash("node2")
+    try:
+        status, output = checkout.end(process)
+    finally:
+        slurm.boot("node2")
+    assert status == 0, output
+    assert checkout.history() == ["start", "start", "finish"]
+    slurm.wait_for_nodes()
+
+
+def test_a_node_with_a_broken_gpu_is_left_out_of_the_next_start(checkout):
+    checkout.runs(WRITE, nodes=2, gpus=2)
+    broken = 'echo "0, 1, 0"; [ "$(hostname)" = node1 ] && echo "1, 1, 5" || echo "1, 1, 0"'
+    smi = checkout.folder / "bin/nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text(f"#!/bin/bash\n{broken}\n")
+    smi.chmod(0o755)
+    path = f"{smi.parent}{os.pathsep}{checkout.environment['PATH']}"
+    status, output = checkout.launch(PATH=path)
+    assert status == 0, output
+    assert "node1: GPU 1 has 5 memory errors" in output
+    assert "COMPLETED (node[2-3])" in output
+    made = manifest.of(checkout.run)
+    assert (made.restarts, made.nodes) == (1, ("node1", "node2", "node3"))
+
+
+def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
+    checkout.runs(WRITE, nodes=4)
+    status, output = checkout.launch(MIN_FREE_GB="1000000000")
+    assert status != 0
+    assert "GB free in" in output
+    assert checkout.history() == ["start", "failed"]
+    assert checkout.launch()[0] == 0  # whoever submits anew has mended something
+    assert not (checkout.run / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("stale", "said"),
+    [("stages/train.py", "other code here"), ("requirements.lock", "another requirements.lock")],
+)
+def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(checkout, stale, said):
+    checkout.runs(f"{PATIENT}; {WRITE}")
+    assert checkout.launch(WAIT="0")[0] == 75
+    checkout.slurm.ask("scancel", checkout.until_up())
+    with open(checkout.run / stale, "a") as file:
+        file.write("\n")
+    status, output = checkout.launch(MAX_RESTARTS="0")
+    assert status != 0
+    assert said in output
+
+
+@pytest.mark.slow
+def test_a_job_over_its_time_limit_is_named(deaf):
+    checkout, process = deaf
+    status, output = checkout.end(process)
+    assert status != 0
+    assert "TIMEOUT" in output

@@ -1,0 +1,147 @@
+"""A synthesis in shards on a real Slurm, asked of a real server on loopback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import Reply
+from agent_tuning.files import jsonl
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.teachers.author import Author
+from agent_tuning.synthesis.teachers.replay import Replay
+from slurm.launch import launcher
+from slurm.shards import shard_plan
+from stages.synthesize import Params
+from tests.support import default_data
+from tests.support.chat_server import ChatServer
+from tests.support.slurm_cluster import Lab, wait_for
+
+ROOT = Path(__file__).parents[2]
+WANTED = default_data.requests()[:8]
+P = config.load("synthesize", Params)
+AUTHOR = Author(default_data.teacher(P.style))
+TABLE = default_data.perfect(AUTHOR, WANTED, P.model)
+PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
+SERVICE = {"concurrency": 2, "timeout": 10, "retries": 2, "first_wait": 0.01, "longest_wait": 0.05}
+
+
+def repository(folder: Path, url: str, **changes: object) -> Path:
+    folder.mkdir(parents=True)
+    for path in ("stages", "agent_tuning", "benchmark", "slurm", "data", "requirements.lock"):
+        (folder / path).symlink_to(ROOT / path)
+    jsonl.write(folder / "plan.jsonl", WANTED)
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
+    section["service"] |= SERVICE | {"base_url": url}
+    section |= {"teacher": "openai", "max_failed": 0.0} | changes
+    (folder / "params.yaml").write_text(yaml.safe_dump({"synthesize": section}))
+    return folder
+
+
+def start(folder: Path, slurm: Lab, count: int) -> subprocess.Popen[str]:
+    """The launcher; with `count` in place of make's SHARDS."""
+    ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "OPENAI_API_KEY": "sk-test"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "slurm.shards.shards", str(count), *PATHS],
+        cwd=folder,
+        env=slurm.environment() | ours,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(folder: Path, slurm: Lab, count: int) -> tuple[int, str]:
+    process = start(folder, slurm, count)
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def test_the_answers_are_the_same_bytes_whatever_the_number_of_shards(slurm, tmp_path):
+    stores = []
+    with ChatServer(TABLE).running_in_a_thread() as server:
+        for count in (1, 2, 3):
+            folder = repository(tmp_path / str(count), server.url)
+            status, output = run(folder, slurm, count)
+            assert status == 0, output
+            assert f"{len(TABLE)} new answers" in output
+            stores.append((folder / "replies.jsonl").read_bytes())
+    assert stores[0] == stores[1] == stores[2]
+    replay = Replay(AUTHOR, P.model, Store(folder / "replies.jsonl"), Price(0.0, 0.0))
+    groups = [written.group for written in replay.write(WANTED)]
+    assert groups == [AUTHOR.scripted.group(request) for request in WANTED]
+
+
+def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm, tmp_path):
+    with ChatServer(TABLE, delay=0.2).running_in_a_thread() as server:
+        folder = repository(tmp_path / "x", server.url)
+        process = start(folder, slurm, 3)
+        store = "data-synthesize-*/shards/1/replies.jsonl"
+        wait_for("an answer", lambda: any(one.stat().st_size for one in folder.glob(store)), 120)
+        slurm.ask("scancel", slurm.ask("squeue", "-hr", "-o%i", "-t", "R").split()[1])
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 1, output
+        assert "1 shards are not done; the same command runs them again, alone" in output
+        paid = len((folder / "replies.jsonl").read_bytes().splitlines())
+        assert 0 < paid < len(TABLE)
+        status, output = run(folder, slurm, 3)
+        assert status == 0, output
+        assert f"{len(TABLE) - paid} new answers" in output
+    (name,) = folder.glob("data-synthesize-*")
+    command = msgspec.json.decode(
+        (name / "job.json").read_bytes(), type=launcher.Submission
+    ).command
+    assert "--array=1" in command
+
+
+def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp_path, monkeypatch):
+    monkeypatch.chdir(repository(tmp_path / "x", "http://nowhere", budget=4.0))
+    price = Price(0.0, 1e6)  # a dollar for a completed token
+    whole = Replay(AUTHOR, P.model, Store(Path("none.jsonl")), price)
+    every = {one.key: one for one in perfect_replies()}
+    first = WANTED[0]
+    wanted = [part.request for part in shard_plan.lacking(whole, WANTED)]
+    assert wanted == WANTED
+    known = [every[key] for key in default_data.perfect(AUTHOR, [first], P.model)]
+    jsonl.write(Path("replies.jsonl"), known[:-1])
+    replay = Replay(AUTHOR, P.model, Store(Path("replies.jsonl")), price)
+    parts = list(shard_plan.lacking(replay, WANTED))
+    assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
+    shard_plan.deal(config.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
+    budgets = [
+        yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
+        for index in range(2)
+    ]
+    assert sum(budgets) == pytest.approx(4.0)
+
+
+def perfect_replies() -> list[Reply]:
+    return [Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in TABLE.items()]
+
+
+@pytest.mark.parametrize(
+    ("count", "teacher", "said"),
+    [
+        ("0", "openai", "SHARDS='0': expected a number from 1 to 1000"),
+        ("$(id)", "openai", r"SHARDS='$(id)': expected a number"),
+        ("2", "scripted", "synthesize.teacher = scripted: expected openai"),
+    ],
+)
+def test_what_makes_no_sense_is_one_clear_line(count, teacher, said, slurm, tmp_path):
+    folder = repository(tmp_path / "x", "", teacher=teacher)
+    done = subprocess.run(
+        [sys.executable, "-m", "slurm.shards.shards", count, *PATHS],
+        cwd=folder,
+        env=slurm.environment() | {"CLUSTER": "slurm"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert said in line

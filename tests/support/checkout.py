@@ -1,0 +1,116 @@
+"""A small repository from which jobs are launched on the lab's Slurm.
+
+torchrun is replaced by a few lines of shell (LAUNCH_PREFIX): all the rest is what trains 72B.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from slurm.launch.manifest import Event
+from tests.support.slurm_cluster import Lab, wait_for
+
+ROOT = Path(__file__).parents[2]
+LAUNCH = [sys.executable, "-m", "slurm.launch.launcher", "tiny", "train", "in.txt", "--", "out.txt"]
+OURS = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
+WRITE = "echo result > out.txt"
+CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
+# Works until it may end; told to stop it saves first, as stages.train does. In Python, since a
+# shell cannot trap a signal that was ignored when it started.
+PATIENT = """python3 -IS -c '
+import os, pathlib, signal, sys, time
+os.setsid()  # torchrun gives every rank a session of its own
+def save(*_):
+    folder = pathlib.Path("scratch/checkpoint-" + os.environ["MINE"])
+    folder.mkdir(exist_ok=True)
+    (folder / "COMPLETE").touch()
+    sys.exit(75)
+signal.signal(signal.SIGUSR1, save)
+pathlib.Path("up").touch()
+while not os.path.exists("go"):
+    time.sleep(0.05)
+' || exit 75"""
+SAVED = "ls scratch/*/COMPLETE > /dev/null 2>&1"
+
+
+class Checkout:
+    """A small repository from which jobs are launched; `rank` is what every node runs."""
+
+    def __init__(self, folder: Path, slurm: Lab) -> None:
+        self.folder = folder
+        self.slurm = slurm
+        for package in ("stages", "agent_tuning", "benchmark", "slurm"):
+            (folder / package).symlink_to(ROOT / package)
+        for file in ("params.yaml", "requirements.lock"):
+            shutil.copy(ROOT / file, folder)
+        (folder / "in.txt").write_text(folder.name)
+        ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "DS_ACCELERATOR": "cpu"}
+        ours["LAUNCH_PREFIX"] = f"bash {folder}/rank.sh"
+        self.environment = slurm.environment() | ours
+        self.started: list[subprocess.Popen[str]] = []
+
+    def runs(self, rank: str, **size: object) -> None:
+        """One node and one GPU, if `size` says nothing else."""
+        (self.folder / "rank.sh").write_text(f"{OURS}\n{rank}\n")
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["models"]["tiny"] |= {"nodes": 1, "gpus": 1} | size
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command or LAUNCH,
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A shell's background jobs ignore Ctrl-C, and pass that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        self.started.append(process)
+        return process
+
+    def launch(self, **environment: str) -> tuple[int, str]:
+        return self.end(self.start(**environment))
+
+    def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        output, _ = process.communicate(timeout=300)
+        return process.returncode, output
+
+    @property
+    def run(self) -> Path:
+        (run,) = self.folder.glob("tiny-train-*")
+        return run
+
+    def jobs(self) -> list[str]:
+        """Ids of all jobs of this checkout, ended ones too, the latest first."""
+        lines = self.slurm.ask("scontrol", "-o", "show", "jobs").splitlines()
+        return [
+            line.split()[0].removeprefix("JobId=") for line in lines if f"={self.folder}/" in line
+        ]
+
+    def live(self) -> list[str]:
+        """Names of the jobs of this checkout that wait or run."""
+        lines = self.slurm.ask("squeue", "--noheader", "--format=%Z %j").splitlines()
+        return [line for line in lines if line.startswith(f"{self.folder}/")]
+
+    def until_up(self) -> str:
+        """Wait until the rank works; the id of the job."""
+        wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 120)
+        return self.jobs()[0]
+
+    def leave(self) -> None:
+        for process in self.started:
+            process.kill()
+            process.communicate()
+        for job in self.jobs():
+            self.slurm.ask("scancel", job)
+
+    def history(self) -> list[str]:
+        lines = (self.run / "history.jsonl").read_bytes().splitlines()
+        return [msgspec.json.decode(line, type=Event).event for line in lines]

@@ -1,0 +1,63 @@
+"""Stages that let a model answer, as processes: run to their end, killed, resumed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+class Stage:
+    """`python -m stages.NAME PATHS` in a folder of its own, with some numbers changed."""
+
+    def __init__(self, name: str, paths: list[str], target: str) -> None:
+        self.name = name
+        self.command = [sys.executable, "-m", f"stages.{name}", *paths]
+        self.target = target
+
+    def ready(self, folder: Path, model: Path, numbers: dict[str, Any]) -> Path:
+        shutil.copytree(model, folder / "base")
+        for package in ("stages", "agent_tuning", "benchmark"):
+            (folder / package).symlink_to(ROOT / package)
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params[self.name] |= numbers
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        (folder / "fingerprint.json").write_text("{}")
+        return folder
+
+    def start(self, folder: Path) -> subprocess.Popen[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        return subprocess.Popen(
+            self.command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        )
+
+    def finished(self, folder: Path) -> bytes:
+        process = self.start(folder)
+        process.communicate(timeout=300)
+        assert process.returncode == 0
+        return (folder / self.target).read_bytes()
+
+    def killed(self, made: Path, folder: Path) -> Path:
+        """A copy of `made` in which the stage ran until it had stored something; its store."""
+        unwanted = shutil.ignore_patterns("scratch", self.target)
+        shutil.copytree(made, folder, symlinks=True, ignore=unwanted)
+        process = self.start(folder)
+        deadline = time.monotonic() + 300
+        while (path := self.store(folder)) is None or not path.stat().st_size:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (folder / self.target).exists()
+        return path
+
+    def store(self, folder: Path) -> Path | None:
+        return next(folder.glob(f"scratch/{self.name}/*.jsonl"), None)

@@ -1,0 +1,187 @@
+"""Wordings, formats and names: varied, never a held-out one, the same in menu and calls."""
+
+import random
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent_tuning.catalogue import schema
+from agent_tuning.prompts.formats import TOOL_FORMATS
+from agent_tuning.prompts.system_prompt import templates
+from agent_tuning.records import Assistant, BadInput, Call, Group, Tool, ToolResult
+from agent_tuning.synthesis import renaming
+from stages.diversify import diversify
+from tests.support import default_data
+
+GROUPS = default_data.with_negatives()
+DIVERSE = default_data.diverse()
+HELD_OUT = default_data.DIVERSIFY.held_out
+STYLES = pytest.mark.parametrize("style", renaming.STYLES)
+
+
+def calls(group: Group) -> list[Call]:
+    turns = [turn for one in group.trajectories for turn in one.turns]
+    return [call for turn in turns if isinstance(turn, Assistant) for call in turn.calls]
+
+
+def test_held_out_templates_and_tool_formats_are_never_used():
+    for group in DIVERSE:
+        assert group.template not in HELD_OUT.templates
+        assert group.tool_format not in HELD_OUT.tool_formats
+
+
+def test_there_is_something_held_out_in_every_language():
+    assert set(HELD_OUT.tool_formats) & TOOL_FORMATS.keys()
+    for language in default_data.PLAN.groups:
+        assert set(HELD_OUT.templates) & set(templates(language))
+
+
+@pytest.mark.parametrize("language", default_data.PLAN.groups)
+def test_all_the_rest_is_used_in_about_its_share(language):
+    many = [Group(f"{language}{number}.0", language, (), ()) for number in range(600)]
+    found = list(diversify(many, default_data.DIVERSIFY))
+    used = Counter(group.template for group in found)
+    assert used.keys() == set(templates(language)) - set(HELD_OUT.templates)
+    assert max(used.values()) < 3 * min(used.values())
+    for field in ("tool_format", "reply_format"):
+        weights = getattr(default_data.DIVERSIFY, f"{field}s")
+        count = Counter(getattr(group, field) for group in found)
+        for name, weight in weights.items():
+            share = weight / sum(weights.values())
+            assert count[name] / len(found) == pytest.approx(share, abs=0.06)
+        assert count.keys() <= weights.keys()
+
+
+def test_a_format_of_weight_zero_is_known_and_not_used():
+    p = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={"react": 1.0, "yaml": 0.0})
+    assert {group.reply_format for group in diversify(GROUPS, p)} == {"react"}
+
+
+def test_a_template_is_in_the_language_of_its_group():
+    assert {group.template.endswith(f".{group.language}") for group in DIVERSE} == {True}
+
+
+def test_groups_of_one_menu_share_one_prompt():
+    prompts: dict[str, set[tuple[object, ...]]] = {}
+    for group in DIVERSE:
+        prompt = (group.tools and tuple(tool.name for tool in group.tools), group.template,
+                  group.tool_format, group.reply_format)  # fmt: skip
+        prompts.setdefault(group.id.rpartition(".")[0], set()).add(prompt)
+    assert {len(found) for found in prompts.values()} == {1}
+
+
+def test_the_order_of_groups_changes_nothing():
+    assert list(diversify(GROUPS[::-1], default_data.DIVERSIFY)) == DIVERSE[::-1]
+
+
+def test_every_call_still_fits_the_renamed_menu():
+    for group in DIVERSE:
+        assert [schema.problem(call, group.tools) for call in calls(group)] == [None] * len(
+            calls(group)
+        )
+
+
+@STYLES
+def test_renaming_changes_names_only_and_the_same_everywhere(style):
+    for group in GROUPS[::10]:
+        assert renaming_undone(renaming.renamed(group, style, random.Random(1)), group) == group
+
+
+def renaming_undone(renamed: Group, group: Group) -> Group:
+    """`renamed` with every name looked up by its place on the menu of the group it was made of."""
+    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["tools"]
+    pairs = zip(raw["tools"], menu, strict=True)
+    back = {new["name"]: (old["name"], fields(new, old)) for new, old in pairs}
+    assert len(back) == len(menu)
+    for tool in raw["tools"]:
+        name, own = back[tool["name"]]
+        schema = tool["parameters"]
+        schema["properties"] = {own[key]: value for key, value in schema["properties"].items()}
+        schema["required"] = [own[key] for key in schema["required"]]
+        tool["name"] = name
+    for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
+        for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
+            if turn["role"] != "user":
+                named["name"], own = back[named["name"]]
+                if "arguments" in named:
+                    named["arguments"] = {own[k]: v for k, v in named["arguments"].items()}
+    return msgspec.convert(raw, Group)
+
+
+def fields(new: dict[str, Any], old: dict[str, Any]) -> dict[str, str]:
+    """The old name of each parameter, in the order of the schema."""
+    names = [list(tool["parameters"]["properties"]) for tool in (new, old)]
+    assert len(set(names[0])) == len(names[1])
+    return dict(zip(*names, strict=True))
+
+
+def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
+    tool = Tool("get_weather", "", {"properties": {"city": {}, "qux": {}}, "required": ["city"]})
+    seen = set()
+    for seed in range(40):
+        (found,) = renaming.renamed(
+            Group("g", "en", (tool,), ()), "reworded", random.Random(seed)
+        ).tools
+        city, qux = found.parameters["properties"]
+        assert found.parameters["required"] == [city]
+        seen |= {city, qux}
+    assert {"city", "town", "qux"} < seen
+
+
+def test_an_observation_keeps_the_name_of_its_call():
+    for group in DIVERSE:
+        for one in group.trajectories:
+            due: list[str] = []
+            for turn in one.turns:
+                if isinstance(turn, ToolResult):
+                    assert turn.name == due.pop(0)
+                else:
+                    assert not due
+                    due = [call.name for call in getattr(turn, "calls", ())]
+
+
+def test_names_that_would_collide_are_kept():
+    tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
+    for seed in range(20):
+        found = renaming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
+        assert len({tool.name for tool in found.tools}) == len(tools)
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("tool_formats", default_data.DIVERSIFY.held_out.tool_formats[0]),
+        ("reply_formats", "morse"),
+        ("names", "snail"),
+    ],
+    ids=["held out", "unknown format", "unknown names"],
+)
+def test_a_weight_of_what_may_not_be_used_is_bad_input(field, name):
+    p = msgspec.structs.replace(default_data.DIVERSIFY, **{field: {name: 1.0}})
+    with pytest.raises(BadInput, match=rf"diversify\.{field}: \['{name}'\] .*there are"):
+        next(diversify(GROUPS, p))
+
+
+@pytest.mark.parametrize("weights", [{}, {"plain": 0.0}, {"plain": 2.0, "masked": -1.0}])
+def test_weights_that_draw_nothing_are_bad_input(weights):
+    p = msgspec.structs.replace(default_data.DIVERSIFY, names=weights)
+    with pytest.raises(
+        BadInput, match=r"diversify\.names: weights of at least 0, not all of them 0"
+    ):
+        next(diversify(GROUPS, p))
+
+
+def test_a_misspelt_held_out_template_is_bad_input():
+    """It would hold nothing out, and training would see what the benchmark calls unseen."""
+    held_out = msgspec.structs.replace(default_data.DIVERSIFY.held_out, templates=("duty.em",))
+    p = msgspec.structs.replace(default_data.DIVERSIFY, held_out=held_out)
+    with pytest.raises(BadInput, match=r"held_out\.templates: no \['duty\.em'\]; there are"):
+        next(diversify(GROUPS, p))
+
+
+def test_a_share_of_made_up_values_is_a_share():
+    p = msgspec.structs.replace(default_data.DIVERSIFY, coined=1.5)
+    with pytest.raises(BadInput, match=r"diversify.coined: expected a share of 0-1, got 1.5"):
+        list(diversify(GROUPS, p))

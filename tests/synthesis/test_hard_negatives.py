@@ -1,0 +1,184 @@
+"""Hard negatives: one to every four positives, each kind as it promises, and hard."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+import pytest
+
+from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.lexical_auc import lexical_auc
+from agent_tuning.quality.validation import Checks, leaves
+from agent_tuning.records import BadInput, Group, Trajectory
+from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
+from agent_tuning.synthesis.quota import quota
+from stages import negatives
+from tests.support import default_data
+
+SOUND = default_data.sifted()[0]
+POSITIVES = [one for group in SOUND for one in group.trajectories]
+ENTRIES = default_data.CATALOGUE.entries
+
+
+def of_kind(kind: str) -> Iterator[tuple[Group, Trajectory]]:
+    """Some candidates of a kind for every group."""
+    source = Negatives(
+        default_data.teacher(default_data.NEGATIVES.style),
+        POSITIVES,
+        default_data.EVERYDAY.asked("train"),
+    )
+    for group in SOUND[::5]:
+        for one in islice(KINDS[kind](source, group, random.Random(group.id)), 3):
+            yield group, one
+
+
+def menu(group: Group) -> set[str]:
+    return {tool.name for tool in group.tools}
+
+
+def test_four_positives_to_one_negative_exactly():
+    assert len(default_data.with_negatives()) == len(SOUND)
+    for group in default_data.with_negatives():
+        *positives, negative = group.trajectories
+        assert len(positives) == 4
+        assert {one.turns[1].decision for one in positives} == {"call"}
+        assert negative.turns[-1].decision != "call"
+
+
+def test_the_positives_stay_as_they_were():
+    by_id = {group.id: group for group in SOUND}
+    for group in default_data.with_negatives():
+        before = by_id[group.id]
+        assert msgspec.structs.replace(group, trajectories=group.trajectories[:-1]) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_negative_speaks_the_language_of_its_group_and_calls_nothing(kind):
+    found = list(of_kind(kind))
+    assert found
+    for group, one in found:
+        assert (one.kind, one.language) == (kind, group.language)
+        *_, query, decision = one.turns
+        assert decision.decision == ("ask" if kind == "missing" else "no_call")
+        assert decision.thought
+        assert "{" not in query.text + decision.thought + decision.text
+        assert len(one.turns) == (6 if kind == "answered" else 2)
+
+
+def test_a_topic_is_a_remark_about_a_tool_on_the_menu():
+    for group, one in of_kind("topic"):
+        assert one.tool in menu(group)
+        *train, held_out = (getattr(r.query, one.language) for r in ENTRIES[one.tool].remarks)
+        assert one.query in train
+        assert one.query != held_out
+
+
+def test_a_removed_tool_is_not_on_the_menu_while_a_sibling_is():
+    queries = {one.query: one.tool for one in POSITIVES if one.kind == "call"}
+    for group, one in of_kind("removed"):
+        assert one.tool not in menu(group)
+        assert menu(group) & set(ENTRIES[one.tool].siblings)
+        assert queries[one.query] == one.tool  # an exact pair: the same words want a call elsewhere
+
+
+def test_a_missing_argument_is_one_that_a_tool_on_the_menu_requires():
+    for group, one in of_kind("missing"):
+        assert one.tool in menu(group)
+        assert ENTRIES[one.tool].missing.argument in ENTRIES[one.tool].parameters["required"]
+        assert one.turns[1].text == one.turns[1].text.strip() != ""
+
+
+def test_a_negated_call_names_what_a_tool_on_the_menu_would_do():
+    for group, one in of_kind("negated"):
+        assert one.tool in menu(group)
+        wordings = [getattr(w.query, one.language) for w in default_data.PHRASING.negated[:-1]]
+        assert [w for w in wordings if all(part in one.query for part in w.split("{goal}"))]
+
+
+def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
+    checks = Checks(default_data.CATALOGUE, Fence([], 0.7))
+    for group, one in of_kind("answered"):
+        _, call, result, reply, _, last = one.turns
+        assert checks.problem(one, group.tools) is None
+        assert call.calls[0].name == one.tool == result.name
+        seen = [str(leaf) for leaf in leaves(result.content)]
+        assert last.text == reply.text or any(value in last.text for value in seen)
+
+
+def test_another_ratio_than_the_parameter_fails_by_name():
+    p = msgspec.structs.replace(default_data.NEGATIVES, positives_per_negative=3)
+    with pytest.raises(BadInput, match=r"\d+ positives to \d+ negatives; .*per_negative = 3"):
+        negatives.counted(default_data.with_negatives(), p)
+
+
+def test_a_general_question_is_an_everyday_one_that_training_may_use():
+    for _, one in of_kind("general"):
+        assert one.query in default_data.EVERYDAY.questions[one.language]
+        assert one.query not in {other.query for other in default_data.EVERYDAY.asked("held_out")}
+
+
+def test_kinds_keep_their_shares_where_menus_allow_it():
+    found = Counter(group.trajectories[-1].kind for group in default_data.with_negatives())
+    wanted = quota(default_data.NEGATIVES.shares, len(SOUND))
+    assert found.total() == sum(wanted.values())
+    for kind, number in wanted.items():
+        assert abs(found[kind] - number) <= 0.05 * len(SOUND), f"{kind}: {found} for {wanted}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_menus_do_not_allow_is_made_up_for_by_others(kind):
+    shares = dict.fromkeys(KINDS, 1e-9) | {kind: 1.0}
+    p = msgspec.structs.replace(default_data.NEGATIVES, shares=shares)
+    asked, teacher = default_data.EVERYDAY.asked("train"), default_data.teacher(p.style)
+    found = list(negatives.with_negatives(SOUND[:30], asked, teacher, default_data.fence(), p))
+    kinds = Counter(group.trajectories[-1].kind for group in found)
+    assert kinds.total() == 30
+    assert kinds.most_common(1)[0][0] == kind
+
+
+def test_no_negative_is_said_twice_in_its_kind():
+    said = [
+        (g.trajectories[-1].kind, g.trajectories[-1].query) for g in default_data.with_negatives()
+    ]
+    assert len(set(said)) == len(said)
+
+
+def test_a_query_of_the_benchmark_is_never_said():
+    said = {group.trajectories[-1].query for group in default_data.with_negatives()[::10]}
+    asked, teacher = (
+        default_data.EVERYDAY.asked("train"),
+        default_data.teacher(default_data.NEGATIVES.style),
+    )
+    around = Fence([Protected(query, "t") for query in said], 0.7)
+    found = negatives.with_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
+    assert not said & {group.trajectories[-1].query for group in found}
+
+
+def test_word_overlap_hardly_tells_negatives_from_positives():
+    assert lexical_auc(default_data.with_negatives()) <= min(0.7, default_data.NEGATIVES.max_auc)
+
+
+def test_the_order_of_groups_changes_nothing():
+    assert default_data.negatives_of(SOUND[::-1]) == default_data.with_negatives()
+
+
+def test_a_group_without_a_new_negative_is_named():
+    p = msgspec.structs.replace(default_data.NEGATIVES, shares={"general": 1.0})
+    asked, teacher = default_data.EVERYDAY.asked("train")[:1], default_data.teacher(p.style)
+    with pytest.raises(BadInput, match=r"no new hard negative for group en\d"):
+        list(negatives.with_negatives(SOUND[:2], asked, teacher, default_data.fence(), p))
+
+
+@pytest.mark.parametrize(
+    ("shares", "total", "counts"),
+    [
+        ({"a": 1, "b": 1}, 3, {"a": 2, "b": 1}),
+        ({"a": 0.7, "b": 0.2, "c": 0.1}, 9, {"a": 6, "b": 2, "c": 1}),
+        ({"a": 3, "b": 0}, 4, {"a": 4, "b": 0}),
+        ({"a": 1, "b": 2}, 0, {"a": 0, "b": 0}),
+    ],
+)
+def test_a_quota_is_exact(shares, total, counts):
+    assert quota(shares, total) == counts

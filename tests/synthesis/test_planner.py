@@ -1,0 +1,187 @@
+"""The plan: every cell filled, menus of near-duplicates, nothing held out."""
+
+import copy
+import re
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+import msgspec
+import pytest
+import vl_convert
+from dvc_render.vega import VegaRenderer
+
+from agent_tuning.files import csv_records, jsonl
+from agent_tuning.records import BadInput
+from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.teachers import Request
+from stages import plan
+from tests.support import default_data
+
+HELD_OUT = set(default_data.PLAN.held_out_tools)
+
+
+def changed(**fields: object) -> plan.Params:
+    return msgspec.structs.replace(default_data.PLAN, **fields)
+
+
+def needed(request: Request) -> set[str]:
+    scenarios = [
+        (i.tool, default_data.CATALOGUE.scenario(i.tool, i.scenario)) for i in request.items
+    ]
+    return {step.tool for tool, scenario in scenarios for step in scenario.steps(tool)}
+
+
+def test_every_cell_reaches_its_minimum():
+    for row in plan.coverage(default_data.planner(), default_data.requests()):
+        assert row.count >= default_data.PLAN.minimum[row.language], row
+
+
+def test_an_empty_cell_fails_by_name():
+    with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
+        plan.coverage(plan.Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
+
+
+def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
+    rows = plan.coverage(default_data.planner(), default_data.requests())
+    assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
+    assert sum(row.count for row in rows) == sum(len(r.items) for r in default_data.requests())
+
+
+def test_a_menu_holds_what_is_needed_and_nothing_held_out():
+    for request in default_data.requests():
+        menu = set(request.menu)
+        assert len(menu) == len(request.menu) >= min(default_data.PLAN.menu_sizes)
+        assert needed(request) <= menu
+        assert not menu & HELD_OUT
+
+
+def test_nine_of_ten_wanted_tools_have_a_near_duplicate_on_the_menu():
+    entries = default_data.CATALOGUE.entries
+    near = [
+        bool(set(entries[item.tool].siblings) & set(request.menu))
+        for request in default_data.requests()
+        for item in request.items
+    ]
+    assert sum(near) >= 0.9 * len(near)
+
+
+def test_groups_are_as_many_and_as_large_as_asked_for():
+    assert (
+        Counter(request.language for request in default_data.requests()) == default_data.PLAN.groups
+    )
+    assert {len(request.items) for request in default_data.requests()} == {
+        default_data.PLAN.positives
+    }
+    assert len({request.id for request in default_data.requests()}) == len(default_data.requests())
+
+
+def test_groups_of_one_prompt_share_their_menu():
+    menus: dict[str, set[tuple[str, ...]]] = {}
+    for request in default_data.requests():
+        menus.setdefault(request.id.rpartition(".")[0], set()).add(request.menu)
+    assert {len(found) for found in menus.values()} == {1}
+    most = Counter(request.id.rpartition(".")[0] for request in default_data.requests())
+    assert max(most.values()) == default_data.PLAN.groups_per_prompt
+
+
+@pytest.mark.parametrize("alone", [1, 6])
+def test_simple_to_complex_is_the_parameter(alone):
+    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=alone)
+    items = [i for r in plan.Planner(default_data.CATALOGUE, p).requests("en") for i in r.items]
+    found = Counter(item.complexity for item in items)
+    assert found["complex"] == len(items) // (alone + 1)
+
+
+@pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
+def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt):
+    p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
+    requests = list(plan.Planner(default_data.CATALOGUE, p).requests("en"))
+    found = plan.check_ratio(requests, p)
+    assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+
+
+def test_both_sorts_of_complex_cells_are_used_alike():
+    cells = [cell for cell in default_data.planner().cells if cell.complexity == "complex"]
+    used = {
+        kind: fmean(
+            default_data.planner().used[cell, "en"] for cell in cells if cell.scenario.kind == kind
+        )
+        for kind in ("chain", "multi")
+    }
+    assert used["multi"] == pytest.approx(used["chain"], rel=0.3)
+
+
+def test_another_ratio_than_the_parameter_fails_by_name():
+    wanted = default_data.PLAN.groups["en"] * default_data.PLAN.positives // 3
+    problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 wants {wanted}"
+    with pytest.raises(BadInput, match=problem):
+        plan.check_ratio(default_data.requests(), changed(simple_per_complex=2))
+
+
+def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
+    p = changed(groups={"zh": 900}, groups_per_prompt=2, minimum={"zh": 0})
+    planner = plan.Planner(default_data.CATALOGUE, p)
+    requests = list(planner.requests("zh"))
+    full = [cell for cell in planner.cells if planner.used[cell, "zh"] == cell.capacity["zh"]]
+    assert full
+    assert all(planner.used[cell, "zh"] <= cell.capacity["zh"] for cell in planner.cells)
+    assert len(requests) == 900
+    plan.check_ratio(requests, p)
+
+
+def test_more_than_the_grammar_can_say_is_named():
+    few = {
+        name: msgspec.structs.replace(entry, scenarios=entry.scenarios[:1])
+        for name, entry in default_data.CATALOGUE.entries.items()
+        if name in ("get_current_weather", "get_air_quality", "get_weather_forecast")
+    }
+    catalogue = copy.copy(default_data.CATALOGUE)
+    catalogue.entries = few
+    p = changed(groups={"en": 900}, held_out_tools=())
+    with pytest.raises(BadInput, match=r"plan: en: after \d+ groups the grammar has no"):
+        list(plan.Planner(catalogue, p).requests("en"))
+
+
+def test_no_item_is_planned_twice():
+    items = [(r.language, i) for r in default_data.requests() for i in r.items]
+    assert len(set(items)) == len(items)
+
+
+def test_a_language_is_planned_the_same_alone():
+    alone = list(plan.Planner(default_data.CATALOGUE, changed(groups={"zh": 6})).requests("zh"))
+    p = changed(groups={"en": 10, "zh": 6})
+    planner = plan.Planner(default_data.CATALOGUE, p)
+    assert [r for language in p.groups for r in planner.requests(language)][10:] == alone
+
+
+def test_an_unknown_held_out_tool_is_named():
+    with pytest.raises(BadInput, match=r"plan\.held_out_tools: no tools \['get_whether'\]"):
+        plan.Planner(default_data.CATALOGUE, changed(held_out_tools=("get_whether",)))
+
+
+def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
+    paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
+    plan.main(Path("data/catalogue"), *paths)
+    assert list(jsonl.read(paths[0], Request)) == default_data.requests()
+    assert list(csv_records.read(paths[1], Covered)) == plan.coverage(
+        default_data.planner(), default_data.requests()
+    )
+
+
+def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():
+    rows = [
+        Covered("get_time", "now", "simple", "en", 3),
+        Covered("get_time", "later", "simple", "en", 0),
+        Covered("get_time", "both", "complex", "zh", 1),
+    ]
+    # DVC reads a CSV's cells as text.
+    points = [{**msgspec.to_builtins(row), "count": str(row.count), "rev": "now"} for row in rows]
+    picture = VegaRenderer(
+        points, "coverage", template="coverage", template_dir=".dvc/plots", x="count", y="tool"
+    )
+    drawn = vl_convert.vegalite_to_svg(picture.get_filled_template())
+    cells = re.findall(r'aria-label="cell: (\w+ \d); tool: get_time; trajectories: (\d)', drawn)
+    # Scenarios are numbered by name: both, then later, then now.
+    assert sorted(cells) == [("complex 1", "1"), ("simple 1", "0"), ("simple 2", "3")]
+    assert drawn.count('fill="#c8506e"') == 1
