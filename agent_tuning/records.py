@@ -87,17 +87,35 @@ class Trajectory(Record, frozen=True):
         return next(turn.text for turn in self.turns if isinstance(turn, User))
 
 
-class Group(Record, frozen=True):
-    """Trajectories that share one prompt: the same menu, template and formats.
+class PromptSpec(Record, frozen=True):
+    """All that decides a system prompt; `prompts/system_prompt.py` writes the prompt from it.
 
-    `template`, `tool_format` and `reply_format` are empty until `diversify` assigns them.
-    A group without tools is general conversation and has no formats.
+    `template`, `tool_format` and `reply_format` are empty until `diversify` chooses them.
+    A prompt without tools is general conversation and has no formats.
     """
 
     id: str
     language: Language
-    tools: tuple[Tool, ...]  # the menu, in prompt order
-    trajectories: tuple[Trajectory, ...]
+    tools: tuple[Tool, ...]  # in prompt order
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
+
+
+class Group(Record, frozen=True):
+    """Trajectories that are planned and kept together, under one prompt.
+
+    Groups whose prompts are equal share that prompt's tokens in a pack.
+    """
+
+    id: str
+    prompt: PromptSpec
+    trajectories: tuple[Trajectory, ...]
+
+    @property
+    def language(self) -> Language:
+        return self.prompt.language
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return self.prompt.tools

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
+import msgspec
+
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
@@ -51,7 +53,9 @@ def check(p: Params) -> None:
             )
     if not 0 <= p.coined <= 1:
         raise BadInput(f"params.yaml: diversify.coined: expected a share of 0-1, got {p.coined}")
-    every = {name for language in get_args(Language) for name in system_prompt.templates(language)}
+    every = {
+        name for language in get_args(Language) for name in system_prompt.template_names(language)
+    }
     if wrong := set(p.held_out.templates) - every:
         raise BadInput(
             f"params.yaml: diversify.held_out.templates: no {sorted(wrong)}; "
@@ -62,18 +66,16 @@ def check(p: Params) -> None:
 def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
     check(p)
     for group in groups:
-        # Groups of one menu, such as en00007.0 and en00007.1, also share their wording.
-        rng = random.Random(f"{p.seed}:{group.id.rpartition('.')[0]}")
-        templates = set(system_prompt.templates(group.language)) - set(p.held_out.templates)
-        dressed = Group(
-            id=group.id,
-            language=group.language,
-            tools=group.tools,
-            trajectories=tuple(_coined(one, group.tools, p) for one in group.trajectories),
+        rng = random.Random(f"{p.seed}:{group.prompt.id}")
+        templates = set(system_prompt.template_names(group.language)) - set(p.held_out.templates)
+        prompt = msgspec.structs.replace(
+            group.prompt,
             template=rng.choice(sorted(templates)),
             tool_format=_weighted(p.tool_formats, rng),
             reply_format=_weighted(p.reply_formats, rng),
         )
+        trajectories = tuple(_coined(one, group.tools, p) for one in group.trajectories)
+        dressed = Group(group.id, prompt, trajectories)
         yield renaming.renamed(dressed, _weighted(p.names, rng), rng)
 
 

@@ -21,7 +21,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
 from agent_tuning.prompts import system_prompt
-from agent_tuning.records import Record
+from agent_tuning.records import PromptSpec, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cache_key import run_key
 from agent_tuning.runtime.cpu import prepare
@@ -83,7 +83,15 @@ class Actor:
     def _prompt(self, group: Sequence[Play]) -> Prompt:
         first = group[0]
         one = first.episode
-        system = system_prompt.system(one.template, first.tools, one.tool_format, one.reply_format)
+        spec = PromptSpec(
+            one.group,
+            one.language,
+            tuple(first.tools),
+            one.template,
+            one.tool_format,
+            one.reply_format,
+        )
+        system = system_prompt.build(spec)
         questions = [self.chat.question(play.turns, one.reply_format) for play in group]
         return Prompt(self.chat.prefix(system), questions)
 

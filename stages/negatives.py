@@ -57,7 +57,7 @@ def with_negatives(
 def _bare(group: Group, catalogue: Catalogue) -> Group:
     """Without what takes memory: no trajectories, and every tool only once for all groups."""
     tools = tuple(catalogue.tool(tool.name, group.language) for tool in group.tools)
-    return msgspec.structs.replace(group, tools=tools, trajectories=())
+    return Group(group.id, msgspec.structs.replace(group.prompt, tools=tools), ())
 
 
 def _chosen(

@@ -98,8 +98,9 @@ class Planner:
                     f"plan: {language}: after {number} groups the grammar has no new queries; "
                     f"lower plan.groups.{language} or add phrasings"
                 )
-            name = f"{language}{prompt:05}.{member}"
-            yield Request(name, language, menu, tuple(self._items(chosen, language)))
+            name = f"{language}{prompt:05}"
+            items = tuple(self._items(chosen, language))
+            yield Request(f"{name}.{member}", name, language, menu, items)
 
     def _chosen(
         self, number: int, menu: set[str], language: Language, rng: random.Random

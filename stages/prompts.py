@@ -32,9 +32,7 @@ def questions(suite: Suite, chat: Chat) -> Iterator[Questions]:
     for group, members in groupby(tasks, key=lambda task: task.group):
         same = list(members)
         first = same[0]
-        system = system_prompt.system(
-            first.template, suite.menu(first), first.tool_format, first.reply_format
-        )
+        system = system_prompt.build(suite.prompt(first))
         yield Questions(
             group,
             REPLY_FORMATS[first.reply_format].OPENINGS,

@@ -48,7 +48,7 @@ def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
         for start in range(0, len(some), size):
             members = tuple(some[start : start + size])
             number = f"general.{language}{start // size:03}"
-            yield Group(number, language, (), members, template=system_prompt.GENERAL)
+            yield Group(number, system_prompt.general_prompt(language), members)
 
 
 def imported(sources: Sequence[Imported]) -> Iterator[Group]:
@@ -63,7 +63,7 @@ def main(questions: Path, base: Path, target: Path) -> None:
     asked = yaml_records.read(questions, Everyday).asked("train")
     chat = Chat(base / "tokenizer.json")
     model = generate.load(base)
-    prefix = chat.prefix(system_prompt.system(system_prompt.GENERAL, (), "", ""))
+    prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
     replies = []
     for start in range(0, len(asked), p.rows):
         batch = asked[start : start + p.rows]

@@ -50,9 +50,7 @@ class Params(Record, frozen=True):
 def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool) -> list[Outline]:
     result = []
     for group in groups:
-        system = system_prompt.system(
-            group.template, group.tools, group.tool_format, group.reply_format
-        )
+        system = system_prompt.build(group.prompt)
         branches = [branch(one, group, chat, weights) for one in group.trajectories]
         result.append(spool.add(chat.prefix(system), branches))
     return result
@@ -60,7 +58,7 @@ def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool
 
 def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Tokens:
     """A trajectory's tokens; a negative is one among tools whose first decision is no call."""
-    ids, trained, parts = chat.branch(one.turns, group.reply_format)
+    ids, trained, parts = chat.branch(one.turns, group.prompt.reply_format)
     first = next(turn for turn in one.turns if isinstance(turn, Assistant))
     whole = weights.negative if group.tools and first.decision != "call" else 1.0
     each: list[float] = []

@@ -9,7 +9,16 @@ import torch
 from hypothesis import settings
 
 from agent_tuning.model import tiny_model
-from agent_tuning.records import Assistant, Call, Group, Tool, ToolResult, Trajectory, User
+from agent_tuning.records import (
+    Assistant,
+    Call,
+    Group,
+    PromptSpec,
+    Tool,
+    ToolResult,
+    Trajectory,
+    User,
+)
 from tests.support import slurm_cluster
 from tests.support.checkout import Checkout
 
@@ -82,6 +91,9 @@ def checkout(slurm: slurm_cluster.Lab, tmp_path: Path) -> Iterator[Checkout]:
     made.leave()
 
 
+FORMATS = ("react", "autogpt", "hermes")
+
+
 def call(city: str, *, answered: bool = False) -> Trajectory:
     made = Call("get_weather", {"city": city})
     turns = [User(f"Weather in {city}?"), Assistant("call", f"Look up {city}.", (made,))]
@@ -108,16 +120,14 @@ def some_groups() -> list[Group]:
     return [
         Group(
             id=f"g{number}",
-            language="en",
-            tools=(WEATHER, CLOCK),
+            prompt=PromptSpec(
+                f"g{number}", "en", (WEATHER, CLOCK), "plain.en", "react", FORMATS[number % 3]
+            ),
             trajectories=(
                 call(f"Oslo{number}"),
                 call(f"Rome{number}", answered=True),
                 remark(f"Nice day {number}."),
             ),
-            template="plain.en",
-            tool_format="react",
-            reply_format=["react", "autogpt", "hermes"][number % 3],
         )
         for number in range(6)
     ]

@@ -50,7 +50,7 @@ def test_every_section_of_params_belongs_to_a_stage():
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_exactly_the_sections_it_reads(name):
     source = Path(f"stages/{name}.py").read_text()
-    read = set(re.findall(r'params\.load\("(\w+)"', source))
+    read = set(re.findall(r'config\.load\("(\w+)"', source))
     assert set(STAGES[name].get("params", [])) == read
 
 

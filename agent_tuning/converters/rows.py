@@ -22,6 +22,7 @@ from agent_tuning.records import (
     Group,
     Json,
     Language,
+    PromptSpec,
     Record,
     Tool,
     ToolResult,
@@ -43,6 +44,7 @@ class Facets(Record, frozen=True):
     language: Language
     tool: str = ""
     scenario: str = ""
+    prompt: str | None = None  # older rows have none: the group is its own prompt
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
@@ -103,9 +105,10 @@ def facets(group: Group) -> str:
                 language=one.language,
                 tool=one.tool,
                 scenario=one.scenario,
-                template=group.template,
-                tool_format=group.tool_format,
-                reply_format=group.reply_format,
+                prompt=group.prompt.id,
+                template=group.prompt.template,
+                tool_format=group.prompt.tool_format,
+                reply_format=group.prompt.reply_format,
                 asks=tuple(n for n, turn in enumerate(decisions) if turn.decision == "ask"),
                 untrained=tuple(n for n, turn in enumerate(decisions) if not turn.trained),
             )
@@ -123,15 +126,15 @@ def group(turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str
     turns = tuple(_marked(turns, found) if found else _opened(turns, system))
     found = found or _guessed(turns, tools)
     one = Trajectory(found.id, turns, found.kind, found.language, found.tool, found.scenario)
-    return Group(
-        id=found.group,
+    prompt = PromptSpec(
+        id=found.group if found.prompt is None else found.prompt,
         language=found.language,
         tools=tuple(tools),
-        trajectories=(one,),
         template=found.template,
         tool_format=found.tool_format,
         reply_format=found.reply_format,
     )
+    return Group(found.group, prompt, (one,))
 
 
 def _marked(turns: Sequence[Turn], found: Facets) -> list[Turn]:
@@ -170,7 +173,7 @@ def _guessed(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:
         kind=_kind(calls),
         language="zh" if word_overlap.has_cjk(said) else "en",
         tool=calls[0][0].name if calls else "",
-        template="" if tools else system_prompt.GENERAL,
+        template="" if tools else system_prompt.GENERAL_TEMPLATE,
     )
 
 

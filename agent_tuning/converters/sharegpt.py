@@ -49,8 +49,13 @@ def write(group: Group) -> Row:
 
 
 def _prompt(group: Group) -> Iterator[Said]:
-    template = group.template or f"plain.{group.language}"
-    text = system_prompt.system(template, group.tools, group.tool_format or "react", "react")
+    spec = msgspec.structs.replace(
+        group.prompt,
+        template=group.prompt.template or f"plain.{group.language}",
+        tool_format=group.prompt.tool_format or "react",
+        reply_format="react",
+    )
+    text = system_prompt.build(spec)
     yield Said("human", text)
     yield Said("gpt", READY, loss=False)
 

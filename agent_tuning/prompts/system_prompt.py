@@ -1,4 +1,4 @@
-"""The agent prompt of a group: a template's wording around its menu and its reply format."""
+"""The system prompt: a template's wording around a list of tools and the format of a reply."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -8,12 +8,12 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import BadInput, Language, Tool
+from agent_tuning.records import BadInput, Language, PromptSpec, Tool
 
 FOLDER = Path(__file__).parent / "templates"
-GENERAL = "general.en"  # the prompt of conversation without tools
+GENERAL_TEMPLATE = "general.en"  # of conversation without tools
 
-# A teacher may have written a template: it can say words, and do nothing.
+# A chat model may have written a template: the sandbox lets it write text and call nothing.
 _environment = ImmutableSandboxedEnvironment(
     loader=jinja2.FileSystemLoader(FOLDER),
     undefined=jinja2.StrictUndefined,
@@ -21,62 +21,60 @@ _environment = ImmutableSandboxedEnvironment(
 )
 
 
-def templates(language: Language) -> list[str]:
+def template_names(language: Language) -> list[str]:
     """Names of the agent templates in one language, such as `plain.en`."""
     names = {path.stem for path in FOLDER.glob(f"*.{language}.jinja")}
-    return sorted(names - {GENERAL})
+    return sorted(names - {GENERAL_TEMPLATE})
 
 
-def system(template: str, tools: Sequence[Tool], tool_format: str, reply_format: str) -> str:
-    """The system prompt, without outer blank lines."""
-    wording = _load(template)
-    if not tools:
-        return wording.render().strip()
-    language = template.rsplit(".", 1)[1]
-    return _filled(wording, language, tools, tool_format, reply_format)
+def general_prompt(language: Language) -> PromptSpec:
+    """The prompt of conversation without tools; its text is English for every language."""
+    return PromptSpec(f"general.{language}", language, (), GENERAL_TEMPLATE)
 
 
-def worded(
-    text: str, language: str, tools: Sequence[Tool], tool_format: str, reply_format: str
-) -> str:
-    """The system prompt that a text would make if it were a template."""
-    wording = _environment.from_string(text)
-    return _filled(wording, language, tools, tool_format, reply_format)
+def build(spec: PromptSpec) -> str:
+    """The system prompt of a spec, without outer blank lines.
+
+    Raises BadInput where the template or a format does not exist.
+    """
+    template = _load(spec.template)
+    return _fill(template, spec) if spec.tools else template.render().strip()
 
 
-def menu(tools: Sequence[Tool], tool_format: str) -> str:
+def build_from_text(text: str, spec: PromptSpec) -> str:
+    """The system prompt that `text` would give if it were the spec's template."""
+    return _fill(_environment.from_string(text), spec)
+
+
+def tool_list(tools: Sequence[Tool], tool_format: str) -> str:
+    """The tools, as a prompt of this format lists them."""
     if tool_format not in TOOL_FORMATS:
         raise BadInput(f"no tool format {tool_format}; there are {', '.join(TOOL_FORMATS)}")
     return TOOL_FORMATS[tool_format](tools)
 
 
-def explanation(reply_format: str, language: str) -> str:
+def reply_instructions(reply_format: str, language: str) -> str:
     """What a prompt says about the way to reply."""
     if reply_format not in REPLY_FORMATS:
         raise BadInput(f"no reply format {reply_format}; there are {', '.join(REPLY_FORMATS)}")
-    return rendered(f"replies/{reply_format}.{language}")
+    return fill_template(f"replies/{reply_format}.{language}")
 
 
-def rendered(template: str, **slots: object) -> str:
+def fill_template(template: str, **slots: object) -> str:
     """Any template with its slots filled, without outer blank lines."""
     return _load(template).render(**slots).strip()
 
 
-def source(template: str) -> str:
+def template_text(template: str) -> str:
     """A template as it was written, without outer blank lines."""
     _load(template)
     return (FOLDER / f"{template}.jinja").read_text(encoding="utf-8").strip()
 
 
-def _filled(
-    wording: jinja2.Template,
-    language: str,
-    tools: Sequence[Tool],
-    tool_format: str,
-    reply_format: str,
-) -> str:
-    return wording.render(
-        tools=menu(tools, tool_format), format=explanation(reply_format, language)
+def _fill(template: jinja2.Template, spec: PromptSpec) -> str:
+    return template.render(
+        tools=tool_list(spec.tools, spec.tool_format),
+        format=reply_instructions(spec.reply_format, spec.language),
     ).strip()
 
 
@@ -85,5 +83,5 @@ def _load(name: str) -> jinja2.Template:
     try:
         return _environment.get_template(f"{name}.jinja")
     except jinja2.TemplateNotFound as error:
-        known = ", ".join(templates("en") + templates("zh"))
+        known = ", ".join(template_names("en") + template_names("zh"))
         raise BadInput(f"no template {name}; there are {known}") from error

@@ -85,7 +85,9 @@ def renamed(group: Group, style: str, rng: random.Random) -> Group:
     }
     return msgspec.structs.replace(
         group,
-        tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools),
+        prompt=msgspec.structs.replace(
+            group.prompt, tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools)
+        ),
         trajectories=tuple(_trajectory(one, spellings) for one in group.trajectories),
     )
 

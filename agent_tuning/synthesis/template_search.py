@@ -25,7 +25,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import Malformed
 from agent_tuning.prompts.formats.reading import json_object
-from agent_tuning.records import Group, Language, Record, Tool
+from agent_tuning.records import Group, Language, PromptSpec, Record, Tool
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.teachers.author import LANGUAGE
 
@@ -84,7 +84,7 @@ class Factory:
 
     def verdicts(self, language: Language, questions: Sequence[Question]) -> Iterator[Verdict]:
         """One for each template that is wanted; the known one is graded once."""
-        known = system_prompt.source(self.p.known[language])
+        known = system_prompt.template_text(self.p.known[language])
         marks = list(self.marks(known, language, questions))
         for number in range(self.p.wanted[language]):
             text, problem = self.propose(language, number)
@@ -96,8 +96,10 @@ class Factory:
     def propose(self, language: Language, number: int) -> tuple[str, str | None]:
         """A text, and what is still wrong with it after the last attempt."""
         rng = random.Random(f"{self.p.seed}:{language}:{number}")
-        texts = [system_prompt.source(name) for name in system_prompt.templates(language)]
-        asked = system_prompt.rendered(
+        texts = [
+            system_prompt.template_text(name) for name in system_prompt.template_names(language)
+        ]
+        asked = system_prompt.fill_template(
             "factory/propose",
             language=LANGUAGE[language],
             max_chars=self.p.max_chars,
@@ -111,7 +113,7 @@ class Factory:
             problem = self.problem(text, language, texts)
             if problem is None:
                 break
-            mend = system_prompt.rendered("factory/mend", problem=problem)
+            mend = system_prompt.fill_template("factory/mend", problem=problem)
             messages += [said("assistant", text), said("user", mend)]
         return text, problem
 
@@ -129,14 +131,13 @@ class Factory:
         """The judge's grade of each answer under a template, 0-10; None if it gave none."""
         p = self.p
         for question in questions:
-            prompt = system_prompt.worded(
-                text, language, question.tools, p.tool_format, p.reply_format
-            )
+            spec = PromptSpec("", language, question.tools, "", p.tool_format, p.reply_format)
+            prompt = system_prompt.build_from_text(text, spec)
             answer = self.teacher.complete([said("system", prompt), said("user", question.query)])
-            asked = system_prompt.rendered(
+            asked = system_prompt.fill_template(
                 "factory/judge",
-                tools=system_prompt.menu(question.tools, p.tool_format),
-                format=system_prompt.explanation(p.reply_format, language),
+                tools=system_prompt.tool_list(question.tools, p.tool_format),
+                format=system_prompt.reply_instructions(p.reply_format, language),
                 query=question.query,
                 answer=answer,
             )

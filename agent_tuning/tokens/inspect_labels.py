@@ -29,11 +29,9 @@ def found(groups: Path, wanted: str | None) -> tuple[Group, int]:
 
 
 def tokens(group: Group, index: int, chat: Chat) -> Iterator[Token]:
-    system = system_prompt.system(
-        group.template, group.tools, group.tool_format, group.reply_format
-    )
-    yield from ((token, False, False) for token in chat.prefix(system))
-    spoken = chat.branch(group.trajectories[index].turns, group.reply_format)
+    prompt = chat.prefix(system_prompt.build(group.prompt))
+    yield from ((token, False, False) for token in prompt)
+    spoken = chat.branch(group.trajectories[index].turns, group.prompt.reply_format)
     for token, trained, part in zip(*spoken, strict=True):
         yield token, trained, part == "name"
 

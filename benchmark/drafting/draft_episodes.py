@@ -121,7 +121,7 @@ class Draft:
         rest = rng.sample(sorted(entries), len(entries))
         known = [tool for tool in dict.fromkeys([*owned, *near, *rest]) if tool in SIMULATORS]
         menu = known[: max(self.p.menu_size, len(owned))]
-        seen = sorted(set(system_prompt.templates(language)) - set(self.held_out.templates))
+        seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
         turn, self.prompted = self.prompted, self.prompted + 1
         return Prompt(
             group,

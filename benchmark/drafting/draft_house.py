@@ -19,7 +19,7 @@ from agent_tuning.catalogue.entries import LANGUAGES, Catalogue, Scenario
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import yaml_records
 from agent_tuning.prompts import system_prompt
-from agent_tuning.records import Assistant, Group, Language, Record, Tool, Trajectory
+from agent_tuning.records import Assistant, Group, Language, PromptSpec, Record, Tool, Trajectory
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.general_questions import Everyday
 from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
@@ -118,7 +118,7 @@ class Draft:
         tools = self._wanted(axes["tool"], language, rng)
         menu = self._menu(tools, rng)
         templates = _side(
-            system_prompt.templates(language), self.unseen.templates, axes["template"]
+            system_prompt.template_names(language), self.unseen.templates, axes["template"]
         )
         formats = _side(p.tool_formats, self.unseen.tool_formats, axes["tool_format"])
         template, tool_format = rng.choice(templates), rng.choice(formats)
@@ -235,7 +235,8 @@ class Draft:
     def _negatives(self, menu: Sequence[str], language: Language, number: int) -> Iterator[Drafted]:
         """Kinds in turn; the wording of a negative is always unseen."""
         tools = tuple(self.catalogue.entries[name].tool(language) for name in menu)
-        group = Group(f"house/g{number:03}", language, tools, ())
+        name = f"house/g{number:03}"
+        group = Group(name, PromptSpec(name, language, tools), ())
         source = Negatives(
             self.teachers["unseen"], self._askable(menu, language), self.everyday, "held_out"
         )

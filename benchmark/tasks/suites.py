@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import BadInput, Decision, Json, Language, Record, Tool, Turn
+from agent_tuning.records import BadInput, Decision, Json, Language, PromptSpec, Record, Tool, Turn
 
 # A value that an earlier call of the same answer will give: $var1.city$, or all of it, $var1$.
 REFERENCE = re.compile(r"\$var(?P<call>\d+)(?:\.(?P<field>\w+))?[^$\s]*\$")
@@ -126,6 +126,11 @@ class Suite:
         tasks = sorted(self.tasks, key=lambda task: task.id)
         lines = (msgspec.json.encode(record, order="sorted") for record in (*tools, *tasks))
         return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+    def prompt(self, task: Task) -> PromptSpec:
+        """The prompt that the tasks of this task's group share."""
+        formats = (task.template, task.tool_format, task.reply_format)
+        return PromptSpec(task.group, task.language, self.menu(task), *formats)
 
     def menu(self, task: Task) -> tuple[Tool, ...]:
         return tuple(self.tools[key] for key in task.menu)

@@ -46,7 +46,7 @@ def _walked(replay: Replay, request: Request, index: int, known: list[Reply]) ->
     author = replay.author
     try:
         author.positive(
-            request.items[index], request.language, author.scripted.menu(request), answer
+            request.items[index], request.language, author.scripted.prompt(request).tools, answer
         )
     except Unusable:
         return True

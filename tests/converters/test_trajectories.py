@@ -19,6 +19,7 @@ from agent_tuning.records import (
     BadInput,
     Call,
     Group,
+    PromptSpec,
     Tool,
     ToolResult,
     Trajectory,
@@ -106,15 +107,15 @@ def singles(draw) -> Group:
         tool=draw(WORDS),
         scenario=draw(WORDS),
     )
-    return Group(
+    prompt = PromptSpec(
         id=draw(WORDS),
         language=language,
         tools=menu,
-        trajectories=(one,),
-        template=draw(st.sampled_from(["", *system_prompt.templates(language)])),
+        template=draw(st.sampled_from(["", *system_prompt.template_names(language)])),
         tool_format=draw(st.sampled_from(["", *TOOL_FORMATS])),
         reply_format=draw(WORDS),
     )
+    return Group(draw(WORDS), prompt, (one,))
 
 
 def again(name: str, group: Group) -> Group:
@@ -317,9 +318,13 @@ def test_every_format_has_a_sample():
 def test_a_foreign_row_gets_its_facets_from_what_it_holds():
     chinese, call = (read(*SAMPLES[name][:2]) for name in ("sharegpt", "openai"))
     one = chinese.trajectories[0]
-    assert (one.kind, one.language, chinese.template) == ("general", "zh", system_prompt.GENERAL)
+    assert (one.kind, one.language, chinese.prompt.template) == (
+        "general",
+        "zh",
+        system_prompt.GENERAL_TEMPLATE,
+    )
     other = call.trajectories[0]
-    assert (other.kind, other.tool, call.template) == ("call", "get_weather", "")
+    assert (other.kind, other.tool, call.prompt.template) == ("call", "get_weather", "")
     assert one.id != other.id
     assert read(*SAMPLES["openai"][:2]).id == call.id  # by content, not by chance
 
@@ -361,7 +366,7 @@ def test_an_agents_export_shows_the_menu_and_trains_no_prompt():
     ],
 )
 def test_a_trajectory_that_is_no_whole_exchange_is_not_exported(broken):
-    group = Group("g", "en", (), (Trajectory("t7", broken, "call", "en"),))
+    group = Group("g", PromptSpec("g", "en", ()), (Trajectory("t7", broken, "call", "en"),))
     with pytest.raises(BadInput, match="trajectory t7: decision"):
         FORMATS["openai"].write(group)
 

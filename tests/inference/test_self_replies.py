@@ -33,7 +33,7 @@ def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group
 def ends(lively, monkeypatch) -> None:
     """The tiny model never ends by itself: a token that it does say becomes the end token."""
     chat = Chat(lively / "tokenizer.json")
-    prefix = chat.prefix(system_prompt.system(system_prompt.GENERAL, (), "", ""))
+    prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
     asked = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
     ((first, *_),) = generate.greedy(
         generate.load(lively), [generate.Prompt(prefix, asked)], chat.end, 8
@@ -67,7 +67,7 @@ def test_a_group_holds_one_language_and_at_most_so_many():
     assert len({group.id for group in made}) == len(made)
     for group in made:
         assert {one.language for one in group.trajectories} == {group.language}
-        assert (group.tools, group.template) == ((), system_prompt.GENERAL)
+        assert (group.tools, group.prompt.template) == ((), system_prompt.GENERAL_TEMPLATE)
 
 
 def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tmp_path):
@@ -77,4 +77,4 @@ def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tm
     theirs = {"format": "sharegpt", "source": "theirs.jsonl", "take": 3}
     made = rehearsed(tmp_path, base, 1, theirs)
     assert [len(group.trajectories[0].turns) for group in made] == [2, 4, 6]
-    assert {group.template for group in made} == {system_prompt.GENERAL}
+    assert {group.prompt.template for group in made} == {system_prompt.GENERAL_TEMPLATE}

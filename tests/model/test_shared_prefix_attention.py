@@ -4,6 +4,7 @@ import random
 import tempfile
 from typing import NamedTuple
 
+import msgspec
 import pytest
 import torch
 from torch.nn import functional as F
@@ -64,7 +65,7 @@ def encoded(base, groups) -> list[Encoded]:
     return [
         Encoded(
             chat.prefix(
-                system_prompt.system(group.template, group.tools, "react", group.reply_format)
+                system_prompt.build(msgspec.structs.replace(group.prompt, tool_format="react"))
             ),
             [render.branch(one, group, chat, WEIGHTS) for one in group.trajectories],
         )

@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, Group, User
+from agent_tuning.records import Assistant, Group, PromptSpec, User
 from stages import suites
 from tests.support import default_data
 
@@ -52,7 +52,7 @@ def prepare(folder: Path, trajectories: int) -> None:
     reply = Assistant("no_call", text="I see.")
     asked = default_data.EVERYDAY.asked("train")
     answered = tuple(msgspec.structs.replace(one, turns=(User(one.query), reply)) for one in asked)
-    jsonl.write(folder / "general", [Group("general", "en", (), answered)])
+    jsonl.write(folder / "general", [Group("general", PromptSpec("general", "en", ()), answered)])
 
 
 def cost(folder: Path, stage: str) -> Cost:

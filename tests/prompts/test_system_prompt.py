@@ -5,14 +5,14 @@ import pytest
 from agent_tuning.catalogue.entries import LANGUAGES
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import BadInput, Tool
+from agent_tuning.records import BadInput, PromptSpec, Tool
 from tests.support import default_data
 
 TOOLS = tuple(
     Tool(name, f"It does {name}.", {"type": "object", "properties": {"n": {"type": "integer"}}})
     for name in ("weather.get", "add-days")
 )
-TEMPLATES = [name for language in LANGUAGES for name in system_prompt.templates(language)]
+TEMPLATES = [name for language in LANGUAGES for name in system_prompt.template_names(language)]
 # What only one format's explanation says.
 SHOWN = {
     "react": "Action Input:",
@@ -28,11 +28,16 @@ SHOWN = {
 }
 
 
+def spec(template: str, tool_format: str, reply_format: str) -> PromptSpec:
+    language = "zh" if template.endswith(".zh") else "en"
+    return PromptSpec("p", language, TOOLS, template, tool_format, reply_format)
+
+
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply_format):
     for tool_format, write in TOOL_FORMATS.items():
-        text = system_prompt.system(template, TOOLS, tool_format, reply_format)
+        text = system_prompt.build(spec(template, tool_format, reply_format))
         assert text.count(write(TOOLS)) == 1
         assert [name for name, mark in SHOWN.items() if mark in text] == [reply_format]
         assert text == text.strip()
@@ -43,7 +48,7 @@ def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_of_an_explanation_can_be_read(language, reply_format):
     """Not ReAct's: it describes its lines in words."""
-    lines = system_prompt.explanation(reply_format, language).split("\n")
+    lines = system_prompt.reply_instructions(reply_format, language).split("\n")
     turn = REPLY_FORMATS[reply_format].read("\n".join(lines[1:-1]), TOOLS)
     assert turn.decision == "call"
     assert "do" in turn.thought or "做" in turn.thought
@@ -51,7 +56,7 @@ def test_the_example_of_an_explanation_can_be_read(language, reply_format):
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(template):
-    text = system_prompt.source(template)
+    text = system_prompt.template_text(template)
     assert template_check.problem(text, template.rsplit(".", 1)[1]) is None
     assert not [name for name in default_data.CATALOGUE.entries if name in text]
 
@@ -80,7 +85,7 @@ def test_what_is_no_template_is_told_why(text, problem):
 
 
 def test_wordings_differ_in_words_order_and_length():
-    texts = {name: system_prompt.source(name) for name in TEMPLATES}
+    texts = {name: system_prompt.template_text(name) for name in TEMPLATES}
     assert len(TEMPLATES) >= 20
     for language in LANGUAGES:
         mine = [text for name, text in texts.items() if name.endswith(language)]
@@ -92,28 +97,27 @@ def test_wordings_differ_in_words_order_and_length():
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_prompt_depends_on_its_language(template):
-    chinese = any("\u4e00" <= char <= "\u9fff" for char in system_prompt.system(
-        template, TOOLS, "openai", "react"
-    ))  # fmt: skip
+    text = system_prompt.build(spec(template, "openai", "react"))
+    chinese = any("\u4e00" <= char <= "\u9fff" for char in text)
     assert chinese == template.endswith(".zh")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_has_several_templates_and_none_is_of_general_talk(language):
-    names = system_prompt.templates(language)
+    names = system_prompt.template_names(language)
     assert len(names) >= 10
-    assert system_prompt.GENERAL not in names
+    assert system_prompt.GENERAL_TEMPLATE not in names
 
 
 def test_without_tools_nothing_is_said_about_tools():
-    text = system_prompt.system(system_prompt.GENERAL, (), "", "")
+    text = system_prompt.build(system_prompt.general_prompt("en"))
     assert text
     assert "tool" not in text
 
 
 def test_an_unknown_template_is_answered_with_what_there_is():
     with pytest.raises(BadInput, match=r"no template plane\.en; there are") as error:
-        system_prompt.system("plane.en", TOOLS, "openai", "react")
+        system_prompt.build(spec("plane.en", "openai", "react"))
     for name in TEMPLATES:
         assert name in str(error.value)
 
@@ -130,4 +134,4 @@ def test_an_unknown_template_is_answered_with_what_there_is():
 def test_a_name_that_nothing_has_is_bad_input(names, message):
     template, tool_format, reply_format = names
     with pytest.raises(BadInput, match=message):
-        system_prompt.system(template, TOOLS, tool_format, reply_format)
+        system_prompt.build(spec(template, tool_format, reply_format))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.quality.lexical_auc import auc, lexical_auc
-from agent_tuning.records import Assistant, Call, Group, Tool, Trajectory, User
+from agent_tuning.records import Assistant, Call, Group, PromptSpec, Tool, Trajectory, User
 
 SCORES = st.lists(st.integers(0, 5), min_size=1, max_size=8)
 MENU = (Tool("get_weather", "Weather of a city.", {}), Tool("add_days", "A date later.", {}))
@@ -43,4 +43,7 @@ def test_it_counts_every_pair_and_ties_half(positives, negatives):
 )
 def test_negatives_are_hard_when_they_share_the_words_of_a_tool(negative, expected):
     positive = asked("Weather of a city", Call("get_weather"))
-    assert lexical_auc([Group("g", "en", MENU, (positive, asked(negative)))]) == expected
+    assert (
+        lexical_auc([Group("g", PromptSpec("g", "en", MENU), (positive, asked(negative)))])
+        == expected
+    )

@@ -42,7 +42,7 @@ def perfect(author: Author, requests: Iterable[Request], model: Model) -> dict[s
     """What a perfect model answers to every question of these requests, by the question's key."""
     answers: dict[str, str] = {}
     for request in requests:
-        menu = author.scripted.menu(request)
+        menu = author.scripted.prompt(request).tools
         for item in request.items:
             rehearsed = author.rehearsed(item, request.language)
 

@@ -9,8 +9,8 @@ import pytest
 
 from agent_tuning.catalogue import schema
 from agent_tuning.prompts.formats import TOOL_FORMATS
-from agent_tuning.prompts.system_prompt import templates
-from agent_tuning.records import Assistant, BadInput, Call, Group, Tool, ToolResult
+from agent_tuning.prompts.system_prompt import template_names
+from agent_tuning.records import Assistant, BadInput, Call, Group, PromptSpec, Tool, ToolResult
 from agent_tuning.synthesis import renaming
 from stages.diversify import diversify
 from tests.support import default_data
@@ -28,26 +28,29 @@ def calls(group: Group) -> list[Call]:
 
 def test_held_out_templates_and_tool_formats_are_never_used():
     for group in DIVERSE:
-        assert group.template not in HELD_OUT.templates
-        assert group.tool_format not in HELD_OUT.tool_formats
+        assert group.prompt.template not in HELD_OUT.templates
+        assert group.prompt.tool_format not in HELD_OUT.tool_formats
 
 
 def test_there_is_something_held_out_in_every_language():
     assert set(HELD_OUT.tool_formats) & TOOL_FORMATS.keys()
     for language in default_data.PLAN.groups:
-        assert set(HELD_OUT.templates) & set(templates(language))
+        assert set(HELD_OUT.templates) & set(template_names(language))
 
 
 @pytest.mark.parametrize("language", default_data.PLAN.groups)
 def test_all_the_rest_is_used_in_about_its_share(language):
-    many = [Group(f"{language}{number}.0", language, (), ()) for number in range(600)]
+    many = [
+        Group(f"{language}{number}.0", PromptSpec(f"{language}{number}", language, ()), ())
+        for number in range(600)
+    ]
     found = list(diversify(many, default_data.DIVERSIFY))
-    used = Counter(group.template for group in found)
-    assert used.keys() == set(templates(language)) - set(HELD_OUT.templates)
+    used = Counter(group.prompt.template for group in found)
+    assert used.keys() == set(template_names(language)) - set(HELD_OUT.templates)
     assert max(used.values()) < 3 * min(used.values())
     for field in ("tool_format", "reply_format"):
         weights = getattr(default_data.DIVERSIFY, f"{field}s")
-        count = Counter(getattr(group, field) for group in found)
+        count = Counter(getattr(group.prompt, field) for group in found)
         for name, weight in weights.items():
             share = weight / sum(weights.values())
             assert count[name] / len(found) == pytest.approx(share, abs=0.06)
@@ -56,19 +59,19 @@ def test_all_the_rest_is_used_in_about_its_share(language):
 
 def test_a_format_of_weight_zero_is_known_and_not_used():
     p = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={"react": 1.0, "yaml": 0.0})
-    assert {group.reply_format for group in diversify(GROUPS, p)} == {"react"}
+    assert {group.prompt.reply_format for group in diversify(GROUPS, p)} == {"react"}
 
 
 def test_a_template_is_in_the_language_of_its_group():
-    assert {group.template.endswith(f".{group.language}") for group in DIVERSE} == {True}
+    assert {group.prompt.template.endswith(f".{group.language}") for group in DIVERSE} == {True}
 
 
 def test_groups_of_one_menu_share_one_prompt():
     prompts: dict[str, set[tuple[object, ...]]] = {}
     for group in DIVERSE:
-        prompt = (group.tools and tuple(tool.name for tool in group.tools), group.template,
-                  group.tool_format, group.reply_format)  # fmt: skip
-        prompts.setdefault(group.id.rpartition(".")[0], set()).add(prompt)
+        prompt = (group.tools and tuple(tool.name for tool in group.tools), group.prompt.template,
+                  group.prompt.tool_format, group.prompt.reply_format)  # fmt: skip
+        prompts.setdefault(group.prompt.id, set()).add(prompt)
     assert {len(found) for found in prompts.values()} == {1}
 
 
@@ -91,11 +94,11 @@ def test_renaming_changes_names_only_and_the_same_everywhere(style):
 
 def renaming_undone(renamed: Group, group: Group) -> Group:
     """`renamed` with every name looked up by its place on the menu of the group it was made of."""
-    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["tools"]
-    pairs = zip(raw["tools"], menu, strict=True)
+    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["prompt"]["tools"]
+    pairs = zip(raw["prompt"]["tools"], menu, strict=True)
     back = {new["name"]: (old["name"], fields(new, old)) for new, old in pairs}
     assert len(back) == len(menu)
-    for tool in raw["tools"]:
+    for tool in raw["prompt"]["tools"]:
         name, own = back[tool["name"]]
         schema = tool["parameters"]
         schema["properties"] = {own[key]: value for key, value in schema["properties"].items()}
@@ -122,7 +125,7 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     seen = set()
     for seed in range(40):
         (found,) = renaming.renamed(
-            Group("g", "en", (tool,), ()), "reworded", random.Random(seed)
+            Group("g", PromptSpec("g", "en", (tool,)), ()), "reworded", random.Random(seed)
         ).tools
         city, qux = found.parameters["properties"]
         assert found.parameters["required"] == [city]
@@ -145,7 +148,9 @@ def test_an_observation_keeps_the_name_of_its_call():
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
-        found = renaming.renamed(Group("g", "en", tools, ()), "reworded", random.Random(seed))
+        found = renaming.renamed(
+            Group("g", PromptSpec("g", "en", tools), ()), "reworded", random.Random(seed)
+        )
         assert len({tool.name for tool in found.tools}) == len(tools)
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, BadInput, Group, Tool, Trajectory, User
+from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Tool, Trajectory, User
 from stages import mix
 
 
 def group(id: str, size: int, tools: tuple[Tool, ...] = ()) -> Group:
     turns = (User("Hello"), Assistant("no_call", text="Hi."))
     members = (Trajectory(f"{id}.{n}", turns, "general", "en") for n in range(size))
-    return Group(id, "en", tools, tuple(members))
+    return Group(id, PromptSpec(id, "en", tools), tuple(members))
 
 
 GENERAL = [group(f"general{number}", 4) for number in range(6)]

@@ -50,8 +50,8 @@ def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
 
 def test_a_menu_holds_what_is_needed_and_nothing_held_out():
     for request in default_data.requests():
-        menu = set(request.menu)
-        assert len(menu) == len(request.menu) >= min(default_data.PLAN.menu_sizes)
+        menu = set(request.tools)
+        assert len(menu) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
         assert needed(request) <= menu
         assert not menu & HELD_OUT
 
@@ -59,7 +59,7 @@ def test_a_menu_holds_what_is_needed_and_nothing_held_out():
 def test_nine_of_ten_wanted_tools_have_a_near_duplicate_on_the_menu():
     entries = default_data.CATALOGUE.entries
     near = [
-        bool(set(entries[item.tool].siblings) & set(request.menu))
+        bool(set(entries[item.tool].siblings) & set(request.tools))
         for request in default_data.requests()
         for item in request.items
     ]
@@ -79,9 +79,9 @@ def test_groups_are_as_many_and_as_large_as_asked_for():
 def test_groups_of_one_prompt_share_their_menu():
     menus: dict[str, set[tuple[str, ...]]] = {}
     for request in default_data.requests():
-        menus.setdefault(request.id.rpartition(".")[0], set()).add(request.menu)
+        menus.setdefault(request.prompt, set()).add(request.tools)
     assert {len(found) for found in menus.values()} == {1}
-    most = Counter(request.id.rpartition(".")[0] for request in default_data.requests())
+    most = Counter(request.prompt for request in default_data.requests())
     assert max(most.values()) == default_data.PLAN.groups_per_prompt
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt, template_check
-from agent_tuning.records import Group, Tool, Trajectory, User
+from agent_tuning.records import Group, PromptSpec, Tool, Trajectory, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis import template_search
 from agent_tuning.synthesis.template_search import Factory, Question, grade, unfenced
@@ -85,7 +85,7 @@ def test_a_judge_that_grades_nothing_keeps_nothing():
         "{{ tools }} {{ format }} Reply in JSON.",
         "工具 {{ tools }} {{ format }}",
         "x" * 701 + "{{ tools }} {{ format }}",
-        system_prompt.source("plain.en"),
+        system_prompt.template_text("plain.en"),
     ],
     ids=["slot", "attribute", "statement", "contradiction", "language", "length", "known"],
 )
@@ -94,7 +94,9 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
     again = teacher.author.heard[1]
     assert again[1] == {"role": "assistant", "content": bad}
-    problem = Factory(teacher, teacher, P).problem(bad, "en", [system_prompt.source("plain.en")])
+    problem = Factory(teacher, teacher, P).problem(
+        bad, "en", [system_prompt.template_text("plain.en")]
+    )
     assert problem is not None
     assert problem in again[2]["content"]
 
@@ -112,7 +114,11 @@ def test_a_teacher_is_shown_the_slots_and_templates_that_exist():
     verdict(teacher, new='{"score": 9}', old='{"score": 1}')
     asked = teacher.author.heard[0][0]["content"]
     assert "\n{{ tools }} where" in asked
-    shown = [name for name in system_prompt.templates("en") if system_prompt.source(name) in asked]
+    shown = [
+        name
+        for name in system_prompt.template_names("en")
+        if system_prompt.template_text(name) in asked
+    ]
     assert len(shown) == 3
 
 
@@ -131,7 +137,9 @@ def test_kept_templates_are_files_that_pass_the_check_of_all_templates(tmp_path)
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_queries_are_drawn_from_groups_of_the_language_that_have_tools(language):
-    general = Group("g", language, (), (Trajectory("t", (User("Hi"),), "general", language),))
+    general = Group(
+        "g", PromptSpec("g", language, ()), (Trajectory("t", (User("Hi"),), "general", language),)
+    )
     p = msgspec.structs.replace(P, questions=10_000)
     found = template_search.drawn([general, *default_data.diverse()], language, p)
     mine = [group for group in default_data.diverse() if group.language == language]

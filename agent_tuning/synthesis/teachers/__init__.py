@@ -16,11 +16,12 @@ class Item(Record, frozen=True):
 
 
 class Request(Record, frozen=True):
-    """One group to write: positives that share a menu of tools."""
+    """One group to write: positives under one prompt, which groups of one `prompt` id share."""
 
     id: str
+    prompt: str
     language: Language
-    menu: tuple[str, ...]
+    tools: tuple[str, ...]
     items: tuple[Item, ...]
 
 

@@ -92,7 +92,7 @@ class Author:
 
     def group(self, request: Request, answer: Answer) -> Written:
         """What the answers make of a request; an unusable one costs its trajectory only."""
-        tools = self.scripted.menu(request)
+        tools = self.scripted.prompt(request).tools
         kept: list[Trajectory] = []
         failures: list[Failure] = []
         for item in request.items:
@@ -101,7 +101,8 @@ class Author:
             except Unusable as error:
                 name = self.scripted.name(item, request.language)
                 failures.append(Failure(name, request.id, error.reason, error.detail))
-        return Written(Group(request.id, request.language, tools, tuple(kept)), tuple(failures))
+        group = Group(request.id, self.scripted.prompt(request), tuple(kept))
+        return Written(group, tuple(failures))
 
     def positive(
         self, item: Item, language: Language, tools: Sequence[Tool], answer: Answer
@@ -140,7 +141,7 @@ class Author:
         tool, *later = [
             self.catalogue.entries[step.tool].tool(language) for step in scenario.steps(item.tool)
         ]
-        wording = system_prompt.rendered(
+        wording = system_prompt.fill_template(
             "teacher/query",
             language=LANGUAGE[language],
             goal=said(getattr(scenario.goal, language), draw.values),
@@ -162,7 +163,9 @@ def _decide(
     name: str, turns: Sequence[Turn], language: Language, tools: Sequence[Tool], answer: Answer
 ) -> Assistant:
     menu = "\n".join(map(_json, tools))
-    wording = system_prompt.rendered("teacher/decision", language=LANGUAGE[language], tools=menu)
+    wording = system_prompt.fill_template(
+        "teacher/decision", language=LANGUAGE[language], tools=menu
+    )
     messages = (Message("system", wording), *map(_message, turns))
     decided = _read(answer(Ask(name, messages, decision_schema(tools))), Decided)
     thought = " ".join(decided.thought.split())
@@ -190,7 +193,7 @@ def _message(turn: Turn) -> Message:
         return Message("assistant", _spelt(turn))
     content = _json(turn.content)
     return Message(
-        "user", system_prompt.rendered("teacher/observation", name=turn.name, content=content)
+        "user", system_prompt.fill_template("teacher/observation", name=turn.name, content=content)
     )
 
 

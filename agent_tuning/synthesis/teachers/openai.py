@@ -71,7 +71,7 @@ class OpenAI:
         """The first question of a trajectory that has no answer; None if there is none."""
         request, item = job
         author = self.replay.author
-        tools = author.scripted.menu(request)
+        tools = author.scripted.prompt(request).tools
         try:
             author.positive(item, request.language, tools, self._known)
         except Missing as missing:
@@ -106,5 +106,5 @@ class OpenAI:
             return Reply("", ask.name, model.name, text, "stop", 0, 0)
 
         with suppress(Unusable):
-            author.positive(item, request.language, author.scripted.menu(request), answer)
+            author.positive(item, request.language, author.scripted.prompt(request).tools, answer)
         return sum(left, Usage())

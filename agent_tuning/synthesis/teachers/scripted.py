@@ -20,8 +20,8 @@ from agent_tuning.records import (
     Group,
     Json,
     Language,
+    PromptSpec,
     Record,
-    Tool,
     ToolResult,
     Trajectory,
     Turn,
@@ -71,15 +71,13 @@ class Scripted:
         return Usage()  # nothing is asked and nothing costs
 
     def group(self, request: Request) -> Group:
-        return Group(
-            id=request.id,
-            language=request.language,
-            tools=self.menu(request),
-            trajectories=tuple(self.positive(item, request.language) for item in request.items),
-        )
+        trajectories = tuple(self.positive(item, request.language) for item in request.items)
+        return Group(request.id, self.prompt(request), trajectories)
 
-    def menu(self, request: Request) -> tuple[Tool, ...]:
-        return tuple(self.catalogue.entries[name].tool(request.language) for name in request.menu)
+    def prompt(self, request: Request) -> PromptSpec:
+        """The request's tools; its template and formats are chosen later."""
+        tools = tuple(self.catalogue.entries[name].tool(request.language) for name in request.tools)
+        return PromptSpec(request.prompt, request.language, tools)
 
     def name(self, item: Item, language: Language) -> str:
         """The id of a trajectory: its cell of the coverage matrix, and which one of it."""

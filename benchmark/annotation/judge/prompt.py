@@ -73,7 +73,7 @@ def _ask(task: Task, document: Document) -> Ask:
 
 
 def orders() -> str:
-    return system_prompt.rendered("judge/rate", bands=BANDS)
+    return system_prompt.fill_template("judge/rate", bands=BANDS)
 
 
 def judged(subject: str, reply: Reply) -> Judged:

@@ -131,7 +131,7 @@ def requests(tasks: Sequence[Task], items: Mapping[str, Item]) -> Iterator[Reque
     for task in tasks:
         if item := items.get(_query(task)):
             menu = (key.removesuffix(f".{task.language}") for key in task.menu)
-            yield Request(task.id, task.language, tuple(menu), (item,))
+            yield Request(task.id, task.group, task.language, tuple(menu), (item,))
 
 
 def rewritten(tasks: Sequence[Task], thin: Thin, teacher: Teacher) -> Iterator[Task]:

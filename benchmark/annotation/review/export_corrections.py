@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, Call, Group, Trajectory, User
+from agent_tuning.records import Assistant, Call, Group, PromptSpec, Trajectory, User
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination, merge
 from benchmark.annotation.web import events
@@ -29,7 +29,8 @@ def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> 
         one = Trajectory(f"{task.id}.corrected", turns, task.kind, task.language)
         asked = (turn.text for turn in turns if isinstance(turn, User))
         if not any(fence.overlap(words, task.menu) for words in asked):
-            yield Group(task.group, task.language, candidates.menu(task), (one,))
+            prompt = PromptSpec(task.group, task.language, candidates.menu(task))
+            yield Group(task.group, prompt, (one,))
 
 
 def decision(gold: Gold, reply: str = "") -> Assistant:

@@ -136,7 +136,7 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
     planned = list(thin.tasks(thin.first))
     wanted = list(candidates.requests(planned, thin.items))
-    chat = config.load("synthesize", candidates.choice.Params)
+    chat = config.load("synthesize", candidates.select.Params)
     table = default_data.perfect(Author(thin.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'

@@ -16,7 +16,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, BadInput, Group, Trajectory, User
+from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Trajectory, User
 from benchmark.annotation.rating import results
 from benchmark.annotation.review import merge
 from benchmark.annotation.review.verdicts import Double
@@ -204,7 +204,7 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
         Path("candidates"), [annotation_data.task("Oslo"), annotation_data.task("Rome")]
     )
     trained = Trajectory("t", (User("Hello"), Assistant("no_call")), "general", "en")
-    jsonl.write(Path("mixed.jsonl"), [Group("g", "en", (), (trained,))])
+    jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), (trained,))])
     blueprint, _ = annotation_data.reviewing(
         Path("candidates"), of, msgspec.structs.replace(annotation_data.P, double=double)
     )

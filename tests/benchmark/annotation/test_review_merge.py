@@ -8,7 +8,16 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.quality.word_overlap import Lexical
-from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, Trajectory, User
+from agent_tuning.records import (
+    Assistant,
+    BadInput,
+    Call,
+    Group,
+    PromptSpec,
+    ToolResult,
+    Trajectory,
+    User,
+)
 from benchmark.annotation.rating.rubric import Judged
 from benchmark.annotation.review import export_corrections, merge, priority, verdicts
 from benchmark.annotation.review.verdicts import Double
@@ -105,7 +114,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates,
     ]
     jsonl.write(Path("reviews.jsonl"), events)
     asked = (Trajectory(q, (User(q), Assistant("no_call")), "call", "en") for q in trained)
-    jsonl.write(Path("mixed.jsonl"), [Group("g", "en", (), tuple(asked))])
+    jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), tuple(asked))])
 
 
 def run():
