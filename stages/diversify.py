@@ -17,7 +17,7 @@ from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
 from agent_tuning.records import BadInput, Group, Language, Record, Tool, Trajectory
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis import renaming
-from agent_tuning.synthesis.value_randomization import coined
+from agent_tuning.synthesis.value_randomization import randomize_values
 
 
 class HeldOut(Record, frozen=True):
@@ -25,7 +25,7 @@ class HeldOut(Record, frozen=True):
     tool_formats: tuple[str, ...]
 
 
-class Params(Record, frozen=True):
+class DiversifyConfig(Record, frozen=True):
     seed: int
     tool_formats: dict[str, float]
     reply_formats: dict[str, float]
@@ -34,12 +34,12 @@ class Params(Record, frozen=True):
     held_out: HeldOut
 
 
-def check(p: Params) -> None:
+def check_config(p: DiversifyConfig) -> None:
     """Raises BadInput for a name that nothing has, or that is held out."""
     known = {
         "tool_formats": TOOL_FORMATS.keys() - set(p.held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
-        "names": renaming.STYLES.keys(),
+        "names": renaming.NAMING_STYLES.keys(),
     }
     for field, names in known.items():
         if wrong := getattr(p, field).keys() - names:
@@ -63,8 +63,8 @@ def check(p: Params) -> None:
         )
 
 
-def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
-    check(p)
+def diversify(groups: Iterable[Group], p: DiversifyConfig) -> Iterator[Group]:
+    check_config(p)
     for group in groups:
         rng = random.Random(f"{p.seed}:{group.prompt.id}")
         templates = set(system_prompt.template_names(group.language)) - set(p.held_out.templates)
@@ -76,12 +76,12 @@ def diversify(groups: Iterable[Group], p: Params) -> Iterator[Group]:
         )
         trajectories = tuple(_coined(one, group.tools, p) for one in group.trajectories)
         dressed = Group(group.id, prompt, trajectories)
-        yield renaming.renamed(dressed, _weighted(p.names, rng), rng)
+        yield renaming.rename_tools(dressed, _weighted(p.names, rng), rng)
 
 
-def _coined(one: Trajectory, tools: tuple[Tool, ...], p: Params) -> Trajectory:
+def _coined(one: Trajectory, tools: tuple[Tool, ...], p: DiversifyConfig) -> Trajectory:
     rng = random.Random(f"{p.seed}:{one.id}")
-    return coined(one, tools, rng) if rng.random() < p.coined else one
+    return randomize_values(one, tools, rng) if rng.random() < p.coined else one
 
 
 def _weighted(weights: dict[str, float], rng: random.Random) -> str:
@@ -89,7 +89,7 @@ def _weighted(weights: dict[str, float], rng: random.Random) -> str:
 
 
 def main(source: Path, target: Path) -> None:
-    p = config.load("diversify", Params)
+    p = config.load("diversify", DiversifyConfig)
     count = jsonl.write(target, diversify(jsonl.read(source, Group), p))
     print(f"{target}: {count} groups")
 

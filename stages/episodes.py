@@ -23,17 +23,17 @@ from agent_tuning.inference.generate import Prompt
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import PromptSpec, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cache_key import run_key
-from agent_tuning.runtime.cpu import prepare
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.runtime.cache_key import compute_run_key
+from agent_tuning.runtime.cpu import configure_threads
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.rollouts import rollout
-from benchmark.rollouts.rollout import Play
+from benchmark.rollouts.rollout import Rollout
 from benchmark.tasks import episodes as suites
 
 SCRATCH = Path("scratch/episodes")
 
 
-class Params(Record, frozen=True):
+class EpisodesConfig(Record, frozen=True):
     tasks: int
     attempts: int
     steps: int
@@ -42,45 +42,45 @@ class Params(Record, frozen=True):
     threads: int
 
 
-class Said(Record, frozen=True):
+class StoredReply(Record, frozen=True):
     episode: str
     step: int
     text: str
 
 
-class Actor:
+class ModelPolicy:
     """A model as a policy; what it said already, in `store`, it is not asked again."""
 
-    def __init__(self, folder: Path, store: Path, p: Params) -> None:
+    def __init__(self, folder: Path, store: Path, p: EpisodesConfig) -> None:
         self.folder = folder
         self.store = store
         self.p = p
-        self.chat = Chat(folder / "tokenizer.json")
+        self.chat = ChatTokenizer(folder / "tokenizer.json")
         self.said = stored(store)
         self.model: PreTrainedModel | None = None
 
-    def __call__(self, plays: Sequence[Play]) -> list[str]:
+    def __call__(self, plays: Sequence[Rollout]) -> list[str]:
         groups = list(_groups(plays))
         asked = [self._prompt(group) for group in groups]
-        for batch in generate.batches(asked, self.p.rows):
+        for batch in generate.plan_batches(asked, self.p.rows):
             some = [one for index in batch for one in groups[index]]
             if any(_key(one) not in self.said for one in some):
                 self._ask(some, [asked[index] for index in batch])
         print(f"{self.store.stem}: step {len(plays[0].steps) + 1}, {len(plays)} episodes")
         return [self.said[_key(one)] for one in plays]
 
-    def _ask(self, plays: Sequence[Play], asked: Sequence[Prompt]) -> None:
-        self.model = self.model or generate.load(self.folder)
-        replies = generate.greedy(self.model, asked, self.chat.end, self.p.max_new_tokens)
+    def _ask(self, plays: Sequence[Rollout], asked: Sequence[Prompt]) -> None:
+        self.model = self.model or generate.load_model(self.folder)
+        replies = generate.decode_greedily(self.model, asked, self.chat.end, self.p.max_new_tokens)
         texts = [self.chat.text(ids) for group in replies for ids in group]
-        said = [Said(*_key(one), text) for one, text in zip(plays, texts, strict=True)]
+        said = [StoredReply(*_key(one), text) for one, text in zip(plays, texts, strict=True)]
         with open(self.store, "ab") as out:
             out.write(b"".join(msgspec.json.encode(line) + b"\n" for line in said))
             out.flush()
             os.fsync(out.fileno())
         self.said.update(((line.episode, line.step), line.text) for line in said)
 
-    def _prompt(self, group: Sequence[Play]) -> Prompt:
+    def _prompt(self, group: Sequence[Rollout]) -> Prompt:
         first = group[0]
         one = first.episode
         spec = PromptSpec(
@@ -96,13 +96,13 @@ class Actor:
         return Prompt(self.chat.prefix(system), questions)
 
 
-def _groups(plays: Sequence[Play]) -> Iterator[list[Play]]:
+def _groups(plays: Sequence[Rollout]) -> Iterator[list[Rollout]]:
     ordered = sorted(plays, key=lambda play: (play.episode.group, play.episode.id))
     for _, group in groupby(ordered, key=lambda play: play.episode.group):
         yield list(group)
 
 
-def _key(play: Play) -> tuple[str, int]:
+def _key(play: Rollout) -> tuple[str, int]:
     return play.episode.id, len(play.steps)
 
 
@@ -112,17 +112,19 @@ def stored(path: Path) -> dict[tuple[str, int], str]:
         return {}
     whole = path.read_bytes().rpartition(b"\n")[0]
     path.write_bytes(whole + b"\n" * bool(whole))
-    return {(line.episode, line.step): line.text for line in jsonl.read(path, Said)}
+    return {(line.episode, line.step): line.text for line in jsonl.read(path, StoredReply)}
 
 
 def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:
-    p = config.load("episodes", Params)
-    prepare(p.threads)
+    p = config.load("episodes", EpisodesConfig)
+    configure_threads(p.threads)
     chosen = suites.read(suite).slice(p.tasks, p.attempts)
     inputs = [suite / "tools.jsonl", suite / "episodes.jsonl", folder, fingerprint]
-    store = SCRATCH / f"{target.stem}-{run_key(p, inputs)}.jsonl"
+    store = SCRATCH / f"{target.stem}-{compute_run_key(p, inputs)}.jsonl"
     store.parent.mkdir(parents=True, exist_ok=True)
-    count = jsonl.write(target, rollout.play(chosen, Actor(folder, store, p), p.steps))
+    count = jsonl.write(
+        target, rollout.run_rollouts(chosen, ModelPolicy(folder, store, p), p.steps)
+    )
     print(f"{target}: {count} episodes")
 
 

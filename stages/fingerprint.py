@@ -21,7 +21,7 @@ from agent_tuning.runtime import cli
 OURS = ("stages", "agent_tuning", "benchmark")
 
 
-def closure(script: Path) -> tuple[dict[str, str], set[str]]:
+def hash_closure(script: Path) -> tuple[dict[str, str], set[str]]:
     """Digests of every file of ours that a script reaches, and the packages they import."""
     digests: dict[str, str] = {}
     packages: set[str] = set()
@@ -31,16 +31,16 @@ def closure(script: Path) -> tuple[dict[str, str], set[str]]:
         if str(path) in digests:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for module in imports(tree):
+        for module in find_imports(tree):
             if module.split(".")[0] in OURS:
-                waiting += files(module)
+                waiting += find_module_files(module)
             else:
                 packages.add(module.split(".")[0])
-        digests[str(path)] = hashlib.sha256(ast.dump(bare(tree)).encode()).hexdigest()
+        digests[str(path)] = hashlib.sha256(ast.dump(strip_docstrings(tree)).encode()).hexdigest()
     return dict(sorted(digests.items())), packages
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
+def find_imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -49,14 +49,14 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def files(module: str) -> list[Path]:
+def find_module_files(module: str) -> list[Path]:
     """The module's file, and the __init__ of the packages around it."""
     parts = module.split(".")
     around = [Path(*parts[:depth]) / "__init__.py" for depth in range(1, len(parts) + 1)]
     return [path for path in (*around, Path(*parts).with_suffix(".py")) if path.exists()]
 
 
-def bare(tree: ast.Module) -> ast.Module:
+def strip_docstrings(tree: ast.Module) -> ast.Module:
     """The same code without docstrings; comments are not in a tree anyway."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -66,7 +66,7 @@ def bare(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def pins(packages: set[str], lock: Path) -> dict[str, str]:
+def find_pins(packages: set[str], lock: Path) -> dict[str, str]:
     """The locked releases of these packages."""
     text = lock.read_text(encoding="utf-8")
     locked = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)
@@ -78,9 +78,9 @@ def pins(packages: set[str], lock: Path) -> dict[str, str]:
 
 def main(lock: Path, *targets: Path) -> None:
     for target in targets:
-        digests, packages = closure(Path("stages") / f"{target.stem}.py")
+        digests, packages = hash_closure(Path("stages") / f"{target.stem}.py")
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = {"files": digests, "packages": pins(packages, lock)}
+        content = {"files": digests, "packages": find_pins(packages, lock)}
         target.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         print(f"{target}: {len(digests)} files, {len(content['packages'])} packages")
 

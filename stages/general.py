@@ -10,18 +10,18 @@ from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli, config
 from benchmark.scoring import retention
-from benchmark.scoring.retention import Item
+from benchmark.scoring.retention import RetentionItem
 
 
-class Params(Record, frozen=True):
+class GeneralConfig(Record, frozen=True):
     bootstrap: int
     seed: int
 
 
 def main(base: Path, tuned: Path, target: Path) -> None:
-    p = config.load("general", Params)
-    before, after = (list(jsonl.read(path, Item)) for path in (base, tuned))
-    found = retention.metrics(before, after, p.bootstrap, p.seed)
+    p = config.load("general", GeneralConfig)
+    before, after = (list(jsonl.read(path, RetentionItem)) for path in (base, tuned))
+    found = retention.compute_metrics(before, after, p.bootstrap, p.seed)
     metrics_file.write(target, found)
     print(f"{target}: accuracy {found['base.accuracy']:.3f} to {found['tuned.accuracy']:.3f}")
 

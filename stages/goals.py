@@ -17,7 +17,7 @@ from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
 
 
-class Slice(Record, frozen=True, forbid_unknown_fields=False):
+class EpisodeSlice(Record, frozen=True, forbid_unknown_fields=False):
     """What `episodes` played, and how long."""
 
     tasks: int
@@ -25,12 +25,12 @@ class Slice(Record, frozen=True, forbid_unknown_fields=False):
     steps: int
 
 
-class Params(Record, frozen=True):
+class GoalsConfig(Record, frozen=True):
     bootstrap: int
     seed: int
 
 
-def transcripts(path: Path, suite: Episodes) -> list[Transcript]:
+def read_transcripts(path: Path, suite: Episodes) -> list[Transcript]:
     """Of episodes of this suite, each once."""
     known = {one.id for one in suite.episodes}
     found: dict[str, Transcript] = {}
@@ -43,14 +43,18 @@ def transcripts(path: Path, suite: Episodes) -> list[Transcript]:
 
 
 def main(folder: Path, base: Path, tuned: Path, lines: Path, metrics: Path) -> None:
-    p, played = config.load("goals", Params), config.load("episodes", Slice)
+    p, played = config.load("goals", GoalsConfig), config.load("episodes", EpisodeSlice)
     suite = episodes.read(folder).slice(played.tasks, played.attempts)
-    said = {path.stem: transcripts(path, suite) for path in (base, tuned)}
-    said |= {name: rollout.play(suite, policy, played.steps) for name, policy in POLICIES.items()}
-    judged = {name: list(goal_scoring.judged(suite, name, found)) for name, found in said.items()}
+    said = {path.stem: read_transcripts(path, suite) for path in (base, tuned)}
+    said |= {
+        name: rollout.run_rollouts(suite, policy, played.steps) for name, policy in POLICIES.items()
+    }
+    judged = {
+        name: list(goal_scoring.score_episodes(suite, name, found)) for name, found in said.items()
+    }
     flat: dict[str, float] = {f"signature.suite:{suite.digest[:12]}|steps:{played.steps}": 1}
     for name, rows in judged.items():
-        found = goal_scoring.metrics(rows, p.bootstrap, p.seed)
+        found = goal_scoring.compute_metrics(rows, p.bootstrap, p.seed)
         flat |= {f"{name}.{metric}": value for metric, value in found.items()}
     jsonl.write(lines, (row for rows in judged.values() for row in rows))
     metrics_file.write(metrics, flat)

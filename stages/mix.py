@@ -18,12 +18,12 @@ from agent_tuning.records import BadInput, Group, Record
 from agent_tuning.runtime import cli, config
 
 
-class Params(Record, frozen=True):
+class MixConfig(Record, frozen=True):
     seed: int
     agent_per_general: float
 
 
-def share(general: Sequence[Group], wanted: int, seed: int) -> list[Group]:
+def draw_general(general: Sequence[Group], wanted: int, seed: int) -> list[Group]:
     """General groups with `wanted` trajectories in all, or every one if there are fewer."""
     order = sorted(general, key=lambda group: random.Random(f"{seed}:{group.id}").random())
     kept: list[Group] = []
@@ -35,7 +35,7 @@ def share(general: Sequence[Group], wanted: int, seed: int) -> list[Group]:
     return kept
 
 
-def counted(groups: Iterable[Group], p: Params) -> tuple[int, int]:
+def count_trajectories(groups: Iterable[Group], p: MixConfig) -> tuple[int, int]:
     """Agent and general trajectories; another ratio than asked for fails by name.
 
     Only rounding to a whole trajectory is left: a general group gives as many as are wanted.
@@ -54,12 +54,12 @@ def counted(groups: Iterable[Group], p: Params) -> tuple[int, int]:
 
 
 def main(agent: Path, general: Path, target: Path, metrics: Path) -> None:
-    p = config.load("mix", Params)
+    p = config.load("mix", MixConfig)
     tools = jsonl.Lines(agent, Group)
     wanted = round(sum(len(group.trajectories) for group in tools) / p.agent_per_general)
-    chosen = share(list(jsonl.read(general, Group)), wanted, p.seed)
+    chosen = draw_general(list(jsonl.read(general, Group)), wanted, p.seed)
     jsonl.write(target, chain(tools, chosen))
-    agents, generals = counted(jsonl.read(target, Group), p)
+    agents, generals = count_trajectories(jsonl.read(target, Group), p)
     ratio = agents / generals if generals else 0.0
     counts = {"agent": agents, "general": generals, "agent_per_general": ratio}
     metrics_file.write(metrics, counts)

@@ -19,18 +19,18 @@ import msgspec
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, metrics_file, yaml_records
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.lexical_auc import lexical_auc
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.records import BadInput, Group, Record, Trajectory, User
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
-from agent_tuning.synthesis.quota import quota
-from agent_tuning.synthesis.teachers.scripted import Scripted, Style
+from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.quota import allocate_quota
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 
 
-class Params(Record, frozen=True):
+class NegativesConfig(Record, frozen=True):
     seed: int
-    style: Style
+    style: WritingStyle
     shares: dict[str, float]
     positives_per_negative: int
     near_benchmark: float
@@ -38,16 +38,16 @@ class Params(Record, frozen=True):
     public_auc: dict[str, float]
 
 
-def with_negatives(
+def add_negatives(
     groups: Iterable[Group],
     everyday: Sequence[Trajectory],
-    teacher: Scripted,
-    fence: Fence,
-    p: Params,
+    teacher: ScriptedTeacher,
+    fence: ContaminationFilter,
+    p: NegativesConfig,
 ) -> Iterator[Group]:
     """Every group and one negative, in the order of `groups`, which are read three times."""
     positives = (one for group in groups for one in group.trajectories)
-    source = Negatives(teacher, positives, everyday)
+    source = NegativeSource(teacher, positives, everyday)
     negatives = _chosen([_bare(group, teacher.catalogue) for group in groups], source, fence, p)
     for group in groups:
         trajectories = (*group.trajectories, negatives[group.id])
@@ -61,10 +61,10 @@ def _bare(group: Group, catalogue: Catalogue) -> Group:
 
 
 def _chosen(
-    groups: Sequence[Group], source: Negatives, fence: Fence, p: Params
+    groups: Sequence[Group], source: NegativeSource, fence: ContaminationFilter, p: NegativesConfig
 ) -> dict[str, Trajectory]:
     """A negative for each group id; kinds keep their shares where a group's menu allows it."""
-    left = quota(p.shares, len(groups))
+    left = allocate_quota(p.shares, len(groups))
     seen: set[tuple[str, ...]] = set()
     found: dict[str, Trajectory] = {}
     for group in sorted(groups, key=lambda group: random.Random(f"{p.seed}:{group.id}").random()):
@@ -82,8 +82,8 @@ def _chosen(
 def _fresh(
     group: Group,
     kinds: Sequence[str],
-    source: Negatives,
-    fence: Fence,
+    source: NegativeSource,
+    fence: ContaminationFilter,
     seen: set[tuple[str, ...]],
     seed: int,
 ) -> Iterator[Trajectory]:
@@ -101,7 +101,7 @@ def _asked(trajectory: Trajectory) -> tuple[str, ...]:
     return tuple(turn.text for turn in trajectory.turns if isinstance(turn, User))
 
 
-def counted(groups: Iterable[Group], p: Params) -> Counter[str]:
+def count_kinds(groups: Iterable[Group], p: NegativesConfig) -> Counter[str]:
     """Trajectories by kind; exactly the ratio asked for, since groups are whole."""
     kinds = Counter(one.kind for group in groups for one in group.trajectories)
     negatives = sum(kinds[kind] for kind in KINDS)
@@ -123,20 +123,20 @@ def main(
     target: Path,
     metrics: Path,
 ) -> None:
-    p = config.load("negatives", Params)
+    p = config.load("negatives", NegativesConfig)
     if unknown := p.shares.keys() - KINDS.keys():
         raise BadInput(
             f"params.yaml: negatives.shares: no kind {sorted(unknown)}; there are {sorted(KINDS)}"
         )
-    teacher = Scripted(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
+    teacher = ScriptedTeacher(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
     asked = [one for group in jsonl.read(everyday, Group) for one in group.trajectories]
-    fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
+    fence = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
     groups = jsonl.Lines(sound, Group)
-    jsonl.write(target, with_negatives(groups, asked, teacher, fence, p))
+    jsonl.write(target, add_negatives(groups, asked, teacher, fence, p))
 
     written = jsonl.Lines(target, Group)
-    kinds = counted(written, p)
-    hardness = lexical_auc(written)
+    kinds = count_kinds(written, p)
+    hardness = compute_lexical_auc(written)
     negatives = {kind: kinds[kind] for kind in KINDS}
     total = sum(negatives.values())
     counts = {"positives": kinds.total() - total, "negatives": total, "lexical_auc": hardness}

@@ -15,30 +15,30 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.files import jsonl, metrics_file
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli, config
 from benchmark.engines import ENGINES
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Settings
+from benchmark.engines.config import PredictConfig
 from benchmark.scoring.scorers import TEXT_SCORERS
-from benchmark.scoring.task_score import judge, read_answers
+from benchmark.scoring.task_score import read_answers, score_answer
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
 
-class Params(Record, frozen=True):
+class RerunVarianceConfig(Record, frozen=True):
     share: float
     rows: int
 
 
-def part(groups: Sequence[Questions], share: float) -> list[Questions]:
+def choose_groups(groups: Sequence[QuestionGroup], share: float) -> list[QuestionGroup]:
     """Whole groups by the hash of their names: the same ones whatever else is asked."""
     count = max(1, round(share * len(groups)))
     return sorted(groups, key=lambda g: hashlib.blake2b(g.group.encode()).digest())[:count]
 
 
-def noise(
+def measure_rerun_variance(
     suites: Sequence[Suite], first: Mapping[str, Answer], again: Mapping[str, Answer]
 ) -> dict[str, float]:
     """Over the tasks of `again`; em differences have no sign."""
@@ -47,11 +47,11 @@ def noise(
     for suite in suites:
         for task in (task for task in suite.tasks if task.id in again):
             for said, em in ((first, before), (again, after)):
-                found = judge(
+                found = score_answer(
                     suite.name,
                     "",
                     task,
-                    suite.menu(task),
+                    suite.tools_of(task),
                     said.get(task.id),
                     TEXT_SCORERS["rouge_l"],
                     0.0,
@@ -75,14 +75,14 @@ def main(
     asked: Path,
     target: Path,
 ) -> None:
-    p, settings = config.load("noise", Params), config.load("predict", Settings)
+    p, settings = config.load("noise", RerunVarianceConfig), config.load("predict", PredictConfig)
     loaded = [suites.read(folder) for folder in sorted(asked.iterdir())]
-    groups = part(list(jsonl.read(prompts, Questions)), p.share)
+    groups = choose_groups(list(jsonl.read(prompts, QuestionGroup)), p.share)
     other = msgspec.structs.replace(settings, rows=p.rows)
     engine = ENGINES[settings.engine](folder, answers.stem, other)
     again = {one.task: one for some in engine.answers(groups, ()) for one in some}
     first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})
-    found = noise(loaded, first, again)
+    found = measure_rerun_variance(loaded, first, again)
     metrics_file.write(target, found)
     print(f"{target}: {found['equal']:.1%} of {len(again)} answers are the same in other batches")
 

@@ -17,13 +17,13 @@ from agent_tuning.catalogue.grammar import Grammar
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.records import BadInput, Language, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.coverage import Covered
-from agent_tuning.synthesis.teachers import Item, Request
+from agent_tuning.synthesis.coverage import CoverageRow
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
 
 COMPLEXITIES = ("simple", "complex")
 
 
-class Params(Record, frozen=True):
+class PlanConfig(Record, frozen=True):
     seed: int
     groups: dict[Language, int]
     positives: int
@@ -54,7 +54,7 @@ class Planner:
     A cell is left out when its grammar has no query more: another would be a near-duplicate.
     """
 
-    def __init__(self, catalogue: Catalogue, p: Params) -> None:
+    def __init__(self, catalogue: Catalogue, p: PlanConfig) -> None:
         unknown = set(p.held_out_tools) - catalogue.entries.keys()
         if unknown:
             raise BadInput(f"params.yaml: plan.held_out_tools: no tools {sorted(unknown)}")
@@ -82,7 +82,7 @@ class Planner:
             tools = frozenset(step.tool for step in scenario.steps(tool))
             yield Cell(tool, scenario, tools, capacity)
 
-    def requests(self, language: Language) -> Iterator[Request]:
+    def requests(self, language: Language) -> Iterator[GroupRequest]:
         menu: tuple[str, ...] = ()
         prompt, member = -1, 0
         for number in range(self.p.groups[language]):
@@ -100,7 +100,7 @@ class Planner:
                 )
             name = f"{language}{prompt:05}"
             items = tuple(self._items(chosen, language))
-            yield Request(f"{name}.{member}", name, language, menu, items)
+            yield GroupRequest(f"{name}.{member}", name, language, menu, items)
 
     def _chosen(
         self, number: int, menu: set[str], language: Language, rng: random.Random
@@ -133,10 +133,10 @@ class Planner:
         have = self.complex[language] + sum(cell.complexity == "complex" for cell in chosen)
         return planned // (self.p.simple_per_complex + 1) > have
 
-    def _items(self, chosen: Sequence[Cell], language: Language) -> Iterator[Item]:
+    def _items(self, chosen: Sequence[Cell], language: Language) -> Iterator[TrajectoryRequest]:
         for cell in chosen:
             used = self.used[cell, language]
-            yield Item(cell.tool, cell.scenario.name, cell.complexity, used)
+            yield TrajectoryRequest(cell.tool, cell.scenario.name, cell.complexity, used)
             self.used[cell, language] += 1
             self.complex[language] += cell.complexity == "complex"
 
@@ -178,15 +178,15 @@ class Planner:
         return tuple(menu)
 
 
-def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
+def count_coverage(planner: Planner, requests: Iterable[GroupRequest]) -> list[CoverageRow]:
     """One row a cell, counted in the requests; an unfilled one fails by name."""
     counts = Counter((r.language, item.tool, item.scenario) for r in requests for item in r.items)
-    rows: list[Covered] = []
+    rows: list[CoverageRow] = []
     for cell in planner.cells:
         for language in planner.p.groups:
             name, complexity = cell.scenario.name, cell.complexity
             filled = counts[language, cell.tool, name]
-            rows.append(Covered(cell.tool, name, complexity, language, filled))
+            rows.append(CoverageRow(cell.tool, name, complexity, language, filled))
             if filled < planner.p.minimum[language]:
                 raise BadInput(
                     f"plan: {cell.tool} x {name} x {language}: {filled} of at least "
@@ -195,7 +195,7 @@ def coverage(planner: Planner, requests: Iterable[Request]) -> list[Covered]:
     return rows
 
 
-def check_ratio(requests: Iterable[Request], p: Params) -> Counter[tuple[Language, str]]:
+def check_ratio(requests: Iterable[GroupRequest], p: PlanConfig) -> Counter[tuple[Language, str]]:
     """Count what was planned; simple:complex further off than prompts explain fails by name.
 
     Each language rounds down to whole ones, and where menus hold no complex cell its last prompt
@@ -216,13 +216,13 @@ def check_ratio(requests: Iterable[Request], p: Params) -> Counter[tuple[Languag
 
 
 def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
-    p = config.load("plan", Params)
+    p = config.load("plan", PlanConfig)
     planner = Planner(Catalogue(catalogue), p)
     requests = [request for language in p.groups for request in planner.requests(language)]
-    rows = coverage(planner, requests)
+    rows = count_coverage(planner, requests)
     found = check_ratio(requests, p)
     jsonl.write(plan, requests)
-    csv_records.write(matrix, Covered, rows)
+    csv_records.write(matrix, CoverageRow, rows)
     simple, several = (sum(found[name, kind] for name in p.groups) for kind in COMPLEXITIES)
     summary = {
         "groups": len(requests),

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cache_key import run_key
+from agent_tuning.runtime.cache_key import compute_run_key
 from agent_tuning.runtime.progress import Progress
 from benchmark.engines import ENGINES
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Settings
+from benchmark.engines.config import PredictConfig
 
 SCRATCH = Path("scratch/predict")
 
@@ -44,10 +44,13 @@ def store(path: Path, answers: Sequence[Answer]) -> None:
 
 
 def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
-    p = config.load("predict", Settings)
-    kept = SCRATCH / f"{target.stem}-{run_key(p.decisive, [prompts, folder, fingerprint])}.jsonl"
+    p = config.load("predict", PredictConfig)
+    kept = (
+        SCRATCH
+        / f"{target.stem}-{compute_run_key(p.without_pacing, [prompts, folder, fingerprint])}.jsonl"
+    )
     kept.parent.mkdir(parents=True, exist_ok=True)
-    groups = list(jsonl.read(prompts, Questions))
+    groups = list(jsonl.read(prompts, QuestionGroup))
     engine = ENGINES[p.engine](folder, target.stem, p)
     done = stored(kept)
     progress = Progress(target.stem, sum(len(group.questions) for group in groups), len(done))

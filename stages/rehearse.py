@@ -20,9 +20,9 @@ from agent_tuning.inference.generate import Prompt
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Group, Record, Trajectory, User
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cpu import prepare
-from agent_tuning.synthesis.general_questions import Everyday
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.runtime.cpu import configure_threads
+from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.tokens.chat_template import ChatTokenizer
 
 
 class Imported(Record, frozen=True):
@@ -33,7 +33,7 @@ class Imported(Record, frozen=True):
     take: int
 
 
-class Params(Record, frozen=True):
+class SelfRepliesConfig(Record, frozen=True):
     max_new_tokens: int
     rows: int
     group: int
@@ -41,7 +41,7 @@ class Params(Record, frozen=True):
     imported: tuple[Imported, ...]
 
 
-def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
+def group_replies(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
     """Groups of at most `size`; one language each, all under the general prompt."""
     for language in sorted({one.language for one in replies}):
         some = [one for one in replies if one.language == language]
@@ -51,31 +51,31 @@ def grouped(replies: Sequence[Trajectory], size: int) -> Iterator[Group]:
             yield Group(number, system_prompt.general_prompt(language), members)
 
 
-def imported(sources: Sequence[Imported]) -> Iterator[Group]:
+def import_groups(sources: Sequence[Imported]) -> Iterator[Group]:
     for one in sources:
-        general = (group for group in load.groups(one.format, one.source) if not group.tools)
+        general = (group for group in load.read_groups(one.format, one.source) if not group.tools)
         yield from islice(general, one.take)
 
 
 def main(questions: Path, base: Path, target: Path) -> None:
-    p = config.load("rehearse", Params)
-    prepare(p.threads)
-    asked = yaml_records.read(questions, Everyday).asked("train")
-    chat = Chat(base / "tokenizer.json")
-    model = generate.load(base)
+    p = config.load("rehearse", SelfRepliesConfig)
+    configure_threads(p.threads)
+    asked = yaml_records.read(questions, GeneralQuestions).asked("train")
+    chat = ChatTokenizer(base / "tokenizer.json")
+    model = generate.load_model(base)
     prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
     replies = []
     for start in range(0, len(asked), p.rows):
         batch = asked[start : start + p.rows]
         prompt = Prompt(prefix, [chat.question([User(one.query)], "") for one in batch])
-        (answers,) = generate.greedy(model, [prompt], chat.end, p.max_new_tokens)
+        (answers,) = generate.decode_greedily(model, [prompt], chat.end, p.max_new_tokens)
         for one, ids in zip(batch, answers, strict=True):
             # A reply that was cut short would teach the model to stop in mid-sentence.
             if ids and len(ids) < p.max_new_tokens:
                 reply = Assistant("no_call", text=chat.text(ids).strip())
                 replies.append(msgspec.structs.replace(one, turns=(User(one.query), reply)))
         print(f"{len(replies)} whole replies to {start + len(batch)} of {len(asked)} questions")
-    jsonl.write(target, chain(grouped(replies, p.group), imported(p.imported)))
+    jsonl.write(target, chain(group_replies(replies, p.group), import_groups(p.imported)))
 
 
 if __name__ == "__main__":

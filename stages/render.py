@@ -16,12 +16,12 @@ from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Group, Record, Trajectory
 from agent_tuning.runtime import cli, config
 from agent_tuning.tokens import pack_file, packing
-from agent_tuning.tokens.chat_template import Chat, Part
-from agent_tuning.tokens.packing import Bin, Outline, Tokens
-from agent_tuning.tokens.token_store import Spool
+from agent_tuning.tokens.chat_template import ChatTokenizer, Part
+from agent_tuning.tokens.packing import Bin, GroupLengths, WeightedTokens
+from agent_tuning.tokens.token_store import TokenStore
 
 
-class Weights(Record, frozen=True):
+class LossWeights(Record, frozen=True):
     """How much trained tokens count in the loss, against 1 for the others; factors multiply."""
 
     opening: float
@@ -40,23 +40,27 @@ class Weights(Record, frozen=True):
         return {"": 1.0, "thought": self.thought, "arguments": self.arguments}[part]
 
 
-class Params(Record, frozen=True):
+class RenderConfig(Record, frozen=True):
     seed: int
     packing: Literal["shared", "plain", "none"]
     max_len: int
-    weights: Weights
+    weights: LossWeights
 
 
-def outlines(groups: Iterable[Group], chat: Chat, weights: Weights, spool: Spool) -> list[Outline]:
+def encode_groups(
+    groups: Iterable[Group], chat: ChatTokenizer, weights: LossWeights, spool: TokenStore
+) -> list[GroupLengths]:
     result = []
     for group in groups:
         system = system_prompt.build(group.prompt)
-        branches = [branch(one, group, chat, weights) for one in group.trajectories]
+        branches = [encode_trajectory(one, group, chat, weights) for one in group.trajectories]
         result.append(spool.add(chat.prefix(system), branches))
     return result
 
 
-def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Tokens:
+def encode_trajectory(
+    one: Trajectory, group: Group, chat: ChatTokenizer, weights: LossWeights
+) -> WeightedTokens:
     """A trajectory's tokens; a negative is one among tools whose first decision is no call."""
     ids, trained, parts = chat.branch(one.turns, group.prompt.reply_format)
     first = next(turn for turn in one.turns if isinstance(turn, Assistant))
@@ -67,31 +71,33 @@ def branch(one: Trajectory, group: Group, chat: Chat, weights: Weights) -> Token
         opening = bool(group.tools) and spoken < weights.opening_tokens
         spoken = spoken + 1 if is_trained else 0
         each.append(whole * weights.token(part, opening) if is_trained else 0.0)
-    return Tokens(ids, each)
+    return WeightedTokens(ids, each)
 
 
 def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
-    p = config.load("render", Params)
-    chat = Chat(base / "tokenizer.json")
+    p = config.load("render", RenderConfig)
+    chat = ChatTokenizer(base / "tokenizer.json")
     with tempfile.TemporaryFile() as file:
-        spool = Spool(file)
-        groups = outlines(jsonl.read(mixed, Group), chat, p.weights, spool)
-        bins = packing.packs(groups, p.packing, p.max_len, p.seed)
-        supervised = pack_file.write(target, (packing.pack(one, spool.tokens) for one in bins))
-    counts = measured(groups, bins, p.max_len) | {"supervised_tokens": supervised}
+        spool = TokenStore(file)
+        groups = encode_groups(jsonl.read(mixed, Group), chat, p.weights, spool)
+        bins = packing.plan_packs(groups, p.packing, p.max_len, p.seed)
+        supervised = pack_file.write(
+            target, (packing.build_pack(one, spool.tokens) for one in bins)
+        )
+    counts = measure_packing(groups, bins, p.max_len) | {"supervised_tokens": supervised}
     metrics_file.write(metrics, counts)
     saved = f"{counts['tokens']} tokens ({counts['saved']:.2f} x fewer)"
     print(f"{target}: {counts['packs']} packs, {saved}")
 
 
-def measured(groups: list[Outline], bins: list[Bin], max_len: int) -> dict[str, float]:
+def measure_packing(groups: list[GroupLengths], bins: list[Bin], max_len: int) -> dict[str, float]:
     """What packing did. `pairs_spread`: attention of the dearest pack against the mean one."""
     rows = [[group.span for group in one] for one in bins]
     tokens = sum(span.tokens for row in rows for span in row)
     whole = sum(
         group.prefix.tokens + branch.tokens for group in groups for branch in group.branches
     )
-    pairs = [sum(span.pairs for span in row) for row in rows]
+    pairs = [sum(span.attention_pairs for span in row) for row in rows]
     packed = sum(len(span.branches) for row in rows for span in row)
     return {
         "packs": len(bins),

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.runtime import cli
-from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import leaderboard as board
 from benchmark.reports import report
 from benchmark.reports.report import Results
-from benchmark.rollouts.goal_scoring import Judged
+from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.scoring import metrics
-from benchmark.scoring.metrics import Row, SweepRow
-from benchmark.scoring.task_score import Scored
+from benchmark.scoring.metrics import BreakdownRow, SweepRow
+from benchmark.scoring.task_score import ScoredAnswer
 
 
 def main(
@@ -37,18 +37,18 @@ def main(
     results = Results(
         metrics={"house": metrics.read(house_metrics), "bfcl": metrics.read(bfcl_metrics)},
         noise=metrics.read(noise_metrics),
-        breakdown=list(csv_records.read(breakdown, Row)),
+        breakdown=list(csv_records.read(breakdown, BreakdownRow)),
         sweep=list(csv_records.read(sweep, SweepRow)),
-        scores=list(jsonl.read(scores, Scored)),
+        scores=list(jsonl.read(scores, ScoredAnswer)),
         train_log=list(csv_records.read(train_log, TrainStep)),
-        coverage=list(csv_records.read(plan_coverage, Covered)),
+        coverage=list(csv_records.read(plan_coverage, CoverageRow)),
         episodes=metrics.read(episode_metrics),
-        goals=list(jsonl.read(judged_episodes, Judged)),
+        goals=list(jsonl.read(judged_episodes, EpisodeScore)),
         general=metrics.read(general_metrics),
     )
-    _write(html, report.html(results))
-    _write(markdown, report.markdown(results))
-    csv_records.write(leaderboard, board.Line, board.lines(results.breakdown))
+    _write(html, report.render_html(results))
+    _write(markdown, report.render_markdown(results))
+    csv_records.write(leaderboard, board.LeaderboardLine, board.build_lines(results.breakdown))
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,16 +22,16 @@ from lm_eval.tasks import TaskManager
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cpu import prepare
-from benchmark.scoring.retention import MEASURES, Item
+from agent_tuning.runtime.cpu import configure_threads
+from benchmark.scoring.retention import MEASURES, RetentionItem
 
 
-class Params(Record, frozen=True):
+class RetentionConfig(Record, frozen=True):
     batch: int
     threads: int
 
 
-def items(task: str, samples: list[dict[str, Any]]) -> Iterator[Item]:
+def convert_samples(task: str, samples: list[dict[str, Any]]) -> Iterator[RetentionItem]:
     """What lm-eval logged of a task, as Items."""
     for sample in samples:
         doc = sample["doc"]
@@ -41,10 +41,10 @@ def items(task: str, samples: list[dict[str, Any]]) -> Iterator[Item]:
             nats, weight = sample["bits_per_byte"]
             value = -nats / math.log(2)
         kind = doc.get("kind", doc["language"])
-        yield Item(task, doc["id"], kind, doc["language"], round(value, 4), weight)
+        yield RetentionItem(task, doc["id"], kind, doc["language"], round(value, 4), weight)
 
 
-def asked(suite: Path, folder: Path, batch: int) -> dict[str, list[dict[str, Any]]]:
+def run_lm_eval(suite: Path, folder: Path, batch: int) -> dict[str, list[dict[str, Any]]]:
     """Samples by task, as lm-eval logs them.
 
     `evaluate` and not `simple_evaluate`, which would also write down the machine it ran on.
@@ -62,10 +62,12 @@ def asked(suite: Path, folder: Path, batch: int) -> dict[str, list[dict[str, Any
 
 
 def main(suite: Path, folder: Path, fingerprint: Path, target: Path) -> None:  # noqa: ARG001 - a dependency
-    p = config.load("retention", Params)
-    prepare(p.threads)
-    samples = asked(suite, folder, p.batch)
-    found = {(one.task, one.id): one for task in MEASURES for one in items(task, samples[task])}
+    p = config.load("retention", RetentionConfig)
+    configure_threads(p.threads)
+    samples = run_lm_eval(suite, folder, p.batch)
+    found = {
+        (one.task, one.id): one for task in MEASURES for one in convert_samples(task, samples[task])
+    }
     jsonl.write(target, [found[key] for key in sorted(found)])
     print(f"{target}: {len(found)} items")
 

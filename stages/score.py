@@ -16,16 +16,16 @@ from agent_tuning.runtime import cli, config
 from benchmark.engines.answer import Answer
 from benchmark.scoring import metrics
 from benchmark.scoring.baselines import BASELINES
-from benchmark.scoring.metrics import Row, SweepRow
-from benchmark.scoring.scorers import TEXT_SCORERS, signature
-from benchmark.scoring.task_score import Answers, Scored, judged, read_answers
+from benchmark.scoring.metrics import BreakdownRow, SweepRow
+from benchmark.scoring.scorers import TEXT_SCORERS, scorer_signature
+from benchmark.scoring.task_score import Answers, ScoredAnswer, read_answers, score_answers
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
 TWO_SHOT = "base_two_shot"  # asked the house suite alone, after two worked examples
 
 
-class Params(Record, frozen=True):
+class ScoreConfig(Record, frozen=True):
     lam: float
     text_scorer: Literal["rouge_l", "bleu"]
     bootstrap: int
@@ -37,27 +37,27 @@ class Params(Record, frozen=True):
 class Tally:
     """What is kept of the lines of scores, which are many, once they are written."""
 
-    section: Params
+    section: ScoreConfig
     flat: dict[str, dict[str, float]] = field(default_factory=dict)  # by suite
-    breakdown: list[Row] = field(default_factory=list)
+    breakdown: list[BreakdownRow] = field(default_factory=list)
     sweep: list[SweepRow] = field(default_factory=list)
 
-    def lines(self, suite: Suite, models: Mapping[str, Answers]) -> Iterator[Scored]:
+    def lines(self, suite: Suite, models: Mapping[str, Answers]) -> Iterator[ScoredAnswer]:
         """Yield the lines of the models, and add them and those of every baseline up."""
         alike, lam = TEXT_SCORERS[self.section.text_scorer], self.section.lam
-        self.flat[suite.name] = {f"signature.{sign(suite, self.section)}": 1}
+        self.flat[suite.name] = {f"signature.{build_signature(suite, self.section)}": 1}
         for model in (*models, *BASELINES):
-            said = models[model] if model in models else baseline_answers(suite, model)
+            said = models[model] if model in models else answer_by_rule(suite, model)
             kept = []
-            for line in judged(suite, model, said, alike, lam):
+            for line in score_answers(suite, model, said, alike, lam):
                 kept.append(line.numbers)
                 if model in models:
                     yield line
-            rows = metrics.breakdown(kept, self.section.bootstrap, self.section.seed)
+            rows = metrics.compute_breakdown(kept, self.section.bootstrap, self.section.seed)
             self.breakdown += rows
-            self.sweep += metrics.sweep(kept, self.section.sweep)
+            self.sweep += metrics.sweep_lambda(kept, self.section.sweep)
             if model in models:
-                found = {**metrics.metrics(kept), **metrics.intervals(rows)}
+                found = {**metrics.compute_metrics(kept), **metrics.collect_intervals(rows)}
                 self.flat[suite.name] |= {f"{model}.{name}": n for name, n in found.items()}
 
 
@@ -75,7 +75,7 @@ def main(
     *further: Path,
 ) -> None:
     """`further` are suites beside these two, each with its metrics file after it."""
-    tally = Tally(config.load("score", Params))
+    tally = Tally(config.load("score", ScoreConfig))
     folders = (house_suite, bfcl_suite, *further[::2])
     targets = (house_metrics, bfcl_metrics, *further[1::2])
     loaded = [suites.read(folder) for folder in folders]
@@ -90,18 +90,18 @@ def main(
     jsonl.write(scores, (line for suite, some in asked for line in tally.lines(suite, some)))
     for suite, path in zip(loaded, targets, strict=True):
         metrics_file.write(path, tally.flat[suite.name])
-    csv_records.write(breakdown, Row, tally.breakdown)
+    csv_records.write(breakdown, BreakdownRow, tally.breakdown)
     csv_records.write(sweep, SweepRow, tally.sweep)
 
 
-def baseline_answers(suite: Suite, name: str) -> Answers:
+def answer_by_rule(suite: Suite, name: str) -> Answers:
     answer = BASELINES[name]
-    return {task.id: Answer(task.id, answer(task, suite.menu(task))) for task in suite.tasks}
+    return {task.id: Answer(task.id, answer(task, suite.tools_of(task))) for task in suite.tasks}
 
 
-def sign(suite: Suite, section: Params) -> str:
+def build_signature(suite: Suite, section: ScoreConfig) -> str:
     """What makes two metrics files comparable; it stands in a name, for DVC ignores strings."""
-    scorer = signature(section.text_scorer)
+    scorer = scorer_signature(section.text_scorer)
     return f"{scorer}|lam:{section.lam:g}|suite:{suite.digest[:12]}"
 
 

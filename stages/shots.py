@@ -15,22 +15,22 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, Decision, Group, Record, Turn
 from agent_tuning.runtime import cli, config
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
 Example = tuple[Turn, ...]  # a query and its decision
 
 
-class Params(Record, frozen=True):
+class WorkedExamplesConfig(Record, frozen=True):
     call: int
     no_call: int
 
 
-class Examples:
+class ExamplePool:
     """Training queries that are decided at once, by language and decision."""
 
     def __init__(self, groups: Iterable[Group]) -> None:
@@ -62,9 +62,13 @@ def _decision(example: Example) -> Assistant:
     return decision
 
 
-def worked(
-    asked: Iterable[Questions], suite: Suite, examples: Examples, p: Params, chat: Chat
-) -> list[Questions]:
+def add_worked_examples(
+    asked: Iterable[QuestionGroup],
+    suite: Suite,
+    examples: ExamplePool,
+    p: WorkedExamplesConfig,
+    chat: ChatTokenizer,
+) -> list[QuestionGroup]:
     """The suite's groups, with examples at the end of the shared prompt: calls first."""
     tasks = {task.id: task for task in suite.tasks}
     found = []
@@ -72,7 +76,7 @@ def worked(
         task = tasks.get(next(iter(group.questions)))
         if task is None:
             continue
-        menu = [tool.name for tool in suite.menu(task)]
+        menu = [tool.name for tool in suite.tools_of(task)]
         counts: Sequence[tuple[Decision, int]] = (("call", p.call), ("no_call", p.no_call))
         turns = [
             turn
@@ -86,10 +90,12 @@ def worked(
 
 
 def main(house: Path, prompts: Path, training: Path, base: Path, target: Path) -> None:
-    examples = Examples(jsonl.read(training, Group))
-    asked = jsonl.read(prompts, Questions)
-    chat = Chat(base / "tokenizer.json")
-    groups = worked(asked, suites.read(house), examples, config.load("shots", Params), chat)
+    examples = ExamplePool(jsonl.read(training, Group))
+    asked = jsonl.read(prompts, QuestionGroup)
+    chat = ChatTokenizer(base / "tokenizer.json")
+    groups = add_worked_examples(
+        asked, suites.read(house), examples, config.load("shots", WorkedExamplesConfig), chat
+    )
     jsonl.write(target, groups)
     print(f"{target}: {sum(len(group.questions) for group in groups)} questions")
 

@@ -25,14 +25,21 @@ from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, metrics_file, yaml_records
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.teachers import Failure, Request, Teacher, Usage, Written, select
-from agent_tuning.synthesis.teachers.scripted import Scripted
-from agent_tuning.synthesis.teachers.select import Params
+from agent_tuning.synthesis.teachers import (
+    Failure,
+    GroupRequest,
+    Teacher,
+    Usage,
+    WrittenGroup,
+    select,
+)
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 
 
-def chosen(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Teacher:
+def chosen(p: SynthesizeConfig, catalogue: Path, phrasing: Path, store: Path) -> Teacher:
     wording = yaml_records.read(phrasing, Phrasing)
-    return select.chosen(p, Scripted(Catalogue(catalogue), wording, p.style), store)
+    return select.choose_teacher(p, ScriptedTeacher(Catalogue(catalogue), wording, p.style), store)
 
 
 class Tally:
@@ -42,7 +49,7 @@ class Tally:
         self.failures: list[Failure] = []
         self.groups = self.trajectories = 0
 
-    def groups_of(self, written: Iterable[Written]) -> Iterator[Group]:
+    def groups_of(self, written: Iterable[WrittenGroup]) -> Iterator[Group]:
         for one in written:
             self.failures += one.failures
             self.groups += 1
@@ -56,7 +63,7 @@ class Tally:
         return counts | {f"failed_{reason}": n for reason, n in reasons.items()}
 
 
-def first(requests: Iterable[Request], count: int) -> Iterator[Request]:
+def first(requests: Iterable[GroupRequest], count: int) -> Iterator[GroupRequest]:
     """Requests cut down to the first `count` trajectories."""
     for request in requests:
         if count <= 0:
@@ -65,7 +72,7 @@ def first(requests: Iterable[Request], count: int) -> Iterator[Request]:
         count -= len(request.items)
 
 
-def show(written: Written) -> None:
+def show(written: WrittenGroup) -> None:
     for trajectory in written.group.trajectories:
         print(f"\n{trajectory.id}")
         for turn in trajectory.turns:
@@ -86,8 +93,8 @@ def main(
     dry_run: bool = False,
     preview: int = 0,
 ) -> None:
-    p = config.load("synthesize", Params)
-    requests = jsonl.read(plan, Request)
+    p = config.load("synthesize", SynthesizeConfig)
+    requests = jsonl.read(plan, GroupRequest)
     if preview:
         with TemporaryDirectory() as folder:
             copy = Path(folder) / store.name  # what is paid already is not paid again
@@ -98,7 +105,7 @@ def main(
         return
     teacher = chosen(p, catalogue, phrasing, store)
     if dry_run:
-        left = teacher.estimate(requests).at_most()
+        left = teacher.estimate(requests).describe_estimate()
         print(f"{p.teacher}: {left} (synthesize.budget = {p.budget})")
         return
     tally = Tally()

@@ -24,23 +24,23 @@ from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from agent_tuning.files import csv_records, metrics_file
-from agent_tuning.model.flops import Shape, shape
-from agent_tuning.model.loss import Head, supervised
+from agent_tuning.model.flops import ModelShape, read_model_shape
+from agent_tuning.model.loss import LossHead, attach_loss_head
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cpu import has_bf16, prepare
+from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.training import distributed, export, run_dir, zero3
-from agent_tuning.training.callbacks import Watch
-from agent_tuning.training.dataset import Rows, collate
-from agent_tuning.training.integrations import liger, reporting
-from agent_tuning.training.throughput import Speed
-from agent_tuning.training.train_log import TrainStep, steps, summary
+from agent_tuning.training.callbacks import RunMonitor
+from agent_tuning.training.dataset import PackDataset, collate
+from agent_tuning.training.integrations import liger_arguments, reporting_arguments
+from agent_tuning.training.throughput import ThroughputLog
+from agent_tuning.training.train_log import TrainStep, collect_steps, summarize
 
 INTERRUPTED = 75  # EX_TEMPFAIL: the same command goes on from the checkpoint
 
 
-class Params(Record, frozen=True):
+class TrainConfig(Record, frozen=True):
     seed: int
     epochs: int
     batch: int
@@ -59,7 +59,7 @@ class Params(Record, frozen=True):
 class PackTrainer(Trainer):
     """The Trainer with a loss over the supervised positions of a pack, each with its weight."""
 
-    head: Head
+    head: LossHead
 
     def compute_loss(
         self,
@@ -74,7 +74,7 @@ class PackTrainer(Trainer):
         """
         # The first label is the IGNORED that transformers' own count leaves out.
         targets = inputs.pop("labels")[0, 1:]
-        self.head.truth = targets, inputs.pop("weights")
+        self.head.targets_and_weights = targets, inputs.pop("weights")
         outputs = model(**inputs)
         count = len(targets) if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over ranks; the count is over all of them already.
@@ -82,7 +82,9 @@ class PackTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
 
-def arguments(p: Params, run: Path, deepspeed: dict[str, Any] | None) -> TrainingArguments:
+def training_arguments(
+    p: TrainConfig, run: Path, deepspeed: dict[str, Any] | None
+) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
     # gloo ranks of the tests stay in float32
     bf16 = p.precision == "auto" and (on_gpu or (not deepspeed and has_bf16()))
@@ -91,12 +93,12 @@ def arguments(p: Params, run: Path, deepspeed: dict[str, Any] | None) -> Trainin
         use_cpu=not on_gpu,
         bf16=bf16,
         deepspeed=deepspeed,
-        ddp_timeout=int(distributed.PATIENCE.total_seconds()),
+        ddp_timeout=int(distributed.TIMEOUT.total_seconds()),
         seed=p.seed,
         num_train_epochs=1,  # Rows repeats itself: a resume inside a later epoch is then exact
         train_sampling_strategy="sequential",
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=p.batch // distributed.world(),
+        gradient_accumulation_steps=p.batch // distributed.world_size(),
         learning_rate=p.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=p.warmup,
@@ -112,17 +114,19 @@ def arguments(p: Params, run: Path, deepspeed: dict[str, Any] | None) -> Trainin
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=on_gpu,
-        **reporting(p.report_to),
-        **liger(p.liger),
+        **reporting_arguments(p.report_to),
+        **liger_arguments(p.liger),
     )
 
 
-def trainer(
-    p: Params, rows: Rows, base: Path, run: Path, sizes: Shape, sharing: Path
-) -> tuple[Trainer, Watch]:
+def build_trainer(
+    p: TrainConfig, rows: PackDataset, base: Path, run: Path, sizes: ModelShape, sharing: Path
+) -> tuple[Trainer, RunMonitor]:
     # Settings before the model, or every rank loads all of it.
-    settings = arguments(
-        p, run, zero3.settings(sharing, sizes) if distributed.world() > 1 else None
+    settings = training_arguments(
+        p,
+        run,
+        zero3.build_deepspeed_config(sharing, sizes) if distributed.world_size() > 1 else None,
     )
     model = AutoModelForCausalLM.from_pretrained(
         base,
@@ -132,7 +136,7 @@ def trainer(
         local_files_only=True,
     )
     model.config.use_cache = False
-    watch = Watch(Speed(run / "speed.jsonl", rows, p.batch, sizes))
+    watch = RunMonitor(ThroughputLog(run / "speed.jsonl", rows, p.batch, sizes))
     made = PackTrainer(
         model=model,
         args=settings,
@@ -140,16 +144,16 @@ def trainer(
         data_collator=collate,
         callbacks=[watch],
     )
-    made.head = supervised(model)
+    made.head = attach_loss_head(model)
     made.remove_callback(PrinterCallback)
     return made, watch
 
 
-def checked(p: Params) -> Params:
-    if p.batch % distributed.world():
+def check(p: TrainConfig) -> TrainConfig:
+    if p.batch % distributed.world_size():
         raise BadInput(
             f"params.yaml: train.batch = {p.batch} packs do not divide by"
-            f" {distributed.world()} ranks"
+            f" {distributed.world_size()} ranks"
         )
     return p
 
@@ -157,25 +161,29 @@ def checked(p: Params) -> Params:
 def main(
     packs: Path, base: Path, code: Path, sharing: Path, target: Path, log: Path, metrics: Path
 ) -> None:
-    p = config.load("train", Params)
-    prepare(p.threads, exact=p.precision == "float32")
+    p = config.load("train", TrainConfig)
+    configure_threads(p.threads, exact=p.precision == "float32")
     datasets.disable_progress_bars()
-    distributed.join()
+    distributed.join_ranks()
     inputs = [packs, base, code, sharing]
-    run, checkpoint = distributed.ask_first(lambda: run_dir.enter(checked(p), inputs))
+    run, checkpoint = distributed.run_on_rank0_and_broadcast(
+        lambda: run_dir.open_run_dir(check(p), inputs)
+    )
     data = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
-    rows = Rows(data, p.epochs, p.seed, distributed.world(), p.batch)
-    made, watch = trainer(p, rows, base, run, shape(base), sharing)
+    rows = PackDataset(data, p.epochs, p.seed, distributed.world_size(), p.batch)
+    made, watch = build_trainer(p, rows, base, run, read_model_shape(base), sharing)
     made.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watch.stopped:
         sys.exit(INTERRUPTED)
-    export.save(made, base, target)
-    if distributed.is_first():
-        done = steps(made.state.log_history)
+    export.save_model(made, base, target)
+    if distributed.is_rank0():
+        done = collect_steps(made.state.log_history)
         csv_records.write(log, TrainStep, done)
-        measured = summary(done)
+        measured = summarize(done)
         metrics_file.write(metrics, measured)
-        (target / export.CARD).write_text(export.card(base, inputs, p, measured), encoding="utf-8")
+        (target / export.CARD_FILE).write_text(
+            export.build_model_card(base, inputs, p, measured), encoding="utf-8"
+        )
         first, last = measured["first_loss"], measured["last_loss"]
         print(f"{target}: {len(done)} steps, loss {first:.3f} -> {last:.3f}")
 

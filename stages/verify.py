@@ -17,15 +17,15 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl, metrics_file
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.validation import Checks, Repetitions, calls
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.validation import RepetitionFilter, TrajectoryValidator, list_calls
 from agent_tuning.records import BadInput, Group, Record, Trajectory, User
 from agent_tuning.runtime import cli, config
 
 INCOMPLETE = "incomplete_group"
 
 
-class Params(Record, frozen=True):
+class VerifyConfig(Record, frozen=True):
     max_rejected: float
     positives: int
     near_duplicate: float
@@ -39,45 +39,47 @@ class Reject(Record, frozen=True):
     trajectory: Trajectory
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a trajectory stands: the number of its group and its own in it."""
 
     group: int
     member: int
 
 
-def problems(groups: Iterable[Group], checks: Checks, near: float) -> dict[Place, str]:
+def find_problems(
+    groups: Iterable[Group], checks: TrajectoryValidator, near: float
+) -> dict[Position, str]:
     """Why some trajectories must not be trained on, as `reason: detail`.
 
     Of trajectories that repeat each other the one with the first id stays, wherever it stands.
     """
-    found: dict[Place, str] = {}
-    sound: list[tuple[str, Place, str, bytes]] = []
+    found: dict[Position, str] = {}
+    sound: list[tuple[str, Position, str, bytes]] = []
     for number, group in enumerate(groups):
         for member, one in enumerate(group.trajectories):
-            place = Place(number, member)
+            place = Position(number, member)
             if problem := checks.problem(one, group.tools):
                 found[place] = problem
             else:
                 asked = "\n".join(turn.text for turn in one.turns if isinstance(turn, User))
-                decided = msgspec.json.encode(calls(one), order="sorted")
+                decided = msgspec.json.encode(list_calls(one), order="sorted")
                 sound.append((f"{one.id} {group.id}", place, asked, decided))
-    repetitions = Repetitions(near)
+    repetitions = RepetitionFilter(near)
     for _, place, asked, decided in sorted(sound):
         if problem := repetitions.problem(asked, decided.decode()):
             found[place] = problem
     return found
 
 
-def rejects(
-    groups: Iterable[Group], found: Mapping[Place, str], positives: int
+def reject_groups(
+    groups: Iterable[Group], found: Mapping[Position, str], positives: int
 ) -> Iterator[list[Reject]]:
     """Of every group, nothing if it is sound and whole; else all of it.
 
     A group with a reject would break positives : hard negatives.
     """
     for number, group in enumerate(groups):
-        reasons = [found.get(Place(number, m), "") for m in range(len(group.trajectories))]
+        reasons = [found.get(Position(number, m), "") for m in range(len(group.trajectories))]
         if len(reasons) == positives and not any(reasons):
             yield []
             continue
@@ -89,12 +91,12 @@ def rejects(
 
 
 def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, metrics: Path) -> None:
-    p = config.load("verify", Params)
-    fence = Fence(jsonl.read(protected, Protected), p.near_benchmark)
-    checks = Checks(Catalogue(catalogue), fence)
+    p = config.load("verify", VerifyConfig)
+    fence = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
+    checks = TrajectoryValidator(Catalogue(catalogue), fence)
     # Read again and again: a large plan does not fit into memory.
-    found = problems(jsonl.read(raw, Group), checks, p.near_duplicate)
-    wrong = list(rejects(jsonl.read(raw, Group), found, p.positives))
+    found = find_problems(jsonl.read(raw, Group), checks, p.near_duplicate)
+    wrong = list(reject_groups(jsonl.read(raw, Group), found, p.positives))
     pairs = zip(jsonl.read(raw, Group), wrong, strict=True)
     sound = jsonl.write(good, (group for group, reasons in pairs if not reasons))
     rejected = jsonl.write(bad, (reject for reasons in wrong for reject in reasons))

@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 settings.register_profile("patient", deadline=None)  # a busy machine is no bug
 settings.load_profile("patient")
 
-SIZES = tiny_model.Tiny(
+SIZES = tiny_model.TinyModelConfig(
     seed=0,
     hidden_size=32,
     intermediate_size=64,
@@ -54,8 +54,8 @@ CLOCK = Tool(
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved tiny model with its tokenizer."""
     folder = tmp_path_factory.mktemp("base")
-    words = tiny_model.tokenizer()
-    tiny_model.model(SIZES, words).save_pretrained(folder)
+    words = tiny_model.build_tokenizer()
+    tiny_model.build_model(SIZES, words).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
 
@@ -64,8 +64,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with larger weights: `base` says one and the same token to everything."""
     folder = tmp_path_factory.mktemp("lively")
-    words = tiny_model.tokenizer()
-    model = tiny_model.model(SIZES, words)
+    words = tiny_model.build_tokenizer()
+    model = tiny_model.build_model(SIZES, words)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() == 2:
@@ -76,16 +76,16 @@ def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[slurm_cluster.Lab]:
+def slurm() -> Iterator[slurm_cluster.SlurmCluster]:
     """One for all tests: it takes two seconds to start."""
-    if problem := slurm_cluster.missing():
+    if problem := slurm_cluster.why_unavailable():
         pytest.skip(f"NO SLURM LAB: {problem}")
     with slurm_cluster.running() as started:
         yield started
 
 
 @pytest.fixture
-def checkout(slurm: slurm_cluster.Lab, tmp_path: Path) -> Iterator[Checkout]:
+def checkout(slurm: slurm_cluster.SlurmCluster, tmp_path: Path) -> Iterator[Checkout]:
     made = Checkout(tmp_path, slurm)
     yield made
     made.leave()

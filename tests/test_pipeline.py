@@ -10,7 +10,7 @@ import yaml
 
 from agent_tuning.files import yaml_records
 from benchmark.reports import readme_tables
-from stages.fingerprint import closure
+from stages.fingerprint import hash_closure
 
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
@@ -70,7 +70,7 @@ def test_every_stage_says_what_it_does(name):
 
 @pytest.mark.parametrize("name", sorted(set(STAGES) - set(DEAR)))
 def test_a_cheap_stage_depends_on_every_file_of_ours_that_it_reaches(name):
-    files, _ = closure(Path(f"stages/{name}.py"))
+    files, _ = hash_closure(Path(f"stages/{name}.py"))
     for file in files:
         if file != "stages/__init__.py":
             assert any(file == dep or file.startswith(f"{dep}/") for dep in deps(name)), file
@@ -94,7 +94,7 @@ def test_imports_point_inwards(package):
 
 @pytest.mark.parametrize("name", MAKES_TRAINING_DATA)
 def test_what_makes_training_data_never_imports_the_benchmark(name):
-    files, _ = closure(Path(f"stages/{name}.py"))
+    files, _ = hash_closure(Path(f"stages/{name}.py"))
     assert not [file for file in files if file.startswith("benchmark")]
 
 
@@ -105,8 +105,8 @@ def test_no_module_is_named_for_being_shared():
 
 def test_the_readme_says_what_the_pipeline_does():
     text = Path("README.md").read_text()
-    table = readme_tables.stages(yaml_records.read(Path("dvc.yaml"), readme_tables.Pipeline))
-    assert readme_tables.between(text, "stages", table) == text
+    table = readme_tables.format_stages(yaml_records.read(Path("dvc.yaml"), readme_tables.Pipeline))
+    assert readme_tables.replace_between_markers(text, "stages", table) == text
 
 
 def test_the_readme_names_every_module():

@@ -24,28 +24,28 @@ from agent_tuning.records import BadInput, Json, Language, Record, Tool
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 SLOT = re.compile(r"\{(\w+(?:\.\w+)?)\}")
-FIELD = re.compile(r"\{(\d+)\.(\w+)\}")
-NAME = re.compile(r"[A-Za-z_][\w.-]*")
+OBSERVED_FIELD = re.compile(r"\{(\d+)\.(\w+)\}")
+TOOL_NAME = re.compile(r"[A-Za-z_][\w.-]*")
 
 
-class Text(Record, frozen=True):
+class LocalizedText(Record, frozen=True):
     """The same sentence in every language of its domain."""
 
     en: str = ""
     zh: str = ""
 
 
-Several = Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
+AtLeastTwo = Annotated[tuple[str, ...], msgspec.Meta(min_length=2)]
 
 
-class Texts(Record, frozen=True):
+class LocalizedTexts(Record, frozen=True):
     """Several ways to say one thing, per language; the last one is held out of training."""
 
-    en: Several = ()
-    zh: Several = ()
+    en: AtLeastTwo = ()
+    zh: AtLeastTwo = ()
 
 
-class Named(Record, frozen=True):
+class NamedValue(Record, frozen=True):
     """A value the tool knows by `value` and people by another word."""
 
     value: Json
@@ -53,7 +53,7 @@ class Named(Record, frozen=True):
     zh: str = ""
 
 
-class Range(Record, frozen=True):
+class NumberRange(Record, frozen=True):
     """Numbers from `start` to `stop`, both included."""
 
     start: int | float
@@ -61,7 +61,7 @@ class Range(Record, frozen=True):
     step: int | float = 1
 
 
-Slot = Texts | tuple[Named, ...] | Range
+Slot = LocalizedTexts | tuple[NamedValue, ...] | NumberRange
 
 
 class Step(Record, frozen=True):
@@ -71,26 +71,26 @@ class Step(Record, frozen=True):
     arguments: dict[str, Json] = {}
 
 
-class Later(Step, frozen=True, kw_only=True):
+class FollowUpStep(Step, frozen=True, kw_only=True):
     """A call that follows on others, and what it is for."""
 
-    goal: Text
+    goal: LocalizedText
 
 
-class Decided(NamedTuple):
+class PlannedTurn(NamedTuple):
     """One turn of the model: what it is for, and its calls."""
 
-    goal: Text
+    goal: LocalizedText
     steps: tuple[Step, ...]
 
 
 class Scenario(Record, frozen=True):
     name: str
-    queries: Texts
-    goal: Text
-    reply: Text
+    queries: LocalizedTexts
+    goal: LocalizedText
+    reply: LocalizedText
     arguments: dict[str, Json] = {}
-    then: tuple[Later, ...] = ()
+    then: tuple[FollowUpStep, ...] = ()
     also: tuple[Step, ...] = ()
 
     @property
@@ -102,39 +102,39 @@ class Scenario(Record, frozen=True):
     def complexity(self) -> str:
         return "simple" if self.kind == "call" else "complex"
 
-    def turns(self, tool: str) -> tuple[Decided, ...]:
-        first = Decided(self.goal, (Step(tool, self.arguments), *self.also))
-        return (first, *(Decided(step.goal, (step,)) for step in self.then))
+    def turns(self, tool: str) -> tuple[PlannedTurn, ...]:
+        first = PlannedTurn(self.goal, (Step(tool, self.arguments), *self.also))
+        return (first, *(PlannedTurn(step.goal, (step,)) for step in self.then))
 
     def steps(self, tool: str) -> tuple[Step, ...]:
         """Every call, in order."""
         return tuple(step for turn in self.turns(tool) for step in turn.steps)
 
 
-class Missing(Record, frozen=True):
+class MissingArgument(Record, frozen=True):
     """Queries that leave out a required argument, and the question to ask back."""
 
     argument: str
-    queries: Texts
-    goal: Text
-    ask: Text
+    queries: LocalizedTexts
+    goal: LocalizedText
+    ask: LocalizedText
 
 
 class Remark(Record, frozen=True):
     """Something said about a tool's subject that needs no call, and a fitting answer."""
 
-    query: Text
-    reply: Text
+    query: LocalizedText
+    reply: LocalizedText
 
 
 class ToolEntry(Record, frozen=True):
     name: str
-    description: Text
+    description: LocalizedText
     parameters: dict[str, Json]
     scenarios: tuple[Scenario, ...]
     remarks: tuple[Remark, ...]
     siblings: tuple[str, ...] = ()
-    missing: Missing | None = None
+    missing: MissingArgument | None = None
     observations: tuple[dict[str, Json], ...] = ()
 
     def tool(self, language: Language) -> Tool:
@@ -149,9 +149,9 @@ class Domain(Record, frozen=True):
 
     domain: str
     tools: tuple[ToolEntry, ...]
-    words: dict[str, Texts] = {}
-    names: dict[str, tuple[Named, ...]] = {}
-    numbers: dict[str, Range] = {}
+    words: dict[str, LocalizedTexts] = {}
+    names: dict[str, tuple[NamedValue, ...]] = {}
+    numbers: dict[str, NumberRange] = {}
     languages: tuple[Language, ...] = LANGUAGES
 
     @property
@@ -203,9 +203,9 @@ class Catalogue:
                 yield name, scenario
 
     def _check(self, entry: ToolEntry, place: "_Place") -> None:
-        if not NAME.fullmatch(entry.name):
+        if not TOOL_NAME.fullmatch(entry.name):
             raise place.error(["name"], f"{entry.name!r} is not a tool name")
-        if problem := schema.unusable(entry.parameters):
+        if problem := schema.find_parameters_problem(entry.parameters):
             raise place.error(["parameters"], problem)
         required = set(entry.parameters.get("required", []))
         for sibling in entry.siblings:
@@ -214,7 +214,7 @@ class Catalogue:
         if entry.missing and entry.missing.argument not in required:
             problem = f"{entry.missing.argument} is not a required argument"
             raise place.error(["missing", "argument"], problem)
-        if wrong := authored.quoted(entry.observations) - required:
+        if wrong := authored.find_quoted_arguments(entry.observations) - required:
             raise place.error(["observations"], f"{sorted(wrong)} are not required arguments")
         domain = self.domain_of[entry.name]
         if entry.missing:
@@ -226,7 +226,7 @@ class Catalogue:
                 raise place.error(["scenarios", str(number), "name"], problem)
             self._check_scenario(entry, scenario, domain, place.of("scenarios", str(number)))
 
-    def _check_missing(self, missing: Missing, domain: Domain, place: "_Place") -> None:
+    def _check_missing(self, missing: MissingArgument, domain: Domain, place: "_Place") -> None:
         for language in domain.languages:
             given = _given(missing.queries, language, domain.slots, place)
             for field, text in (("goal", missing.goal), ("ask", missing.ask)):
@@ -237,7 +237,7 @@ class Catalogue:
         for step in steps:
             if step.tool not in SIMULATORS and not self.entries[step.tool].observations:
                 raise place.error([], f"{step.tool} has no simulator: expected `observations`")
-        named = FIELD.findall(msgspec.json.encode((scenario.reply, steps)).decode())
+        named = OBSERVED_FIELD.findall(msgspec.json.encode((scenario.reply, steps)).decode())
         for step_number, field in sorted(set(named)):
             for step in steps[int(step_number) - 1 :][:1]:
                 if any(field not in seen for seen in self.entries[step.tool].observations):
@@ -288,13 +288,15 @@ def _check_languages(domain: Domain, path: Path) -> None:
     for keys, wording in _wordings(domain):
         for language in domain.languages:
             if not getattr(wording, language):
-                line = yaml_records.line_of(path, list(keys))
+                line = yaml_records.find_line(path, list(keys))
                 raise BadInput(f"{path}:{line}: {'.'.join(keys)}: no {language} here")
 
 
-def _wordings(value: object, *keys: str) -> Iterator[tuple[tuple[str, ...], Text | Texts | Named]]:
+def _wordings(
+    value: object, *keys: str
+) -> Iterator[tuple[tuple[str, ...], LocalizedText | LocalizedTexts | NamedValue]]:
     """Every wording in a record, with the keys that lead to it."""
-    if isinstance(value, Text | Texts | Named):
+    if isinstance(value, LocalizedText | LocalizedTexts | NamedValue):
         yield keys, value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
@@ -311,7 +313,7 @@ def _references(step: Step) -> list[str]:
 
 
 def _given(
-    queries: Texts, language: Language, slots: Mapping[str, Slot], place: "_Place"
+    queries: LocalizedTexts, language: Language, slots: Mapping[str, Slot], place: "_Place"
 ) -> set[str]:
     """The slots that every query fills."""
     found = [set(SLOT.findall(query)) for query in getattr(queries, language)]
@@ -341,5 +343,5 @@ class _Place:
 
     def error(self, keys: list[str], problem: str) -> BadInput:
         keys = [*self.keys, *keys]
-        line = yaml_records.line_of(self.path, keys)
+        line = yaml_records.find_line(self.path, keys)
         return BadInput(f"{self.path}:{line}: {'.'.join(keys)}: {problem}")

@@ -10,7 +10,7 @@ import msgspec
 from agent_tuning.records import Call, Json, Tool
 
 
-def unusable(parameters: dict[str, Json]) -> str | None:
+def find_parameters_problem(parameters: dict[str, Json]) -> str | None:
     """Why these cannot be a tool's parameters; None if they can."""
     try:
         jsonschema_rs.Draft202012Validator(parameters)
@@ -19,7 +19,7 @@ def unusable(parameters: dict[str, Json]) -> str | None:
     return None if parameters.get("type") == "object" else "expected parameters of type object"
 
 
-def problem(call: Call, tools: Sequence[Tool]) -> str | None:
+def find_call_problem(call: Call, tools: Sequence[Tool]) -> str | None:
     """Why the call cannot be made with these tools, as `reason: detail`; None if it can."""
     tool = next((tool for tool in tools if tool.name == call.name), None)
     if tool is None:
@@ -37,7 +37,7 @@ def problem(call: Call, tools: Sequence[Tool]) -> str | None:
     return None
 
 
-def menu_problems(tools: Sequence[Tool]) -> Iterator[str]:
+def find_tool_list_problems(tools: Sequence[Tool]) -> Iterator[str]:
     """Why nothing can be called from this menu, as `reason: detail`."""
     for name, count in Counter(tool.name for tool in tools).items():
         if not name.strip():

@@ -1,32 +1,32 @@
 """The scripted teacher's wording outside the catalogue: data/phrasing.yaml is one Phrasing."""
 
-from agent_tuning.catalogue.entries import Text, Texts
+from agent_tuning.catalogue.entries import LocalizedText, LocalizedTexts
 from agent_tuning.records import Record
 
 
-class Exchange(Record, frozen=True):
+class ExchangeWording(Record, frozen=True):
     """A query that needs no call, and the fitting decision."""
 
-    query: Text
-    thought: Text
-    reply: Text
+    query: LocalizedText
+    thought: LocalizedText
+    reply: LocalizedText
 
 
-class Removed(Record, frozen=True):
-    thought: Text
-    reply: Text
+class RemovedToolWording(Record, frozen=True):
+    thought: LocalizedText
+    reply: LocalizedText
 
 
-class Thought(Record, frozen=True):
-    thought: Text
+class ThoughtWording(Record, frozen=True):
+    thought: LocalizedText
 
 
 class Phrasing(Record, frozen=True):
-    openers: Texts
-    closers: Texts
-    finish: Text
-    negated: tuple[Exchange, ...]
-    answered: tuple[Exchange, ...]
-    removed: Removed
-    topic: Thought
-    general: Thought
+    openers: LocalizedTexts
+    closers: LocalizedTexts
+    finish: LocalizedText
+    negated: tuple[ExchangeWording, ...]
+    answered: tuple[ExchangeWording, ...]
+    removed: RemovedToolWording
+    topic: ThoughtWording
+    general: ThoughtWording

@@ -16,7 +16,7 @@ from agent_tuning.chat_model.messages import Reply
 from agent_tuning.records import BadInput
 
 
-class Store:
+class AnswerStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._places: dict[str, int] = {}

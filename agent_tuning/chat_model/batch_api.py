@@ -13,15 +13,17 @@ from typing import Final
 import msgspec
 from openai.types import Batch
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.client import Client
-from agent_tuning.chat_model.messages import Completion, Reply, Sent
+from agent_tuning.chat_model.messages import ChatRequest, Completion, Reply
 from agent_tuning.records import Json
 from agent_tuning.runtime.progress import Progress
 
-MOST_REQUESTS = 50_000  # in one batch, and
-MOST_BYTES = 190_000_000  # in its file: the service's limits, the second with room for the frame
-ENDED = {"completed", "failed", "expired", "cancelled"}
+MAX_REQUESTS_PER_BATCH = 50_000  # in one batch, and
+MAX_BYTES_PER_BATCH = (
+    190_000_000  # in its file: the service's limits, the second with room for the frame
+)
+FINAL_STATES = {"completed", "failed", "expired", "cancelled"}
 ENDPOINT: Final = "/v1/chat/completions"
 
 
@@ -35,7 +37,7 @@ class _Line(msgspec.Struct):
     response: _Response | None = None
     error: Json = None
 
-    def reply(self, sent: Sent) -> Reply:
+    def reply(self, sent: ChatRequest) -> Reply:
         """Raises ValueError that says what stands here instead of an answer."""
         if self.response is None or self.response.status_code != 200:
             said = bytes(self.response.body).decode() if self.response else str(self.error)
@@ -46,17 +48,17 @@ class _Line(msgspec.Struct):
 class Batches:
     """The batches of one run, which `run` names."""
 
-    def __init__(self, client: Client, store: Store, run: str) -> None:
+    def __init__(self, client: Client, store: AnswerStore, run: str) -> None:
         self.client = client
         self.store = store
         self.run = run
 
-    async def earlier(self, wanted: Mapping[str, Sent]) -> None:
+    async def earlier(self, wanted: Mapping[str, ChatRequest]) -> None:
         """Collect what a killed run submitted."""
         for batch in await self.client.call("list batches", self._ours):
             await self._collect(batch, wanted)
 
-    async def answer(self, wanted: Mapping[str, Sent]) -> dict[str, str]:
+    async def answer(self, wanted: Mapping[str, ChatRequest]) -> dict[str, str]:
         """Submit and collect; why each question without an answer has none."""
         shards = list(_shards(wanted.values()))
         batches = [await self._submit(shard) for shard in shards]
@@ -72,7 +74,7 @@ class Batches:
         listed = self.client.api.batches.list(limit=100)
         return [one async for one in listed if (one.metadata or {}).get("run") == self.run]
 
-    async def _submit(self, shard: Sequence[Sent]) -> Batch:
+    async def _submit(self, shard: Sequence[ChatRequest]) -> Batch:
         """One that a lost answer hid from us is found by its name, not made again."""
         keys = "".join(sent.key for sent in shard)
         name = {
@@ -84,7 +86,7 @@ class Batches:
 
         async def submit() -> Batch:
             for batch in await self._ours():
-                if batch.metadata == name and batch.status not in ENDED:
+                if batch.metadata == name and batch.status not in FINAL_STATES:
                     return batch
             file = await api.files.create(file=("requests.jsonl", lines), purpose="batch")
             return await api.batches.create(
@@ -94,11 +96,11 @@ class Batches:
         return await self.client.call("submit a batch", submit)
 
     async def _collect(
-        self, batch: Batch, wanted: Mapping[str, Sent]
+        self, batch: Batch, wanted: Mapping[str, ChatRequest]
     ) -> tuple[Batch, dict[str, str]]:
         """The batch when it has ended, and why some of its lines hold no answer."""
         progress = Progress(batch.id, len(wanted))
-        while batch.status not in ENDED:
+        while batch.status not in FINAL_STATES:
             counts = batch.request_counts
             progress.show(counts.completed if counts else 0, batch.status)
             await asyncio.sleep(self.client.service.poll)
@@ -123,17 +125,19 @@ class Batches:
         return [self.client.decoded(line, _Line) for line in content.splitlines()]
 
 
-def _line(sent: Sent) -> bytes:
+def _line(sent: ChatRequest) -> bytes:
     body = msgspec.Raw(sent.body)
     frame = {"custom_id": sent.key, "method": "POST", "url": ENDPOINT, "body": body}
     return msgspec.json.encode(frame) + b"\n"
 
 
-def _shards(asked: Iterable[Sent]) -> Iterator[list[Sent]]:
-    shard: list[Sent] = []
+def _shards(asked: Iterable[ChatRequest]) -> Iterator[list[ChatRequest]]:
+    shard: list[ChatRequest] = []
     size = 0
     for sent in asked:
-        if shard and (len(shard) == MOST_REQUESTS or size + len(sent.body) > MOST_BYTES):
+        if shard and (
+            len(shard) == MAX_REQUESTS_PER_BATCH or size + len(sent.body) > MAX_BYTES_PER_BATCH
+        ):
             yield shard
             shard, size = [], 0
         shard.append(sent)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from agent_tuning.chat_model.messages import Reply, Sent
+from agent_tuning.chat_model.messages import ChatRequest, Reply
 from agent_tuning.records import BadInput, Record, Unfinished
 from agent_tuning.synthesis.teachers import Usage
 
@@ -27,7 +27,7 @@ class Price(Record, frozen=True):
         """What the answers of one model took, whatever they were for."""
         return sum((self.paid(reply) for reply in replies if reply.model == model), Usage())
 
-    def bound(self, sent: Sent, batch: bool = False) -> Usage:
+    def bound(self, sent: ChatRequest, batch: bool = False) -> Usage:
         """What one answer takes at most."""
         tokens = sent.prompt_tokens, sent.model.max_tokens
         return Usage(1, *tokens, self.of(*tokens, batch))

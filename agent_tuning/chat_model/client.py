@@ -17,16 +17,16 @@ import msgspec
 import openai
 
 from agent_tuning.chat_model.limiter import Limiter
-from agent_tuning.chat_model.messages import Completion, Reply, Sent, Service
+from agent_tuning.chat_model.messages import ChatRequest, Completion, Reply, Service
 from agent_tuning.records import BadInput, Unfinished
 
 T = TypeVar("T")
 
-KEY = "OPENAI_API_KEY"
-WAIT_AND_TRY = {408, 409, 429}  # and all of 5xx
+KEY_VARIABLE = "OPENAI_API_KEY"
+RETRYABLE_STATUSES = {408, 409, 429}  # and all of 5xx
 
 
-class Unanswered(Exception):
+class RetriesExhausted(Exception):
     """The retries are used up; the text is the last failure."""
 
 
@@ -34,14 +34,18 @@ class Client:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.limiter = Limiter(service.concurrency)
-        self._key = os.environ.get(KEY, "").strip()
+        self._key = os.environ.get(KEY_VARIABLE, "").strip()
         base_url = service.base_url or os.environ.get("OPENAI_BASE_URL") or None
         if not self._key and base_url is None:
-            raise BadInput(f"{KEY} is not set; teacher openai takes its key from the environment")
+            raise BadInput(
+                f"{KEY_VARIABLE} is not set; teacher openai takes its key from the environment"
+            )
         if "@" in (base_url or ""):
-            raise BadInput(f"the base URL holds a user or a password; the key belongs in {KEY}")
+            raise BadInput(
+                f"the base URL holds a user or a password; the key belongs in {KEY_VARIABLE}"
+            )
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
-            raise BadInput(f"{KEY} holds characters that no key has")
+            raise BadInput(f"{KEY_VARIABLE} holds characters that no key has")
         # The library keeps 100 connections: with more at once, every request would shake hands.
         most = service.concurrency
         limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
@@ -53,7 +57,7 @@ class Client:
             http_client=openai.DefaultAsyncHttpxClient(limits=limits),
         )
 
-    async def ask(self, sent: Sent) -> Reply:
+    async def ask(self, sent: ChatRequest) -> Reply:
         """Raises what `call` raises."""
 
         async def request() -> Reply:
@@ -77,7 +81,7 @@ class Client:
             async with self.limiter as burst:
                 try:
                     result = await request()
-                    self.limiter.calm()
+                    self.limiter.record_success()
                     return result
                 except openai.APIStatusError as error:
                     problem = self._public(f"HTTP {error.status_code}: {error.message}")
@@ -86,7 +90,7 @@ class Client:
                     problem = self._public(f"{error.message} {error.__cause__ or ''}".strip())
                 except msgspec.DecodeError as error:
                     problem = f"not a chat completion: {error}"
-        raise Unanswered(problem)
+        raise RetriesExhausted(problem)
 
     def decoded(self, body: bytes, kind: type[T]) -> T:
         """Raises msgspec.DecodeError."""
@@ -97,11 +101,11 @@ class Client:
         status, code = error.status_code, error.code
         if code == "insufficient_quota":  # a 429 that no waiting mends
             raise Unfinished(f"{name}: {problem}") from None
-        if status < 500 and status not in WAIT_AND_TRY:
+        if status < 500 and status not in RETRYABLE_STATUSES:
             raise BadInput(f"{self.api.base_url}: {name}: {problem}") from None
         if status == 429:
             self.limiter.halve(burst)
-        self.limiter.pause(retry_after(error.response.headers))
+        self.limiter.pause(read_retry_after(error.response.headers))
 
     def _wait(self, attempt: int) -> float:
         doubled = self.service.first_wait * 2.0 ** (attempt - 1)
@@ -111,7 +115,7 @@ class Client:
         return text.replace(self._key, "[key]") if self._key else text
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
+def read_retry_after(headers: Mapping[str, str]) -> float:
     """Seconds that the server asks to wait, given as a number or as a date; 0 if it does not."""
     value = headers.get("retry-after", "")
     try:

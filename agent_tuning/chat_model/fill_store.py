@@ -9,25 +9,27 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.batch_api import Batches
 from agent_tuning.chat_model.budget import Budget, Price
-from agent_tuning.chat_model.client import Client, Unanswered
-from agent_tuning.chat_model.messages import Reply, Sent, Service
+from agent_tuning.chat_model.client import Client, RetriesExhausted
+from agent_tuning.chat_model.messages import ChatRequest, Reply, Service
 from agent_tuning.records import BadInput, Unfinished
 from agent_tuning.runtime.progress import Progress
 from agent_tuning.synthesis.teachers import Usage
 
 Job = TypeVar("Job")
-Wanting = Callable[[Job], Sent | None]  # the next question of a job; None if it wants no more
+NextRequest = Callable[
+    [Job], ChatRequest | None
+]  # the next question of a job; None if it wants no more
 
 
-class Filling:
+class StoreFiller:
     """`unanswered` maps a question's key to its last failure; more than `most` stop the run."""
 
     def __init__(
         self,
-        store: Store,
+        store: AnswerStore,
         service: Service,
         price: Price,
         budget: Budget,
@@ -44,7 +46,7 @@ class Filling:
         self.stop: BadInput | Unfinished | None = None
         self._asked: dict[str, asyncio.Event] = {}
 
-    async def live(self, jobs: Sequence[Job], wanting: Wanting[Job]) -> None:
+    async def live(self, jobs: Sequence[Job], wanting: NextRequest[Job]) -> None:
         progress = Progress(self.budget.section, len(jobs))
         waiting = iter(jobs)
         done = 0
@@ -65,15 +67,19 @@ class Filling:
         if self.stop:
             raise self.stop
 
-    async def in_batches(self, jobs: Sequence[Job], wanting: Wanting[Job], run: str) -> None:
+    async def ask_in_batches(
+        self, jobs: Sequence[Job], wanting: NextRequest[Job], run: str
+    ) -> None:
         try:
             await self._waves(jobs, wanting, Batches(self.client, self.store, run))
-        except Unanswered as error:
+        except RetriesExhausted as error:
             raise Unfinished(f"{error}; the same command goes on") from error
         if self.stop:
             raise self.stop
 
-    async def _waves(self, jobs: Sequence[Job], wanting: Wanting[Job], batches: Batches) -> None:
+    async def _waves(
+        self, jobs: Sequence[Job], wanting: NextRequest[Job], batches: Batches
+    ) -> None:
         """Each wave asks what all jobs want next, and again what the last one lost."""
         progress = Progress(self.budget.section, len(jobs))
         tries: Counter[str] = Counter()
@@ -92,7 +98,7 @@ class Filling:
         if not self.stop:
             progress.show(len(jobs), str(self.budget))
 
-    async def _converse(self, job: Job, wanting: Wanting[Job]) -> bool:
+    async def _converse(self, job: Job, wanting: NextRequest[Job]) -> bool:
         """Ask until the job wants nothing more; False if it wanted nothing at all."""
         asked = False
         while not self.stop and (sent := wanting(job)):
@@ -107,7 +113,7 @@ class Filling:
                 self._asked.pop(sent.key).set()
         return asked
 
-    async def _ask(self, sent: Sent) -> None:
+    async def _ask(self, sent: ChatRequest) -> None:
         bound = self.price.bound(sent).usd
         try:
             self.budget.reserve(bound)
@@ -119,14 +125,14 @@ class Filling:
             reply = await self.client.ask(sent)
             paid = self.price.paid(reply)
             await self.store.put(reply)
-        except Unanswered as error:
+        except RetriesExhausted as error:
             self._give_up(sent, str(error))
         except (BadInput, Unfinished) as error:
             self.stop = self.stop or error
         finally:
             self.budget.settle(bound, paid)
 
-    def _give_up(self, sent: Sent, problem: str) -> None:
+    def _give_up(self, sent: ChatRequest, problem: str) -> None:
         self.unanswered[sent.key] = problem
         if len(self.unanswered) > self.most:
             self.stop = self.stop or Unfinished(
@@ -134,9 +140,9 @@ class Filling:
                 f"{problem}; every answer is kept, and the same command goes on"
             )
 
-    def _affordable(self, wanted: dict[str, Sent]) -> dict[str, Sent]:
+    def _affordable(self, wanted: dict[str, ChatRequest]) -> dict[str, ChatRequest]:
         """Those that the budget reaches for, reserved."""
-        chosen: dict[str, Sent] = {}
+        chosen: dict[str, ChatRequest] = {}
         for key, sent in wanted.items():
             if self.stop:
                 break
@@ -148,13 +154,13 @@ class Filling:
                 chosen[key] = sent
         return chosen
 
-    def _settle(self, wanted: dict[str, Sent], reserved: bool) -> None:
+    def _settle(self, wanted: dict[str, ChatRequest], reserved: bool) -> None:
         for key, sent in wanted.items():
             reply: Reply | None = self.store.get(key)
             bound = self.price.bound(sent, batch=True).usd if reserved else 0.0
             self.budget.settle(bound, self.price.paid(reply) if reply else Usage())
 
 
-def _all_wanted(jobs: Sequence[Job], wanting: Wanting[Job]) -> dict[str, Sent]:
+def _all_wanted(jobs: Sequence[Job], wanting: NextRequest[Job]) -> dict[str, ChatRequest]:
     found = (wanting(job) for job in jobs)
     return {sent.key: sent for sent in found if sent}

@@ -28,7 +28,7 @@ class Limiter:
         async with self._changed:
             self._changed.notify(2)  # the slot, and the one that `calm` may have added
 
-    def calm(self) -> None:
+    def record_success(self) -> None:
         """An answer came: after as many as the limit, one more may run."""
         self._calm += 1
         if self._calm >= self.limit and self.limit < self.most:

@@ -7,12 +7,15 @@ import msgspec
 
 from agent_tuning.records import Json, Record
 
-CLIPPED = {"length", "content_filter"}  # finish reasons of an answer that is not whole
-LIMITS = ("max_tokens", "max_completion_tokens")  # the second is what newer OpenAI models take
+TRUNCATED = {"length", "content_filter"}  # finish reasons of an answer that is not whole
+TOKEN_LIMITS = (
+    "max_tokens",
+    "max_completion_tokens",
+)  # the second is what newer OpenAI models take
 BYTES_PER_TOKEN = 3.0  # cautious: the least of our requests is 3.5 with SmolLM2's tokenizer
 
 
-class Unusable(Exception):
+class UnusableReply(Exception):
     """An answer that makes no trajectory: `reason` is counted, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -34,7 +37,7 @@ class Ask(Record, frozen=True):
     schema: dict[str, Json]  # of the answer
 
 
-class Model(Record, frozen=True):
+class ChatModel(Record, frozen=True):
     """Which model is asked, and how it samples; all of it decides what an answer is."""
 
     name: str
@@ -42,15 +45,15 @@ class Model(Record, frozen=True):
     sampling: dict[str, Json]  # passed on as they stand
 
     def __post_init__(self) -> None:
-        found = [self.sampling[name] for name in LIMITS if name in self.sampling]
+        found = [self.sampling[name] for name in TOKEN_LIMITS if name in self.sampling]
         if len(found) != 1 or type(found[0]) is not int or found[0] < 1:
-            raise ValueError(f"sampling: expected one of {' and '.join(LIMITS)}, at least 1")
+            raise ValueError(f"sampling: expected one of {' and '.join(TOKEN_LIMITS)}, at least 1")
 
     @property
     def max_tokens(self) -> int:
-        return next(int(self.sampling[name]) for name in LIMITS if name in self.sampling)
+        return next(int(self.sampling[name]) for name in TOKEN_LIMITS if name in self.sampling)
 
-    def sent(self, ask: Ask) -> "Sent":
+    def sent(self, ask: Ask) -> "ChatRequest":
         body: dict[str, Json] = {"model": self.name, "messages": ask.messages}
         body |= sorted(self.sampling.items())
         if self.structured:
@@ -58,7 +61,7 @@ class Model(Record, frozen=True):
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         encoded = msgspec.json.encode(body)
         key = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-        return Sent(ask.name, self, encoded, key)
+        return ChatRequest(ask.name, self, encoded, key)
 
 
 class Service(Record, frozen=True):
@@ -73,11 +76,11 @@ class Service(Record, frozen=True):
     poll: float  # seconds between two looks at a batch
 
 
-class Sent(Record, frozen=True):
+class ChatRequest(Record, frozen=True):
     """A question as the server gets it; `key` hashes the body: all that decides the answer."""
 
     name: str
-    model: Model
+    model: ChatModel
     body: bytes
     key: str
 
@@ -104,9 +107,9 @@ class Reply(Record, frozen=True):
     def text(self) -> str:
         """The whole answer; raises Unusable if there is none."""
         if self.refusal:
-            raise Unusable("refusal", self.refusal)
-        if self.finish in CLIPPED:
-            raise Unusable(self.finish, self.content[-80:])
+            raise UnusableReply("refusal", self.refusal)
+        if self.finish in TRUNCATED:
+            raise UnusableReply(self.finish, self.content[-80:])
         return self.content
 
 
@@ -136,7 +139,7 @@ class Completion(msgspec.Struct):
         if not self.choices:
             raise ValueError("no choices")
 
-    def reply(self, sent: Sent, batch: bool = False) -> Reply:
+    def reply(self, sent: ChatRequest, batch: bool = False) -> Reply:
         """Without a usage the upper bound counts: no budget is overdrawn by a silent server."""
         choice = self.choices[0]
         tokens = self.usage or _Tokens(sent.prompt_tokens, sent.model.max_tokens)

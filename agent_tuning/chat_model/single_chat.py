@@ -3,22 +3,27 @@
 import asyncio
 from types import TracebackType
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Budget, Price
-from agent_tuning.chat_model.client import Client, Unanswered
-from agent_tuning.chat_model.messages import Ask, Message, Model, Reply, Sent, Service
+from agent_tuning.chat_model.client import Client, RetriesExhausted
+from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Message, Reply, Service
 from agent_tuning.records import Unfinished
 from agent_tuning.synthesis.teachers import Usage
 
 
-class Completing:
-    """`with Completing(...) as model`: the store is open for writing as long as the block lasts.
+class SingleChat:
+    """`with SingleChat(...) as model`: the store is open for writing as long as the block lasts.
 
     The budget counts what the store's answers of this model took, whatever they were for.
     """
 
     def __init__(
-        self, model: Model, service: Service, price: Price, limit: float | None, store: Store
+        self,
+        model: ChatModel,
+        service: Service,
+        price: Price,
+        limit: float | None,
+        store: AnswerStore,
     ) -> None:
         self.model = model
         self.price = price
@@ -27,7 +32,7 @@ class Completing:
         self.budget = Budget(limit, price.spent(model.name, store))
         self._runner = asyncio.Runner()  # one loop: the client's connections belong to it
 
-    def __enter__(self) -> "Completing":
+    def __enter__(self) -> "SingleChat":
         self.store.open()
         return self
 
@@ -48,7 +53,7 @@ class Completing:
         reply = self.store.get(sent.key) or self._runner.run(self._asked(sent))
         return reply.content
 
-    async def _asked(self, sent: Sent) -> Reply:
+    async def _asked(self, sent: ChatRequest) -> Reply:
         bound = self.price.bound(sent).usd
         self.budget.reserve(bound)
         paid = Usage()
@@ -56,7 +61,7 @@ class Completing:
             reply = await self.client.ask(sent)
             paid = self.price.paid(reply)
             await self.store.put(reply)
-        except Unanswered as error:
+        except RetriesExhausted as error:
             raise Unfinished(f"{error}; every answer is kept, the same command goes on") from error
         finally:
             self.budget.settle(bound, paid)

@@ -12,23 +12,23 @@ from agent_tuning.converters import llama_factory, ms_swift, openai, sharegpt, x
 from agent_tuning.records import Group
 
 
-def whole(group: Group) -> Group:
+def keep_all(group: Group) -> Group:
     return group
 
 
-class Format(NamedTuple):
+class RowFormat(NamedTuple):
     row: type[Any]
     write: Callable[[Group], Any]
     read: Callable[[Any], Group]
-    kept: Callable[[Group], Group] = whole
+    kept: Callable[[Group], Group] = keep_all
     loses: str = ""
 
 
-FORMATS: dict[str, Format] = {
-    "sharegpt": Format(sharegpt.Row, sharegpt.write, sharegpt.read),
-    "xlam": Format(xlam.Row, xlam.write, xlam.read, xlam.kept, xlam.LOSES),
-    "xlam_unified": Format(xlam_unified.Row, xlam_unified.write, xlam_unified.read),
-    "openai": Format(openai.Row, openai.write, openai.read),
-    "llama_factory": Format(llama_factory.Row, llama_factory.write, llama_factory.read),
-    "ms_swift": Format(ms_swift.Row, ms_swift.write, ms_swift.read),
+FORMATS: dict[str, RowFormat] = {
+    "sharegpt": RowFormat(sharegpt.Row, sharegpt.write, sharegpt.read),
+    "xlam": RowFormat(xlam.Row, xlam.write, xlam.read, xlam.kept, xlam.LOSES),
+    "xlam_unified": RowFormat(xlam_unified.Row, xlam_unified.write, xlam_unified.read),
+    "openai": RowFormat(openai.Row, openai.write, openai.read),
+    "llama_factory": RowFormat(llama_factory.Row, llama_factory.write, llama_factory.read),
+    "ms_swift": RowFormat(ms_swift.Row, ms_swift.write, ms_swift.read),
 }

@@ -38,7 +38,7 @@ def read(path: Path) -> Json:
         raise BadInput(f"{path}:{line}: {error.problem}") from error
 
 
-def typed(value: Json, kind: type[T], path: Path, place: str) -> T:
+def convert_part(value: Json, kind: type[T], path: Path, place: str) -> T:
     """A part of a document as a record; fields that the record does not name are left out."""
     try:
         return msgspec.convert(value, kind)

@@ -8,44 +8,46 @@ from collections.abc import Iterator
 import msgspec
 
 from agent_tuning.converters import rows
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Call, Group, Json, Turn, User
 
 
-class Said(msgspec.Struct, omit_defaults=True):
+class Utterance(msgspec.Struct, omit_defaults=True):
     speaker: str = msgspec.field(name="from")
     value: str
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    conversations: list[Said]
+    conversations: list[Utterance]
     tools: str | list[dict[str, Json]] | None = None
     system: str | None = None
     facets: str = ""
 
 
 def write(group: Group) -> Row:
-    said: list[Said] = []
-    for step in rows.steps(rows.only(group)):
+    said: list[Utterance] = []
+    for step in rows.split_steps(rows.only_trajectory(group)):
         if step.said is not None:
-            said.append(Said("human", step.said))
+            said.append(Utterance("human", step.said))
         if step.decision.calls:
-            made = list(map(rows.written, step.decision.calls))
-            text = json_text(made if len(made) > 1 else made[0])
-            said.append(Said("function_call", rows.spoken(step.decision) + text))
+            made = list(map(rows.write_call, step.decision.calls))
+            text = format_json(made if len(made) > 1 else made[0])
+            said.append(Utterance("function_call", rows.join_thought(step.decision) + text))
         else:
-            said.append(Said("gpt", rows.spoken(step.decision)))
+            said.append(Utterance("gpt", rows.join_thought(step.decision)))
         if step.results:
             contents = [result.content for result in step.results]
-            text = json_text(contents) if len(contents) > 1 else rows.observed(contents[0])
-            said.append(Said("observation", text))
-    tools = json_text(list(map(rows.bare, group.tools))) if group.tools else ""
-    return Row(said, tools, facets=rows.facets(group))
+            text = (
+                format_json(contents) if len(contents) > 1 else rows.write_observation(contents[0])
+            )
+            said.append(Utterance("observation", text))
+    tools = format_json(list(map(rows.write_tool, group.tools))) if group.tools else ""
+    return Row(said, tools, facets=rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
     turns = list(_turns(row))
-    return rows.group(turns, rows.tools_of(row.tools), row.facets, row.system or "")
+    return rows.build_group(turns, rows.read_tools(row.tools), row.facets, row.system or "")
 
 
 def _turns(row: Row) -> Iterator[Turn]:
@@ -55,15 +57,15 @@ def _turns(row: Row) -> Iterator[Turn]:
             case "human":
                 yield User(said.value)
             case "gpt":
-                yield rows.answer(said.value)
+                yield rows.build_answer(said.value)
             case "function_call":
-                thought, text = rows.heard(said.value)
+                thought, text = rows.split_thought(said.value)
                 value = msgspec.json.decode(text)
-                calls = list(map(rows.call_of, value if isinstance(value, list) else [value]))
+                calls = list(map(rows.read_call, value if isinstance(value, list) else [value]))
                 yield Assistant("call", thought, tuple(calls))
             case "observation":
-                value = rows.seen(said.value)
+                value = rows.read_observation(said.value)
                 several = len(calls) > 1 and isinstance(value, list)
-                yield from rows.results(calls, value if several else [value])
+                yield from rows.build_results(calls, value if several else [value])
             case speaker:
                 raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")

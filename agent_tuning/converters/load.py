@@ -10,32 +10,32 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.converters import FORMATS, Format, sources
+from agent_tuning.converters import FORMATS, RowFormat, sources
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
 
 
-def form(name: str) -> Format:
+def find_format(name: str) -> RowFormat:
     if name not in FORMATS:
         raise BadInput(f"no format {name}; there are {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
-def groups(name: str, source: str) -> Iterator[Group]:
+def read_groups(name: str, source: str) -> Iterator[Group]:
     """The groups of a source; the first bad row stops with its place and field."""
-    return joined(_single(form(name), source))
+    return join_groups(_single(find_format(name), source))
 
 
-def _single(form: Format, source: str) -> Iterator[Group]:
-    for place, row in sources.rows(source):
+def _single(form: RowFormat, source: str) -> Iterator[Group]:
+    for place, row in sources.read_rows(source):
         try:
             yield form.read(msgspec.convert(row, form.row))
         except ValueError as error:
             raise BadInput(f"{place}: {error}") from error
 
 
-def joined(singles: Iterable[Group]) -> Iterator[Group]:
+def join_groups(singles: Iterable[Group]) -> Iterator[Group]:
     """Groups of one to the groups they came from."""
     for alike, members in groupby(
         singles, lambda one: msgspec.structs.replace(one, trajectories=())
@@ -45,7 +45,7 @@ def joined(singles: Iterable[Group]) -> Iterator[Group]:
 
 
 def main(name: Path, source: Path, target: Path) -> None:
-    count = jsonl.write(target, groups(str(name), str(source)))
+    count = jsonl.write(target, read_groups(str(name), str(source)))
     print(f"{target}: {count} groups")
 
 

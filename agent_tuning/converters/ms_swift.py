@@ -9,7 +9,7 @@ from itertools import groupby
 import msgspec
 
 from agent_tuning.converters import rows
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Call, Group, Json, Turn, User
 
 
@@ -27,25 +27,25 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 def write(group: Group) -> Row:
     messages: list[Message] = []
-    for step in rows.steps(rows.only(group)):
+    for step in rows.split_steps(rows.only_trajectory(group)):
         decision = step.decision
         loss = None if decision.trained else False
         if step.said is not None:
             messages.append(Message("user", step.said))
         if decision.thought or not decision.calls:
-            messages.append(Message("assistant", rows.spoken(decision), loss))
+            messages.append(Message("assistant", rows.join_thought(decision), loss))
         for call in decision.calls:
-            text = json_text(rows.written(call))
+            text = format_json(rows.write_call(call))
             messages.append(Message("tool_call", text, loss))
         for result in step.results:
-            messages.append(Message("tool_response", rows.observed(result.content)))
-    tools = json_text([rows.function(tool) for tool in group.tools]) if group.tools else ""
-    return Row(messages, tools, rows.facets(group))
+            messages.append(Message("tool_response", rows.write_observation(result.content)))
+    tools = format_json([rows.write_function(tool) for tool in group.tools]) if group.tools else ""
+    return Row(messages, tools, rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
     system = "\n\n".join(m.content for m in row.messages if m.role == "system")
-    return rows.group(list(_turns(row)), rows.tools_of(row.tools), row.facets, system)
+    return rows.build_group(list(_turns(row)), rows.read_tools(row.tools), row.facets, system)
 
 
 def _turns(row: Row) -> Iterator[Turn]:
@@ -62,15 +62,19 @@ def _turns(row: Row) -> Iterator[Turn]:
             case "user":
                 yield from (User(message.content) for message in messages)
             case "assistant":
-                *answers, before = (rows.answer(m.content, m.loss is not False) for m in messages)
+                *answers, before = (
+                    rows.build_answer(m.content, m.loss is not False) for m in messages
+                )
                 yield from answers
             case "tool_call":
-                calls = [rows.call_of(msgspec.json.decode(m.content)) for m in messages]
-                beside = rows.spoken(before) if before else ""
-                yield rows.calling(beside, calls, messages[0].loss is not False)
+                calls = [rows.read_call(msgspec.json.decode(m.content)) for m in messages]
+                beside = rows.join_thought(before) if before else ""
+                yield rows.build_call_turn(beside, calls, messages[0].loss is not False)
                 before = None
             case "tool_response" | "tool":
-                yield from rows.results(calls, [rows.seen(m.content) for m in messages])
+                yield from rows.build_results(
+                    calls, [rows.read_observation(m.content) for m in messages]
+                )
             case _:
                 raise ValueError(f"messages: unknown role {role!r}")
     if before is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from agent_tuning.converters import rows
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Call, Group, Json, ToolResult, Turn, User
 
 
@@ -47,26 +47,30 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 def write(group: Group) -> Row:
     messages: list[Message] = []
-    for number, step in enumerate(rows.steps(rows.only(group))):
+    for number, step in enumerate(rows.split_steps(rows.only_trajectory(group))):
         if step.said is not None:
             messages.append(Message("user", step.said))
         decision = step.decision
         calls = [
-            ToolCall(f"call_{number}_{n}", Function(call.name, json_text(call.arguments)))
+            ToolCall(f"call_{number}_{n}", Function(call.name, format_json(call.arguments)))
             for n, call in enumerate(decision.calls)
         ]
         # An answer may be empty; beside calls there is no text at all.
-        said = rows.spoken(decision) if not calls or decision.thought else None
+        said = rows.join_thought(decision) if not calls or decision.thought else None
         weight = None if decision.trained else 0
         messages.append(Message("assistant", said, calls or None, weight=weight))
         for call, result in zip(calls, step.results, strict=False):
-            messages.append(Message("tool", rows.observed(result.content), tool_call_id=call.id))
-    return Row(messages, [rows.function(tool) for tool in group.tools], rows.facets(group))
+            messages.append(
+                Message("tool", rows.write_observation(result.content), tool_call_id=call.id)
+            )
+    return Row(
+        messages, [rows.write_function(tool) for tool in group.tools], rows.write_facets(group)
+    )
 
 
 def read(row: Row) -> Group:
     system = "\n\n".join(m.text for m in row.messages if m.role in ("system", "developer"))
-    return rows.group(list(_turns(row)), rows.tools_of(row.tools), row.facets, system)
+    return rows.build_group(list(_turns(row)), rows.read_tools(row.tools), row.facets, system)
 
 
 def _turns(row: Row) -> Iterator[Turn]:
@@ -83,12 +87,12 @@ def _turns(row: Row) -> Iterator[Turn]:
                 made = [_call(call.function) for call in calls]
                 trained = message.weight != 0
                 yield (
-                    rows.calling(message.text, made, trained)
+                    rows.build_call_turn(message.text, made, trained)
                     if made
-                    else rows.answer(message.text, trained)
+                    else rows.build_answer(message.text, trained)
                 )
             case "tool" if message.tool_call_id in names:
-                yield ToolResult(names[message.tool_call_id], rows.seen(message.text))
+                yield ToolResult(names[message.tool_call_id], rows.read_observation(message.text))
             case "tool":
                 problem = f"no call {message.tool_call_id!r} before it"
                 raise ValueError(f"messages.{number}.tool_call_id: {problem}")
@@ -97,4 +101,4 @@ def _turns(row: Row) -> Iterator[Turn]:
 
 
 def _call(function: Function) -> Call:
-    return rows.call_of({"name": function.name, "arguments": function.arguments})
+    return rows.read_call({"name": function.name, "arguments": function.arguments})

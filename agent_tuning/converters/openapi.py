@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.converters import schemas
-from agent_tuning.converters.documents import typed
-from agent_tuning.converters.foreign import Foreign
-from agent_tuning.converters.schemas import Schemas
+from agent_tuning.converters.documents import convert_part
+from agent_tuning.converters.imported_tool import ImportedTool
+from agent_tuning.converters.schemas import SchemaResolver
 from agent_tuning.records import BadInput, Json
 
 METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
@@ -61,14 +61,14 @@ class Document(msgspec.Struct):
     paths: dict[str, Json] = {}
 
 
-def tools(document: Json, path: Path) -> Iterator[Foreign]:
-    read = typed(document, Document, path, "")
+def read_openapi_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
+    read = convert_part(document, Document, path, "")
     if not read.openapi.startswith("3."):
         raise BadInput(f"{path}: openapi: expected 3.x, found {read.openapi!r}")
     reader = _Reader(document, path)
     for route, value in read.paths.items():
         item = reader.schemas.target(value, f"paths.{route}")
-        item = typed(item, dict[str, Json], path, f"paths.{route}")
+        item = convert_part(item, dict[str, Json], path, f"paths.{route}")
         for method in METHODS:
             if method in item:
                 yield reader.tool(route, method, item)
@@ -77,14 +77,14 @@ def tools(document: Json, path: Path) -> Iterator[Foreign]:
 class _Reader:
     def __init__(self, document: Json, path: Path) -> None:
         self.path = path
-        self.schemas = Schemas(document, path)
+        self.schemas = SchemaResolver(document, path)
 
-    def tool(self, route: str, method: str, item: dict[str, Json]) -> Foreign:
+    def tool(self, route: str, method: str, item: dict[str, Json]) -> ImportedTool:
         place = f"paths.{route}.{method}"
-        operation = typed(item[method], Operation, self.path, place)
-        shared = typed(item.get("parameters", []), list[Json], self.path, f"paths.{route}")
+        operation = convert_part(item[method], Operation, self.path, place)
+        shared = convert_part(item.get("parameters", []), list[Json], self.path, f"paths.{route}")
         name = operation.operation_id or f"{method}_{route}"
-        return Foreign(
+        return ImportedTool(
             place=place,
             name=re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_"),
             description=operation.summary or operation.description,
@@ -98,7 +98,7 @@ class _Reader:
         # An operation's own parameter replaces the path's of the same name.
         for number, value in enumerate([*shared, *operation.parameters]):
             at = f"{place}.parameters.{number}"
-            one = typed(self.schemas.target(value, at), Parameter, self.path, at)
+            one = convert_part(self.schemas.target(value, at), Parameter, self.path, at)
             if one.where in ("path", "query"):
                 schema = next((media.schema for media in one.content.values()), one.schema)
                 made = self.schemas.whole(schema, "sent", at)
@@ -114,7 +114,7 @@ class _Reader:
         """The arguments, and the body's properties among them."""
         if value is None:
             return arguments
-        body = typed(self.schemas.target(value, place), Body, self.path, place)
+        body = convert_part(self.schemas.target(value, place), Body, self.path, place)
         schema = self.schemas.whole(_preferred(body.content).schema, "sent", place)
         inner, needed = schema.get("properties", {}), schema.get("required", [])
         if not inner or schema.keys() - PLAIN or inner.keys() & arguments["properties"].keys():
@@ -130,7 +130,7 @@ class _Reader:
         for code in sorted(code for code in operation.responses if code.startswith("2")):
             at = f"{place}.{code}"
             value = self.schemas.target(operation.responses[code], at)
-            response = typed(value, Response, self.path, at)
+            response = convert_part(value, Response, self.path, at)
             if response.content:
                 media = _preferred(response.content)
                 return tuple(map(_as_object, self._examples(media, at)))
@@ -142,7 +142,7 @@ class _Reader:
         named = [self.schemas.target(one, place) for one in media.examples.values()]
         if values := [one["value"] for one in named if isinstance(one, dict) and "value" in one]:
             return values
-        return [schemas.example(self.schemas.whole(media.schema, "given", place))]
+        return [schemas.build_example(self.schemas.whole(media.schema, "given", place))]
 
 
 def _preferred(content: dict[str, Media]) -> Media:

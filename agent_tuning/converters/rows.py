@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent_tuning.prompts import system_prompt
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.quality import word_overlap
 from agent_tuning.records import (
     Assistant,
@@ -60,13 +60,13 @@ class Step(NamedTuple):
     results: tuple[ToolResult, ...]
 
 
-def only(group: Group) -> Trajectory:
+def only_trajectory(group: Group) -> Trajectory:
     """The trajectory of a group of one."""
     (trajectory,) = group.trajectories
     return trajectory
 
 
-def steps(trajectory: Trajectory) -> list[Step]:
+def split_steps(trajectory: Trajectory) -> list[Step]:
     """Its decisions in order; BadInput where it is no whole exchange."""
     made: list[Step] = []
     turns = list(trajectory.turns)
@@ -93,10 +93,10 @@ def _not_whole(trajectory: Trajectory, before: Sequence[Step]) -> BadInput:
     return BadInput(f"trajectory {trajectory.id}: decision {len(before)}: {expected}")
 
 
-def facets(group: Group) -> str:
-    one = only(group)
+def write_facets(group: Group) -> str:
+    one = only_trajectory(group)
     decisions = [turn for turn in one.turns if isinstance(turn, Assistant)]
-    return json_text(
+    return format_json(
         msgspec.to_builtins(
             Facets(
                 group=group.id,
@@ -116,7 +116,9 @@ def facets(group: Group) -> str:
     )
 
 
-def group(turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str = "") -> Group:
+def build_group(
+    turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str = ""
+) -> Group:
     """The group of one that a row stands for; ValueError where the model says nothing in it."""
     while turns and not isinstance(turns[-1], Assistant):
         turns = turns[:-1]  # what follows the model's last word teaches it nothing
@@ -189,43 +191,45 @@ def _kind(calls: Sequence[Sequence[Call]]) -> str:
     return "chain"
 
 
-def spoken(turn: Assistant) -> str:
+def join_thought(turn: Assistant) -> str:
     """The thought between <think> tags on a line of its own, then the text."""
     marked = turn.thought or turn.text.lstrip().startswith("<think>")
     return f"<think>{turn.thought}</think>\n{turn.text}" if marked else turn.text
 
 
-def heard(text: str) -> tuple[str, str]:
+def split_thought(text: str) -> tuple[str, str]:
     """Thought and text of what somebody's model said."""
     if found := OURS.match(text):
         return found.group(1).strip(), text[found.end() :]
     if found := THEIRS.match(text):
-        return one_line(found.group(1)), text[found.end() :]
+        return collapse_spaces(found.group(1)), text[found.end() :]
     return "", text
 
 
-def answer(text: str, trained: bool = True) -> Assistant:
-    thought, said = heard(text)
+def build_answer(text: str, trained: bool = True) -> Assistant:
+    thought, said = split_thought(text)
     return Assistant("no_call", thought, text=said, trained=trained)
 
 
-def calling(text: str, calls: Sequence[Call], trained: bool = True) -> Assistant:
+def build_call_turn(text: str, calls: Sequence[Call], trained: bool = True) -> Assistant:
     """A decision to call; what stands beside the calls is its thought."""
-    thought, said = heard(text)
-    return Assistant("call", one_line(f"{thought} {said}") if said.strip() else thought,
+    thought, said = split_thought(text)
+    return Assistant("call", collapse_spaces(f"{thought} {said}") if said.strip() else thought,
                      tuple(calls), trained=trained)  # fmt: skip
 
 
-def one_line(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-def observed(value: Json) -> str:
+def write_observation(value: Json) -> str:
     """An observation as text; a string stays as it is unless it would be read as JSON."""
-    return value if isinstance(value, str) and seen(value) == value else json_text(value)
+    return (
+        value if isinstance(value, str) and read_observation(value) == value else format_json(value)
+    )
 
 
-def seen(text: str) -> Json:
+def read_observation(text: str) -> Json:
     """The JSON that a text holds, or the text."""
     try:
         return msgspec.json.decode(text)
@@ -233,13 +237,13 @@ def seen(text: str) -> Json:
         return text
 
 
-def results(calls: Sequence[Call], values: Sequence[Json]) -> list[ToolResult]:
+def build_results(calls: Sequence[Call], values: Sequence[Json]) -> list[ToolResult]:
     if len(calls) != len(values):
         raise ValueError(f"{len(values)} observations of {len(calls)} calls")
     return [ToolResult(call.name, value) for call, value in zip(calls, values, strict=True)]
 
 
-def call_of(value: Json) -> Call:
+def read_call(value: Json) -> Call:
     """`{"name": …, "arguments": …}`, the arguments an object or the JSON of one."""
     fields = msgspec.convert(value, dict[str, Json])
     arguments = fields.get("arguments", {})
@@ -248,11 +252,11 @@ def call_of(value: Json) -> Call:
     return msgspec.convert({"name": fields.get("name"), "arguments": arguments}, Call)
 
 
-def written(call: Call) -> dict[str, Json]:
+def write_call(call: Call) -> dict[str, Json]:
     return {"name": call.name, "arguments": call.arguments}
 
 
-def bare(tool: Tool) -> dict[str, Json]:
+def write_tool(tool: Tool) -> dict[str, Json]:
     return {
         "name": tool.name,
         "description": tool.description,
@@ -260,11 +264,11 @@ def bare(tool: Tool) -> dict[str, Json]:
     }
 
 
-def function(tool: Tool) -> dict[str, Json]:
-    return {"type": "function", "function": bare(tool)}
+def write_function(tool: Tool) -> dict[str, Json]:
+    return {"type": "function", "function": write_tool(tool)}
 
 
-def tools_of(value: Json) -> tuple[Tool, ...]:
+def read_tools(value: Json) -> tuple[Tool, ...]:
     """A menu, as JSON or as the text of it; functions bare or wrapped."""
     listed = msgspec.json.decode(value) if isinstance(value, str) and value else value
     return tuple(map(_tool, msgspec.convert(listed or [], list[dict[str, Json]])))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.converters.load import form
+from agent_tuning.converters.load import find_format
 from agent_tuning.files import jsonl
 from agent_tuning.records import Group
 from agent_tuning.runtime import cli
 
 
-def singles(groups: Iterable[Group]) -> Iterator[Group]:
+def split_groups(groups: Iterable[Group]) -> Iterator[Group]:
     """Each trajectory in a group of its own."""
     for group in groups:
         for one in group.trajectories:
@@ -22,8 +22,8 @@ def singles(groups: Iterable[Group]) -> Iterator[Group]:
 
 
 def main(name: Path, groups: Path, target: Path) -> None:
-    chosen = form(str(name))
-    count = jsonl.write(target, map(chosen.write, singles(jsonl.read(groups, Group))))
+    chosen = find_format(str(name))
+    count = jsonl.write(target, map(chosen.write, split_groups(jsonl.read(groups, Group))))
     lost = f"; it cannot hold {chosen.loses}" if chosen.loses else ""
     print(f"{target}: {count} rows{lost}")
 

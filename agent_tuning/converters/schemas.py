@@ -34,7 +34,7 @@ TEXTS = {
 }
 
 
-class Schemas:
+class SchemaResolver:
     """The schemas of one document."""
 
     def __init__(self, document: Json, path: Path) -> None:
@@ -141,7 +141,7 @@ def _draft_2020(schema: Mapping[str, Json]) -> dict[str, Json]:
     return made
 
 
-def example(schema: Json) -> Json:
+def build_example(schema: Json) -> Json:
     """A value that a schema allows: its own example where it has one."""
     if not isinstance(schema, dict):
         return None
@@ -152,10 +152,10 @@ def example(schema: Json) -> Json:
         if isinstance(schema.get(key), list) and schema[key]:
             return schema[key][0]
     if parts := schema.get("oneOf") or schema.get("anyOf"):
-        return example(parts[0])
-    values = [example(part) for part in schema.get("allOf", [])]
+        return build_example(parts[0])
+    values = [build_example(part) for part in schema.get("allOf", [])]
     if values or "properties" in schema:
-        own = {name: example(part) for name, part in schema.get("properties", {}).items()}
+        own = {name: build_example(part) for name, part in schema.get("properties", {}).items()}
         merged: dict[str, Json] = {}
         for value in (*values, own):
             merged.update(value if isinstance(value, dict) else {})
@@ -170,4 +170,4 @@ def _of_type(schema: Mapping[str, Json]) -> Json:
         return TEXTS.get(schema.get("format", ""), "text")
     least = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
     values = {"integer": least, "number": least, "boolean": True, "object": {}, "null": None}
-    return [example(schema.get("items"))] if kind == "array" else values.get(kind)
+    return [build_example(schema.get("items"))] if kind == "array" else values.get(kind)

@@ -12,21 +12,21 @@ import msgspec
 from agent_tuning.converters import rows
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import react
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
 
 OBSERVATION = "Observation: "
 READY = "OK."
 
 
-class Said(msgspec.Struct, omit_defaults=True):
+class Utterance(msgspec.Struct, omit_defaults=True):
     speaker: str = msgspec.field(name="from")
     value: str
     loss: bool | None = None
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    conversations: list[Said]
+    conversations: list[Utterance]
     id: str | int | None = None
     system: str | None = None
     tools: str | list[dict[str, Json]] | None = None  # ours only: their menus are part of the text
@@ -35,20 +35,20 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 def write(group: Group) -> Row:
     said = list(_prompt(group)) if group.tools else []
-    for step in rows.steps(rows.only(group)):
+    for step in rows.split_steps(rows.only_trajectory(group)):
         if step.said is not None:
-            said.append(Said("human", step.said))
+            said.append(Utterance("human", step.said))
         decision = step.decision
-        text = react.write(decision) if group.tools else rows.spoken(decision)
-        said.append(Said("gpt", text, decision.trained))
+        text = react.write(decision) if group.tools else rows.join_thought(decision)
+        said.append(Utterance("gpt", text, decision.trained))
         if step.results:
-            lines = [OBSERVATION + json_text(result.content) for result in step.results]
-            said.append(Said("human", "\n".join(lines)))
-    tools = json_text([rows.bare(tool) for tool in group.tools]) if group.tools else ""
-    return Row(said, rows.only(group).id, None, tools, rows.facets(group))
+            lines = [OBSERVATION + format_json(result.content) for result in step.results]
+            said.append(Utterance("human", "\n".join(lines)))
+    tools = format_json([rows.write_tool(tool) for tool in group.tools]) if group.tools else ""
+    return Row(said, rows.only_trajectory(group).id, None, tools, rows.write_facets(group))
 
 
-def _prompt(group: Group) -> Iterator[Said]:
+def _prompt(group: Group) -> Iterator[Utterance]:
     spec = msgspec.structs.replace(
         group.prompt,
         template=group.prompt.template or f"plain.{group.language}",
@@ -56,17 +56,17 @@ def _prompt(group: Group) -> Iterator[Said]:
         reply_format="react",
     )
     text = system_prompt.build(spec)
-    yield Said("human", text)
-    yield Said("gpt", READY, loss=False)
+    yield Utterance("human", text)
+    yield Utterance("gpt", READY, loss=False)
 
 
 def read(row: Row) -> Group:
-    tools = rows.tools_of(row.tools) if row.facets else ()
+    tools = rows.read_tools(row.tools) if row.facets else ()
     turns = list(_acted(row.conversations[2:], tools) if tools else _spoken(row.conversations))
-    return rows.group(turns, tools, row.facets, row.system or "")
+    return rows.build_group(turns, tools, row.facets, row.system or "")
 
 
-def _spoken(conversation: list[Said]) -> Iterator[Turn]:
+def _spoken(conversation: list[Utterance]) -> Iterator[Turn]:
     """Plain conversation."""
     system = []
     for number, said in enumerate(conversation):
@@ -77,12 +77,12 @@ def _spoken(conversation: list[Said]) -> Iterator[Turn]:
                 yield User("\n\n".join([*system, said.value]))
                 system.clear()
             case "gpt" | "assistant":
-                yield rows.answer(said.value, said.loss is not False)
+                yield rows.build_answer(said.value, said.loss is not False)
             case speaker:
                 raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
 
 
-def _acted(conversation: list[Said], tools: tuple[Tool, ...]) -> Iterator[Turn]:
+def _acted(conversation: list[Utterance], tools: tuple[Tool, ...]) -> Iterator[Turn]:
     """An agent's conversation, as we write it."""
     before: Assistant | None = None
     for said in conversation:
@@ -91,6 +91,8 @@ def _acted(conversation: list[Said], tools: tuple[Tool, ...]) -> Iterator[Turn]:
             yield before
         elif before is not None and before.calls:
             lines = [line.removeprefix(OBSERVATION) for line in said.value.split("\n")]
-            yield from rows.results(before.calls, [msgspec.json.decode(line) for line in lines])
+            yield from rows.build_results(
+                before.calls, [msgspec.json.decode(line) for line in lines]
+            )
         else:
             yield User(said.value)

@@ -13,24 +13,24 @@ import msgspec
 from agent_tuning.converters import documents
 from agent_tuning.records import BadInput, Json
 
-HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>.*))?")
+HUB_NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>.*))?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def rows(source: str) -> Iterator[tuple[str, Json]]:
+def read_rows(source: str) -> Iterator[tuple[str, Json]]:
     """Every row, after the place that an error would name."""
     path = Path(source)
     if path.suffix == ".jsonl":
         yield from _lines(path)
     elif path.suffix == ".json":
-        listed = documents.typed(documents.read(path), list[Json], path, "")
+        listed = documents.convert_part(documents.read(path), list[Json], path, "")
         yield from ((f"{path}: {number}", row) for number, row in enumerate(listed))
     elif path.suffix == ".parquet" and path.is_file():
         yield from _loaded("parquet", None, source, data_files=source)
     elif path.is_dir():
         yield from _loaded(source, None, source)
     else:
-        found = HUB.fullmatch(source)
+        found = HUB_NAME.fullmatch(source)
         if not found:
             raise BadInput(f"{source}: expected a file, a folder or owner/name@revision")
         if not COMMIT.fullmatch(found["revision"] or ""):

@@ -14,36 +14,36 @@ import msgspec
 import yaml
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import NAME
+from agent_tuning.catalogue.entries import TOOL_NAME
 from agent_tuning.converters import documents, openapi, schemas
-from agent_tuning.converters.documents import typed
-from agent_tuning.converters.foreign import Foreign
-from agent_tuning.converters.schemas import Schemas
+from agent_tuning.converters.documents import convert_part
+from agent_tuning.converters.imported_tool import ImportedTool
+from agent_tuning.converters.schemas import SchemaResolver
 from agent_tuning.quality import word_overlap
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.runtime import cli
 
-NEAREST = 3  # siblings of a tool at most
+MAX_SIBLINGS = 3  # siblings of a tool at most
 HEADER = """\
 # Tools out of {source}. They fill menus as they stand; to be called, a tool needs `scenarios`,
 # `remarks`, and `observations` like its real results. docs/own-tools.md shows one whole.
 """
 
 
-class Function(msgspec.Struct):
+class OpenAIFunction(msgspec.Struct):
     name: str
     description: str | None = None
     parameters: dict[str, Json] | None = None
 
 
-class Listed(msgspec.Struct):
+class McpToolList(msgspec.Struct):
     """The result of MCP's `tools/list`."""
 
     tools: list[Json]
     cursor: str | None = msgspec.field(name="nextCursor", default=None)
 
 
-class Offered(msgspec.Struct):
+class McpTool(msgspec.Struct):
     """A tool of MCP."""
 
     name: str
@@ -53,7 +53,7 @@ class Offered(msgspec.Struct):
     result: dict[str, Json] | None = msgspec.field(name="outputSchema", default=None)
 
 
-def from_openai(document: Json, path: Path) -> Iterator[Foreign]:
+def read_openai_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
     """Functions bare or as `{"type": "function", "function": …}`, one or a list of them."""
     key = ""
     if isinstance(document, dict):
@@ -64,60 +64,63 @@ def from_openai(document: Json, path: Path) -> Iterator[Foreign]:
         kind = value.get("type", "function") if isinstance(value, dict) else ""
         if kind != "function":
             raise BadInput(f"{path}: {place}.type: expected function, found {kind!r}")
-        one = typed(value.get("function", value), Function, path, place)
+        one = convert_part(value.get("function", value), OpenAIFunction, path, place)
         asked = one.parameters or {"type": "object", "properties": {}}
-        parameters = Schemas(asked, path).whole(asked, "sent", f"{place}.parameters")
-        yield Foreign(place, one.name, one.description or "", parameters)
+        parameters = SchemaResolver(asked, path).whole(asked, "sent", f"{place}.parameters")
+        yield ImportedTool(place, one.name, one.description or "", parameters)
 
 
-def from_mcp(document: Json, path: Path) -> Iterator[Foreign]:
+def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
     """The result of `tools/list`, with or without its JSON-RPC envelope."""
-    listed = typed(document.get("result", document), Listed, path, "result")
+    listed = convert_part(document.get("result", document), McpToolList, path, "result")
     if listed.cursor:
         raise BadInput(f"{path}: nextCursor: the list goes on; join its pages in one `tools`")
     for number, value in enumerate(listed.tools):
         place = f"tools.{number}"
-        one = typed(value, Offered, path, place)
-        asked = Schemas(one.arguments, path)
+        one = convert_part(value, McpTool, path, place)
+        asked = SchemaResolver(one.arguments, path)
         parameters = asked.whole(one.arguments, "sent", f"{place}.inputSchema")
         seen: tuple[dict[str, Json], ...] = ()
         if one.result is not None:
-            given = Schemas(one.result, path).whole(one.result, "given", f"{place}.outputSchema")
-            seen = (schemas.example(given),)
-        yield Foreign(place, one.name, one.description or one.title or "", parameters, seen)
+            given = SchemaResolver(one.result, path).whole(
+                one.result, "given", f"{place}.outputSchema"
+            )
+            seen = (schemas.build_example(given),)
+        yield ImportedTool(place, one.name, one.description or one.title or "", parameters, seen)
 
 
-def found(document: Json, path: Path) -> list[Foreign]:
+def read_tools(document: Json, path: Path) -> list[ImportedTool]:
     tools = list(_importer(document)(document, path))
     if not tools:
         raise BadInput(f"{path}: no tools here")
     names = [tool.name for tool in tools]
     for number, tool in enumerate(tools):
-        if not NAME.fullmatch(tool.name):
+        if not TOOL_NAME.fullmatch(tool.name):
             raise BadInput(f"{path}: {tool.place}.name: {tool.name!r} is not a tool name")
         if tool.name in names[:number]:
             raise BadInput(f"{path}: {tool.place}.name: tool {tool.name} stands in two places")
-        if problem := schema.unusable(tool.parameters):
+        if problem := schema.find_parameters_problem(tool.parameters):
             raise BadInput(f"{path}: {tool.place}: {problem}")
     return tools
 
 
-def _importer(document: Json) -> Callable[[Json, Path], Iterator[Foreign]]:
+def _importer(document: Json) -> Callable[[Json, Path], Iterator[ImportedTool]]:
     if not isinstance(document, dict):
-        return from_openai
+        return read_openai_tools
     if "openapi" in document or "swagger" in document:
-        return openapi.tools
+        return openapi.read_openapi_tools
     result = document.get("result", document)
     listed = result.get("tools") if isinstance(result, dict) else None
     first = listed[0] if isinstance(listed, list) and listed else {}
     is_mcp = "result" in document or (isinstance(first, dict) and "inputSchema" in first)
-    return from_mcp if is_mcp else from_openai
+    return read_mcp_tools if is_mcp else read_openai_tools
 
 
-def domain(name: str, tools: Sequence[Foreign]) -> dict[str, Json]:
+def build_domain(name: str, tools: Sequence[ImportedTool]) -> dict[str, Json]:
     """A file of the catalogue, complete but for what only people know."""
     described = [
-        Tool(tool.name, tool.description or word_overlap.spaced(tool.name), {}) for tool in tools
+        Tool(tool.name, tool.description or word_overlap.split_name(tool.name), {})
+        for tool in tools
     ]
     language = (
         "zh" if any(map(word_overlap.has_cjk, (tool.description for tool in tools))) else "en"
@@ -127,7 +130,7 @@ def domain(name: str, tools: Sequence[Foreign]) -> dict[str, Json]:
             "name": tool.name,
             "description": {language: shown.description},
             "parameters": tool.parameters,
-            "siblings": siblings(shown, described),
+            "siblings": find_siblings(shown, described),
             "observations": list(tool.observations),
             "scenarios": [],
             "remarks": [],
@@ -137,12 +140,12 @@ def domain(name: str, tools: Sequence[Foreign]) -> dict[str, Json]:
     return {"domain": name, "languages": [language], "tools": entries}
 
 
-def siblings(tool: Tool, tools: Sequence[Tool]) -> list[str]:
+def find_siblings(tool: Tool, tools: Sequence[Tool]) -> list[str]:
     """The tools that share most words with this one."""
-    measure = word_overlap.Lexical(tools)
+    measure = word_overlap.WordOverlap(tools)
     others = [other for other in tools if other.name != tool.name]
     likeness = {o.name: measure.overlap(f"{tool.name} {tool.description}", o) for o in others}
-    nearest = sorted(likeness, key=lambda name: (-likeness[name], name))[:NEAREST]
+    nearest = sorted(likeness, key=lambda name: (-likeness[name], name))[:MAX_SIBLINGS]
     return [name for name in nearest if likeness[name] > 0]
 
 
@@ -154,9 +157,13 @@ class _Dumper(yaml.SafeDumper):
 def main(source: Path, target: Path) -> None:
     if target.exists():
         raise BadInput(f"{target}: is there already; name a new file, or remove it yourself")
-    tools = found(documents.read(source), source)
+    tools = read_tools(documents.read(source), source)
     text = yaml.dump(
-        domain(target.stem, tools), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+        build_domain(target.stem, tools),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(HEADER.format(source=source.name) + text, encoding="utf-8")

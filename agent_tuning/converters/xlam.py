@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from agent_tuning.converters import rows
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
 
 LOSES = "thoughts, replies, observations, and all that follows the first decision"
@@ -35,37 +35,37 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 
 def write(group: Group) -> Row:
-    one = rows.only(group)
-    first = rows.steps(one)[0]
-    calls = list(map(rows.written, first.decision.calls))
-    tools = json_text(list(map(written, group.tools)))
-    return Row(first.said or "", tools, json_text(calls), one.id, rows.facets(group))
+    one = rows.only_trajectory(group)
+    first = rows.split_steps(one)[0]
+    calls = list(map(rows.write_call, first.decision.calls))
+    tools = format_json(list(map(write_tool, group.tools)))
+    return Row(first.said or "", tools, format_json(calls), one.id, rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
     listed = msgspec.json.decode(row.answers) if isinstance(row.answers, str) else row.answers
-    calls = tuple(map(rows.call_of, listed))
+    calls = tuple(map(rows.read_call, listed))
     decision = Assistant("call", calls=calls) if calls else Assistant("no_call")
     turns: list[Turn] = [User(row.query), decision]
-    return rows.group(turns, tuple(map(understood, rows.tools_of(row.tools))), row.facets)
+    return rows.build_group(turns, tuple(map(read_tool, rows.read_tools(row.tools))), row.facets)
 
 
 def kept(group: Group) -> Group:
     """What of a group of one comes back."""
-    one = rows.only(group)
-    first = rows.steps(one)[0]
+    one = rows.only_trajectory(group)
+    first = rows.split_steps(one)[0]
     decision = msgspec.structs.replace(first.decision, thought="", text="")
     one = msgspec.structs.replace(one, turns=(User(first.said or ""), decision))
     return msgspec.structs.replace(group, trajectories=(one,))
 
 
-def written(tool: Tool) -> dict[str, Json]:
+def write_tool(tool: Tool) -> dict[str, Json]:
     """A tool with its parameters as named types, where they say all of its schema."""
     required = tool.parameters.get("required", [])
     properties = tool.parameters.get("properties", {})
     named = {name: _named(schema, name in required) for name, schema in properties.items()}
     made = Tool(tool.name, tool.description, named)
-    return rows.bare(made if understood(made) == tool else tool)
+    return rows.write_tool(made if read_tool(made) == tool else tool)
 
 
 def _named(schema: Json, required: bool) -> Json:
@@ -75,7 +75,7 @@ def _named(schema: Json, required: bool) -> Json:
     return schema | {"type": PYTHON[kind] + ("" if required else ", optional")}
 
 
-def understood(tool: Tool) -> Tool:
+def read_tool(tool: Tool) -> Tool:
     """A tool whose parameters may be named types, with a JSON Schema."""
     if tool.parameters.get("type") == "object":
         return tool

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from agent_tuning.converters import rows, xlam
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Group, Json, Turn, User
 
 
@@ -33,25 +33,29 @@ class Row(msgspec.Struct):
 
 
 def write(group: Group) -> Row:
-    one = rows.only(group)
-    taken = rows.steps(one)
+    one = rows.only_trajectory(group)
+    taken = rows.split_steps(one)
     steps = [_step(n, step, following) for n, (step, following) in
              enumerate(zip(taken, [*taken[1:], None], strict=True), 1)]  # fmt: skip
     return Row(
         query=taken[0].said or "",
-        tools=[xlam.written(tool) for tool in group.tools],
+        tools=[xlam.write_tool(tool) for tool in group.tools],
         steps=steps,
         unique_trajectory_id=one.id,
-        facets=rows.facets(group),
+        facets=rows.write_facets(group),
     )
 
 
 def _step(number: int, step: rows.Step, following: rows.Step | None) -> Step:
     contents = [result.content for result in step.results]
-    seen = json_text(contents) if len(contents) > 1 else "".join(map(rows.observed, contents))
+    seen = (
+        format_json(contents)
+        if len(contents) > 1
+        else "".join(map(rows.write_observation, contents))
+    )
     return Step(
-        thought=rows.spoken(step.decision),
-        tool_calls=list(map(rows.written, step.decision.calls)),
+        thought=rows.join_thought(step.decision),
+        tool_calls=list(map(rows.write_call, step.decision.calls)),
         step_id=number,
         next_observation=seen,
         user_input=following.said or "" if following else "",
@@ -59,19 +63,21 @@ def _step(number: int, step: rows.Step, following: rows.Step | None) -> Step:
 
 
 def read(row: Row) -> Group:
-    tools = tuple(map(xlam.understood, rows.tools_of(row.tools)))
-    return rows.group(list(_turns(row)), tools, row.facets, row.task_instruction or "")
+    tools = tuple(map(xlam.read_tool, rows.read_tools(row.tools)))
+    return rows.build_group(list(_turns(row)), tools, row.facets, row.task_instruction or "")
 
 
 def _turns(row: Row) -> Iterator[Turn]:
     yield User(row.query)
     for number, step in enumerate(row.steps, 1):
-        calls = [rows.call_of(value) for value in step.tool_calls]
-        yield rows.calling(step.thought, calls) if calls else rows.answer(step.thought)
+        calls = [rows.read_call(value) for value in step.tool_calls]
+        yield (
+            rows.build_call_turn(step.thought, calls) if calls else rows.build_answer(step.thought)
+        )
         if calls and (number < len(row.steps) or step.next_observation not in ("", None)):
             text = step.next_observation
-            value = rows.seen(text) if isinstance(text, str) else text
+            value = rows.read_observation(text) if isinstance(text, str) else text
             several = len(calls) > 1 and isinstance(value, list)
-            yield from rows.results(calls, value if several else [value])
+            yield from rows.build_results(calls, value if several else [value])
         if step.user_input:
             yield User(step.user_input)

@@ -9,7 +9,7 @@ from pathlib import Path
 MEMORY = Path("scratch/digests.json")
 
 
-def of(paths: Iterable[Path], memory: Path = MEMORY) -> dict[str, str]:
+def hash_files(paths: Iterable[Path], memory: Path = MEMORY) -> dict[str, str]:
     """Digest of every file of the paths, folders walked; unchanged size, time and inode trust."""
     known: dict[str, list[str]] = json.loads(memory.read_text()) if memory.exists() else {}
     found: dict[str, list[str]] = {}

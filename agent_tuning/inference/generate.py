@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_tuning.inference.attention_layouts import DecodeLayout, PrefillLayout
-from agent_tuning.inference.kv_cache import Cache
+from agent_tuning.inference.kv_cache import KVCache
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
 from agent_tuning.records import BadInput
 from agent_tuning.tokens.packing import Span
@@ -26,7 +26,7 @@ class Prompt(NamedTuple):
         return Span(len(self.prefix), tuple(map(len, self.questions)))
 
 
-def load(folder: Path) -> PreTrainedModel:
+def load_model(folder: Path) -> PreTrainedModel:
     """A model for inference, in the precision that this machine computes fast."""
     if not (folder / "config.json").exists():
         raise BadInput(f"{folder}: no model here")
@@ -40,7 +40,7 @@ def load(folder: Path) -> PreTrainedModel:
     return model.to(device).eval()
 
 
-def batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
+def plan_batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
     """Indices of prompts to decode together, at most `rows` questions unless one has more.
 
     The batches depend on the prompts alone, never on what is done already: another batch is
@@ -58,20 +58,22 @@ def batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
         yield batch
 
 
-Stop = Callable[[int, list[int]], bool]  # of a prompt's index and an answer so far: no more of it
+StopCondition = Callable[
+    [int, list[int]], bool
+]  # of a prompt's index and an answer so far: no more of it
 
 
-def to_the_end(_: int, __: list[int]) -> bool:
+def never_stop(_: int, __: list[int]) -> bool:
     return False
 
 
 @torch.inference_mode()
-def greedy(
+def decode_greedily(
     model: PreTrainedModel,
     prompts: Sequence[Prompt],
     end: int,
     max_new_tokens: int,
-    stop: Stop = to_the_end,
+    stop: StopCondition = never_stop,
 ) -> list[list[list[int]]]:
     """The most likely continuation of every question, without the end token."""
     with torch.device(model.device):
@@ -79,10 +81,14 @@ def greedy(
 
 
 def _greedy(
-    model: PreTrainedModel, prompts: Sequence[Prompt], end: int, max_new_tokens: int, stop: Stop
+    model: PreTrainedModel,
+    prompts: Sequence[Prompt],
+    end: int,
+    max_new_tokens: int,
+    stop: StopCondition,
 ) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
-    cache = Cache([prompt.span for prompt in prompts])
+    cache = KVCache([prompt.span for prompt in prompts])
     first = [_read(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
     tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
     for step in range(max_new_tokens):
@@ -103,7 +109,7 @@ def _greedy(
     return answers
 
 
-def _read(model: PreTrainedModel, prompt: Prompt, cache: Cache, group: int) -> list[int]:
+def _read(model: PreTrainedModel, prompt: Prompt, cache: KVCache, group: int) -> list[int]:
     """Read a group's prompt and questions into the cache; the first token of each answer."""
     layout = PrefillLayout(cache, group)
     row = torch.tensor([[*prompt.prefix, *chain.from_iterable(prompt.questions)]])

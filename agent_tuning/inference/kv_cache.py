@@ -15,14 +15,16 @@ from torch.nn import functional as F
 
 from agent_tuning.tokens.packing import Span
 
-ROOM = 32  # tokens by which a table grows: products with a slice are slower than with all of it
-SHORT = 64  # tokens of a question; rows of twice the length stand in a table of their own
+GROWTH = 32  # tokens by which a table grows: products with a slice are slower than with all of it
+SHORT_QUESTION = 64  # tokens of a question; rows of twice the length stand in a table of their own
 
-Place = tuple[int, int]  # a group, and a branch of it
-Pair = tuple[Tensor, Tensor]
+BranchKey = tuple[int, int]  # a group, and a branch of it
+TensorPair = tuple[Tensor, Tensor]
 
 
-def attended(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Pair:
+def attend_with_lse(
+    query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None
+) -> TensorPair:
     """The attention output [units, queries, width], and the mass: log of the weights' sum.
 
     Queries are scaled; `bias` is broadcast to [units, queries, keys]. On a CPU plain products are
@@ -36,22 +38,22 @@ def attended(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = 
     return torch.bmm(weights.to(values.dtype), values), mass
 
 
-def mixed(one: Pair, other: Pair) -> Tensor:
+def merge_by_lse(one: TensorPair, other: TensorPair) -> Tensor:
     """The output over both parts, given that over each."""
     share = torch.sigmoid(other[1] - one[1])[..., None]
     return torch.lerp(one[0], other[0], share.to(one[0].dtype))
 
 
-class Table:
+class CacheTable:
     """Rows of about one length, the live ones first; kept as [rows, kv_heads, room, width]."""
 
-    def __init__(self, rows: Sequence[Place], lengths: Sequence[int]) -> None:
+    def __init__(self, rows: Sequence[BranchKey], lengths: Sequence[int]) -> None:
         self.rows = list(rows)
         self.lengths = torch.tensor(lengths)
-        self.room = max(lengths) + ROOM
-        self.layers: list[Pair] = []
+        self.room = max(lengths) + GROWTH
+        self.layers: list[TensorPair] = []
 
-    def fill(self, layer: int, row: int, pair: Pair) -> None:
+    def fill(self, layer: int, row: int, pair: TensorPair) -> None:
         """Keys and values [kv_heads, tokens, width] of a row's question."""
         if layer == len(self.layers):
             kv_heads, _, width = pair[0].shape
@@ -60,7 +62,7 @@ class Table:
         for kept, new in zip(self.layers[layer], pair, strict=True):
             kept[row, :, : new.shape[1]] = new
 
-    def attend(self, layer: int, query: Tensor, pair: Pair, bias: Tensor) -> Pair:
+    def attend(self, layer: int, query: Tensor, pair: TensorPair, bias: Tensor) -> TensorPair:
         """One new token a row: query [units, queries, width], a pair of [rows, kv_heads, width]."""
         count = len(self.rows)
         every = torch.arange(count)
@@ -68,7 +70,7 @@ class Table:
         for table, new in zip(kept, pair, strict=True):
             table[every, :, self.lengths] = new
         keys, values = (table.flatten(0, 1) for table in kept)
-        return attended(query, keys.transpose(1, 2), values, bias)
+        return attend_with_lse(query, keys.transpose(1, 2), values, bias)
 
     def bias(self, kv_heads: int) -> Tensor:
         """[units, 1, room]: hides what comes after a row's new token."""
@@ -80,9 +82,9 @@ class Table:
         """Every row is a token longer; there is room for the next one."""
         self.lengths = self.lengths + 1
         if len(self.rows) and int(self.lengths.max()) == self.room:
-            self.room += ROOM
+            self.room += GROWTH
             self.layers = [
-                (F.pad(keys, (0, 0, 0, ROOM)), F.pad(values, (0, 0, 0, ROOM)))
+                (F.pad(keys, (0, 0, 0, GROWTH)), F.pad(values, (0, 0, 0, GROWTH)))
                 for keys, values in self.layers
             ]
 
@@ -106,7 +108,7 @@ class Table:
         return order
 
 
-class Cache:
+class KVCache:
     """The prompts of a batch of groups, and tables of all their branches.
 
     `prompts` holds for each layer keys [groups, kv_heads, width, longest] and values
@@ -117,9 +119,9 @@ class Cache:
         self.spans = spans
         self.longest = max(span.prefix for span in spans)
         self.widest = max(len(span.branches) for span in spans)
-        self.prompts: list[Pair] = []
+        self.prompts: list[TensorPair] = []
         self.tables = [
-            Table(rows, [spans[group].branches[branch] for group, branch in rows])
+            CacheTable(rows, [spans[group].branches[branch] for group, branch in rows])
             for rows in _by_length(spans)
         ]
         self._home = {
@@ -127,7 +129,7 @@ class Cache:
         }
 
     @property
-    def rows(self) -> list[Place]:
+    def rows(self) -> list[BranchKey]:
         """The branches that are still being written, in the order of their tokens."""
         return [place for table in self.tables for place in table.rows]
 
@@ -164,11 +166,11 @@ class Cache:
         return order
 
 
-def _by_length(spans: Sequence[Span]) -> list[list[Place]]:
+def _by_length(spans: Sequence[Span]) -> list[list[BranchKey]]:
     """Branches up to SHORT tokens, up to twice as many, and so on."""
-    found: dict[int, list[Place]] = {}
+    found: dict[int, list[BranchKey]] = {}
     for group, span in enumerate(spans):
         for branch, length in enumerate(span.branches):
-            doublings = max(0, (length - 1) // SHORT).bit_length()
+            doublings = max(0, (length - 1) // SHORT_QUESTION).bit_length()
             found.setdefault(doublings, []).append((group, branch))
     return [rows for _, rows in sorted(found.items())]

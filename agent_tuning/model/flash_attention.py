@@ -18,7 +18,7 @@ from agent_tuning.tokens.packing import Span
 Kernel = Callable[..., Tensor]  # flash_attn_varlen_func, of flash-attn 2.1 or later
 
 
-class Sequences(NamedTuple):
+class VarlenSequences(NamedTuple):
     """What one call sees: rows of queries and of keys, and where each sequence ends in them."""
 
     queries: Tensor
@@ -26,7 +26,7 @@ class Sequences(NamedTuple):
     bounds: dict[str, Tensor | int]
 
 
-class Varlen:
+class VarlenAttention:
     """The two calls for the spans of a pack, which is the same in every layer."""
 
     def __init__(self, spans: Sequence[Span], device: torch.device) -> None:
@@ -59,7 +59,7 @@ class Varlen:
         return torch.cat(outputs)[self.order].transpose(0, 1)[None]
 
 
-def kernel() -> Kernel | None:
+def find_kernel() -> Kernel | None:
     """flash-attn's, where it is installed and there is a GPU to run it."""
     if not torch.cuda.is_available() or find_spec("flash_attn") is None:
         return None
@@ -69,7 +69,7 @@ def kernel() -> Kernel | None:
     return found
 
 
-def _sequences(queries: list[list[range]], keys: list[list[range]]) -> Sequences:
+def _sequences(queries: list[list[range]], keys: list[list[range]]) -> VarlenSequences:
     bounds: dict[str, Tensor | int] = {}
     rows = []
     for name, sides in (("q", queries), ("k", keys)):
@@ -78,9 +78,9 @@ def _sequences(queries: list[list[range]], keys: list[list[range]]) -> Sequences
         bounds[f"cu_seqlens_{name}"] = torch.tensor(ends, dtype=torch.int32)
         bounds[f"max_seqlen_{name}"] = max(lengths)
         rows.append(torch.tensor([row for parts in sides for part in parts for row in part]))
-    return Sequences(rows[0], rows[1], bounds)
+    return VarlenSequences(rows[0], rows[1], bounds)
 
 
-def _moved(call: Sequences, device: torch.device) -> Sequences:
+def _moved(call: VarlenSequences, device: torch.device) -> VarlenSequences:
     bounds = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in call.bounds.items()}
-    return Sequences(call.queries.to(device), call.keys.to(device), bounds)
+    return VarlenSequences(call.queries.to(device), call.keys.to(device), bounds)

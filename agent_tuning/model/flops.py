@@ -7,7 +7,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 
-class Shape(NamedTuple):
+class ModelShape(NamedTuple):
     """Parameters in a layer, in all layers with the last norm, and in the vocabulary projection.
 
     `attention`: layers x heads x width of a head; two products of this size for each key that a
@@ -29,14 +29,14 @@ class Shape(NamedTuple):
         return 6 * (self.body * tokens + self.head * supervised) + 12 * self.attention * seen
 
 
-def shape(base: Path) -> Shape:
+def read_model_shape(base: Path) -> ModelShape:
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     inner = model.get_decoder()
     embedding = inner.get_input_embeddings().weight.numel()
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return Shape(
+    return ModelShape(
         layer=sum(weight.numel() for weight in inner.layers[0].parameters()),
         body=sum(weight.numel() for weight in inner.parameters()) - embedding,
         head=model.get_output_embeddings().weight.numel(),

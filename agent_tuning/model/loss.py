@@ -59,28 +59,30 @@ def _loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return loss, gradient
 
 
-class Head(nn.Linear):
+class LossHead(nn.Linear):
     """The vocabulary projection; with `truth`, the loss comes out in place of the logits.
 
     Inside the module's own forward, so that ZeRO-3 gathers the weights once for all chunks: ranks
     have different numbers of them, and would wait for each other otherwise.
     """
 
-    truth: tuple[Tensor, Tensor] | None = None  # the next call's targets and weights, [n] each
+    targets_and_weights: tuple[Tensor, Tensor] | None = (
+        None  # the next call's targets and weights, [n] each
+    )
 
     def forward(self, hidden: Tensor) -> Tensor:
-        if self.truth is None:
+        if self.targets_and_weights is None:
             return super().forward(hidden)
         loss: Tensor = ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-            hidden[0], self.weight, *self.truth
+            hidden[0], self.weight, *self.targets_and_weights
         )
         return loss
 
 
-def supervised(model: PreTrainedModel) -> Head:
+def attach_loss_head(model: PreTrainedModel) -> LossHead:
     """Give the model a head that can compute the loss; the weights stay its own."""
     old = model.get_output_embeddings()
-    head = Head(old.in_features, old.out_features, bias=False, device="meta")
+    head = LossHead(old.in_features, old.out_features, bias=False, device="meta")
     head.weight = old.weight
     model.set_output_embeddings(head)
     return head

@@ -9,7 +9,7 @@ from agent_tuning.records import BadInput, Record
 FILE = "source.json"
 
 
-class Source(Record, frozen=True):
+class Provenance(Record, frozen=True):
     """`name`: of the model; `origin`: what was downloaded; `license`: as that states it."""
 
     name: str
@@ -17,16 +17,16 @@ class Source(Record, frozen=True):
     license: str
 
 
-def write(folder: Path, source: Source) -> None:
+def write(folder: Path, source: Provenance) -> None:
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(source)) + b"\n")
 
 
-def read(folder: Path) -> Source:
+def read(folder: Path) -> Provenance:
     """Of a base without such a file, which one may bring along, nothing is known."""
     path = folder / FILE
     if not path.exists():
-        return Source("unknown", "unknown", "unknown")
+        return Provenance("unknown", "unknown", "unknown")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Source)
+        return msgspec.json.decode(path.read_bytes(), type=Provenance)
     except msgspec.DecodeError as error:
         raise BadInput(f"{path}: {error}") from error

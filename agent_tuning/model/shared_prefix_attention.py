@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import AttentionInterface
 
-from agent_tuning.model.flash_attention import Varlen, kernel
+from agent_tuning.model.flash_attention import VarlenAttention, find_kernel
 from agent_tuning.tokens.packing import Span
 
 SHARED_PREFIX = "shared_prefix"
-KERNEL = kernel()
+KERNEL = find_kernel()
 BLOCK = 256  # queries of a prefix at a time: keys after the last of them need no product
 
 
-class Layout(Protocol):
+class AttentionLayout(Protocol):
     """Which token of the row sees which."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def shared_prefix(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    layout: Layout,
+    layout: AttentionLayout,
     **_: object,
 ) -> tuple[Tensor, None]:
     """What transformers calls in place of its own attention; returns [1, tokens, heads, width]."""
@@ -53,7 +53,7 @@ class PackLayout:
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = spans
         self._hidden: dict[tuple[int, int], Tensor] = {}  # masks, the same in every layer
-        self._varlen: Varlen | None = None
+        self._varlen: VarlenAttention | None = None
 
     def positions(self) -> Tensor:
         return torch.tensor([[p for span in self.spans for p in span.positions()]])
@@ -63,7 +63,7 @@ class PackLayout:
         # each mask in it: twice the memory traffic for products that are rounded anyway.
         query, key = query.to(value.dtype), key.to(value.dtype)
         if KERNEL and query.is_cuda and query.dtype != torch.float32:
-            self._varlen = self._varlen or Varlen(self.spans, query.device)
+            self._varlen = self._varlen or VarlenAttention(self.spans, query.device)
             return self._varlen.attend(KERNEL, query, key, value)
         lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
         parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)

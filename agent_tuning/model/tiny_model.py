@@ -17,7 +17,7 @@ CHATML = (
 )
 
 
-class Tiny(Record, frozen=True):
+class TinyModelConfig(Record, frozen=True):
     """The sizes, by the names transformers gives them."""
 
     seed: int
@@ -29,7 +29,7 @@ class Tiny(Record, frozen=True):
     max_position_embeddings: int
 
 
-def tokenizer() -> "PreTrainedTokenizerFast":
+def build_tokenizer() -> "PreTrainedTokenizerFast":
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -47,7 +47,7 @@ def tokenizer() -> "PreTrainedTokenizerFast":
     )
 
 
-def model(tiny: Tiny, words: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
+def build_model(tiny: TinyModelConfig, words: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

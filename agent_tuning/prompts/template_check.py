@@ -19,7 +19,7 @@ CONTRADICTIONS = re.compile(
 )
 
 
-def problem(text: str, language: Language) -> str | None:
+def find_problem(text: str, language: Language) -> str | None:
     """Why the text is no agent template of this language; None if it is one."""
     try:
         body = ImmutableSandboxedEnvironment().parse(text).body

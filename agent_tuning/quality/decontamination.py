@@ -4,17 +4,17 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from agent_tuning.quality import word_overlap
-from agent_tuning.quality.near_duplicates import Near, normalise
+from agent_tuning.quality.near_duplicates import NearDuplicateIndex, normalize_tokens
 from agent_tuning.records import Record
 
-RUN = 8  # words in a row that two texts do not share by chance
-CJK_RUN = 13  # the same for single characters, which carry less than a word
+SHARED_WORDS = 8  # words in a row that two texts do not share by chance
+SHARED_CJK_CHARACTERS = 13  # the same for single characters, which carry less than a word
 
 
 Overlap = Literal["exact", "8-gram", "near"]
 
 
-class Protected(Record, frozen=True):
+class ProtectedQuery(Record, frozen=True):
     """One user turn of a benchmark task, and the tools that the task offers."""
 
     query: str
@@ -22,16 +22,16 @@ class Protected(Record, frozen=True):
     tools: tuple[str, ...] = ()
 
 
-class Fence:
+class ContaminationFilter:
     """Finds protected queries, word for word by a set lookup per run of tokens."""
 
-    def __init__(self, protected: Iterable[Protected], near: float) -> None:
+    def __init__(self, protected: Iterable[ProtectedQuery], near: float) -> None:
         self._whole: set[tuple[str, ...]] = set()
         self._runs: set[tuple[str, ...]] = set()
-        self._near = Near(near)
+        self._near = NearDuplicateIndex(near)
         self._tools: list[frozenset[str]] = []
         for item in protected:
-            tokens = normalise(item.query)
+            tokens = normalize_tokens(item.query)
             self._whole.add(tokens)
             self._runs.update(_runs(tokens))
             self._near.add(item.query)
@@ -46,19 +46,19 @@ class Fence:
         The same query or a shared run of tokens is one whatever the tools; nearly the same query
         is a matter of chance unless the task offers one of the tools too.
         """
-        tokens = normalise(query)
+        tokens = normalize_tokens(query)
         if tokens in self._whole:
             return "exact"
         if any(run in self._runs for run in _runs(tokens)):
             return "8-gram"
         offered = set(tools)
-        near = self._near.like(query) if tokens else ()
+        near = self._near.find_similar(query) if tokens else ()
         return "near" if any(self._tools[number] & offered for number in near) else None
 
 
 def _runs(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Runs of 8 tokens, or of 13 where most of the tokens are CJK characters."""
-    for size, of_characters in ((RUN, False), (CJK_RUN, True)):
+    for size, of_characters in ((SHARED_WORDS, False), (SHARED_CJK_CHARACTERS, True)):
         for start in range(len(tokens) - size + 1):
             run = tokens[start : start + size]
             if (2 * sum(map(_is_character, run)) > size) == of_characters:
@@ -66,4 +66,6 @@ def _runs(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _is_character(token: str) -> bool:
-    return len(token) == 1 and any(low <= ord(token) <= high for low, high in word_overlap.CJK)
+    return len(token) == 1 and any(
+        low <= ord(token) <= high for low, high in word_overlap.CJK_RANGES
+    )

@@ -6,12 +6,12 @@ from rensa import RMinHash, RMinHashLSH
 
 from agent_tuning.quality import word_overlap
 
-SHINGLE = 2  # tokens in a row; longer ones would miss a query with a polite word before it
+SHINGLE_TOKENS = 2  # tokens in a row; longer ones would miss a query with a polite word before it
 PERMUTATIONS, BANDS = 96, 32  # misses one of seventy pairs that share half, none that share 0.7
 SEED = 1
 
 
-class Near:
+class NearDuplicateIndex:
     """Remembers texts. Only those `about` the same thing are compared."""
 
     def __init__(self, threshold: float) -> None:
@@ -24,34 +24,34 @@ class Near:
         self._index.insert(len(self._known), _sketch(text, about))
         self._known.append((text, about))
 
-    def like(self, text: str, about: str = "") -> Iterator[int]:
+    def find_similar(self, text: str, about: str = "") -> Iterator[int]:
         """The numbers of texts whose overlap reaches the threshold (0-1)."""
         for number in sorted(self._index.query(_sketch(text, about))):
             known, subject = self._known[number]
-            if subject == about and overlap(known, text) >= self.threshold:
+            if subject == about and jaccard_overlap(known, text) >= self.threshold:
                 yield number
 
 
-def normalise(text: str) -> tuple[str, ...]:
+def normalize_tokens(text: str) -> tuple[str, ...]:
     """Tokens without case, punctuation or width; each CJK character is one."""
-    found = word_overlap.tokens(text.replace("_", " "))
+    found = word_overlap.split_tokens(text.replace("_", " "))
     return tuple(token for token in found if token[0].isalnum())
 
 
-def overlap(one: str, other: str) -> float:
+def jaccard_overlap(one: str, other: str) -> float:
     """Shared shingles among all of both (Jaccard): 0 for none, 1 for the same."""
-    mine, theirs = shingles(one), shingles(other)
+    mine, theirs = split_shingles(one), split_shingles(other)
     return len(mine & theirs) / len(mine | theirs)
 
 
-def shingles(text: str) -> set[str]:
+def split_shingles(text: str) -> set[str]:
     """Runs of tokens; a text too short for one is a run by itself."""
-    tokens = normalise(text)
-    starts = range(max(1, len(tokens) - SHINGLE + 1))
-    return {" ".join(tokens[start : start + SHINGLE]) for start in starts}
+    tokens = normalize_tokens(text)
+    starts = range(max(1, len(tokens) - SHINGLE_TOKENS + 1))
+    return {" ".join(tokens[start : start + SHINGLE_TOKENS]) for start in starts}
 
 
 def _sketch(text: str, about: str) -> RMinHash:
     sketch = RMinHash(PERMUTATIONS, SEED)
-    sketch.update(sorted(f"{about}\n{shingle}" for shingle in shingles(text)))
+    sketch.update(sorted(f"{about}\n{shingle}" for shingle in split_shingles(text)))
     return sketch

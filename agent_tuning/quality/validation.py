@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.simulators import World
-from agent_tuning.quality.decontamination import Fence
-from agent_tuning.quality.near_duplicates import Near, normalise
+from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.near_duplicates import NearDuplicateIndex, normalize_tokens
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult, Trajectory, Turn, User
 
-POSITIVE = ("call", "chain", "multi")  # kinds that were written for a call of their tool
+POSITIVE_KINDS = ("call", "chain", "multi")  # kinds that were written for a call of their tool
 
 
-class Checks:
+class TrajectoryValidator:
     """The checks of one trajectory by itself."""
 
-    def __init__(self, catalogue: Catalogue, fence: Fence) -> None:
+    def __init__(self, catalogue: Catalogue, fence: ContaminationFilter) -> None:
         self.catalogue = catalogue
         self.fence = fence
 
@@ -25,16 +25,16 @@ class Checks:
         return next(self._problems(trajectory, tools), None)
 
     def _problems(self, trajectory: Trajectory, tools: Sequence[Tool]) -> Iterator[str]:
-        yield from schema.menu_problems(tools)
+        yield from schema.find_tool_list_problems(tools)
         asked = [turn.text for turn in trajectory.turns if isinstance(turn, User)]
-        if not asked or not all(map(normalise, asked)):
+        if not asked or not all(map(normalize_tokens, asked)):
             yield "no_query: the user says nothing"
         last = trajectory.turns[-1]
         if not (isinstance(last, Assistant) and last.trained):
             yield "untrainable_end: the last turn is not the model's"
         yield from self._of_decisions(trajectory.turns, tools)
-        named = {call.name for call in calls(trajectory)}
-        if trajectory.kind in POSITIVE and trajectory.tool and trajectory.tool not in named:
+        named = {call.name for call in list_calls(trajectory)}
+        if trajectory.kind in POSITIVE_KINDS and trajectory.tool and trajectory.tool not in named:
             yield f"wrong_tool: written for {trajectory.tool}, which is never called"
         for query in asked:
             if reason := self.fence.overlap(query, (tool.name for tool in tools)):
@@ -56,11 +56,11 @@ class Checks:
                     yield from self._of_observation(call, results[index : index + 1], world)
 
     def _of_call(self, call: Call, tools: Sequence[Tool], before: Sequence[Turn]) -> Iterator[str]:
-        found = schema.problem(call, tools)
+        found = schema.find_call_problem(call, tools)
         if found:
             yield found
         for name, value in call.arguments.items():
-            if not self.grounded(call.name, value, before):
+            if not self.is_grounded(call.name, value, before):
                 yield f"ungrounded: {call.name}.{name}: {value!r}"
 
     def _of_observation(self, call: Call, results: Sequence[Turn], world: World) -> Iterator[str]:
@@ -77,17 +77,17 @@ class Checks:
             elif known and result.content != observed:
                 yield f"wrong_observation: {call.name}"
 
-    def grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
+    def is_grounded(self, tool: str, value: Json, before: Sequence[Turn]) -> bool:
         """Does the value stand in what was said or observed before, in any of its wordings?"""
         if isinstance(value, list):
-            return all(self.grounded(tool, item, before) for item in value)
+            return all(self.is_grounded(tool, item, before) for item in value)
         if isinstance(value, dict):
-            return all(self.grounded(tool, item, before) for item in value.values())
+            return all(self.is_grounded(tool, item, before) for item in value.values())
         heard = "\n".join(turn.text for turn in before if isinstance(turn, User)).casefold()
         if any(_stands(wording.casefold(), heard) for wording in self._wordings(tool, value)):
             return True
         observed = [turn.content for turn in before if isinstance(turn, ToolResult)]
-        return any(_same(value, leaf) for content in observed for leaf in leaves(content))
+        return any(_same(value, leaf) for content in observed for leaf in list_leaves(content))
 
     def _wordings(self, tool: str, value: Json) -> Iterator[str]:
         yield str(value)
@@ -105,29 +105,29 @@ def _same(one: Json, other: Json) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
-class Repetitions:
+class RepetitionFilter:
     """Finds what was said before. Asked in the order of ids, it always blames the later id."""
 
     def __init__(self, near: float) -> None:
         self._whole: set[tuple[str, ...]] = set()
-        self._near = Near(near)
+        self._near = NearDuplicateIndex(near)
 
     def problem(self, query: str, decided: str) -> str | None:
         """The same query, or nearly the same one with the same calls `decided`; else remember it.
 
         With other arguments a similar query is another lesson: 5 miles are not 6.
         """
-        tokens = normalise(query)
+        tokens = normalize_tokens(query)
         if tokens in self._whole:
             return f"duplicate: {query}"
-        if next(self._near.like(query, decided), None) is not None:
+        if next(self._near.find_similar(query, decided), None) is not None:
             return f"near_duplicate: {query}"
         self._whole.add(tokens)
         self._near.add(query, decided)
         return None
 
 
-def calls(trajectory: Trajectory) -> list[Call]:
+def list_calls(trajectory: Trajectory) -> list[Call]:
     """All calls of the model, in order."""
     return [c for turn in trajectory.turns if isinstance(turn, Assistant) for c in turn.calls]
 
@@ -139,10 +139,10 @@ def _stands(wording: str, text: str) -> bool:
     return re.search(before + re.escape(wording) + after, text) is not None
 
 
-def leaves(content: Json) -> list[Json]:
+def list_leaves(content: Json) -> list[Json]:
     """The plain values anywhere in a JSON value."""
     if isinstance(content, dict):
-        return [leaf for value in content.values() for leaf in leaves(value)]
+        return [leaf for value in content.values() for leaf in list_leaves(value)]
     if isinstance(content, list):
-        return [leaf for value in content for leaf in leaves(value)]
+        return [leaf for value in content for leaf in list_leaves(value)]
     return [content]

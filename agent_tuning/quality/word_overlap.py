@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from agent_tuning.records import Tool
 
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-CJK = (
+CJK_RANGES = (
     (0x3005, 0x3007),  # 々 〆 〇
     (0x3040, 0x30FF),  # kana
     (0x3100, 0x312F),  # bopomofo
@@ -22,29 +22,29 @@ CJK = (
 )
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Without the differences that no reader sees: width, composition and case."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", folded)  # case folding may take letters apart again
 
 
-def tokens(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """Words; every CJK character and every symbol stands alone."""
-    return "".join(f" {char} " if _alone(char) else char for char in fold(text)).split()
+    return "".join(f" {char} " if _alone(char) else char for char in fold_text(text)).split()
 
 
 @lru_cache(maxsize=2**14)  # a query is compared with every tool of its menu
-def words(text: str) -> frozenset[str]:
+def split_words(text: str) -> frozenset[str]:
     """The parts of words: `getWeather` and `get_weather` are both get, weather."""
-    return frozenset(token for token in tokens(spaced(text)) if token[0].isalnum())
+    return frozenset(token for token in split_tokens(split_name(text)) if token[0].isalnum())
 
 
-def spaced(name: str) -> str:
+def split_name(name: str) -> str:
     """A name as words: `getWeather` and `get_weather` with a space."""
     return HUMP.sub(" ", name).replace("_", " ")
 
 
-class Lexical:
+class WordOverlap:
     """Overlap of words, weighted by how few of `tools` have them."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
@@ -55,7 +55,7 @@ class Lexical:
 
     def overlap(self, query: str, tool: Tool) -> float:
         """The cosine of both bags of words: 0 for no word in common, 1 for all."""
-        asked, offered = words(query), _tool_words(tool)
+        asked, offered = split_words(query), _tool_words(tool)
         norm = math.sqrt(self._weight(asked) * self._weight(offered))
         return min(1.0, self._weight(asked & offered) / norm) if norm else 0.0
 
@@ -64,11 +64,11 @@ class Lexical:
 
 
 def _tool_words(tool: Tool) -> frozenset[str]:
-    return words(tool.name) | words(tool.description)
+    return split_words(tool.name) | split_words(tool.description)
 
 
 def has_cjk(text: str) -> bool:
-    return any(first <= ord(char) <= last for char in text for first, last in CJK)
+    return any(first <= ord(char) <= last for char in text for first, last in CJK_RANGES)
 
 
 @cache

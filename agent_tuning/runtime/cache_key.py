@@ -10,7 +10,7 @@ from agent_tuning.records import BadInput, Record
 MODEL = ("*.safetensors", "*.json")
 
 
-def run_key(settings: Record, inputs: Iterable[Path]) -> str:
+def compute_run_key(settings: Record, inputs: Iterable[Path]) -> str:
     """16 hex digits over the settings and every input's bytes.
 
     A folder stands for the weights and settings of the model in it, sharded or not. Files that
@@ -18,12 +18,12 @@ def run_key(settings: Record, inputs: Iterable[Path]) -> str:
     """
     digest = hashlib.blake2b(f"{settings!r}".encode(), digest_size=8)
     for path in inputs:
-        for file in file_hashes.of(files(path)).values():
+        for file in file_hashes.hash_files(list_input_files(path)).values():
             digest.update(file.encode())
     return digest.hexdigest()
 
 
-def files(path: Path) -> list[Path]:
+def list_input_files(path: Path) -> list[Path]:
     """The file itself; of a model's folder those that shape its answers."""
     if not path.is_dir():
         return [path]

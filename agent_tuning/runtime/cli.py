@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent_tuning.records import BadInput, Unfinished
 
-UNFINISHED = 75  # EX_TEMPFAIL: the same command, later, goes on
+EXIT_UNFINISHED = 75  # EX_TEMPFAIL: the same command, later, goes on
 
 
 def run(main: Callable[..., None]) -> None:
@@ -28,7 +28,7 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(f"error: {error}")
     except Unfinished as error:
         print(f"stopped: {error}", file=sys.stderr)
-        sys.exit(UNFINISHED)
+        sys.exit(EXIT_UNFINISHED)
 
 
 def _parsed(

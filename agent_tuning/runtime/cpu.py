@@ -11,7 +11,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 GIGABYTE = 2**30
 
 
-def prepare(threads: int, exact: bool = False) -> None:
+def configure_threads(threads: int, exact: bool = False) -> None:
     """Use `threads` CPU threads, and print nothing but the stage's own lines.
 
     Threads are set on purpose: their number changes speed and rounding. OMP_NUM_THREADS, which

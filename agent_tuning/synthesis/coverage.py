@@ -3,7 +3,7 @@
 from agent_tuning.records import Record
 
 
-class Covered(Record, frozen=True):
+class CoverageRow(Record, frozen=True):
     """How many trajectories the plan asks for, of one scenario of one tool in one language."""
 
     tool: str

@@ -1,15 +1,15 @@
 """Everyday questions that need no tool: data/general.yaml is one Everyday."""
 
-from agent_tuning.catalogue.grammar import Part, part
+from agent_tuning.catalogue.grammar import Split, take_split
 from agent_tuning.records import Assistant, Language, Record, Trajectory, User
 
 
-class Everyday(Record, frozen=True):
+class GeneralQuestions(Record, frozen=True):
     """Questions per language; the last sixth of them is held out of training."""
 
     questions: dict[Language, tuple[str, ...]]
 
-    def asked(self, which: Part) -> list[Trajectory]:
+    def asked(self, which: Split) -> list[Trajectory]:
         """Each question as a conversation whose reply is still empty."""
         return [
             Trajectory(
@@ -19,5 +19,7 @@ class Everyday(Record, frozen=True):
                 language,
             )
             for language, questions in self.questions.items()
-            for number, question in part(list(enumerate(questions)), which, len(questions) // 6)
+            for number, question in take_split(
+                list(enumerate(questions)), which, len(questions) // 6
+            )
         ]

@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def quota(shares: Mapping[T, float], total: int) -> dict[T, int]:
+def allocate_quota(shares: Mapping[T, float], total: int) -> dict[T, int]:
     """Split `total` by shares, largest remainders first; the sum is exact."""
     scale = total / sum(shares.values())
     exact = {key: share * scale for key, share in shares.items()}

@@ -37,7 +37,7 @@ def _reworded(name: str, rng: random.Random) -> str:
     """Another verb for the same deed: the menu alone says which."""
     first, *rest = _words(name)
     verb = rng.choice((first, *VERBS.get(first, ())))
-    return rng.choice(CASES)("_".join([verb, *rest]))
+    return rng.choice(NAME_CASES)("_".join([verb, *rest]))
 
 
 def _parameter(name: str, rng: random.Random) -> str:
@@ -47,37 +47,37 @@ def _parameter(name: str, rng: random.Random) -> str:
 
 
 # Capitals too: a model that has seen none in a name writes none, whatever the menu says.
-CASES: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
+NAME_CASES: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
 
 
-class Style(NamedTuple):
+class NamingStyle(NamedTuple):
     """How a tool (the n-th of its menu) and a parameter are called."""
 
     tool: Callable[[str, int, random.Random], str]
     parameter: Callable[[str, random.Random], str]
 
 
-STYLES = {
-    "plain": Style(lambda name, _, __: name, lambda name, _: name),
-    "reworded": Style(lambda name, _, rng: _reworded(name, rng), _parameter),
-    "masked": Style(lambda _, number, __: f"tool_{number + 1}", _parameter),
+NAMING_STYLES = {
+    "plain": NamingStyle(lambda name, _, __: name, lambda name, _: name),
+    "reworded": NamingStyle(lambda name, _, rng: _reworded(name, rng), _parameter),
+    "masked": NamingStyle(lambda _, number, __: f"tool_{number + 1}", _parameter),
 }
 
 
-class Spelling(NamedTuple):
+class NewNames(NamedTuple):
     """How a tool and its parameters are called."""
 
     name: str
     parameters: dict[str, str]
 
 
-def renamed(group: Group, style: str, rng: random.Random) -> Group:
+def rename_tools(group: Group, style: str, rng: random.Random) -> Group:
     """The same group with its tools and their parameters called otherwise, on the menu and in
     every turn."""
-    spell = STYLES[style]
+    spell = NAMING_STYLES[style]
     names = _apart({t.name: spell.tool(t.name, n, rng) for n, t in enumerate(group.tools)})
     spellings = {
-        tool.name: Spelling(
+        tool.name: NewNames(
             names[tool.name],
             _apart({name: spell.parameter(name, rng) for name in _parameters(tool)}),
         )
@@ -101,7 +101,7 @@ def _parameters(tool: Tool) -> list[str]:
     return list(tool.parameters.get("properties", {}))
 
 
-def _tool(tool: Tool, spelling: Spelling) -> Tool:
+def _tool(tool: Tool, spelling: NewNames) -> Tool:
     own = spelling.parameters
     parameters = dict(tool.parameters)
     if properties := parameters.get("properties"):
@@ -111,12 +111,12 @@ def _tool(tool: Tool, spelling: Spelling) -> Tool:
     return msgspec.structs.replace(tool, name=spelling.name, parameters=parameters)
 
 
-def _trajectory(trajectory: Trajectory, spellings: dict[str, Spelling]) -> Trajectory:
+def _trajectory(trajectory: Trajectory, spellings: dict[str, NewNames]) -> Trajectory:
     turns = tuple(_turn(turn, spellings) for turn in trajectory.turns)
     return msgspec.structs.replace(trajectory, turns=turns)
 
 
-def _turn(turn: Turn, spellings: dict[str, Spelling]) -> Turn:
+def _turn(turn: Turn, spellings: dict[str, NewNames]) -> Turn:
     if isinstance(turn, ToolResult):
         return msgspec.structs.replace(turn, name=spellings[turn.name].name)
     if isinstance(turn, Assistant):
@@ -124,7 +124,7 @@ def _turn(turn: Turn, spellings: dict[str, Spelling]) -> Turn:
     return turn
 
 
-def _call(call: Call, spellings: dict[str, Spelling]) -> Call:
+def _call(call: Call, spellings: dict[str, NewNames]) -> Call:
     spelling = spellings[call.name]
     named = {spelling.parameters[name]: value for name, value in call.arguments.items()}
     return Call(spelling.name, named)

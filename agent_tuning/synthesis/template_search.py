@@ -18,26 +18,26 @@ from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price, price_of
-from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt, template_check
-from agent_tuning.prompts.formats import Malformed
-from agent_tuning.prompts.formats.reading import json_object
+from agent_tuning.prompts.formats import MalformedReply
+from agent_tuning.prompts.formats.reading import read_json_object
 from agent_tuning.records import Group, Language, PromptSpec, Record, Tool
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.teachers.author import LANGUAGE
+from agent_tuning.synthesis.teachers.author import LANGUAGE_NAMES
 
 Messages = list[dict[str, str]]
 
 
-class ChatModel(Protocol):
+class Completer(Protocol):
     def complete(self, messages: Messages, /) -> str:
         """What the model says next."""
 
 
-class Params(Record, frozen=True):
+class TemplateSearchConfig(Record, frozen=True):
     seed: int
     wanted: dict[Language, int]
     known: dict[Language, str]
@@ -52,7 +52,7 @@ class Params(Record, frozen=True):
 class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
     """What `synthesize` says about the chat model."""
 
-    model: Model
+    model: ChatModel
     service: Service
     budget: float | None
     prices: dict[str, Price]
@@ -76,8 +76,8 @@ class Verdict(NamedTuple):
     gain: float | None = None
 
 
-class Factory:
-    def __init__(self, teacher: ChatModel, judge: ChatModel, p: Params) -> None:
+class TemplateSearch:
+    def __init__(self, teacher: Completer, judge: Completer, p: TemplateSearchConfig) -> None:
         self.teacher = teacher
         self.judge = judge
         self.p = p
@@ -85,13 +85,15 @@ class Factory:
     def verdicts(self, language: Language, questions: Sequence[Question]) -> Iterator[Verdict]:
         """One for each template that is wanted; the known one is graded once."""
         known = system_prompt.template_text(self.p.known[language])
-        marks = list(self.marks(known, language, questions))
+        marks = list(self.grade_answers(known, language, questions))
         for number in range(self.p.wanted[language]):
             text, problem = self.propose(language, number)
             if problem:
                 yield Verdict(text, False, problem)
             else:
-                yield self._compared(text, marks, list(self.marks(text, language, questions)))
+                yield self._compared(
+                    text, marks, list(self.grade_answers(text, language, questions))
+                )
 
     def propose(self, language: Language, number: int) -> tuple[str, str | None]:
         """A text, and what is still wrong with it after the last attempt."""
@@ -101,20 +103,20 @@ class Factory:
         ]
         asked = system_prompt.fill_template(
             "factory/propose",
-            language=LANGUAGE[language],
+            language=LANGUAGE_NAMES[language],
             max_chars=self.p.max_chars,
             known=rng.sample(texts, min(3, len(texts))),
             number=number + self.p.seed,
         )
-        messages = [said("user", asked)]
+        messages = [chat_message("user", asked)]
         text, problem = "", None
         for _ in range(self.p.attempts):
-            text = unfenced(self.teacher.complete(messages))
+            text = strip_code_fence(self.teacher.complete(messages))
             problem = self.problem(text, language, texts)
             if problem is None:
                 break
             mend = system_prompt.fill_template("factory/mend", problem=problem)
-            messages += [said("assistant", text), said("user", mend)]
+            messages += [chat_message("assistant", text), chat_message("user", mend)]
         return text, problem
 
     def problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
@@ -123,9 +125,9 @@ class Factory:
             return f"it has {len(text)} characters, more than {self.p.max_chars}"
         if text in known:
             return "it exists already"
-        return template_check.problem(text, language)
+        return template_check.find_problem(text, language)
 
-    def marks(
+    def grade_answers(
         self, text: str, language: Language, questions: Iterable[Question]
     ) -> Iterator[float | None]:
         """The judge's grade of each answer under a template, 0-10; None if it gave none."""
@@ -133,7 +135,9 @@ class Factory:
         for question in questions:
             spec = PromptSpec("", language, question.tools, "", p.tool_format, p.reply_format)
             prompt = system_prompt.build_from_text(text, spec)
-            answer = self.teacher.complete([said("system", prompt), said("user", question.query)])
+            answer = self.teacher.complete(
+                [chat_message("system", prompt), chat_message("user", question.query)]
+            )
             asked = system_prompt.fill_template(
                 "factory/judge",
                 tools=system_prompt.tool_list(question.tools, p.tool_format),
@@ -141,7 +145,7 @@ class Factory:
                 query=question.query,
                 answer=answer,
             )
-            yield grade(self.judge.complete([said("user", asked)]))
+            yield read_grade(self.judge.complete([chat_message("user", asked)]))
 
     def _compared(
         self, text: str, before: Sequence[float | None], now: Sequence[float | None]
@@ -157,11 +161,11 @@ class Factory:
         return Verdict(text, kept, reason, gain)
 
 
-def said(role: str, content: str) -> dict[str, str]:
+def chat_message(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 
 
-def unfenced(text: str) -> str:
+def strip_code_fence(text: str) -> str:
     """Without the code fence that chat models like to put around a text."""
     lines = text.strip().split("\n")
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1] == "```":
@@ -169,16 +173,18 @@ def unfenced(text: str) -> str:
     return "\n".join(lines).strip()
 
 
-def grade(text: str) -> float | None:
+def read_grade(text: str) -> float | None:
     """The score in the judge's JSON, 0-10; None if there is none."""
     try:
-        value, _ = json_object(text, max(text.find("{"), 0))
+        value, _ = read_json_object(text, max(text.find("{"), 0))
         return msgspec.convert(value, Grade).score
-    except (Malformed, msgspec.ValidationError):
+    except (MalformedReply, msgspec.ValidationError):
         return None
 
 
-def drawn(groups: Iterable[Group], language: Language, p: Params) -> list[Question]:
+def draw_questions(
+    groups: Iterable[Group], language: Language, p: TemplateSearchConfig
+) -> list[Question]:
     """The same queries for every candidate, hard negatives among them."""
     every = [
         Question(group.tools, one.query)
@@ -190,32 +196,35 @@ def drawn(groups: Iterable[Group], language: Language, p: Params) -> list[Questi
     return rng.sample(every, min(p.questions, len(every)))
 
 
-def name(text: str, language: Language) -> str:
+def name_template(text: str, language: Language) -> str:
     return f"made_{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}.{language}"
 
 
-def grow(factory: Factory, groups: Sequence[Group], folder: Path) -> Iterator[tuple[str, Verdict]]:
+def write_kept_templates(
+    factory: TemplateSearch, groups: Sequence[Group], folder: Path
+) -> Iterator[tuple[str, Verdict]]:
     """Write the kept templates into the folder; every verdict with its name."""
     for language in factory.p.wanted:
-        questions = drawn(groups, language, factory.p)
+        questions = draw_questions(groups, language, factory.p)
         for verdict in factory.verdicts(language, questions):
-            title = name(verdict.text, language)
+            title = name_template(verdict.text, language)
             if verdict.kept:
                 (folder / f"{title}.jinja").write_text(f"{verdict.text}\n", encoding="utf-8")
             yield title, verdict
 
 
 def main(groups: Path, store: Path, folder: Path) -> None:
-    p = config.load("factory", Params)
+    p = config.load("factory", TemplateSearchConfig)
     endpoint = config.load("synthesize", Endpoint)
-    from agent_tuning.chat_model.single_chat import (
-        Completing,  # its client takes a second to import
-    )
+    # The client takes a second to import, and tests of the search need none.
+    from agent_tuning.chat_model.single_chat import SingleChat
 
     model = msgspec.structs.replace(endpoint.model, structured=False)  # a template is no JSON
     price = price_of(model.name, endpoint.prices, endpoint.budget)
-    with Completing(model, endpoint.service, price, endpoint.budget, Store(store)) as chat:
-        for title, verdict in grow(Factory(chat, chat, p), list(jsonl.read(groups, Group)), folder):
+    with SingleChat(model, endpoint.service, price, endpoint.budget, AnswerStore(store)) as chat:
+        for title, verdict in write_kept_templates(
+            TemplateSearch(chat, chat, p), list(jsonl.read(groups, Group)), folder
+        ):
             print(f"{title}: {'kept' if verdict.kept else 'not kept'}: {verdict.reason}")
 
 

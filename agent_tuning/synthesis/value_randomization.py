@@ -12,13 +12,15 @@ import msgspec
 from agent_tuning.records import Assistant, Call, Json, Tool, Trajectory, Turn, User
 
 ONSETS, VOWELS, ENDS = "bcdfghjklmnprstvwz", "aeiou", "dklmnrst"
-HAN = "安白北川春丹东方飞风高光海河恒华金景静兰乐林龙梅明南宁平青清山石松天文西晓新雪阳云竹"
+HAN_CHARACTERS = (
+    "安白北川春丹东方飞风高光海河恒华金景静兰乐林龙梅明南宁平青清山石松天文西晓新雪阳云竹"
+)
 
 WORD = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}")
 CALENDAR = re.compile(r"\d{4}-\d\d(-\d\d)?|\d\d?:\d\d")  # digits of which few are a date or a time
 
 
-def coined(one: Trajectory, tools: Sequence[Tool], rng: random.Random) -> Trajectory:
+def randomize_values(one: Trajectory, tools: Sequence[Tool], rng: random.Random) -> Trajectory:
     """The same with other words in the values that its query says; itself if there are none."""
     if not all(isinstance(turn, User | Assistant) for turn in one.turns):
         return one
@@ -49,7 +51,7 @@ def _values(one: Trajectory, tools: dict[str, Tool]) -> Iterator[str]:
 
 def _word(word: str, rng: random.Random) -> str:
     if not word.isascii():
-        return "".join(rng.choice(HAN) for _ in word)
+        return "".join(rng.choice(HAN_CHARACTERS) for _ in word)
     syllables = range(1 if len(word) < 6 else 2)
     made = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in syllables) + rng.choice(ENDS)
     if word.isupper():

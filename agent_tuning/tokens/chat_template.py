@@ -14,14 +14,14 @@ import msgspec
 from tokenizers import Tokenizer
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, ReplyFormat
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
 Part = Literal["", "thought", "name", "arguments"]  # of a decision; arguments: after a name
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """Where a part starts and stops in a text, in characters."""
 
     start: int
@@ -37,7 +37,7 @@ class Encoded(NamedTuple):
     parts: list[Part]
 
 
-class Chat:
+class ChatTokenizer:
     """ChatML over one tokenizer. Untrusted text never becomes a special token."""
 
     def __init__(self, tokenizer_file: Path) -> None:
@@ -80,7 +80,7 @@ class Chat:
         """What the model said, without its end token."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _spoken(self, text: str, spans: Sequence[Span]) -> tuple[list[int], list[Part]]:
+    def _spoken(self, text: str, spans: Sequence[TextSpan]) -> tuple[list[int], list[Part]]:
         """Token ids, and the part of each; one that reaches into two is of the first listed."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
         parts: list[Part] = [
@@ -101,7 +101,7 @@ class Chat:
 
 def _messages(
     turns: Sequence[Turn], form: ReplyFormat | None
-) -> Iterator[tuple[str, str, Sequence[Span] | None]]:
+) -> Iterator[tuple[str, str, Sequence[TextSpan] | None]]:
     """ChatML messages: role, text, and where a trained text has its parts.
 
     The results of one turn's calls share a message.
@@ -109,7 +109,7 @@ def _messages(
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:
             results = [turn for turn in block if isinstance(turn, ToolResult)]
-            yield "user", form.observe(results) if form else json_text(results), None
+            yield "user", form.observe(results) if form else format_json(results), None
             continue
         for turn in block:
             if isinstance(turn, User):
@@ -120,7 +120,7 @@ def _messages(
                 yield "assistant", text, spans if turn.trained else None
 
 
-def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
+def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[TextSpan]:
     """Found by writing the turn once more with marks in it.
 
     A search for a name would also find it in a thought, or in an argument.
@@ -131,7 +131,7 @@ def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
     calls = [replace(call, name=call.name + mark) for call in turn.calls]
     stops = _marks(form.write(replace(turn, calls=tuple(calls))), mark, text)
     names = [
-        Span(stop - len(call.name), stop, "name")
+        TextSpan(stop - len(call.name), stop, "name")
         for call, stop in zip(turn.calls, stops, strict=bool(stops))
     ]
     thought = form.write(replace(turn, thought=mark + turn.thought + mark)) if turn.thought else ""
@@ -139,8 +139,8 @@ def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[Span]:
     after = zip(stops, [*(name.start for name in names[1:]), len(text)], strict=False)
     return [
         *names,
-        *(Span(start, stop, "thought") for start, stop in pairwise(around)),
-        *(Span(start, stop, "arguments") for start, stop in after),
+        *(TextSpan(start, stop, "thought") for start, stop in pairwise(around)),
+        *(TextSpan(start, stop, "arguments") for start, stop in after),
     ]
 
 

@@ -13,13 +13,13 @@ from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 
 DIM, GREEN, BOLD, RESET = "\x1b[2m", "\x1b[32m", "\x1b[1;32m", "\x1b[0m"
 Token = tuple[int, bool, bool]  # id, trained, part of a tool's name
 
 
-def found(groups: Path, wanted: str | None) -> tuple[Group, int]:
+def find_trajectory(groups: Path, wanted: str | None) -> tuple[Group, int]:
     """The group that holds a trajectory, and its index there; the first one by default."""
     for group in jsonl.read(groups, Group):
         for index, trajectory in enumerate(group.trajectories):
@@ -28,7 +28,7 @@ def found(groups: Path, wanted: str | None) -> tuple[Group, int]:
     raise BadInput(f"{groups}: no trajectory {wanted!r}")
 
 
-def tokens(group: Group, index: int, chat: Chat) -> Iterator[Token]:
+def label_tokens(group: Group, index: int, chat: ChatTokenizer) -> Iterator[Token]:
     prompt = chat.prefix(system_prompt.build(group.prompt))
     yield from ((token, False, False) for token in prompt)
     spoken = chat.branch(group.trajectories[index].turns, group.prompt.reply_format)
@@ -36,10 +36,12 @@ def tokens(group: Group, index: int, chat: Chat) -> Iterator[Token]:
         yield token, trained, part == "name"
 
 
-def painted(shown: Iterator[Token], chat: Chat, *, colour: bool) -> str:
+def format_tokens(shown: Iterator[Token], chat: ChatTokenizer, *, colour: bool) -> str:
     parts = []
     for (trained, named), run in groupby(shown, key=lambda token: token[1:]):
-        text = printable(chat.tokenizer.decode([t[0] for t in run], skip_special_tokens=False))
+        text = escape_control_characters(
+            chat.tokenizer.decode([t[0] for t in run], skip_special_tokens=False)
+        )
         if colour:
             paint = BOLD if named else GREEN if trained else DIM
             parts.append(f"{paint}{text}{RESET}")
@@ -48,15 +50,17 @@ def painted(shown: Iterator[Token], chat: Chat, *, colour: bool) -> str:
     return "".join(parts)
 
 
-def printable(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def main(groups: Path, base: Path, wanted: Path | None = None) -> None:
-    group, index = found(groups, str(wanted) if wanted else None)
-    chat = Chat(base / "tokenizer.json")
+    group, index = find_trajectory(groups, str(wanted) if wanted else None)
+    chat = ChatTokenizer(base / "tokenizer.json")
     print(group.trajectories[index].id)
-    print(painted(tokens(group, index, chat), chat, colour="NO_COLOR" not in os.environ))
+    print(
+        format_tokens(label_tokens(group, index, chat), chat, colour="NO_COLOR" not in os.environ)
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from agent_tuning.records import Record
 
 IGNORED = -100  # the label of a token that carries no loss
-CANDIDATES = 64  # sizes of which one bin is filled
+MAX_CANDIDATES = 64  # sizes of which one bin is filled
 
 
 class Span(Record, frozen=True):
@@ -30,7 +30,7 @@ class Span(Record, frozen=True):
         return self.prefix + sum(self.branches)
 
     @property
-    def pairs(self) -> int:
+    def attention_pairs(self) -> int:
         """Pairs of a query and a key that it sees: what attention costs."""
         own = sum(length * (length + 1) // 2 for length in (self.prefix, *self.branches))
         return own + self.prefix * sum(self.branches)
@@ -41,26 +41,26 @@ class Span(Record, frozen=True):
             yield from range(self.prefix, self.prefix + length)
 
 
-class Tokens(NamedTuple):
+class WeightedTokens(NamedTuple):
     """Token ids; `weights[i]` is what token i weighs in the loss, 0 if it is not trained."""
 
     ids: list[int]
     weights: list[float]
 
 
-class Place(NamedTuple):
+class TokenSlice(NamedTuple):
     """Where tokens are kept, and how many they are."""
 
     at: int
     tokens: int
 
 
-class Outline(NamedTuple):
+class GroupLengths(NamedTuple):
     """A group without its tokens. `key` is a hash of them: order never depends on the input's."""
 
     key: str
-    prefix: Place
-    branches: tuple[Place, ...]
+    prefix: TokenSlice
+    branches: tuple[TokenSlice, ...]
 
     @property
     def span(self) -> Span:
@@ -76,12 +76,12 @@ class Pack(NamedTuple):
     spans: list[Span]
 
 
-Bin = list[Outline]  # what becomes one row
+Bin = list[GroupLengths]  # what becomes one row
 
 
-def joined(groups: Iterable[Outline]) -> Iterator[Outline]:
+def merge_shared_prefixes(groups: Iterable[GroupLengths]) -> Iterator[GroupLengths]:
     """Groups under the very same prompt as one, so that it stands once for all of them."""
-    by_prefix: dict[Place, list[Outline]] = {}
+    by_prefix: dict[TokenSlice, list[GroupLengths]] = {}
     for group in sorted(groups):
         by_prefix.setdefault(group.prefix, []).append(group)
     for same in by_prefix.values():
@@ -89,14 +89,14 @@ def joined(groups: Iterable[Outline]) -> Iterator[Outline]:
         yield same[0]._replace(branches=branches)
 
 
-def alone(groups: Iterable[Outline]) -> Iterator[Outline]:
+def one_branch_per_group(groups: Iterable[GroupLengths]) -> Iterator[GroupLengths]:
     """Every trajectory as a group of its own."""
     for group in groups:
         for number, branch in enumerate(group.branches):
-            yield Outline(f"{group.key}.{number}", group.prefix, (branch,))
+            yield GroupLengths(f"{group.key}.{number}", group.prefix, (branch,))
 
 
-def fitting(groups: Iterable[Outline], max_len: int) -> list[Outline]:
+def split_to_fit(groups: Iterable[GroupLengths], max_len: int) -> list[GroupLengths]:
     """Groups that fit a row of `max_len` tokens.
 
     A group that is too large is split, its prefix repeated as seldom as may be; a trajectory that
@@ -106,13 +106,13 @@ def fitting(groups: Iterable[Outline], max_len: int) -> list[Outline]:
     for group in groups:
         room = max_len - group.prefix.tokens
         branches = [branch for branch in group.branches if branch.tokens <= room]
-        for number, part in enumerate(filled([branch.tokens for branch in branches], room)):
+        for number, part in enumerate(best_fit_bins([branch.tokens for branch in branches], room)):
             chosen = tuple(branches[index] for index in sorted(part))
-            fits.append(Outline(f"{group.key}/{number}", group.prefix, chosen))
+            fits.append(GroupLengths(f"{group.key}/{number}", group.prefix, chosen))
     return fits
 
 
-def filled(sizes: Sequence[int], room: int) -> list[list[int]]:
+def best_fit_bins(sizes: Sequence[int], room: int) -> list[list[int]]:
     """Bins of indices: the largest size left, and with it those that leave the least free."""
     left = sorted((size, index) for index, size in enumerate(sizes))
     bins = []
@@ -120,7 +120,7 @@ def filled(sizes: Sequence[int], room: int) -> list[list[int]]:
         size, index = left.pop()
         fit = bisect_right(left, (room - size, len(sizes)))
         # Candidates of all sizes: their sums are many more than the tokens of a row.
-        candidates = range(fit - 1, -1, -max(1, fit // CANDIDATES))[:CANDIDATES]
+        candidates = range(fit - 1, -1, -max(1, fit // MAX_CANDIDATES))[:MAX_CANDIDATES]
         chosen = _largest_sum([left[place][0] for place in candidates], room - size)
         # From the end, so that the other places stay what they are.
         bins.append([index, *(left.pop(candidates[one])[1] for one in chosen)])
@@ -142,41 +142,41 @@ def _largest_sum(sizes: Sequence[int], room: int) -> list[int]:
     return chosen[::-1]
 
 
-def _binned(groups: Iterable[Outline], max_len: int) -> list[Bin]:
-    fits = sorted(fitting(groups, max_len))
-    bins = filled([group.span.tokens for group in fits], max_len)
+def _binned(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
+    fits = sorted(split_to_fit(groups, max_len))
+    bins = best_fit_bins([group.span.tokens for group in fits], max_len)
     return [[fits[index] for index in sorted(one)] for one in bins]
 
 
-def shared(groups: Iterable[Outline], max_len: int) -> list[Bin]:
-    return _binned(joined(groups), max_len)
+def pack_shared(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
+    return _binned(merge_shared_prefixes(groups), max_len)
 
 
-def plain(groups: Iterable[Outline], max_len: int) -> list[Bin]:
-    return _binned(alone(groups), max_len)
+def pack_plain(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
+    return _binned(one_branch_per_group(groups), max_len)
 
 
-def none(groups: Iterable[Outline], max_len: int) -> list[Bin]:
-    return [[group] for group in sorted(fitting(alone(groups), max_len))]
+def pack_none(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
+    return [[group] for group in sorted(split_to_fit(one_branch_per_group(groups), max_len))]
 
 
-PACKINGS: dict[str, Callable[[Iterable[Outline], int], list[Bin]]] = {
-    "shared": shared,
-    "plain": plain,
-    "none": none,
+PACKINGS: dict[str, Callable[[Iterable[GroupLengths], int], list[Bin]]] = {
+    "shared": pack_shared,
+    "plain": pack_plain,
+    "none": pack_none,
 }
 
 
-def packs(groups: Iterable[Outline], packing: str, max_len: int, seed: int) -> list[Bin]:
+def plan_packs(groups: Iterable[GroupLengths], packing: str, max_len: int, seed: int) -> list[Bin]:
     """Bins of at most `max_len` tokens; their order is fixed by the seed and what is in them."""
     bins = PACKINGS[packing](groups, max_len)
     random.Random(seed).shuffle(bins)
     return bins
 
 
-def pack(groups: Bin, tokens: Callable[[Place], Tokens]) -> Pack:
+def build_pack(groups: Bin, tokens: Callable[[TokenSlice], WeightedTokens]) -> Pack:
     """One row of whole groups; `tokens` fetches what stands at a place."""
-    row = Tokens([], [])
+    row = WeightedTokens([], [])
     for group in groups:
         for place in (group.prefix, *group.branches):
             ids, weights = tokens(place)

@@ -11,13 +11,13 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from agent_tuning.records import BadInput
 from agent_tuning.runtime.progress import Progress
 from agent_tuning.training import checkpoints, distributed
-from agent_tuning.training.throughput import Speed
+from agent_tuning.training.throughput import ThroughputLog
 
 
-class Watch(TrainerCallback):
+class RunMonitor(TrainerCallback):
     """USR1 or TERM on any rank: every rank saves the same step, then training stops."""
 
-    def __init__(self, speed: Speed) -> None:
+    def __init__(self, speed: ThroughputLog) -> None:
         self.speed = speed
         self.asked = False
         self.stopped = False
@@ -43,7 +43,7 @@ class Watch(TrainerCallback):
             torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
         if flag.item():
             self.stopped = control.should_save = control.should_training_stop = True
-        if distributed.is_first():
+        if distributed.is_rank0():
             self.speed.step(state.global_step)
 
     def on_log(
@@ -59,7 +59,7 @@ class Watch(TrainerCallback):
         step, loss, norm = state.global_step, logs["loss"], logs["grad_norm"]
         if not math.isfinite(loss):  # the same on every rank
             raise BadInput(f"step {step}: loss is {loss}; a lower train.learning_rate may hold")
-        if not distributed.is_first():
+        if not distributed.is_rank0():
             return
         if not math.isfinite(norm):
             print(f"step {step}: gradient norm is {norm}, DeepSpeed skips the step", flush=True)
@@ -71,7 +71,7 @@ class Watch(TrainerCallback):
     ) -> None:
         if torch.distributed.is_initialized():
             torch.distributed.barrier()  # the marker vouches for every rank's shards
-        if distributed.is_first():
+        if distributed.is_rank0():
             folder = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            checkpoints.complete(Path(str(args.output_dir)) / folder, distributed.world())
+            checkpoints.mark_complete(Path(str(args.output_dir)) / folder, distributed.world_size())
         self.speed.start()

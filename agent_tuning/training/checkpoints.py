@@ -23,7 +23,7 @@ class Marker(Record, frozen=True):
     files: dict[str, int]
 
 
-def complete(folder: Path, ranks: int) -> None:
+def mark_complete(folder: Path, ranks: int) -> None:
     """Mark a checkpoint as whole."""
     sizes = {
         str(path.relative_to(folder)): path.stat().st_size
@@ -38,7 +38,7 @@ def complete(folder: Path, ranks: int) -> None:
     partial.rename(folder / MARKER)
 
 
-def problem(folder: Path) -> str | None:
+def find_problem(folder: Path) -> str | None:
     """Why a checkpoint cannot be resumed from; None if it can."""
     marker = folder / MARKER
     if not marker.exists():
@@ -55,7 +55,7 @@ def problem(folder: Path) -> str | None:
     return None
 
 
-def newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
+def find_newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
     """The newest whole checkpoint of a run, and why newer ones were passed over.
 
     Those are removed: a torn one must not count as one of the two that are kept. A checkpoint of
@@ -65,7 +65,7 @@ def newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
     folders = [path for path in run.glob("checkpoint-*") if path.is_dir()]
     problems: list[str] = []
     for folder in sorted(folders, key=lambda path: -int(path.name.rsplit("-", 1)[1])):
-        found = problem(folder)
+        found = find_problem(folder)
         if found is None:
             wrote = _read(folder).ranks
             if wrote != ranks:

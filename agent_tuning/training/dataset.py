@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 from agent_tuning.model.shared_prefix_attention import PackLayout
 from agent_tuning.tokens.packing import IGNORED, Span
 
-Row = Mapping[str, Any]
+PackRow = Mapping[str, Any]
 
 
-class Rows(Dataset[Row]):
+class PackDataset(Dataset[PackRow]):
     """All epochs one after another: position in training alone says which pack comes.
 
     Within an optimiser step of `batch` packs the order is by attention cost: ranks wait for each
@@ -39,9 +39,9 @@ class Rows(Dataset[Row]):
     def __len__(self) -> int:
         return len(self.order) + self.blanks
 
-    def __getitem__(self, index: int) -> Row:
+    def __getitem__(self, index: int) -> PackRow:
         if index < len(self.order):
-            row: Row = self.packs[self.order[index]]
+            row: PackRow = self.packs[self.order[index]]
             return row
         if index < len(self):
             return self._blank()
@@ -49,28 +49,29 @@ class Rows(Dataset[Row]):
 
     def _balance(self, batch: int) -> None:
         costs = [
-            sum(span.pairs for span in spans(row)) for row in self.packs.select_columns("spans")
+            sum(span.attention_pairs for span in read_spans(row))
+            for row in self.packs.select_columns("spans")
         ]
         starts = range(0, len(self.order), batch)
         steps = (sorted(self.order[s : s + batch], key=costs.__getitem__) for s in starts)
         self.order = [index for step in steps for index in step]
 
-    def _blank(self) -> Row:
+    def _blank(self) -> PackRow:
         """A pack of which no token is trained: it adds nothing to loss, gradient and count."""
         row = self.packs[self.order[0]]
         return {**row, "labels": [IGNORED] * len(row["labels"])}
 
-    def step(self, number: int, batch: int) -> Iterator[Row]:
+    def step(self, number: int, batch: int) -> Iterator[PackRow]:
         """The packs of an optimiser step, over all ranks; the first step is 1."""
         for index in self.order[(number - 1) * batch : number * batch]:
             yield self.packs[index]
 
 
-def spans(row: Row) -> list[Span]:
+def read_spans(row: PackRow) -> list[Span]:
     return [Span(prefix, tuple(branches)) for prefix, *branches in row["spans"]]
 
 
-def collate(rows: Sequence[Row]) -> dict[str, object]:
+def collate(rows: Sequence[PackRow]) -> dict[str, object]:
     """One pack as the model's inputs.
 
     input_ids, position_ids: [1, tokens]. logits_to_keep: [supervised] positions whose next token
@@ -78,7 +79,7 @@ def collate(rows: Sequence[Row]) -> dict[str, object]:
     [supervised].
     """
     (row,) = rows
-    layout = PackLayout(spans(row))
+    layout = PackLayout(read_spans(row))
     labels = torch.tensor(row["labels"])
     trained = (labels != IGNORED).nonzero()[:, 0]
     return {

@@ -11,26 +11,26 @@ from transformers import Trainer
 from agent_tuning.files import file_hashes
 from agent_tuning.model import provenance
 from agent_tuning.records import Record
-from agent_tuning.runtime.cache_key import files
+from agent_tuning.runtime.cache_key import list_input_files
 from agent_tuning.training import distributed
 
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-SHARD = "5GB"  # of a file of weights at most; the default model is one file
-CARD = "README.md"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+MAX_SHARD_SIZE = "5GB"  # of a file of weights at most; the default model is one file
+CARD_FILE = "README.md"
 
 
-def save(made: Trainer, base: Path, target: Path) -> None:
+def save_model(made: Trainer, base: Path, target: Path) -> None:
     """Whole weights as safetensors, with the tokenizer that made the ids. All ranks call it."""
     weights = made.accelerator.get_state_dict(made.model_wrapped)
-    if distributed.is_first():
+    if distributed.is_rank0():
         assert made.model is not None
         made.model.config.use_cache = True
-        made.model.save_pretrained(target, state_dict=weights, max_shard_size=SHARD)
-        for name in TOKENIZER:
+        made.model.save_pretrained(target, state_dict=weights, max_shard_size=MAX_SHARD_SIZE)
+        for name in TOKENIZER_FILES:
             shutil.copy(base / name, target / name)
 
 
-def card(
+def build_model_card(
     base: Path, inputs: Sequence[Path], settings: Record, measured: Mapping[str, float | int]
 ) -> str:
     """Markdown, the same for the same run: no time, no host, no place."""
@@ -42,9 +42,9 @@ def card(
         pipeline_tag="text-generation",
         tags=["tool-use", "full-parameter-tuning"],
     )
-    seen = file_hashes.of(file for path in inputs for file in files(path))
+    seen = file_hashes.hash_files(file for path in inputs for file in list_input_files(path))
     hashed = [(Path(name).name, f"`{digest}`") for name, digest in seen.items()]
-    chosen = [*msgspec.structs.asdict(settings).items(), ("ranks", distributed.world())]
+    chosen = [*msgspec.structs.asdict(settings).items(), ("ranks", distributed.world_size())]
     return f"""---
 {head.to_yaml()}
 ---

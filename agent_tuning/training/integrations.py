@@ -8,14 +8,14 @@ import torch
 from agent_tuning.records import BadInput
 
 
-def reporting(report_to: str) -> dict[str, Any]:
+def reporting_arguments(report_to: str) -> dict[str, Any]:
     """Where else loss, lr and gradient norm go while training runs: none, tensorboard or wandb."""
     if report_to != "none":
         _need(report_to, f"train.report_to: {report_to}")
     return {"report_to": report_to}
 
 
-def liger(wanted: bool) -> dict[str, Any]:
+def liger_arguments(wanted: bool) -> dict[str, Any]:
     """Liger's kernels for norms, rotations and SwiGLU. Not run yet: this was made without a GPU.
 
     Its cross-entropy stays out: fused with the projection it reads weights that ZeRO-3 has not

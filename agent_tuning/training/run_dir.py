@@ -7,23 +7,23 @@ import msgspec
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import Record
-from agent_tuning.runtime.cache_key import files, run_key
+from agent_tuning.runtime.cache_key import compute_run_key, list_input_files
 from agent_tuning.training import checkpoints, distributed
 
 SCRATCH = Path("scratch/train")
-FACTS = "inputs.json"
+INPUTS_FILE = "inputs.json"
 
 
-def enter(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+def open_run_dir(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
     """The run's folder, and the checkpoint to go on from; says why others are passed over."""
-    run = SCRATCH / run_key(settings, inputs)
+    run = SCRATCH / compute_run_key(settings, inputs)
     facts = {
-        **file_hashes.of(file for path in inputs for file in files(path)),
+        **file_hashes.hash_files(file for path in inputs for file in list_input_files(path)),
         **{name: str(value) for name, value in msgspec.structs.asdict(settings).items()},
     }
     run.mkdir(parents=True, exist_ok=True)
-    (run / FACTS).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
-    checkpoint, problems = checkpoints.newest(run, distributed.world())
+    (run / INPUTS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
+    checkpoint, problems = checkpoints.find_newest(run, distributed.world_size())
     for problem in [*problems, *(() if checkpoint else _others(run, facts))]:
         print(f"passed over: {problem}")
     print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
@@ -32,7 +32,7 @@ def enter(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
 
 def _others(run: Path, facts: dict[str, str]) -> Iterator[str]:
     """Runs whose checkpoints are of other input, and what is other."""
-    for path in sorted(SCRATCH.glob(f"*/{FACTS}")):
+    for path in sorted(SCRATCH.glob(f"*/{INPUTS_FILE}")):
         if path.parent != run and any(path.parent.glob(f"*/{checkpoints.MARKER}")):
             theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
             names = sorted(theirs.keys() | facts.keys())

@@ -9,17 +9,17 @@ from pathlib import Path
 import msgspec
 import torch
 
-from agent_tuning.model.flops import Shape
+from agent_tuning.model.flops import ModelShape
 from agent_tuning.records import Record
 from agent_tuning.tokens.packing import IGNORED
 from agent_tuning.training import distributed
-from agent_tuning.training.dataset import Row, Rows, spans
+from agent_tuning.training.dataset import PackDataset, PackRow, read_spans
 
 # Dense bf16 peak of a GPU in FLOPs a second, by a word of its name (the makers' data sheets).
-PEAKS = {"A100": 312e12, "A800": 312e12, "H100": 989e12, "H800": 989e12, "H200": 989e12}
+PEAK_FLOPS = {"A100": 312e12, "A800": 312e12, "H100": 989e12, "H800": 989e12, "H200": 989e12}
 
 
-class StepSpeed(Record, frozen=True):
+class StepThroughput(Record, frozen=True):
     """`tokens` and `supervised` of all ranks; `mfu`: share of all GPUs' peak (0-1), causal
     convention (agent_tuning/model/flops.py), None on a CPU or an unknown GPU."""
 
@@ -32,19 +32,19 @@ class StepSpeed(Record, frozen=True):
     mfu: float | None = None
 
 
-def peak() -> float | None:
+def find_peak_flops() -> float | None:
     """FLOPs a second of all ranks together, if it is known."""
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    each = next((value for word, value in PEAKS.items() if word in name), None)
-    return each and each * distributed.world()
+    each = next((value for word, value in PEAK_FLOPS.items() if word in name), None)
+    return each and each * distributed.world_size()
 
 
-class Speed:
+class ThroughputLog:
     """Rank 0's stopwatch; saves do not count."""
 
-    def __init__(self, file: Path, rows: Rows, batch: int, shape: Shape) -> None:
+    def __init__(self, file: Path, rows: PackDataset, batch: int, shape: ModelShape) -> None:
         self.file, self.rows, self.batch, self.shape = file, rows, batch, shape
-        self.peak = peak()
+        self.peak = find_peak_flops()
         self.seconds = self.tokens = self.supervised = self.flops = 0.0
         self.started = time.monotonic()
 
@@ -57,9 +57,9 @@ class Speed:
         rows = list(self.rows.step(number, self.batch))
         tokens = sum(len(row["ids"]) for row in rows)
         supervised = sum(_supervised(row) for row in rows)
-        keys = sum(span.pairs for row in rows for span in spans(row))
+        keys = sum(span.attention_pairs for row in rows for span in read_spans(row))
         flops = self.shape.flops(tokens, supervised, keys)
-        line = StepSpeed(
+        line = StepThroughput(
             step=number,
             seconds=round(seconds, 4),
             tokens=tokens,
@@ -85,5 +85,5 @@ class Speed:
         return f"{rates[0]:.0f} tokens/s, {rates[1]:.0f} supervised/s{mfu}"
 
 
-def _supervised(row: Row) -> int:
+def _supervised(row: PackRow) -> int:
     return sum(label != IGNORED for label in row["labels"])

@@ -15,7 +15,7 @@ class TrainStep(Record, frozen=True):
     grad_norm: float
 
 
-def steps(history: Iterable[Mapping[str, float]]) -> list[TrainStep]:
+def collect_steps(history: Iterable[Mapping[str, float]]) -> list[TrainStep]:
     """The steps in a Trainer's history, those before a resume among them."""
     return [
         TrainStep(int(e["step"]), e["loss"], e["learning_rate"], e["grad_norm"])
@@ -24,7 +24,7 @@ def steps(history: Iterable[Mapping[str, float]]) -> list[TrainStep]:
     ]
 
 
-def summary(log: Sequence[TrainStep]) -> dict[str, float | int]:
+def summarize(log: Sequence[TrainStep]) -> dict[str, float | int]:
     """Number of steps, first loss, and the mean of the last tenth."""
     tail = log[-max(1, len(log) // 10) :]
     last = sum(step.loss for step in tail) / len(tail)

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent_tuning.model.flops import Shape
+from agent_tuning.model.flops import ModelShape
 from agent_tuning.records import BadInput
 
-LIVE = 1_000_000_000  # DeepSpeed's own limit of gathered parameters
+DEFAULT_LIVE_PARAMETERS = 1_000_000_000  # DeepSpeed's own limit of gathered parameters
 
 
-def settings(path: Path, shape: Shape) -> dict[str, Any]:
+def build_deepspeed_config(path: Path, shape: ModelShape) -> dict[str, Any]:
     """The next layer is fetched while one computes, and three may be whole at a time.
 
     DeepSpeed's limit alone holds a layer of 72b (878 M) and fetches nothing ahead; transformers'
@@ -23,7 +23,7 @@ def settings(path: Path, shape: Shape) -> dict[str, Any]:
         raise BadInput(
             f"{path}: expected DeepSpeed's JSON with zero_optimization: {error}"
         ) from error
-    live = max(LIVE, 3 * shape.layer)
+    live = max(DEFAULT_LIVE_PARAMETERS, 3 * shape.layer)
     sharing["stage3_prefetch_bucket_size"] = shape.layer
     sharing["stage3_max_live_parameters"] = sharing["stage3_max_reuse_distance"] = live
     return config

@@ -22,24 +22,30 @@ from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput, Json, Record
 from agent_tuning.runtime import cli, config
 from benchmark.compare import git_versions
-from benchmark.compare.paired_tests import Change, Comparison, Flip, Params, paired
-from benchmark.reports.leaderboard import title
+from benchmark.compare.paired_tests import (
+    CompareConfig,
+    Comparison,
+    Flip,
+    MetricChange,
+    compare_pairs,
+)
+from benchmark.reports.leaderboard import suite_title
 from benchmark.scoring import metrics
 from benchmark.scoring.scorers import TEXT_SCORERS
-from benchmark.scoring.task_score import Scored, judged, read_answers
+from benchmark.scoring.task_score import ScoredAnswer, read_answers, score_answers
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
 REGRESSION, INCOMPARABLE = 1, 2  # exit codes
 # Settings of `predict` that change when answers come, not what they say.
-PACE = {"rows", "threads", "service"}
+SPEED_SETTINGS = {"rows", "threads", "service"}
 HEADER = (
     *("suite", "metric", "n", "A", "B", "B − A"),
     *("95 % interval", "p", "p (Holm)", ""),
 )
 
 
-class Scoring(Record, frozen=True, forbid_unknown_fields=False):
+class ScoringConfig(Record, frozen=True, forbid_unknown_fields=False):
     """How both versions are scored, as the stage `score` does now."""
 
     lam: float
@@ -47,7 +53,7 @@ class Scoring(Record, frozen=True, forbid_unknown_fields=False):
 
 
 @dataclass(frozen=True)
-class Paths:
+class ComparisonPaths:
     """Where the answers of every model, their questions, the metrics and the suites lie."""
 
     answers: Path
@@ -61,29 +67,31 @@ class Version:
     """The answers of one version, scored, and what they have to share with another's."""
 
     name: str
-    rows: list[Scored]
+    rows: list[ScoredAnswer]
     protocol: dict[str, Json]
 
 
-def load(name: str, paths: Paths, scoring: Scoring) -> Version:
+def load_version(name: str, paths: ComparisonPaths, scoring: ScoringConfig) -> Version:
     version, _, model = name.partition(":")
     answers = paths.answers / f"{model or 'tuned'}.jsonl"
     signed = [paths.metrics / f"{suite.name}.json" for suite in paths.suites]
-    with git_versions.fetched(
-        version, [git_versions.LOCK, answers, *signed, *paths.suites]
+    with git_versions.fetch_files(
+        version, [git_versions.LOCK_FILE, answers, *signed, *paths.suites]
     ) as folder:
         read = [suites.read(folder / suite) for suite in paths.suites]
         known = {task.id for suite in read for task in suite.tasks}
         said = read_answers(folder / answers, known)
         alike = TEXT_SCORERS[scoring.text_scorer]
-        every = (judged(suite, model, said, alike, scoring.lam) for suite in read)
-        made = yaml_records.read(folder / git_versions.LOCK, git_versions.Lock).made(answers)
+        every = (score_answers(suite, model, said, alike, scoring.lam) for suite in read)
+        made = yaml_records.read(folder / git_versions.LOCK_FILE, git_versions.DvcLock).made(
+            answers
+        )
         signs = _scored([folder / path for path in signed], read)
         protocol = {**_asked(made, paths.prompts), **dict(signs)}
         return Version(name, list(chain.from_iterable(every)), protocol)
 
 
-def compare(a: Version, b: Version, p: Params) -> Comparison:
+def compare(a: Version, b: Version, p: CompareConfig) -> Comparison:
     """Raises BadInput if the versions differ in anything but their answers."""
     other = [
         f"{name} is {a.protocol.get(name)}, then {b.protocol.get(name)}"
@@ -92,15 +100,15 @@ def compare(a: Version, b: Version, p: Params) -> Comparison:
     ]
     if other:
         raise BadInput(f"{a.name} and {b.name}: {'; '.join(other)}")
-    return paired((a.name, b.name), list(zip(a.rows, b.rows, strict=True)), p)
+    return compare_pairs((a.name, b.name), list(zip(a.rows, b.rows, strict=True)), p)
 
 
-def _asked(made: git_versions.Run, prompts: Path) -> dict[str, Json]:
+def _asked(made: git_versions.StageRun, prompts: Path) -> dict[str, Json]:
     """What the model was asked and how it answered, as DVC recorded it."""
     sections = [section for file in made.params.values() for section in file.values()]
     settings = {name: value for section in sections for name, value in section.items()}
     asked = next((dep.md5 for dep in made.deps if dep.path == str(prompts)), None)
-    kept = {name: value for name, value in sorted(settings.items()) if name not in PACE}
+    kept = {name: value for name, value in sorted(settings.items()) if name not in SPEED_SETTINGS}
     return {"prompts": asked, "decoding": kept}
 
 
@@ -114,7 +122,7 @@ def _scored(signed: Sequence[Path], read: Sequence[Suite]) -> Iterator[tuple[str
         yield f"suite {suite.name}", suite.digest[:12]
 
 
-def markdown(found: Comparison) -> str:
+def format_markdown(found: Comparison) -> str:
     """The numbers, then every flipped task with both answers, lost ones first."""
     ruler = ["---", "---", *("---:" for _ in HEADER[2:-1]), "---"]
     table = [HEADER, ruler, *map(_cells, found.changes)]
@@ -126,17 +134,17 @@ def markdown(found: Comparison) -> str:
 
 
 def _summary(found: Comparison) -> str:
-    worse = ", ".join(f"{title(one.suite)} {one.metric}" for one in found.worse)
+    worse = ", ".join(f"{suite_title(one.suite)} {one.metric}" for one in found.worse)
     said = f"Significantly worse: {worse}." if worse else "Nothing is significantly worse."
     before, after = found.unanswered
     partial = f" Partial: {before} tasks of A and {after} of B have no answer."
     return said + partial if before or after else said
 
 
-def _cells(one: Change) -> tuple[str, ...]:
+def _cells(one: MetricChange) -> tuple[str, ...]:
     numbers = (f"{one.a:.3f}", f"{one.b:.3f}", f"{one.difference:+.3f}")
     chance = (f"{one.low:+.3f} to {one.high:+.3f}", f"{one.p:.2g}", f"{one.p_holm:.2g}")
-    return (title(one.suite), one.metric, str(one.n), *numbers, *chance, one.verdict)
+    return (suite_title(one.suite), one.metric, str(one.n), *numbers, *chance, one.verdict)
 
 
 def _flip_text(flip: Flip) -> str:
@@ -159,21 +167,23 @@ def write(found: Comparison, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     plain = json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False)
     target.with_suffix(".json").write_text(plain + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(markdown(found), encoding="utf-8")
+    target.with_suffix(".md").write_text(format_markdown(found), encoding="utf-8")
 
 
 def main(
     a: Path, b: Path, answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path
 ) -> None:
-    p, scoring = config.load("compare", Params), config.load("score", Scoring)
-    paths = Paths(answers, prompts, metrics, suites)
+    p, scoring = config.load("compare", CompareConfig), config.load("score", ScoringConfig)
+    paths = ComparisonPaths(answers, prompts, metrics, suites)
     try:
-        found = compare(load(str(a), paths, scoring), load(str(b), paths, scoring), p)
+        found = compare(
+            load_version(str(a), paths, scoring), load_version(str(b), paths, scoring), p
+        )
     except BadInput as error:
         print(f"not comparable: {error}", file=sys.stderr)
         sys.exit(INCOMPARABLE)
     write(found, target)
-    print(markdown(found), end="")
+    print(format_markdown(found), end="")
     sys.exit(REGRESSION if found.worse else 0)
 
 

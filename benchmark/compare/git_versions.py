@@ -11,33 +11,33 @@ from dvc.exceptions import DvcException
 from agent_tuning.records import BadInput, Json, Record
 
 WORKSPACE = "workspace"  # the files as they lie here, as DVC calls them
-LOCK = Path("dvc.lock")
+LOCK_FILE = Path("dvc.lock")
 
 
-class Dep(Record, frozen=True, forbid_unknown_fields=False):
+class LockedFile(Record, frozen=True, forbid_unknown_fields=False):
     path: str
     md5: str = ""
 
 
-class Run(Record, frozen=True, forbid_unknown_fields=False):
+class StageRun(Record, frozen=True, forbid_unknown_fields=False):
     """What a stage ran on."""
 
-    deps: tuple[Dep, ...] = ()
-    outs: tuple[Dep, ...] = ()
+    deps: tuple[LockedFile, ...] = ()
+    outs: tuple[LockedFile, ...] = ()
     params: dict[str, dict[str, Json]] = {}
 
 
-class Lock(Record, frozen=True, forbid_unknown_fields=False):
-    stages: dict[str, Run] = {}
+class DvcLock(Record, frozen=True, forbid_unknown_fields=False):
+    stages: dict[str, StageRun] = {}
 
-    def made(self, path: Path) -> Run:
+    def made(self, path: Path) -> StageRun:
         """The run that wrote `path`; an empty one where none did, as for a committed file."""
         runs = (run for run in self.stages.values() if str(path) in {out.path for out in run.outs})
-        return next(runs, Run())
+        return next(runs, StageRun())
 
 
 @contextmanager
-def fetched(version: str, paths: Iterable[Path]) -> Iterator[Path]:
+def fetch_files(version: str, paths: Iterable[Path]) -> Iterator[Path]:
     """A temporary folder with `paths` as they were at `version`.
 
     Raises BadInput for an unknown version, and for a path that it has not or no cache here holds.

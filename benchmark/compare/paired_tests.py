@@ -10,22 +10,22 @@ import msgspec
 from agent_tuning.records import Record
 from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
-from benchmark.scoring.task_score import Scored
+from benchmark.scoring.task_score import ScoredAnswer
 
-EXACT = ("em", "args")  # right or wrong: tested by McNemar, and a change is a flip
-GRADED = ("text", "score")  # tested by flipping the signs of groups
+EXACT_METRICS = ("em", "args")  # right or wrong: tested by McNemar, and a change is a flip
+GRADED_METRICS = ("text", "score")  # tested by flipping the signs of groups
 
 Direction = Literal["same", "better", "worse"]
-Pair = tuple[Scored, Scored]
+Pair = tuple[ScoredAnswer, ScoredAnswer]
 
 
-class Params(Record, frozen=True):
+class CompareConfig(Record, frozen=True):
     resamples: int
     seed: int
     alpha: float
 
 
-class Change(Record, frozen=True, omit_defaults=False):
+class MetricChange(Record, frozen=True, omit_defaults=False):
     """One metric of one suite; `low` to `high` holds b − a with 95 % confidence."""
 
     suite: str
@@ -62,16 +62,16 @@ class Flip(Record, frozen=True):
 class Comparison(Record, frozen=True):
     a: str
     b: str
-    changes: tuple[Change, ...]
+    changes: tuple[MetricChange, ...]
     flips: tuple[Flip, ...]
     unanswered: tuple[int, int]
 
     @property
-    def worse(self) -> list[Change]:
+    def worse(self) -> list[MetricChange]:
         return [change for change in self.changes if change.verdict == "worse"]
 
 
-def paired(names: tuple[str, str], pairs: Sequence[Pair], p: Params) -> Comparison:
+def compare_pairs(names: tuple[str, str], pairs: Sequence[Pair], p: CompareConfig) -> Comparison:
     """`pairs` are the two lines of every task, suite by suite."""
     suites = groupby(pairs, key=lambda pair: pair[0].suite)
     found = [change for _, rows in suites for change in _changes(list(rows), p)]
@@ -81,9 +81,9 @@ def paired(names: tuple[str, str], pairs: Sequence[Pair], p: Params) -> Comparis
     return Comparison(*names, tuple(_decided(found, p.alpha)), tuple(flips), failed)
 
 
-def _changes(pairs: Sequence[Pair], p: Params) -> Iterator[Change]:
+def _changes(pairs: Sequence[Pair], p: CompareConfig) -> Iterator[MetricChange]:
     """Every metric that the tasks of one suite have; p is not yet corrected."""
-    for metric in (*EXACT, *GRADED):
+    for metric in (*EXACT_METRICS, *GRADED_METRICS):
         kept = [
             (one.group, before, after)
             for one, other in pairs
@@ -94,15 +94,17 @@ def _changes(pairs: Sequence[Pair], p: Params) -> Iterator[Change]:
             yield _change(pairs[0][0].suite, metric, kept, p)
 
 
-def _change(suite: str, metric: str, kept: Sequence[tuple[str, float, float]], p: Params) -> Change:
+def _change(
+    suite: str, metric: str, kept: Sequence[tuple[str, float, float]], p: CompareConfig
+) -> MetricChange:
     groups = [group for group, _, _ in kept]
     moved = [after - before for _, before, after in kept]
     low, high = significance.mean_interval(moved, groups, p.resamples, p.seed)
-    if metric in EXACT:
+    if metric in EXACT_METRICS:
         chance = significance.mcnemar(moved.count(-1), moved.count(1))
     else:
         chance = significance.sign_flip(moved, groups, p.resamples, p.seed)
-    return Change(
+    return MetricChange(
         suite=suite,
         metric=metric,
         n=len(kept),
@@ -115,9 +117,9 @@ def _change(suite: str, metric: str, kept: Sequence[tuple[str, float, float]], p
     )
 
 
-def _decided(found: Sequence[Change], alpha: float) -> Iterator[Change]:
+def _decided(found: Sequence[MetricChange], alpha: float) -> Iterator[MetricChange]:
     """Significant is what both say: the p of single tasks and the interval of whole groups."""
-    for one, p_holm in zip(found, significance.holm([one.p for one in found]), strict=True):
+    for one, p_holm in zip(found, significance.apply_holm([one.p for one in found]), strict=True):
         verdict: Direction = "same"
         if p_holm < alpha and (one.low > 0 or one.high < 0):
             verdict = "better" if one.low > 0 else "worse"

@@ -13,15 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import FIELD, Catalogue, Scenario
-from agent_tuning.catalogue.grammar import Grammar, Value
+from agent_tuning.catalogue.entries import OBSERVED_FIELD, Catalogue, Scenario
+from agent_tuning.catalogue.grammar import Grammar, SlotValue
 from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Call, Language, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.teachers.scripted import enacted, said
-from benchmark.drafting.draft_house import HeldOut, TrainingFormats, key, offered
+from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
+from benchmark.drafting.draft_house import HeldOut, TrainingFormats, collect_tools, tool_key
 from benchmark.tasks import suites
 from benchmark.tasks.episodes import Episode
 
@@ -36,14 +36,14 @@ FAMILIES = {
 }
 
 
-class Formats(Record, frozen=True, forbid_unknown_fields=False):
+class DraftedFormats(Record, frozen=True, forbid_unknown_fields=False):
     """What the house suite's draft says about prompts."""
 
     tool_formats: tuple[str, ...]
     reply_formats: tuple[str, ...]
 
 
-class Params(Record, frozen=True):
+class EpisodeDraftConfig(Record, frozen=True):
     seed: int
     tasks: int
     zh_every: int
@@ -53,7 +53,7 @@ class Params(Record, frozen=True):
     draws: int
 
 
-class Prompt(Record, frozen=True):
+class EpisodePrompt(Record, frozen=True):
     """What the episodes of a group have in common."""
 
     group: str
@@ -63,11 +63,15 @@ class Prompt(Record, frozen=True):
     reply_format: str
 
 
-class Draft:
+class EpisodeDrafter:
     """Writes the episodes of every family."""
 
     def __init__(
-        self, catalogue: Catalogue, formats: Formats, held_out: HeldOut, p: Params
+        self,
+        catalogue: Catalogue,
+        formats: DraftedFormats,
+        held_out: HeldOut,
+        p: EpisodeDraftConfig,
     ) -> None:
         self.catalogue = catalogue
         self.formats = formats
@@ -83,7 +87,7 @@ class Draft:
     def _family(self, family: str, domains: Sequence[str]) -> Iterator[Episode]:
         p = self.p
         owned = [n for n, domain in self.catalogue.domain_of.items() if domain.domain in domains]
-        languages: dict[Language, list[Prompt]] = {
+        languages: dict[Language, list[EpisodePrompt]] = {
             "en": [self._prompt(family, owned, "en", n) for n in range(p.prompts)],
             "zh": [self._prompt(family, owned, "zh", 0)],
         }
@@ -112,7 +116,9 @@ class Draft:
         single = [cell for cell in cells if not cell[1].then]
         return [cell for cell in chain(*zip_longest(several, single)) if cell]
 
-    def _prompt(self, family: str, owned: Sequence[str], language: Language, n: int) -> Prompt:
+    def _prompt(
+        self, family: str, owned: Sequence[str], language: Language, n: int
+    ) -> EpisodePrompt:
         """The family's tools, near-duplicates from elsewhere, and others; every format in turn."""
         group = f"episodes/{family}.{language}{n}"
         rng = random.Random(f"{self.p.seed}:{group}")
@@ -123,16 +129,16 @@ class Draft:
         menu = known[: max(self.p.menu_size, len(owned))]
         seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
         turn, self.prompted = self.prompted, self.prompted + 1
-        return Prompt(
+        return EpisodePrompt(
             group,
-            tuple(key(tool, language) for tool in rng.sample(menu, len(menu))),
+            tuple(tool_key(tool, language) for tool in rng.sample(menu, len(menu))),
             rng.choice(seen),
             self.formats.tool_formats[turn % len(self.formats.tool_formats)],
             self.formats.reply_formats[turn % len(self.formats.reply_formats)],
         )
 
     def _task(
-        self, family: str, tool: str, scenario: Scenario, language: Language, prompt: Prompt
+        self, family: str, tool: str, scenario: Scenario, language: Language, prompt: EpisodePrompt
     ) -> Iterator[Episode]:
         task = f"episodes/{tool}.{scenario.name}.{language}"
         phrasings: Sequence[str] = getattr(scenario.queries, language)
@@ -152,20 +158,20 @@ class Draft:
                 tool_format=prompt.tool_format,
                 reply_format=prompt.reply_format,
                 seed=_seed(task, attempt),
-                query=said(order[attempt % len(order)], values),
+                query=fill_slots(order[attempt % len(order)], values),
                 gold=calls,
                 facts=facts,
             )
 
     def _golds(
         self, task: str, tool: str, scenario: Scenario, language: Language, rng: random.Random
-    ) -> tuple[Mapping[str, Value], list[tuple[tuple[Call, ...], tuple[str, ...]]]]:
+    ) -> tuple[Mapping[str, SlotValue], list[tuple[tuple[Call, ...], tuple[str, ...]]]]:
         """Values with which the gold calls do what is wanted in the world of every attempt.
 
         A change that is there already in one of the worlds would make a question of it there.
         """
         wording = " ".join(getattr(scenario.queries, language))
-        total = self.grammar.sentences(wording, tool, language)
+        total = self.grammar.count_sentences(wording, tool, language)
         for _ in range(self.p.draws):
             values = self.grammar.values(wording, tool, language, rng.randrange(total))
             golds = [
@@ -183,19 +189,19 @@ class Draft:
         tool: str,
         scenario: Scenario,
         language: Language,
-        values: Mapping[str, Value],
+        values: Mapping[str, SlotValue],
         seed: str,
     ) -> tuple[tuple[Call, ...], tuple[str, ...]] | None:
         """The calls, and the facts that a reply to a question states; None if they do not work."""
         world = World(seed)
-        decided = enacted(scenario, tool, language, values, world)
+        decided = enact_scenario(scenario, tool, language, values, world)
         results = [result.content for _, seen in decided for result in seen]
         if any("error" in content or not all(_found(content)) for content in results):
             return None
         calls = tuple(call for turn, _ in decided for call in turn.calls)
         if world.state() != World(seed).state():
             return calls, ()
-        quoted = FIELD.findall(getattr(scenario.reply, language))
+        quoted = OBSERVED_FIELD.findall(getattr(scenario.reply, language))
         facts = (str(results[int(step) - 1][field]) for step, field in quoted)
         return calls, tuple(dict.fromkeys(facts))
 
@@ -212,10 +218,12 @@ def _seed(task: str, attempt: int) -> str:
 def main(folder: Path) -> None:
     catalogue = Catalogue(Path("data/catalogue"))
     held_out = config.load("diversify", TrainingFormats).held_out
-    formats = config.load("draft", Formats)
-    draft = Draft(catalogue, formats, held_out, config.load("draft_episodes", Params))
+    formats = config.load("draft", DraftedFormats)
+    draft = EpisodeDrafter(
+        catalogue, formats, held_out, config.load("draft_episodes", EpisodeDraftConfig)
+    )
     episodes = list(draft.episodes())
-    tools = offered(catalogue, [one.menu for one in episodes])
+    tools = collect_tools(catalogue, [one.menu for one in episodes])
     suites.write_tools(folder, tools)
     jsonl.write(folder / "episodes.jsonl", episodes)
     print(f"{folder}: {len(episodes)} episodes, {len(tools)} tools")

@@ -21,20 +21,20 @@ from agent_tuning.files import yaml_records
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Group, Language, PromptSpec, Record, Tool, Trajectory
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.general_questions import Everyday
-from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
-from agent_tuning.synthesis.teachers import Item
-from agent_tuning.synthesis.teachers.scripted import Scripted, Style
+from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.teachers import TrajectoryRequest
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.annotation.review.merge import Version, write_version
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 
 
-class Params(Record, frozen=True):
+class HouseDraftConfig(Record, frozen=True):
     version: int
     first: int
     seed: int
-    style: Style
+    style: WritingStyle
     groups: int
     calls: int
     negatives: int
@@ -62,7 +62,7 @@ class TrainingFormats(Record, frozen=True, forbid_unknown_fields=False):
     held_out: HeldOut
 
 
-class Drafted(NamedTuple):
+class DraftedTask(NamedTuple):
     """A trajectory, cut before the decision that the task asks for."""
 
     query_axis: str
@@ -80,17 +80,17 @@ class Drafted(NamedTuple):
         return Gold(turn.decision, turn.thought, calls)
 
 
-class Draft:
+class HouseDrafter:
     """Writes the groups of one suite."""
 
     def __init__(
         self,
         catalogue: Catalogue,
         phrasing: Phrasing,
-        everyday: Everyday,
+        everyday: GeneralQuestions,
         unseen_tools: Sequence[str],
         unseen: HeldOut,
-        p: Params,
+        p: HouseDraftConfig,
     ) -> None:
         self.catalogue = catalogue
         self.p = p
@@ -100,10 +100,10 @@ class Draft:
             "unseen": sorted(unseen_tools),
         }
         self.teachers = {
-            "seen": Scripted(catalogue, phrasing, p.style, "train", "held_out"),
-            "unseen": Scripted(catalogue, phrasing, p.style, "held_out", "held_out"),
+            "seen": ScriptedTeacher(catalogue, phrasing, p.style, "train", "held_out"),
+            "unseen": ScriptedTeacher(catalogue, phrasing, p.style, "held_out", "held_out"),
         }
-        self.everyday = everyday.asked("held_out")
+        self.general_questions = everyday.asked("held_out")
         self.drawn: Counter[str] = Counter()  # how often a cell was used, so that no query recurs
         self.said: set[str] = set()
 
@@ -128,7 +128,7 @@ class Draft:
             yield Task(
                 id=f"house/g{number:03}.{index}",
                 group=f"house/g{number:03}",
-                menu=tuple(key(tool, language) for tool in menu),
+                menu=tuple(tool_key(tool, language) for tool in menu),
                 language=language,
                 turns=draft.trajectory.turns[: draft.cut],
                 golds=(draft.gold,),
@@ -209,7 +209,9 @@ class Draft:
         menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
         return rng.sample(menu, len(menu))
 
-    def _positive(self, tool: str, side: str, language: Language, rng: random.Random) -> Drafted:
+    def _positive(
+        self, tool: str, side: str, language: Language, rng: random.Random
+    ) -> DraftedTask:
         """A call; in a chain, any of its calls to a tool of this side, after what came before."""
         axis, trajectory = self._drawn(
             rng.choice(["seen", "unseen"]), tool, self._scenario(tool, language), language
@@ -221,24 +223,29 @@ class Draft:
             and turn.calls
             and {call.name for call in turn.calls} <= set(self.tools[side])
         ]
-        return Drafted(axis, trajectory, rng.choice(cuts))
+        return DraftedTask(axis, trajectory, rng.choice(cuts))
 
     def _drawn(
         self, axis: str, tool: str, scenario: Scenario, language: Language
     ) -> tuple[str, Trajectory]:
         """The next query of a cell, and the axis that it is of."""
         cell = f"{tool}.{scenario.name}.{language}.{axis}"
-        item = Item(tool, scenario.name, scenario.complexity, self.drawn[cell])
+        item = TrajectoryRequest(tool, scenario.name, scenario.complexity, self.drawn[cell])
         self.drawn[cell] += 1
-        return axis, self.teachers[axis].positive(item, language)
+        return axis, self.teachers[axis].write_positive(item, language)
 
-    def _negatives(self, menu: Sequence[str], language: Language, number: int) -> Iterator[Drafted]:
+    def _negatives(
+        self, menu: Sequence[str], language: Language, number: int
+    ) -> Iterator[DraftedTask]:
         """Kinds in turn; the wording of a negative is always unseen."""
         tools = tuple(self.catalogue.entries[name].tool(language) for name in menu)
         name = f"house/g{number:03}"
         group = Group(name, PromptSpec(name, language, tools), ())
-        source = Negatives(
-            self.teachers["unseen"], self._askable(menu, language), self.everyday, "held_out"
+        source = NegativeSource(
+            self.teachers["unseen"],
+            self._askable(menu, language),
+            self.general_questions,
+            "held_out",
         )
         kinds = list(KINDS)
         for index in range(self.p.negatives):
@@ -248,7 +255,7 @@ class Draft:
             candidates = (one for kind in order for one in KINDS[kind](source, group, rng))
             one = next(one for one in candidates if self._new(one.query))
             self.said.add(one.query)
-            yield Drafted("unseen", one, len(one.turns) - 1)
+            yield DraftedTask("unseen", one, len(one.turns) - 1)
 
     def _askable(self, menu: Sequence[str], language: Language) -> list[Trajectory]:
         """Queries for tools that are not on the menu though a sibling is."""
@@ -262,9 +269,9 @@ class Draft:
             scenarios = self.catalogue.entries[tool].scenarios
             simple = next(s for s in scenarios if s.complexity == "simple")
             cell = f"{tool}.{simple.name}.{language}.unseen"
-            item = Item(tool, simple.name, simple.complexity, self.drawn[cell])
+            item = TrajectoryRequest(tool, simple.name, simple.complexity, self.drawn[cell])
             self.drawn[cell] += 1
-            wanted.append(self.teachers["unseen"].positive(item, language))
+            wanted.append(self.teachers["unseen"].write_positive(item, language))
         return wanted
 
 
@@ -277,38 +284,38 @@ def _side(names: Sequence[str], unseen: Sequence[str], axis: str) -> list[str]:
     return sorted(same)
 
 
-def key(tool: str, language: Language) -> str:
+def tool_key(tool: str, language: Language) -> str:
     """How the suite tells a tool's translations apart."""
     return tool if language == "en" else f"{tool}.{language}"
 
 
-def sources() -> tuple[Catalogue, Phrasing, Everyday, Sequence[str], HeldOut]:
+def read_sources() -> tuple[Catalogue, Phrasing, GeneralQuestions, Sequence[str], HeldOut]:
     """What a draft is made of, besides its numbers."""
     return (
         Catalogue(Path("data/catalogue")),
         yaml_records.read(Path("data/phrasing.yaml"), Phrasing),
-        yaml_records.read(Path("data/general.yaml"), Everyday),
+        yaml_records.read(Path("data/general.yaml"), GeneralQuestions),
         config.load("plan", TrainingTools).held_out_tools,
         config.load("diversify", TrainingFormats).held_out,
     )
 
 
-def offered(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> dict[str, Tool]:
+def collect_tools(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> dict[str, Tool]:
     """The tools on the menus by key, in every language they are offered in."""
     used = {name for menu in menus for name in menu}
     return {
-        key(name, language): entry.tool(language)
+        tool_key(name, language): entry.tool(language)
         for language in LANGUAGES
         for name, entry in catalogue.entries.items()
-        if key(name, language) in used
+        if tool_key(name, language) in used
     }
 
 
 def main(folder: Path) -> None:
-    p = config.load("draft", Params)
-    draft = Draft(*sources(), p)
+    p = config.load("draft", HouseDraftConfig)
+    draft = HouseDrafter(*read_sources(), p)
     tasks = tuple(draft.tasks(p.first))
-    suite = Suite(folder.name, offered(draft.catalogue, [task.menu for task in tasks]), tasks)
+    suite = Suite(folder.name, collect_tools(draft.catalogue, [task.menu for task in tasks]), tasks)
     suites.write(folder, suite)
     before = folder.with_name(f"{folder.name}-{p.version - 1}")
     parent = suites.read(before).digest if before.exists() else ""

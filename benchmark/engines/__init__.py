@@ -8,20 +8,22 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from benchmark.engines import openai_engine, transformers_engine, vllm_engine
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Settings
+from benchmark.engines.config import PredictConfig
 
 
 class Engine(Protocol):
-    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+    def answers(
+        self, groups: Sequence[QuestionGroup], done: Collection[str]
+    ) -> Iterator[list[Answer]]:
         """Batch by batch what `done` (tasks) lacks; an answer with an error was not heard."""
 
 
 # From the folder of a model, and the row of the table that it fills.
-ENGINES: dict[str, Callable[[Path, str, Settings], Engine]] = {
-    "transformers": transformers_engine.InProcess,
-    "vllm": vllm_engine.VLLM,
-    "openai": openai_engine.Remote,
+ENGINES: dict[str, Callable[[Path, str, PredictConfig], Engine]] = {
+    "transformers": transformers_engine.TransformersEngine,
+    "vllm": vllm_engine.VLLMEngine,
+    "openai": openai_engine.OpenAIEngine,
 }

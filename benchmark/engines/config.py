@@ -8,7 +8,7 @@ from agent_tuning.chat_model.messages import Service
 from agent_tuning.records import Json, Record
 
 
-class Server(Record, frozen=True):
+class ServerConfig(Record, frozen=True):
     """An OpenAI-compatible server; `names` says what it calls the model of a row."""
 
     names: dict[str, str]
@@ -16,17 +16,17 @@ class Server(Record, frozen=True):
     sampling: dict[str, Json]
 
 
-class Settings(Record, frozen=True):
+class PredictConfig(Record, frozen=True):
     engine: Literal["transformers", "vllm", "openai"]
     max_new_tokens: int
     unreadable_tokens: int
     rows: int
     threads: int
-    server: Server
+    server: ServerConfig
     service: Service
 
     @property
-    def decisive(self) -> "Settings":
+    def without_pacing(self) -> "PredictConfig":
         """Without what only changes when answers come: it takes up what another pace left."""
         unhurried = Service("", 1, timeout=0, retries=0, first_wait=0, longest_wait=0, poll=0)
         return msgspec.structs.replace(self, service=unhurried)

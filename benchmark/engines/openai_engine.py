@@ -9,19 +9,21 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from agent_tuning.chat_model.client import Client, Unanswered
-from agent_tuning.chat_model.messages import Ask, Message, Model
-from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.chat_model.client import Client, RetriesExhausted
+from agent_tuning.chat_model.messages import Ask, ChatModel, Message
+from agent_tuning.inference.requests import QuestionGroup, unanswered
 from agent_tuning.records import BadInput
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Settings
+from benchmark.engines.config import PredictConfig
 
-ROUNDS = 4  # requests of a batch for each that runs at once: the last ones leave few places idle
+REQUESTS_PER_SLOT = (
+    4  # requests of a batch for each that runs at once: the last ones leave few places idle
+)
 
 
-class Remote:
-    def __init__(self, folder: Path, row: str, settings: Settings) -> None:
+class OpenAIEngine:
+    def __init__(self, folder: Path, row: str, settings: PredictConfig) -> None:
         server = settings.server
         name = server.names.get(row)
         if not name:
@@ -31,13 +33,15 @@ class Remote:
                 f"(there are: {known})"
             )
         sampling = {**server.sampling, server.limit: settings.max_new_tokens}
-        self.model = Model(name, structured=False, sampling=sampling)
+        self.model = ChatModel(name, structured=False, sampling=sampling)
         self.service = settings.service
-        self.chat = Chat(folder / "tokenizer.json")
+        self.chat = ChatTokenizer(folder / "tokenizer.json")
 
-    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+    def answers(
+        self, groups: Sequence[QuestionGroup], done: Collection[str]
+    ) -> Iterator[list[Answer]]:
         left = list(unanswered(groups, done))
-        size = ROUNDS * self.service.concurrency
+        size = REQUESTS_PER_SLOT * self.service.concurrency
         with asyncio.Runner() as runner:  # one loop: the client's connections belong to it
             client = Client(self.service)
             for start in range(0, len(left), size):
@@ -48,15 +52,15 @@ class Remote:
         return await asyncio.gather(*(self._one(client, task, ids) for task, ids in some))
 
     async def _one(self, client: Client, task: str, ids: list[int]) -> Answer:
-        sent = self.model.sent(Ask(task, messages(ids, self.chat), {}))
+        sent = self.model.sent(Ask(task, decode_messages(ids, self.chat), {}))
         try:
             reply = await client.ask(sent)
-        except Unanswered as error:
+        except RetriesExhausted as error:
             return Answer(task, "", error=str(error))
         return Answer(task, reply.content)
 
 
-def messages(ids: Sequence[int], chat: Chat) -> tuple[Message, ...]:
+def decode_messages(ids: Sequence[int], chat: ChatTokenizer) -> tuple[Message, ...]:
     """What the token ids of a ChatML prompt say, without the opening of the reply.
 
     Its special tokens come from `chat` alone, so none in a text can be taken for a boundary.

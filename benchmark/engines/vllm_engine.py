@@ -11,28 +11,30 @@ from pathlib import Path
 
 import torch
 
-from agent_tuning.inference.requests import Questions, unanswered
+from agent_tuning.inference.requests import QuestionGroup, unanswered
 from agent_tuning.records import BadInput
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Settings
+from benchmark.engines.config import PredictConfig
 
-AT_ONCE = 4096  # questions handed over and kept together; vLLM batches them itself
+QUESTIONS_PER_CALL = 4096  # questions handed over and kept together; vLLM batches them itself
 
 
-class VLLM:
-    def __init__(self, folder: Path, _: str, settings: Settings) -> None:
+class VLLMEngine:
+    def __init__(self, folder: Path, _: str, settings: PredictConfig) -> None:
         if not find_spec("vllm"):
             raise BadInput("params.yaml: predict.engine: vllm is not installed here")
         self.folder = folder
         self.settings = settings
 
-    def answers(self, groups: Sequence[Questions], done: Collection[str]) -> Iterator[list[Answer]]:
+    def answers(
+        self, groups: Sequence[QuestionGroup], done: Collection[str]
+    ) -> Iterator[list[Answer]]:
         left = list(unanswered(groups, done))
         if not left:
             return
         vllm = import_module("vllm")
-        chat = Chat(self.folder / "tokenizer.json")
+        chat = ChatTokenizer(self.folder / "tokenizer.json")
         model = vllm.LLM(
             model=str(self.folder),
             tensor_parallel_size=torch.cuda.device_count(),
@@ -45,8 +47,8 @@ class VLLM:
             stop_token_ids=[chat.end],
             detokenize=False,
         )
-        for start in range(0, len(left), AT_ONCE):
-            some = left[start : start + AT_ONCE]
+        for start in range(0, len(left), QUESTIONS_PER_CALL):
+            some = left[start : start + QUESTIONS_PER_CALL]
             asked = [{"prompt_token_ids": ids} for _, ids in some]
             said = model.generate(asked, greedy, use_tqdm=False)
             yield [

@@ -23,12 +23,12 @@ COLOURS = {
 }
 EMPTY = "#c8506e"
 
-COUNTED = re.compile(r"\b(?:gradient|clip)_?\d+\b")
+NUMBERED_ID = re.compile(r"\b(?:gradient|clip)_?\d+\b")
 
 Points = Sequence[Mapping[str, Any]]
 
 
-def dots(points: Points, row: str, colour: str, title: str) -> Markup:
+def draw_dots(points: Points, row: str, colour: str, title: str) -> Markup:
     """`em` with its interval from `low` to `high`, one line per `row`, one dot per `colour`."""
     base = alt.Chart(_data(points)).encode(
         y=alt.Y(f"{row}:N", title=None, sort=None, axis=alt.Axis(minExtent=LABELS)),
@@ -43,7 +43,7 @@ def dots(points: Points, row: str, colour: str, title: str) -> Markup:
     return _svg((rule + dot).properties(width=WIDTH - LABELS, height=alt.Step(14)))
 
 
-def lines(points: Points, x: str, y: str, colour: str, titles: tuple[str, str]) -> Markup:
+def draw_lines(points: Points, x: str, y: str, colour: str, titles: tuple[str, str]) -> Markup:
     """One line per `colour`."""
     chart = alt.Chart(_data(points)).mark_line(point=len(points) < 100, strokeWidth=2)
     coded = chart.encode(
@@ -54,7 +54,7 @@ def lines(points: Points, x: str, y: str, colour: str, titles: tuple[str, str]) 
     return _svg(coded.properties(width=WIDTH, height=200))
 
 
-def curve(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
+def draw_curve(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
     chart = alt.Chart(_data(points)).mark_line(strokeWidth=1.5, color=COLOURS["tuned"])
     coded = chart.encode(
         x=alt.X(f"{x}:Q", title=titles[0], axis=alt.Axis(tickCount=5)),
@@ -63,7 +63,7 @@ def curve(points: Points, x: str, y: str, titles: tuple[str, str]) -> Markup:
     return _svg(coded.properties(width=WIDTH, height=180))
 
 
-def heat(points: Points, x: str, y: str) -> Markup:
+def draw_heatmap(points: Points, x: str, y: str) -> Markup:
     """`count` as depth of colour, columns in the order of the points; an empty cell stands out."""
     top = max((point["count"] for point in points), default=1)
     depth = alt.Color(
@@ -109,6 +109,6 @@ def _svg(chart: alt.Chart | alt.LayerChart) -> Markup:
 
 def _named(svg: str) -> str:
     """Ids by content: the renderer counts on from chart to chart, and so from page to page."""
-    digest = hashlib.sha256(COUNTED.sub("", svg).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(NUMBERED_ID.sub("", svg).encode()).hexdigest()[:8]
     names: dict[str, str] = {}
-    return COUNTED.sub(lambda id: names.setdefault(id.group(), f"{digest}-{len(names)}"), svg)
+    return NUMBERED_ID.sub(lambda id: names.setdefault(id.group(), f"{digest}-{len(names)}"), svg)

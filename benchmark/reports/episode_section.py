@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.rollouts.goal_scoring import OUTCOMES, Judged, by_family
+from benchmark.rollouts.goal_scoring import OUTCOMES, EpisodeScore, group_by_family
 
 FAILURES = tuple(name for name in OUTCOMES if name not in ("missing", "success"))
 
 
 @dataclass(frozen=True)
-class Policy:
+class PolicyRow:
     """A line of the table; shares are 0-1."""
 
     model: str
@@ -24,10 +24,10 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Worlds:
-    policies: Sequence[Policy]
+class EpisodeSection:
+    policies: Sequence[PolicyRow]
     families: Mapping[str, Sequence[float]]  # success of each policy
-    shown: Sequence[Judged]
+    shown: Sequence[EpisodeScore]
     failures: Sequence[str] = FAILURES
 
     @property
@@ -35,22 +35,24 @@ class Worlds:
         return range(1, len(self.policies[0].passes) + 1)
 
 
-def section(metrics: Mapping[str, float], rows: Sequence[Judged]) -> Worlds | None:
+def build_section(
+    metrics: Mapping[str, float], rows: Sequence[EpisodeScore]
+) -> EpisodeSection | None:
     """None where no episode was played."""
     if not rows:
         return None
     models = list(dict.fromkeys(row.model for row in rows))
-    return Worlds(
+    return EpisodeSection(
         [_policy(metrics, model) for model in models],
         {
             family: [metrics[f"{model}.family.{family}"] for model in models]
-            for family in by_family(rows)
+            for family in group_by_family(rows)
         },
-        shown([row for row in rows if row.model == "tuned"]),
+        choose_shown([row for row in rows if row.model == "tuned"]),
     )
 
 
-def shown(rows: Iterable[Judged]) -> list[Judged]:
+def choose_shown(rows: Iterable[EpisodeScore]) -> list[EpisodeScore]:
     """The longest success, and the longest failure that is no broken text if there is one."""
     ordered = sorted(rows, key=lambda row: (-len(row.steps), row.episode))
     won = [row for row in ordered if row.success]
@@ -59,14 +61,14 @@ def shown(rows: Iterable[Judged]) -> list[Judged]:
     return [*won[:1], *(readable or lost)[:1]]
 
 
-def _policy(metrics: Mapping[str, float], model: str) -> Policy:
+def _policy(metrics: Mapping[str, float], model: str) -> PolicyRow:
     found = {
         name.removeprefix(f"{model}."): value
         for name, value in metrics.items()
         if name.startswith(f"{model}.")
     }
     passes = sum(name.startswith("pass^") for name in found)
-    return Policy(
+    return PolicyRow(
         model=model,
         n=int(found["n"]),
         success=found["success"],

@@ -7,7 +7,7 @@ from typing import Protocol
 from agent_tuning.files import csv_records
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
-from benchmark.scoring.metrics import Row
+from benchmark.scoring.metrics import BreakdownRow
 
 HEADER = (
     *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
@@ -15,10 +15,10 @@ HEADER = (
 )
 
 # They are not BFCL and NESTFUL, and are not shown under their names.
-TITLES = {"bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
+SUITE_TITLES = {"bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
 
 
-class Line(Record, frozen=True):
+class LeaderboardLine(Record, frozen=True):
     """One model on one suite; None where a suite has no such tasks."""
 
     suite: str
@@ -41,19 +41,19 @@ class Line(Record, frozen=True):
         """As printed under HEADER."""
         scores = (self.em_macro, self.call_em, self.no_call_em, self.ask_em, self.args)
         rest = (*scores, self.text, self.score, self.malformed)
-        start = (self.suite, self.model, str(self.n), number(self.em))
-        return (*start, interval(self), half_width(self), *map(number, rest))
+        start = (self.suite, self.model, str(self.n), format_number(self.em))
+        return (*start, format_interval(self), format_half_width(self), *map(format_number, rest))
 
 
-def lines(rows: Iterable[Row]) -> list[Line]:
+def build_lines(rows: Iterable[BreakdownRow]) -> list[LeaderboardLine]:
     """One line per suite and model, in the order of the breakdown."""
-    parts: dict[tuple[str, str], dict[tuple[str, str], Row]] = {}
+    parts: dict[tuple[str, str], dict[tuple[str, str], BreakdownRow]] = {}
     for row in rows:
         parts.setdefault((row.suite, row.model), {})[row.slice, row.value] = row
     return [_line(slices) for slices in parts.values()]
 
 
-def table(board: Sequence[Line]) -> str:
+def format_table(board: Sequence[LeaderboardLine]) -> str:
     """For a terminal: names to the left, numbers to the right, a blank line between suites."""
     cells = [HEADER, *(line.cells for line in board)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -68,17 +68,17 @@ def table(board: Sequence[Line]) -> str:
     return "\n".join(printed[1:]) + "\n"
 
 
-def markdown(board: Sequence[Line]) -> str:
+def format_markdown(board: Sequence[LeaderboardLine]) -> str:
     ruler = ["---", "---", *("---:" for _ in HEADER[2:])]
-    rows = ((title(line.suite), *line.cells[1:]) for line in board)
+    rows = ((suite_title(line.suite), *line.cells[1:]) for line in board)
     return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ruler, *rows))
 
 
-def title(suite: str) -> str:
-    return TITLES.get(suite, suite)
+def suite_title(suite: str) -> str:
+    return SUITE_TITLES.get(suite, suite)
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
@@ -89,19 +89,19 @@ class Interval(Protocol):
     def high(self) -> float: ...
 
 
-def interval(row: Interval) -> str:
+def format_interval(row: Interval) -> str:
     return f"{row.low:.2f} to {row.high:.2f}".replace("-", "−")
 
 
-def half_width(row: Line | Row) -> str:
+def format_half_width(row: LeaderboardLine | BreakdownRow) -> str:
     return f"{(row.high - row.low) / 2:.2f}"
 
 
-def _line(slices: Mapping[tuple[str, str], Row]) -> Line:
+def _line(slices: Mapping[tuple[str, str], BreakdownRow]) -> LeaderboardLine:
     whole = slices["all", "all"]
     wanted = {value: row.em for (name, value), row in slices.items() if name == "wanted"}
     both = [wanted[name] for name in ("call", "no_call") if name in wanted]
-    return Line(
+    return LeaderboardLine(
         suite=whole.suite,
         model=whole.model,
         n=whole.n,
@@ -120,7 +120,7 @@ def _line(slices: Mapping[tuple[str, str], Row]) -> Line:
 
 
 def main(breakdown: Path) -> None:
-    print(table(lines(csv_records.read(breakdown, Row))), end="")
+    print(format_table(build_lines(csv_records.read(breakdown, BreakdownRow))), end="")
 
 
 if __name__ == "__main__":

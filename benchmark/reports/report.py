@@ -11,17 +11,24 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import charts, episode_section, leaderboard
-from benchmark.rollouts.goal_scoring import Judged
-from benchmark.scoring.metrics import AXES, FACETS, WANTED, Row, SweepRow, confusion
-from benchmark.scoring.task_score import Scored
+from benchmark.rollouts.goal_scoring import EpisodeScore
+from benchmark.scoring.metrics import (
+    AXES,
+    DECISIONS,
+    FACETS,
+    BreakdownRow,
+    SweepRow,
+    count_confusions,
+)
+from benchmark.scoring.task_score import ScoredAnswer
 
 MODELS = ("base", "tuned")
-SWEPT = ("base", "tuned", "lexical", "echo_query", "always_none")
-SHOWN = 12  # wrong answers on the page
-LONGEST = 600  # characters of an answer on the page
+SWEPT_MODELS = ("base", "tuned", "lexical", "echo_query", "always_none")
+WRONG_ANSWERS_SHOWN = 12  # wrong answers on the page
+MAX_ANSWER_CHARS = 600  # characters of an answer on the page
 
 Metrics = Mapping[str, float]
 
@@ -32,17 +39,17 @@ class Results:
 
     metrics: Mapping[str, Metrics]  # by suite
     noise: Metrics
-    breakdown: Sequence[Row]
+    breakdown: Sequence[BreakdownRow]
     sweep: Sequence[SweepRow]
-    scores: Sequence[Scored]
+    scores: Sequence[ScoredAnswer]
     train_log: Sequence[TrainStep]
-    coverage: Sequence[Covered]
+    coverage: Sequence[CoverageRow]
     episodes: Metrics = field(default_factory=dict)
-    goals: Sequence[Judged] = ()
+    goals: Sequence[EpisodeScore] = ()
     general: Metrics = field(default_factory=dict)
 
 
-def html(results: Results) -> str:
+def render_html(results: Results) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader,
@@ -52,19 +59,22 @@ def html(results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": leaderboard.number, "interval": leaderboard.interval}
-    environment.filters["suite_title"] = leaderboard.title
+    environment.filters |= {
+        "number": leaderboard.format_number,
+        "interval": leaderboard.format_interval,
+    }
+    environment.filters["suite_title"] = leaderboard.suite_title
     environment.filters |= {"signed": _signed, "clip": _clip, "words": _words}
     return environment.get_template("report.html.jinja").render(_context(results))
 
 
-def markdown(results: Results) -> str:
-    board = leaderboard.lines(results.breakdown)
-    return f"# Benchmark\n\n{_headline(board)}\n\n{leaderboard.markdown(board)}"
+def render_markdown(results: Results) -> str:
+    board = leaderboard.build_lines(results.breakdown)
+    return f"# Benchmark\n\n{_headline(board)}\n\n{leaderboard.format_markdown(board)}"
 
 
 def _context(results: Results) -> dict[str, Any]:
-    board = leaderboard.lines(results.breakdown)
+    board = leaderboard.build_lines(results.breakdown)
     suites = list(results.metrics)
     return {
         "headline": _headline(board),
@@ -84,15 +94,15 @@ def _context(results: Results) -> dict[str, Any]:
         "coverage_charts": _coverage_charts(results.coverage),
         "kept": _kept(results.general),
         "general": results.general,
-        "worlds": episode_section.section(results.episodes, results.goals),
-        "wrong": wrong_answers(results.scores),
+        "worlds": episode_section.build_section(results.episodes, results.goals),
+        "wrong": choose_wrong_answers(results.scores),
         "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
         "noise": results.noise,
         "signatures": {name: _signature(values) for name, values in results.metrics.items()},
     }
 
 
-def _headline(board: Sequence[leaderboard.Line]) -> str:
+def _headline(board: Sequence[leaderboard.LeaderboardLine]) -> str:
     """The first suite's result in one sentence."""
     em = {line.model: line.em for line in board if line.suite == board[0].suite}
     if not em.keys() >= set(MODELS):
@@ -100,16 +110,18 @@ def _headline(board: Sequence[leaderboard.Line]) -> str:
     rules = {name: value for name, value in em.items() if name not in MODELS}
     best = max(rules, key=lambda name: rules[name], default="")
     beside = f" The best rule without a model, {_words(best)}, is right in {rules[best]:.1%}."
-    suite = leaderboard.title(board[0].suite)
+    suite = leaderboard.suite_title(board[0].suite)
     return (
         f"On {suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
         f"the base model in {em['base']:.1%}.{beside if best else ''}"
     )
 
 
-def wrong_answers(scores: Iterable[Scored], most: int = SHOWN) -> list[Scored]:
+def choose_wrong_answers(
+    scores: Iterable[ScoredAnswer], most: int = WRONG_ANSWERS_SHOWN
+) -> list[ScoredAnswer]:
     """Wrong decisions of the tuned model, from every suite and kind in turn."""
-    by_kind: dict[tuple[str, str], list[Scored]] = defaultdict(list)
+    by_kind: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
     for row in sorted(scores, key=lambda row: row.task):
         if row.model == "tuned" and not row.score.em:
             by_kind[row.suite, row.kind].append(row)
@@ -123,16 +135,16 @@ class Gap:
 
     axis: str
     model: str
-    seen: Row
-    unseen: Row
-    gap: Row
+    seen: BreakdownRow
+    unseen: BreakdownRow
+    gap: BreakdownRow
 
 
-def _gaps(rows: Iterable[Row], suite: str) -> list[Gap]:
+def _gaps(rows: Iterable[BreakdownRow], suite: str) -> list[Gap]:
     """One for each axis that the suite holds out by."""
     found = {(r.slice, r.model, r.value): r for r in rows if r.suite == suite}
 
-    def part(axis: str, model: str, value: str) -> Row:
+    def part(axis: str, model: str, value: str) -> BreakdownRow:
         return found[f"axis.{axis}", model, value]
 
     return [
@@ -143,7 +155,7 @@ def _gaps(rows: Iterable[Row], suite: str) -> list[Gap]:
     ]
 
 
-def _gap_chart(rows: Iterable[Row]) -> Markup | None:
+def _gap_chart(rows: Iterable[BreakdownRow]) -> Markup | None:
     points = [
         {"axis": _words(row.slice.removeprefix("axis.")), "part": row.value, **_em(row)}
         for row in rows
@@ -151,40 +163,42 @@ def _gap_chart(rows: Iterable[Row]) -> Markup | None:
         and row.value in ("seen", "unseen")
         and row.slice.startswith("axis.")
     ]
-    return charts.dots(points, "axis", "part", "em of the tuned model") if points else None
+    return charts.draw_dots(points, "axis", "part", "em of the tuned model") if points else None
 
 
-def _facets(rows: Iterable[Row], suite: str) -> dict[str, dict[str, dict[str, Row]]]:
+def _facets(
+    rows: Iterable[BreakdownRow], suite: str
+) -> dict[str, dict[str, dict[str, BreakdownRow]]]:
     """facet -> value -> model -> row."""
-    found: dict[str, dict[str, dict[str, Row]]] = {}
+    found: dict[str, dict[str, dict[str, BreakdownRow]]] = {}
     for row in rows:
         if row.suite == suite and row.slice in FACETS and row.model in MODELS:
             found.setdefault(row.slice, {}).setdefault(row.value, {})[row.model] = row
     return found
 
 
-def _kind_chart(rows: Sequence[Row]) -> Markup | None:
+def _kind_chart(rows: Sequence[BreakdownRow]) -> Markup | None:
     points = [
         {"kind": _words(row.value), "model": row.model, **_em(row)}
         for row in rows
         if row.suite == rows[0].suite and row.slice == "kind" and row.model in MODELS
     ]
-    return charts.dots(points, "kind", "model", "em") if points else None
+    return charts.draw_dots(points, "kind", "model", "em") if points else None
 
 
-def _em(row: Row) -> dict[str, float]:
+def _em(row: BreakdownRow) -> dict[str, float]:
     return {"em": row.em, "low": row.low, "high": row.high}
 
 
 def _confusions(
-    scores: Sequence[Scored], suites: Iterable[str]
+    scores: Sequence[ScoredAnswer], suites: Iterable[str]
 ) -> list[tuple[str, str, dict[str, dict[str, int]]]]:
     """(suite, model, wanted decision -> outcome -> tasks)."""
     tables = []
     for suite in suites:
         for model in MODELS:
-            counts = confusion(r for r in scores if (r.suite, r.model) == (suite, model))
-            table: dict[str, dict[str, int]] = {want: {} for want in WANTED}
+            counts = count_confusions(r for r in scores if (r.suite, r.model) == (suite, model))
+            table: dict[str, dict[str, int]] = {want: {} for want in DECISIONS}
             for (want, got), count in counts.items():
                 table[want][got] = count
             tables.append((suite, model, {w: row for w, row in table.items() if any(row.values())}))
@@ -192,17 +206,17 @@ def _confusions(
 
 
 def _sweep_chart(rows: Iterable[SweepRow]) -> Markup | None:
-    points = [msgspec.structs.asdict(row) for row in rows if row.model in SWEPT]
+    points = [msgspec.structs.asdict(row) for row in rows if row.model in SWEPT_MODELS]
     titles = ("λ", "score = em + λ·text")
-    return charts.lines(points, "lam", "score", "model", titles) if points else None
+    return charts.draw_lines(points, "lam", "score", "model", titles) if points else None
 
 
 def _loss_chart(log: Sequence[TrainStep]) -> Markup | None:
     points = [{"step": line.step, "loss": line.loss} for line in log]
-    return charts.curve(points, "step", "loss", ("step", "loss")) if points else None
+    return charts.draw_curve(points, "step", "loss", ("step", "loss")) if points else None
 
 
-def _coverage_numbers(cells: Sequence[Covered]) -> dict[str, int]:
+def _coverage_numbers(cells: Sequence[CoverageRow]) -> dict[str, int]:
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     for cell in cells:
         counts[cell.tool, cell.scenario, cell.language] += cell.count
@@ -214,10 +228,10 @@ def _coverage_numbers(cells: Sequence[Covered]) -> dict[str, int]:
     }
 
 
-def _coverage_charts(cells: Sequence[Covered]) -> dict[str, Markup]:
+def _coverage_charts(cells: Sequence[CoverageRow]) -> dict[str, Markup]:
     """By language; a tool's scenarios stand in a row: simple ones first, by name."""
     return {
-        language: charts.heat(
+        language: charts.draw_heatmap(
             _coverage_points([cell for cell in cells if cell.language == language]),
             "scenario",
             "tool",
@@ -226,9 +240,9 @@ def _coverage_charts(cells: Sequence[Covered]) -> dict[str, Markup]:
     }
 
 
-def _coverage_points(cells: Iterable[Covered]) -> list[dict[str, Any]]:
+def _coverage_points(cells: Iterable[CoverageRow]) -> list[dict[str, Any]]:
     """One a cell; `scenario` is its place, such as `simple 2`, and the columns come in order."""
-    scenarios: dict[tuple[str, str], list[Covered]] = defaultdict(list)
+    scenarios: dict[tuple[str, str], list[CoverageRow]] = defaultdict(list)
     for cell in sorted(cells, key=lambda cell: cell.scenario):
         scenarios[cell.complexity, cell.tool].append(cell)
     places = [
@@ -267,7 +281,7 @@ def _signed(value: float) -> str:
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return text if len(text) <= MAX_ANSWER_CHARS else f"{text[:MAX_ANSWER_CHARS]} …"
 
 
 def _words(name: str) -> str:

@@ -15,27 +15,27 @@ import msgspec
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Tool
 from agent_tuning.runtime import cli, config
-from benchmark.compare.compare_versions import Scoring
+from benchmark.compare.compare_versions import ScoringConfig
 from benchmark.engines.answer import Answer
 from benchmark.reports import leaderboard
 from benchmark.scoring import metrics
 from benchmark.scoring.baselines import BASELINES, Baseline
 from benchmark.scoring.degenerate import DEGENERATE
-from benchmark.scoring.metrics import Row
+from benchmark.scoring.metrics import BreakdownRow
 from benchmark.scoring.scorers import TEXT_SCORERS
-from benchmark.scoring.task_score import judge, judged
+from benchmark.scoring.task_score import score_answer, score_answers
 from benchmark.tasks import suites
 from benchmark.tasks.suites import REFERENCE, GoldCall, Suite, Task
 
 FACETS = ("decision", "kind", "language", "template", "tool_format", "reply_format")
 
 
-class Settings(Scoring, frozen=True, forbid_unknown_fields=False):
+class SuiteCheckConfig(ScoringConfig, frozen=True, forbid_unknown_fields=False):
     bootstrap: int
     seed: int
 
 
-def problems(suite: Suite, settings: Scoring) -> Iterator[str]:
+def find_problems(suite: Suite, settings: ScoringConfig) -> Iterator[str]:
     """What reading does not notice: golds that no answer can meet, and questions asked twice."""
     asked: dict[bytes, str] = {}
     for task in suite.tasks:
@@ -46,7 +46,7 @@ def problems(suite: Suite, settings: Scoring) -> Iterator[str]:
         first = asked.setdefault(msgspec.json.encode((task.prompt, task.turns)), task.id)
         if first != task.id:
             yield f"{task.id}: turns: the same as those of {first!r}, under the same prompt"
-        tools = {tool.name: tool for tool in suite.menu(task)}
+        tools = {tool.name: tool for tool in suite.tools_of(task)}
         for call in (call for gold in task.golds for call in gold.calls):
             yield from (f"{task.id}: golds: {text}" for text in _misfits(call, tools[call.name]))
         yield from _unreachable(suite, task, settings)
@@ -67,18 +67,18 @@ def _misfits(call: GoldCall, tool: Tool) -> Iterator[str]:
             yield f"{call.name}: {name}: {wrong[0]!r} does not fit the tool's schema"
 
 
-def _unreachable(suite: Suite, task: Task, settings: Scoring) -> Iterator[str]:
+def _unreachable(suite: Suite, task: Task, settings: ScoringConfig) -> Iterator[str]:
     """The gold itself, written as a model would, is right in everything."""
-    menu, alike = suite.menu(task), TEXT_SCORERS[settings.text_scorer]
+    menu, alike = suite.tools_of(task), TEXT_SCORERS[settings.text_scorer]
     answer = Answer(task.id, DEGENERATE["gold"](task, menu))
-    line = judge(suite.name, "gold", task, menu, answer, alike, settings.lam)
+    line = score_answer(suite.name, "gold", task, menu, answer, alike, settings.lam)
     for name in ("em", "args", "text"):
         if getattr(line.score, name) not in (None, 1):
             reason = line.reason or line.decision
             yield f"{task.id}: golds: the gold itself scores {name} below 1: {reason}"
 
 
-def contents(suite: Suite) -> str:
+def describe_contents(suite: Suite) -> str:
     """How many tasks there are of what."""
     lines = [
         f"{suite.name}, {suite.version} overlays, {suite.digest[:12]}",
@@ -93,15 +93,17 @@ def contents(suite: Suite) -> str:
     return "\n".join(lines) + "\n"
 
 
-def board(suite: Suite, rules: Mapping[str, Baseline], settings: Settings) -> str:
+def format_leaderboard(
+    suite: Suite, rules: Mapping[str, Baseline], settings: SuiteCheckConfig
+) -> str:
     """The leaderboard of answers by rule."""
-    rows: list[Row] = []
+    rows: list[BreakdownRow] = []
     alike = TEXT_SCORERS[settings.text_scorer]
     for name, rule in rules.items():
-        said = {task.id: Answer(task.id, rule(task, suite.menu(task))) for task in suite.tasks}
-        lines = [line.numbers for line in judged(suite, name, said, alike, settings.lam)]
-        rows += metrics.breakdown(lines, settings.bootstrap, settings.seed)
-    return leaderboard.table(leaderboard.lines(rows))
+        said = {task.id: Answer(task.id, rule(task, suite.tools_of(task))) for task in suite.tasks}
+        lines = [line.numbers for line in score_answers(suite, name, said, alike, settings.lam)]
+        rows += metrics.compute_breakdown(lines, settings.bootstrap, settings.seed)
+    return leaderboard.format_table(leaderboard.build_lines(rows))
 
 
 def _span(sizes: Iterator[int]) -> str:
@@ -114,15 +116,15 @@ def _listed(found: Counter[str]) -> str:
 
 
 def main(folder: Path) -> None:
-    settings = config.load("score", Settings)
+    settings = config.load("score", SuiteCheckConfig)
     suite = suites.read(folder)
-    wrong = list(problems(suite, settings))
+    wrong = list(find_problems(suite, settings))
     print("".join(f"{folder}: {problem}\n" for problem in wrong), end="", file=sys.stderr)
-    print(contents(suite))
+    print(describe_contents(suite))
     if wrong:
         sys.exit(1)
-    print(f"Baselines\n\n{board(suite, BASELINES, settings)}")
-    print(f"Degenerate answers\n\n{board(suite, DEGENERATE, settings)}", end="")
+    print(f"Baselines\n\n{format_leaderboard(suite, BASELINES, settings)}")
+    print(f"Degenerate answers\n\n{format_leaderboard(suite, DEGENERATE, settings)}", end="")
 
 
 if __name__ == "__main__":

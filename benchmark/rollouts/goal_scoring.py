@@ -16,9 +16,9 @@ from math import comb
 from typing import Literal
 
 from agent_tuning.catalogue import schema
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import Assistant, Call, Json, Record, Tool
-from benchmark.rollouts.rollout import Step, Transcript, replayed
+from benchmark.rollouts.rollout import Step, Transcript, replay_calls
 from benchmark.scoring import significance
 from benchmark.tasks.episodes import Episode, Episodes
 
@@ -37,7 +37,7 @@ OUTCOMES: tuple[Outcome, ...] = Outcome.__args__  # type: ignore[attr-defined]
 ENDINGS: dict[str, Outcome] = {"malformed": "malformed", "limit": "limit", "ask": "asked"}
 
 
-class Judged(Record, frozen=True):
+class EpisodeScore(Record, frozen=True):
     """One episode of one policy."""
 
     model: str
@@ -57,22 +57,24 @@ class Judged(Record, frozen=True):
         return self.outcome == "success"
 
 
-def judged(suite: Episodes, model: str, transcripts: Iterable[Transcript]) -> Iterator[Judged]:
+def score_episodes(
+    suite: Episodes, model: str, transcripts: Iterable[Transcript]
+) -> Iterator[EpisodeScore]:
     """A line for every episode of the suite, in its order."""
     found = {one.episode: one for one in transcripts}
     for episode in suite.episodes:
-        tools, transcript = suite.menu(episode), found.get(episode.id)
+        tools, transcript = suite.tools_of(episode), found.get(episode.id)
         steps = transcript.steps if transcript else ()
         calls = [call for step in steps if step.turn for call in step.turn.calls]
-        problems = (schema.problem(call, tools) for call in calls)
-        yield Judged(
+        problems = (schema.find_call_problem(call, tools) for call in calls)
+        yield EpisodeScore(
             model=model,
             episode=episode.id,
             task=episode.task,
             family=episode.family,
             language=episode.language,
             query=episode.query,
-            outcome=outcome(episode, tools, transcript),
+            outcome=find_outcome(episode, tools, transcript),
             steps=steps,
             invalid=tuple(problem for problem in problems if problem),
             reason=transcript.reason if transcript else "",
@@ -80,31 +82,31 @@ def judged(suite: Episodes, model: str, transcripts: Iterable[Transcript]) -> It
         )
 
 
-def outcome(episode: Episode, tools: Sequence[Tool], transcript: Transcript | None) -> Outcome:
+def find_outcome(episode: Episode, tools: Sequence[Tool], transcript: Transcript | None) -> Outcome:
     if transcript is None:
         return "missing"
     if transcript.ending in ENDINGS:
         return ENDINGS[transcript.ending]
     calls = [call for step in transcript.steps if step.turn for call in step.turn.calls]
-    goal = replayed(episode.gold, tools, episode.seed).state()
-    if replayed(calls, tools, episode.seed).state() != goal:
+    goal = replay_calls(episode.gold, tools, episode.seed).state()
+    if replay_calls(calls, tools, episode.seed).state() != goal:
         return "other_state"
-    if goal != replayed((), tools, episode.seed).state():
+    if goal != replay_calls((), tools, episode.seed).state():
         return "success"
-    if needed(episode, tools) not in seen(transcript.steps):
+    if compute_needed_result(episode, tools) not in list_results(transcript.steps):
         return "not_found"
     last = transcript.steps[-1].turn
     assert isinstance(last, Assistant)
-    return "success" if told(episode.facts, last.text) else "not_told"
+    return "success" if states_all_facts(episode.facts, last.text) else "not_told"
 
 
-def needed(episode: Episode, tools: Sequence[Tool]) -> tuple[str, Json]:
+def compute_needed_result(episode: Episode, tools: Sequence[Tool]) -> tuple[str, Json]:
     """The tool and the result that answer a question: those of the last gold call."""
     *before, last = episode.gold
-    return last.name, replayed(before, tools, episode.seed).observe(last)
+    return last.name, replay_calls(before, tools, episode.seed).observe(last)
 
 
-def seen(steps: Iterable[Step]) -> list[tuple[str, Json]]:
+def list_results(steps: Iterable[Step]) -> list[tuple[str, Json]]:
     """Tools and results, in the order of the calls."""
     return [
         (call.name, content)
@@ -114,7 +116,7 @@ def seen(steps: Iterable[Step]) -> list[tuple[str, Json]]:
     ]
 
 
-def told(facts: Iterable[str], reply: str) -> bool:
+def states_all_facts(facts: Iterable[str], reply: str) -> bool:
     """Does the reply state every fact? Whole words in their order; of Chinese, characters."""
     text = f" {_spaced(reply)} "
     return all(f" {_spaced(fact)} " in text for fact in facts)
@@ -122,10 +124,10 @@ def told(facts: Iterable[str], reply: str) -> bool:
 
 def _spaced(text: str) -> str:
     whole = re.sub(r"(\d)\.0+(?!\d)|(?<=\d),(?=\d{3})", r"\1", text)  # 40.0 and 1,040 are 40, 1040
-    return " ".join(normalise(whole))
+    return " ".join(normalize_tokens(whole))
 
 
-def pass_hat(rows: Iterable[Judged], k: int) -> float:
+def compute_pass_hat(rows: Iterable[EpisodeScore], k: int) -> float:
     """0 to 1; tasks with fewer than k attempts are left out, and of none the value is 0."""
     attempts: dict[str, list[bool]] = {}
     for row in rows:
@@ -134,7 +136,7 @@ def pass_hat(rows: Iterable[Judged], k: int) -> float:
     return math.fsum(chances) / len(chances) if chances else 0.0
 
 
-def metrics(rows: Sequence[Judged], resamples: int, seed: int) -> dict[str, float]:
+def compute_metrics(rows: Sequence[EpisodeScore], resamples: int, seed: int) -> dict[str, float]:
     """Flat; shares are 0-1, `steps` a mean. The interval resamples tasks, not their attempts."""
     rows = sorted(rows, key=lambda row: row.episode)
     won = [float(row.success) for row in rows]
@@ -149,16 +151,16 @@ def metrics(rows: Sequence[Judged], resamples: int, seed: int) -> dict[str, floa
         "invalid": _mean(bool(row.invalid) for row in rows),
         "steps": _mean(len(row.steps) for row in rows),
     }
-    found |= {f"pass^{k}": pass_hat(rows, k) for k in range(1, most + 1)}
+    found |= {f"pass^{k}": compute_pass_hat(rows, k) for k in range(1, most + 1)}
     for name in OUTCOMES:
         found[f"outcome.{name}"] = _mean(row.outcome == name for row in rows)
-    for family, some in by_family(rows).items():
+    for family, some in group_by_family(rows).items():
         found[f"family.{family}"] = _mean(row.success for row in some)
     return found
 
 
-def by_family(rows: Iterable[Judged]) -> Mapping[str, list[Judged]]:
-    found: dict[str, list[Judged]] = {}
+def group_by_family(rows: Iterable[EpisodeScore]) -> Mapping[str, list[EpisodeScore]]:
+    found: dict[str, list[EpisodeScore]] = {}
     for row in rows:
         found.setdefault(row.family, []).append(row)
     return dict(sorted(found.items()))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import World
-from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult, Turn, User
 from benchmark.tasks.episodes import Episode, Episodes
 
@@ -32,7 +32,7 @@ class Transcript(Record, frozen=True):
     reason: str = ""  # where a text stopped to parse
 
 
-class Play:
+class Rollout:
     """One episode under way."""
 
     def __init__(self, episode: Episode, tools: Sequence[Tool]) -> None:
@@ -44,15 +44,15 @@ class Play:
         self.ending: Ending | None = None
         self.reason = ""
 
-    def hear(self, text: str, limit: int) -> None:
+    def step(self, text: str, limit: int) -> None:
         """Take the next step; the last one of `limit` ends the episode whatever it is."""
         try:
             turn = REPLY_FORMATS[self.episode.reply_format].read(text, self.tools)
-        except Malformed as error:
+        except MalformedReply as error:
             self.steps.append(Step(text))
             self.ending, self.reason = "malformed", str(error)
             return
-        seen = tuple(observed(call, self.tools, self.world) for call in turn.calls)
+        seen = tuple(make_call(call, self.tools, self.world) for call in turn.calls)
         results = [ToolResult(c.name, content) for c, content in zip(turn.calls, seen, strict=True)]
         self.steps.append(Step(text, turn, seen))
         self.turns += [turn, *results]
@@ -67,21 +67,21 @@ class Play:
         return Transcript(self.episode.id, tuple(self.steps), self.ending, self.reason)
 
 
-Policy = Callable[[Sequence[Play]], Sequence[str]]  # what is said next in each of some episodes
+Policy = Callable[[Sequence[Rollout]], Sequence[str]]  # what is said next in each of some episodes
 
 
-def play(suite: Episodes, policy: Policy, limit: int) -> list[Transcript]:
+def run_rollouts(suite: Episodes, policy: Policy, limit: int) -> list[Transcript]:
     """The transcripts of a policy, in the order of the suite; at most `limit` steps each."""
-    plays = [Play(episode, suite.menu(episode)) for episode in suite.episodes]
+    plays = [Rollout(episode, suite.tools_of(episode)) for episode in suite.episodes]
     while active := [one for one in plays if one.ending is None]:
         for one, text in zip(active, policy(active), strict=True):
-            one.hear(text, limit)
+            one.step(text, limit)
     return [one.transcript for one in plays]
 
 
-def observed(call: Call, tools: Sequence[Tool], world: World) -> Json:
+def make_call(call: Call, tools: Sequence[Tool], world: World) -> Json:
     """The simulator's result; of a call that cannot be made `{"error": reason}`, and no change."""
-    if problem := schema.problem(call, tools):
+    if problem := schema.find_call_problem(call, tools):
         return {"error": problem}
     try:
         return world.observe(call)
@@ -89,33 +89,33 @@ def observed(call: Call, tools: Sequence[Tool], world: World) -> Json:
         return {"error": f"impossible: {error}"}
 
 
-def golden(plays: Sequence[Play]) -> list[str]:
+def oracle_policy(plays: Sequence[Rollout]) -> list[str]:
     """The policy that makes the gold calls and then says what they gave."""
     return [_said(one, _golden(one)) for one in plays]
 
 
-def silent(plays: Sequence[Play]) -> list[str]:
+def noop_policy(plays: Sequence[Rollout]) -> list[str]:
     """The policy that never calls anything."""
     return [_said(one, Assistant("no_call", text="No.")) for one in plays]
 
 
-POLICIES: dict[str, Policy] = {"gold": golden, "always_none": silent}
+POLICIES: dict[str, Policy] = {"gold": oracle_policy, "always_none": noop_policy}
 
 
-def _golden(one: Play) -> Assistant:
+def _golden(one: Rollout) -> Assistant:
     done = len(one.steps)
     if done < len(one.episode.gold):
         return Assistant("call", calls=(one.episode.gold[done],))
     return Assistant("no_call", text="\n".join(one.episode.facts) or "Done.")
 
 
-def _said(one: Play, turn: Assistant) -> str:
+def _said(one: Rollout, turn: Assistant) -> str:
     return REPLY_FORMATS[one.episode.reply_format].write(turn)
 
 
-def replayed(calls: Iterable[Call], tools: Sequence[Tool], seed: str) -> World:
+def replay_calls(calls: Iterable[Call], tools: Sequence[Tool], seed: str) -> World:
     """A world in which these calls were made."""
     world = World(seed)
     for call in calls:
-        observed(call, tools, world)
+        make_call(call, tools, world)
     return world

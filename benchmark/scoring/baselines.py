@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
-from agent_tuning.quality.word_overlap import Lexical, fold
+from agent_tuning.quality.word_overlap import WordOverlap, fold_text
 from agent_tuning.records import Assistant, Call, Json, Tool
-from benchmark.scoring.task_score import query
+from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Task
 
 Baseline = Callable[[Task, Sequence[Tool]], str]
 
 NO_TOOL = {"en": "No tool is needed.", "zh": "不需要工具。"}
-THRESHOLD = 0.2  # the overlap from which the lexical matcher calls: near its best on training data
+LEXICAL_THRESHOLD = (
+    0.2  # the overlap from which the lexical matcher calls: near its best on training data
+)
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 QUOTED = r"[\"“「『‘]([^\"”」』’]+)[\"”」』’]"
 CAPITAL = r"(?<=[a-z,] )([A-Z]\w*(?: [A-Z]\w*)*)"  # not the first word of a sentence
@@ -28,36 +30,36 @@ def always_none(task: Task, _: Sequence[Tool]) -> str:
 
 
 def always_first(task: Task, tools: Sequence[Tool]) -> str:
-    return _write(task, _call(tools[0], query(task), ()) if tools else _no_call(task))
+    return _write(task, _call(tools[0], last_user_text(task), ()) if tools else _no_call(task))
 
 
 def random(task: Task, tools: Sequence[Tool]) -> str:
     """Any tool of the menu or none, each as likely."""
     choice = Random(task.id).choice([None, *tools])
-    return _write(task, _call(choice, query(task), ()) if choice else _no_call(task))
+    return _write(task, _call(choice, last_user_text(task), ()) if choice else _no_call(task))
 
 
 def lexical(task: Task, tools: Sequence[Tool]) -> str:
     """The tool that shares most words with the query, if it shares enough."""
-    asked = query(task)
+    asked = last_user_text(task)
     overlap, tool = _best(asked, tools)
-    if tool is None or overlap < THRESHOLD:
+    if tool is None or overlap < LEXICAL_THRESHOLD:
         return _write(task, _no_call(task))
     return _write(task, _call(tool, asked, _named(asked)))
 
 
 def echo_query(task: Task, _: Sequence[Tool]) -> str:
     """What the text score gives for repeating the user."""
-    asked = query(task)
+    asked = last_user_text(task)
     return _write(task, Assistant("no_call", _line(asked), text=asked))
 
 
 def echo_description(task: Task, tools: Sequence[Tool]) -> str:
     """What the text score gives for repeating the menu."""
-    tool = _best(query(task), tools)[1]
+    tool = _best(last_user_text(task), tools)[1]
     if tool is None:
         return _write(task, _no_call(task))
-    return _write(task, _call(tool, query(task), (), _line(tool.description)))
+    return _write(task, _call(tool, last_user_text(task), (), _line(tool.description)))
 
 
 def malformed(task: Task, tools: Sequence[Tool]) -> str:
@@ -96,7 +98,7 @@ def _call(tool: Tool, asked: str, names: Sequence[str], thought: str = "") -> As
 def _guess(schema: dict[str, Json], asked: str, next_name: Callable[[], str]) -> Json:
     """A value of the right type, out of the query where it can be."""
     if "enum" in schema:
-        said = [value for value in schema["enum"] if fold(str(value)) in fold(asked)]
+        said = [value for value in schema["enum"] if fold_text(str(value)) in fold_text(asked)]
         return (said or schema["enum"])[0]
     match schema.get("type"):
         case "integer":
@@ -127,7 +129,7 @@ def _named(asked: str) -> list[str]:
 
 def _best(asked: str, tools: Sequence[Tool]) -> tuple[float, Tool | None]:
     """The first of the tools with the most overlap."""
-    words = Lexical(tools)
+    words = WordOverlap(tools)
     ranked = [(words.overlap(asked, tool), tool) for tool in tools]
     return max(ranked, key=lambda pair: pair[0], default=(0.0, None))
 

@@ -11,13 +11,13 @@ import msgspec
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, Call, Tool
 from benchmark.scoring.baselines import NO_TOOL
-from benchmark.scoring.task_score import query
+from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Gold, Task
 
 Rule = Callable[[Task, Sequence[Tool]], str]
 
 LETTERS = '{}[]()<>":,\\ abcé查天🌞\n'
-INVENTED = {"made_up": "yes"}
+INVENTED_ARGUMENTS = {"made_up": "yes"}
 
 
 def gold(task: Task, _: Sequence[Tool]) -> str:
@@ -37,7 +37,7 @@ def bare_description(task: Task, _: Sequence[Tool]) -> str:
     return task.golds[0].thought
 
 
-def bare_menu(_: Task, tools: Sequence[Tool]) -> str:
+def bare_tool_list(_: Task, tools: Sequence[Tool]) -> str:
     return "\n".join(f"{tool.name}: {tool.description}" for tool in tools)
 
 
@@ -48,7 +48,7 @@ def every_tool(task: Task, tools: Sequence[Tool]) -> str:
 
 
 def query_as_text(task: Task, _: Sequence[Tool]) -> str:
-    return query(task)
+    return last_user_text(task)
 
 
 def cut_off(task: Task, tools: Sequence[Tool]) -> str:
@@ -75,8 +75,8 @@ def repeated_description(task: Task, _: Sequence[Tool]) -> str:
 def invented_arguments(task: Task, _: Sequence[Tool]) -> str:
     """An argument more; where no call is due, the call of a tool that is not there."""
     said = _said(task)
-    calls = tuple(Call(c.name, {**c.arguments, **INVENTED}) for c in said.calls)
-    calls = calls or (Call("made_up", INVENTED),)
+    calls = tuple(Call(c.name, {**c.arguments, **INVENTED_ARGUMENTS}) for c in said.calls)
+    calls = calls or (Call("made_up", INVENTED_ARGUMENTS),)
     return _write(task, Assistant("call", said.thought, calls))
 
 
@@ -93,7 +93,7 @@ DEGENERATE: dict[str, Rule] = {
     "empty": empty,
     "garbage": garbage,
     "bare_description": bare_description,
-    "bare_menu": bare_menu,
+    "bare_menu": bare_tool_list,
     "query_as_text": query_as_text,
     "cut_off": cut_off,
     "twice": twice,

@@ -11,18 +11,18 @@ import numpy as np
 from agent_tuning.records import BadInput, Record
 from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
-from benchmark.scoring.task_score import Scored
+from benchmark.scoring.task_score import ScoredAnswer
 
 DIGITS = 6
 FACETS = ("kind", "language", "reply_format", "tool_format", "template")
 AXES = ("query", "tool", "template", "tool_format")
-WANTED = ("call", "no_call", "ask")
+DECISIONS = ("call", "no_call", "ask")
 SCORES = ("text", "score", "score_gated", "kagent_plan", "kagent_tool", "args", "args_f1")
 
-Test = Callable[[Scored], bool]
+RowFilter = Callable[[ScoredAnswer], bool]
 
 
-class Row(Record, frozen=True):
+class BreakdownRow(Record, frozen=True):
     """One slice of a suite's tasks; `low` to `high` holds em with 95 % confidence."""
 
     suite: str
@@ -57,12 +57,12 @@ def read(path: Path) -> dict[str, float]:
     return values
 
 
-def metrics(scored: Iterable[Scored]) -> dict[str, float]:
+def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:
     """Flat and sorted; a metric without tasks is absent."""
     rows = list(scored)
-    wanted = {decision: [r for r in rows if r.wanted == decision] for decision in WANTED}
+    wanted = {decision: [r for r in rows if r.wanted == decision] for decision in DECISIONS}
     idle = [r for r in rows if r.wanted != "call"]
-    em = {decision: _mean(r.score.em for r in wanted[decision]) for decision in WANTED}
+    em = {decision: _mean(r.score.em for r in wanted[decision]) for decision in DECISIONS}
     both = [value for value in (em["call"], em["no_call"]) if value is not None]
     found: dict[str, float | None] = {
         "n": len(rows),
@@ -78,20 +78,20 @@ def metrics(scored: Iterable[Scored]) -> dict[str, float]:
         "partial": int(any(r.outcome == Verdict.ERROR for r in rows)),  # may not be promoted
         **{
             f"confusion.{want}.{got}": count
-            for (want, got), count in confusion(rows).items()
+            for (want, got), count in count_confusions(rows).items()
             if wanted[want]
         },
     }
     return {name: _round(value) for name, value in sorted(found.items()) if value is not None}
 
 
-def confusion(scored: Iterable[Scored]) -> dict[tuple[str, str], int]:
+def count_confusions(scored: Iterable[ScoredAnswer]) -> dict[tuple[str, str], int]:
     """How many tasks that want a decision got which outcome."""
     counts: Counter[tuple[str, str]] = Counter((r.wanted, r.outcome.value) for r in scored)
-    return {(want, got.value): counts[want, got.value] for want in WANTED for got in Verdict}
+    return {(want, got.value): counts[want, got.value] for want in DECISIONS for got in Verdict}
 
 
-def sweep(scored: Sequence[Scored], lams: Iterable[float]) -> list[SweepRow]:
+def sweep_lambda(scored: Sequence[ScoredAnswer], lams: Iterable[float]) -> list[SweepRow]:
     """The note's score under several λ; nothing for a suite without descriptions."""
     described = [r for r in scored if r.score.text is not None]
     em, text = _mean(r.score.em for r in described), mean_score(described, "text")
@@ -101,7 +101,9 @@ def sweep(scored: Sequence[Scored], lams: Iterable[float]) -> list[SweepRow]:
     return [SweepRow(first.suite, first.model, lam, _round(em + lam * text)) for lam in lams]
 
 
-def breakdown(scored: Sequence[Scored], resamples: int, seed: int) -> list[Row]:
+def compute_breakdown(
+    scored: Sequence[ScoredAnswer], resamples: int, seed: int
+) -> list[BreakdownRow]:
     """Every slice with the confidence interval of its em, and seen − unseen gaps per axis."""
     rows = sorted(scored, key=lambda r: r.task)
     if not rows:
@@ -112,7 +114,7 @@ def breakdown(scored: Sequence[Scored], resamples: int, seed: int) -> list[Row]:
     return sorted([*found, *_gaps(rows, found, boot)], key=lambda r: (_rank(r.slice), r.value))
 
 
-def intervals(rows: Iterable[Row]) -> dict[str, float]:
+def collect_intervals(rows: Iterable[BreakdownRow]) -> dict[str, float]:
     """From one model's breakdown: the interval of its em, and every gap with its own."""
     found: dict[str, float] = {}
     for row in rows:
@@ -124,7 +126,7 @@ def intervals(rows: Iterable[Row]) -> dict[str, float]:
     return found
 
 
-def mean_score(rows: Iterable[Scored], name: str) -> float | None:
+def mean_score(rows: Iterable[ScoredAnswer], name: str) -> float | None:
     values = (getattr(row.score, name) for row in rows)
     return _mean(value for value in values if value is not None)
 
@@ -137,8 +139,8 @@ class _Bootstrap:
 
     def __init__(
         self,
-        rows: Sequence[Scored],
-        slices: Sequence[tuple[Slice, Test]],
+        rows: Sequence[ScoredAnswer],
+        slices: Sequence[tuple[Slice, RowFilter]],
         resamples: int,
         seed: int,
     ) -> None:
@@ -149,19 +151,21 @@ class _Bootstrap:
             inside = np.array([test(row) for _, test in slices], dtype=float)
             count[place[row.group]] += inside
             right[place[row.group]] += inside * row.score.em
-        weights = significance.resamples(len(place), resamples, seed)
+        weights = significance.draw_resamples(len(place), resamples, seed)
         with np.errstate(invalid="ignore"):  # a slice may be absent from a resample
             self.em = (weights @ right) / (weights @ count)
         self.column = {name: i for i, (name, _) in enumerate(slices)}
 
     def interval(self, name: Slice) -> tuple[float, float]:
-        return significance.interval(self.em[:, self.column[name]])
+        return significance.percentile_interval(self.em[:, self.column[name]])
 
     def gap(self, one: Slice, other: Slice) -> tuple[float, float]:
-        return significance.interval(self.em[:, self.column[one]] - self.em[:, self.column[other]])
+        return significance.percentile_interval(
+            self.em[:, self.column[one]] - self.em[:, self.column[other]]
+        )
 
 
-def _slices(rows: Sequence[Scored]) -> Iterator[tuple[Slice, Test]]:
+def _slices(rows: Sequence[ScoredAnswer]) -> Iterator[tuple[Slice, RowFilter]]:
     yield ("all", "all"), lambda _: True
     for facet in ("wanted", *FACETS):
         for value in sorted({str(getattr(row, facet)) for row in rows}):
@@ -171,17 +175,19 @@ def _slices(rows: Sequence[Scored]) -> Iterator[tuple[Slice, Test]]:
             yield (f"axis.{axis}", value), _on(axis, value)
 
 
-def _has(facet: str, value: str) -> Test:
+def _has(facet: str, value: str) -> RowFilter:
     return lambda row: str(getattr(row, facet)) == value
 
 
-def _on(axis: str, value: str) -> Test:
+def _on(axis: str, value: str) -> RowFilter:
     return lambda row: row.axes.get(axis) == value
 
 
-def _row(name: Slice, rows: Sequence[Scored], test: Test, low: float, high: float) -> Row:
+def _row(
+    name: Slice, rows: Sequence[ScoredAnswer], test: RowFilter, low: float, high: float
+) -> BreakdownRow:
     inside = [row for row in rows if test(row)]
-    return Row(
+    return BreakdownRow(
         suite=rows[0].suite,
         model=rows[0].model,
         slice=name[0],
@@ -197,7 +203,9 @@ def _row(name: Slice, rows: Sequence[Scored], test: Test, low: float, high: floa
     )
 
 
-def _gaps(rows: Sequence[Scored], found: Sequence[Row], boot: _Bootstrap) -> Iterator[Row]:
+def _gaps(
+    rows: Sequence[ScoredAnswer], found: Sequence[BreakdownRow], boot: _Bootstrap
+) -> Iterator[BreakdownRow]:
     """What a model loses on what training never showed it; n counts the unseen tasks."""
     by_slice = {(row.slice, row.value): row for row in found}
     for axis in AXES:
@@ -206,7 +214,9 @@ def _gaps(rows: Sequence[Scored], found: Sequence[Row], boot: _Bootstrap) -> Ite
             seen, unseen = by_slice[one], by_slice[other]
             low, high = map(_round, boot.gap(one, other))
             gap = _round(seen.em - unseen.em)
-            yield Row(rows[0].suite, rows[0].model, one[0], "gap", unseen.n, gap, low, high)
+            yield BreakdownRow(
+                rows[0].suite, rows[0].model, one[0], "gap", unseen.n, gap, low, high
+            )
 
 
 def _rank(name: str) -> int:
@@ -219,7 +229,7 @@ def _mean(values: Iterable[float]) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
-def _share(rows: Sequence[Scored], test: Test) -> float | None:
+def _share(rows: Sequence[ScoredAnswer], test: RowFilter) -> float | None:
     return _mean(test(row) for row in rows)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
 from agent_tuning.records import Assistant, BadInput, Record, Tool
 from benchmark.engines.answer import Answer
 from benchmark.tasks.suites import Task
@@ -17,23 +17,23 @@ class Verdict(StrEnum):
     ERROR = "error"  # infrastructure: the model was not heard
 
 
-class Outcome(Record, frozen=True):
+class ParsedAnswer(Record, frozen=True):
     verdict: Verdict
     turn: Assistant | None = None
     reason: str = ""
 
 
-def outcome(task: Task, tools: Sequence[Tool], answer: Answer | None) -> Outcome:
+def parse_answer(task: Task, tools: Sequence[Tool], answer: Answer | None) -> ParsedAnswer:
     """Read the answer in the task's reply format; a call of an unknown tool is still a call."""
     if answer is None:
-        return Outcome(Verdict.ERROR, reason="no answer")
+        return ParsedAnswer(Verdict.ERROR, reason="no answer")
     if answer.error:
-        return Outcome(Verdict.ERROR, reason=answer.error)
+        return ParsedAnswer(Verdict.ERROR, reason=answer.error)
     if task.reply_format not in REPLY_FORMATS:
         known = ", ".join(sorted(REPLY_FORMATS))
         raise BadInput(f"{task.id}: reply_format: {task.reply_format!r} is none of {known}")
     try:
         turn = REPLY_FORMATS[task.reply_format].read(answer.text, tools)
-    except Malformed as error:
-        return Outcome(Verdict.MALFORMED, reason=str(error))
-    return Outcome(Verdict(turn.decision), turn)
+    except MalformedReply as error:
+        return ParsedAnswer(Verdict.MALFORMED, reason=str(error))
+    return ParsedAnswer(Verdict(turn.decision), turn)

@@ -12,10 +12,10 @@ from agent_tuning.records import BadInput, Language, Record
 from benchmark.scoring import significance
 
 MEASURES = {"cloze": "accuracy", "dialogue": "bits_per_byte"}
-WORSE = {"accuracy": -1, "bits_per_byte": 1}  # the sign of a change that is a loss
+LOSS_SIGN = {"accuracy": -1, "bits_per_byte": 1}  # the sign of a change that is a loss
 
 
-class Item(Record, frozen=True):
+class RetentionItem(Record, frozen=True):
     """One item of a task: 1 or 0 right of 1, or so many bits for so many bytes of text."""
 
     task: str
@@ -26,8 +26,8 @@ class Item(Record, frozen=True):
     weight: int
 
 
-def metrics(
-    base: Sequence[Item], tuned: Sequence[Item], resamples: int, seed: int
+def compute_metrics(
+    base: Sequence[RetentionItem], tuned: Sequence[RetentionItem], resamples: int, seed: int
 ) -> dict[str, float]:
     """Flat: every measure of both models by kind, and the loss with its 95 % interval.
 
@@ -42,17 +42,21 @@ def metrics(
             flat[f"{model}.{name}"] = _share(items)
             for kind in sorted({one.kind for one in items}):
                 flat[f"{model}.{name}.{kind}"] = _share([o for o in items if o.kind == kind])
-        flat[f"loss.{name}"] = WORSE[name] * (_share(after) - _share(before))
+        flat[f"loss.{name}"] = LOSS_SIGN[name] * (_share(after) - _share(before))
         values = np.array([[b.value, a.value] for b, a in pairs])
         weights = np.array([one.weight for one in before], dtype=float)
-        drawn = significance.resamples(len(pairs), resamples, seed)
+        drawn = significance.draw_resamples(len(pairs), resamples, seed)
         shares = (drawn @ values) / (drawn @ weights)[:, None]
-        low, high = significance.interval(WORSE[name] * (shares[:, 1] - shares[:, 0]))
+        low, high = significance.percentile_interval(
+            LOSS_SIGN[name] * (shares[:, 1] - shares[:, 0])
+        )
         flat |= {f"loss.{name}.low": low, f"loss.{name}.high": high}
     return flat
 
 
-def _pairs(base: Sequence[Item], tuned: Sequence[Item], task: str) -> list[tuple[Item, Item]]:
+def _pairs(
+    base: Sequence[RetentionItem], tuned: Sequence[RetentionItem], task: str
+) -> list[tuple[RetentionItem, RetentionItem]]:
     before, after = _by_id(base, task), _by_id(tuned, task)
     if unpaired := sorted(before.keys() ^ after.keys()):
         raise BadInput(f"{task}: {unpaired[0]!r} was asked of one model only")
@@ -61,9 +65,9 @@ def _pairs(base: Sequence[Item], tuned: Sequence[Item], task: str) -> list[tuple
     return [(before[name], after[name]) for name in sorted(before)]
 
 
-def _by_id(items: Sequence[Item], task: str) -> Mapping[str, Item]:
+def _by_id(items: Sequence[RetentionItem], task: str) -> Mapping[str, RetentionItem]:
     return {one.id: one for one in items if one.task == task}
 
 
-def _share(items: Sequence[Item]) -> float:
+def _share(items: Sequence[RetentionItem]) -> float:
     return sum(one.value for one in items) / sum(one.weight for one in items)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def resamples(groups: int, times: int, seed: int) -> Floats:
+def draw_resamples(groups: int, times: int, seed: int) -> Floats:
     """How often each group is drawn in each resample: (times, groups)."""
     draws = np.random.default_rng(seed).integers(groups, size=(times, groups))
     weights = np.zeros((times, groups))
@@ -17,7 +17,7 @@ def resamples(groups: int, times: int, seed: int) -> Floats:
     return weights
 
 
-def interval(values: Floats) -> tuple[float, float]:
+def percentile_interval(values: Floats) -> tuple[float, float]:
     """What holds 95 % of the values that are known; 0 to 0 where none is."""
     known = values[~np.isnan(values)]
     low, high = np.quantile(known, [0.025, 0.975]) if known.size else (0.0, 0.0)
@@ -29,8 +29,8 @@ def mean_interval(
 ) -> tuple[float, float]:
     """95 % interval of the mean of `values`, whole groups resampled."""
     sums, counts = _by_group(values, groups)
-    weights = resamples(len(sums), times, seed)
-    return interval((weights @ sums) / (weights @ counts))
+    weights = draw_resamples(len(sums), times, seed)
+    return percentile_interval((weights @ sums) / (weights @ counts))
 
 
 def mcnemar(lost: int, won: int) -> float:
@@ -48,7 +48,7 @@ def sign_flip(values: Sequence[float], groups: Sequence[str], times: int, seed: 
     return float((1 + as_far.sum()) / (1 + times))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def apply_holm(ps: Sequence[float]) -> list[float]:
     """The p of each test after Holm's correction for their number, in the same order."""
     order = sorted(range(len(ps)), key=lambda place: ps[place])
     corrected, most = [0.0] * len(ps), 0.0

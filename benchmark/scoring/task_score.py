@@ -9,14 +9,14 @@ import msgspec
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, BadInput, Decision, Record, Tool, User
 from benchmark.engines.answer import Answer
-from benchmark.scoring.outcome import Verdict, outcome
-from benchmark.scoring.scorers import Score, TextScorer, score
+from benchmark.scoring.outcome import Verdict, parse_answer
+from benchmark.scoring.scorers import Score, TextScorer, score_turn
 from benchmark.tasks.suites import Gold, Suite, Task
 
 Answers = Mapping[str, Answer]  # by task id
 
 
-class Scored(Record, frozen=True):
+class ScoredAnswer(Record, frozen=True):
     suite: str
     model: str
     task: str
@@ -38,7 +38,7 @@ class Scored(Record, frozen=True):
     missing: bool = False
 
     @property
-    def numbers(self) -> "Scored":
+    def numbers(self) -> "ScoredAnswer":
         """Without the words, which are most of it."""
         return msgspec.structs.replace(self, reason="", query="", gold="", decision="", answer="")
 
@@ -55,16 +55,16 @@ def read_answers(path: Path, known: set[str]) -> Answers:
     return answers
 
 
-def judged(
+def score_answers(
     suite: Suite, model: str, answers: Answers, alike: TextScorer, lam: float
-) -> Iterator[Scored]:
+) -> Iterator[ScoredAnswer]:
     """A line for every task, answered or not, in order of their ids."""
     for task in sorted(suite.tasks, key=lambda task: task.id):
-        menu, answer = suite.menu(task), answers.get(task.id)
-        yield judge(suite.name, model, task, menu, answer, alike, lam)
+        menu, answer = suite.tools_of(task), answers.get(task.id)
+        yield score_answer(suite.name, model, task, menu, answer, alike, lam)
 
 
-def judge(
+def score_answer(
     suite: str,
     model: str,
     task: Task,
@@ -72,10 +72,10 @@ def judge(
     answer: Answer | None,
     alike: TextScorer,
     lam: float,
-) -> Scored:
-    found = outcome(task, tools, answer)
-    result = score(task, found.turn, alike, lam)
-    return Scored(
+) -> ScoredAnswer:
+    found = parse_answer(task, tools, answer)
+    result = score_turn(task, found.turn, alike, lam)
+    return ScoredAnswer(
         suite=suite,
         model=model,
         task=task.id,
@@ -90,7 +90,7 @@ def judge(
         score=result,
         axes=task.axes,
         reason=_printable(found.reason or _reason(task, found.turn, result)),
-        query=query(task),
+        query=last_user_text(task),
         gold=_printable(" or ".join(_gold_text(gold) for gold in task.golds)),
         decision=_printable(_turn_text(found.turn)) if found.turn else "",
         answer=answer.text if answer else "",
@@ -98,7 +98,7 @@ def judge(
     )
 
 
-def query(task: Task) -> str:
+def last_user_text(task: Task) -> str:
     """The last thing the user said."""
     said = [turn.text for turn in task.turns if isinstance(turn, User)]
     return said[-1] if said else ""

@@ -15,7 +15,7 @@ import jsonschema_rs
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import BadInput, Json, Record, Tool
 from benchmark.tasks.suites import GoldCall
 
@@ -40,7 +40,7 @@ KEYWORDS = frozenset(
     ]
 )
 LATIN_END = 0x24F  # the last letter of Latin Extended-B
-LEFT_OUT = ""  # BFCL's way to say that an argument may be omitted
+OMITTED = ""  # BFCL's way to say that an argument may be omitted
 
 
 class Message(Record, frozen=True):
@@ -81,7 +81,7 @@ class Item:
     golds: tuple[GoldCall, ...] = ()
 
 
-class Unfit(ValueError):
+class UnusableItem(ValueError):
     """Why an item cannot be used."""
 
 
@@ -103,7 +103,7 @@ def read(
     return questions, answers
 
 
-def items(
+def build_items(
     questions: Iterable[Question], answers: Mapping[str, Answer], limits: Limits
 ) -> tuple[list[Item], Counter[str]]:
     """Usable items ordered by id, and how many were dropped for which reason.
@@ -118,17 +118,17 @@ def items(
     for question in ordered:
         try:
             item = _item(question, answers.get(question.id), limits)
-            if (words := normalise(item.query)) in called & declined:
-                raise Unfit("query is both a call and a no-call")
+            if (words := normalize_tokens(item.query)) in called & declined:
+                raise UnusableItem("query is both a call and a no-call")
             if kept.setdefault(words, item) is not item:
-                raise Unfit("query repeats another")
-        except Unfit as reason:
+                raise UnusableItem("query repeats another")
+        except UnusableItem as reason:
             dropped[str(reason)] += 1
     return list(kept.values()), dropped
 
 
 def _last_words(question: Question) -> tuple[str, ...]:
-    return normalise(" ".join(turns[-1].content for turns in question.question if turns))
+    return normalize_tokens(" ".join(turns[-1].content for turns in question.question if turns))
 
 
 def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
@@ -136,13 +136,13 @@ def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
     if answer is None:
         return Item(question.id, query, _usable(question.function, limits))
     if not answer.ground_truth or any(len(calls) != 1 for calls in answer.ground_truth):
-        raise Unfit("gold is not a list of calls")
+        raise UnusableItem("gold is not a list of calls")
     wanted = [call for calls in answer.ground_truth for call in calls.items()]
     offered = {tool.name: tool for tool in reversed(question.function)}
     if any(name not in offered for name, _ in wanted):
-        raise Unfit("gold calls a tool that is not offered")
-    called = {name: convert(offered[name], limits.max_tool_chars) for name, _ in wanted}
-    golds = (gold_call(called[name], given, limits.max_accepted) for name, given in wanted)
+        raise UnusableItem("gold calls a tool that is not offered")
+    called = {name: convert_tool(offered[name], limits.max_tool_chars) for name, _ in wanted}
+    golds = (convert_gold(called[name], given, limits.max_accepted) for name, given in wanted)
     others = [tool for tool in question.function if tool.name not in called]
     tools = (*called.values(), *_fitting(others, limits))
     return Item(question.id, query, tools, tuple(golds))
@@ -151,49 +151,49 @@ def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
 def _query(question: Question, limit: int) -> str:
     turns = [message for messages in question.question for message in messages]
     if [turn.role for turn in turns] != ["user"]:
-        raise Unfit("not a single user turn")
+        raise UnusableItem("not a single user turn")
     query = turns[0].content.strip()
-    if not normalise(query):
-        raise Unfit("empty query")
+    if not normalize_tokens(query):
+        raise UnusableItem("empty query")
     if len(query) > limit:
-        raise Unfit("query too long")
+        raise UnusableItem("query too long")
     if any(letter.isalpha() and ord(letter) > LATIN_END for letter in query):
-        raise Unfit("query not in Latin script")
+        raise UnusableItem("query not in Latin script")
     return query
 
 
 def _usable(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
     if not offered:
-        raise Unfit("empty menu")
+        raise UnusableItem("empty menu")
     if len(offered) == 1:
-        return (convert(offered[0], limits.max_tool_chars),)  # its reason is the item's
+        return (convert_tool(offered[0], limits.max_tool_chars),)  # its reason is the item's
     if not (tools := _fitting(offered, limits)):
-        raise Unfit("no usable tool on the menu")
+        raise UnusableItem("no usable tool on the menu")
     return tools
 
 
 def _fitting(offered: Iterable[Tool], limits: Limits) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for tool in offered:
-        with suppress(Unfit):
-            tools.append(convert(tool, limits.max_tool_chars))
+        with suppress(UnusableItem):
+            tools.append(convert_tool(tool, limits.max_tool_chars))
     return tuple(tools)
 
 
-def convert(tool: Tool, max_chars: int) -> Tool:
+def convert_tool(tool: Tool, max_chars: int) -> Tool:
     """The same tool with a real JSON Schema (draft 2020-12)."""
-    schema = json_schema(tool.parameters)
+    schema = convert_schema(tool.parameters)
     if schema.get("type") != "object" or not jsonschema_rs.meta.is_valid(schema):
-        raise Unfit("tool has no valid JSON Schema")
+        raise UnusableItem("tool has no valid JSON Schema")
     if set(schema.get("required", ())) - set(schema.get("properties", ())):
-        raise Unfit("tool requires an argument that it does not declare")
+        raise UnusableItem("tool requires an argument that it does not declare")
     converted = Tool(tool.name, tool.description.strip(), schema)
     if len(msgspec.json.encode(converted).decode()) > max_chars:
-        raise Unfit("tool too long")
+        raise UnusableItem("tool too long")
     return converted
 
 
-def json_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
+def convert_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
     """BFCL's dict, float, tuple and any are no types of JSON Schema; `optional` is no keyword."""
     out = {key: value for key, value in schema.items() if key in KEYWORDS}
     if out.get("type") == "any":
@@ -201,28 +201,28 @@ def json_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
     elif isinstance(kind := out.get("type"), str):
         out["type"] = TYPES.get(kind, kind)
     if isinstance(properties := out.get("properties"), dict):
-        out["properties"] = {name: json_schema(inner) for name, inner in properties.items()}
+        out["properties"] = {name: convert_schema(inner) for name, inner in properties.items()}
     if isinstance(inner := out.get("items"), dict):
-        out["items"] = json_schema(inner)
+        out["items"] = convert_schema(inner)
     return out
 
 
-def gold_call(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int) -> GoldCall:
+def convert_gold(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int) -> GoldCall:
     """The gold, whose every accepted value fits the schema that the prompt shows."""
     properties = tool.parameters.get("properties", {})
     if set(accepted) - set(properties):
-        raise Unfit("gold has an argument that its tool does not declare")
+        raise UnusableItem("gold has an argument that its tool does not declare")
     arguments: dict[str, tuple[Json, ...]] = {}
     optional: list[str] = []
     for name, values in accepted.items():
         fits = jsonschema_rs.Draft202012Validator(properties[name]).is_valid
         arguments[name] = tuple(_fitting_values(values, fits, limit))
-        if LEFT_OUT in values:
+        if OMITTED in values:
             optional.append(name)
         elif not arguments[name]:
-            raise Unfit("gold does not fit its schema")
+            raise UnusableItem("gold does not fit its schema")
     if set(tool.parameters.get("required", ())) - (set(accepted) - set(optional)):
-        raise Unfit("gold may omit a required argument")
+        raise UnusableItem("gold may omit a required argument")
     given = {name: values for name, values in arguments.items() if values}
     return GoldCall(tool.name, given, tuple(name for name in optional if name in given))
 
@@ -238,18 +238,18 @@ def _fitting_values(
 def _expanded(value: Json, limit: int) -> Iterator[Json]:
     """A gold object holds accepted values per key: all the objects it stands for."""
     if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        raise Unfit("gold is nested too deep")
+        raise UnusableItem("gold is nested too deep")
     if not isinstance(value, dict):
         yield value
         return
     choices = [[(key, one) for one in _alternatives(inner)] for key, inner in value.items()]
     if math.prod(map(len, choices)) > limit:
-        raise Unfit("gold stands for too many objects")
+        raise UnusableItem("gold stands for too many objects")
     for pairs in product(*choices):
-        yield {key: one for key, one in pairs if one != LEFT_OUT}
+        yield {key: one for key, one in pairs if one != OMITTED}
 
 
 def _alternatives(inner: Json) -> list[Json]:
     if not isinstance(inner, list) or any(isinstance(one, dict) for one in inner):
-        raise Unfit("gold is nested too deep")
+        raise UnusableItem("gold is nested too deep")
     return inner

@@ -16,11 +16,11 @@ import numpy as np
 
 from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.sources.bfcl import Item
-from benchmark.sources.lexicon import Lexicon, Matrix, incidence, subject
+from benchmark.sources.lexicon import Matrix, ToolSimilarity, build_incidence, subject_words
 from benchmark.tasks.suites import Gold, Suite, Task
 
 
-class Menus(Record, frozen=True):
+class DistractorsConfig(Record, frozen=True):
     """How groups are made; likenesses and affinities are those of `lexicon`, from 0 to 1."""
 
     seed: int
@@ -35,15 +35,17 @@ class Menus(Record, frozen=True):
 
 
 @dataclass(frozen=True)
-class Group:
+class ItemGroup:
     items: tuple[Item, ...]
     menu: tuple[str, ...]  # keys of tools
 
 
-def derive(name: str, items: Sequence[Item], menus: Menus) -> tuple[Suite, Counter[str]]:
+def derive_suite(
+    name: str, items: Sequence[Item], menus: DistractorsConfig
+) -> tuple[Suite, Counter[str]]:
     """A suite of the items, and how many could not be used for which reason."""
-    tools = keyed(items)
-    groups = Grouping(items, tools, menus).groups()
+    tools = key_tools(items)
+    groups = GroupBuilder(items, tools, menus).groups()
     if not groups:
         raise BadInput(f"{name}: {len(items)} items make no menu of {menus.menu_size} tools")
     tasks = [
@@ -54,7 +56,7 @@ def derive(name: str, items: Sequence[Item], menus: Menus) -> tuple[Suite, Count
     return Suite(name, {key: tools[key] for key in offered}, tuple(tasks)), +unused
 
 
-def keyed(items: Iterable[Item]) -> dict[str, Tool]:
+def key_tools(items: Iterable[Item]) -> dict[str, Tool]:
     """Tools by key: the name, and for less usual tools of the same name `name@2`, `name@3` …"""
     brought: dict[str, dict[bytes, list[Tool]]] = {}
     for tool in (tool for item in items for tool in item.tools):
@@ -73,14 +75,16 @@ def _canonical(tool: Tool) -> bytes:
     return msgspec.json.encode(tool, order="sorted")
 
 
-class Grouping:
+class GroupBuilder:
     """Greedy and in an order that only ids and the seed decide. Items and tools are numbered."""
 
-    def __init__(self, items: Sequence[Item], tools: dict[str, Tool], menus: Menus) -> None:
+    def __init__(
+        self, items: Sequence[Item], tools: dict[str, Tool], menus: DistractorsConfig
+    ) -> None:
         self.menus = menus
         self.items = sorted(items, key=lambda item: Random(f"{menus.seed}:{item.id}").random())
         self.keys = list(tools)
-        lexicon = Lexicon(tools.values())
+        lexicon = ToolSimilarity(tools.values())
         self.likeness = lexicon.likeness()
         self.affinity = lexicon.affinity(item.query for item in self.items)
         place = {_canonical(tool): number for number, tool in enumerate(tools.values())}
@@ -98,9 +102,9 @@ class Grouping:
 
     def _distinct(self, tools: Sequence[Tool]) -> Matrix:
         """Pairs of tools that a reader can choose between."""
-        subjects = [subject(tool.name) for tool in tools]
+        subjects = [subject_words(tool.name) for tool in tools]
         column = {word: n for n, word in enumerate(sorted(set().union(*subjects)))}
-        uses = incidence(subjects, column)
+        uses = build_incidence(subjects, column)
         common = (uses @ uses.T).toarray()
         sizes = common.diagonal()
         within = common == np.minimum(sizes[:, None], sizes)  # get_weather, get_current_weather
@@ -122,9 +126,9 @@ class Grouping:
             found[number, self.own[number]] = False  # its author says so
         return found
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ItemGroup]:
         """Whole groups first, then smaller ones of what is left over."""
-        found: list[Group] = []
+        found: list[ItemGroup] = []
         left = np.ones(len(self.items), dtype=bool)
         for whole in (True, False):
             for seed in range(len(self.items)):
@@ -170,17 +174,17 @@ class Grouping:
         near = self.likeness[:, group.menu].max(axis=1)
         yield from map(int, np.lexsort((np.arange(len(near)), -near)))
 
-    def _named(self, made: "_Group") -> Group:
+    def _named(self, made: "_Group") -> ItemGroup:
         items = tuple(self.items[number] for number in made.items)
         menu = [self.keys[tool] for tool in made.menu]
         Random(f"{self.menus.seed}:{items[0].id}:menu").shuffle(menu)
-        return Group(items, tuple(menu))
+        return ItemGroup(items, tuple(menu))
 
 
 class _Group:
     """A group in the making; `free` are the tools that its menu may still take."""
 
-    def __init__(self, of: Grouping) -> None:
+    def __init__(self, of: GroupBuilder) -> None:
         self.of = of
         self.items: list[int] = []
         self.menu: list[int] = []
@@ -208,7 +212,7 @@ class _Group:
         self.free &= self.of.distinct[tool]
 
 
-def _tasks(name: str, number: int, group: Group, menus: Menus) -> Iterator[Task]:
+def _tasks(name: str, number: int, group: ItemGroup, menus: DistractorsConfig) -> Iterator[Task]:
     for item in group.items:
         yield Task(
             id=f"{name}/{item.id}",

@@ -21,24 +21,24 @@ from benchmark.sources import bfcl
 SOUND = "sound"
 
 
-class Calls(Record, frozen=True, forbid_unknown_fields=False):
+class GoldCheckConfig(Record, frozen=True, forbid_unknown_fields=False):
     """The categories that have golds."""
 
     calls: tuple[str, ...]
 
 
-def reason(calls: Sequence[Call], tools: Sequence[Tool]) -> str:
+def find_problem(calls: Sequence[Call], tools: Sequence[Tool]) -> str:
     """Of the first problem; a call is looked at only where the menu has none."""
-    of_calls = (found for call in calls if (found := schema.problem(call, tools)))
-    problems = chain(schema.menu_problems(tools), of_calls)
+    of_calls = (found for call in calls if (found := schema.find_call_problem(call, tools)))
+    problems = chain(schema.find_tool_list_problems(tools), of_calls)
     return next(problems, SOUND).partition(":")[0]
 
 
-def golds(answer: bfcl.Answer) -> Iterator[Call]:
+def read_gold_calls(answer: bfcl.Answer) -> Iterator[Call]:
     for called in answer.ground_truth:
         for name, accepted in called.items():
             first = {argument: _first(values) for argument, values in accepted.items()}
-            yield Call(name, {k: value for k, value in first.items() if value != bfcl.LEFT_OUT})
+            yield Call(name, {k: value for k, value in first.items() if value != bfcl.OMITTED})
 
 
 def _first(values: Json) -> Json:
@@ -46,22 +46,22 @@ def _first(values: Json) -> Json:
     value = values[0] if isinstance(values, Sequence) and values else values
     if isinstance(value, dict):
         found = {key: _first(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in found.items() if inner != bfcl.LEFT_OUT}
+        return {key: inner for key, inner in found.items() if inner != bfcl.OMITTED}
     return value
 
 
-def translated(tool: Tool) -> Tool:
-    return msgspec.structs.replace(tool, parameters=bfcl.json_schema(tool.parameters))
+def translate_tool(tool: Tool) -> Tool:
+    return msgspec.structs.replace(tool, parameters=bfcl.convert_schema(tool.parameters))
 
 
 def main(folder: Path) -> None:
-    questions, answers = bfcl.read(folder, config.load("suites", Calls).calls, ())
+    questions, answers = bfcl.read(folder, config.load("suites", GoldCheckConfig).calls, ())
     published: Counter[str] = Counter()
     converted: Counter[str] = Counter()
     for question in questions:
-        calls = list(golds(answers[question.id]))
-        published[reason(calls, question.function)] += 1
-        converted[reason(calls, [translated(tool) for tool in question.function])] += 1
+        calls = list(read_gold_calls(answers[question.id]))
+        published[find_problem(calls, question.function)] += 1
+        converted[find_problem(calls, [translate_tool(tool) for tool in question.function])] += 1
     print(f"{'':20} {'published':>9} {'JSON Schema':>11}")
     for name, _ in (published + converted).most_common():
         print(f"{name:20} {published[name]:9} {converted[name]:11}")

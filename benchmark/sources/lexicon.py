@@ -26,14 +26,14 @@ _VERB = {word: verb for verb, synonyms in _SYNONYMS.items() for word in synonyms
 
 
 @cache
-def words(text: str) -> frozenset[str]:
+def stem_words(text: str) -> frozenset[str]:
     """getUserInfos, fetch_user_info and "Get user info" have the same words."""
-    return frozenset(_stem(word) for word in word_overlap.words(text))
+    return frozenset(_stem(word) for word in word_overlap.split_words(text))
 
 
-def subject(name: str) -> frozenset[str]:
+def subject_words(name: str) -> frozenset[str]:
     """What a tool is about: the words of its name without what it does to them."""
-    return words(name) - _SYNONYMS.keys() or words(name)
+    return stem_words(name) - _SYNONYMS.keys() or stem_words(name)
 
 
 def _stem(word: str) -> str:
@@ -42,16 +42,16 @@ def _stem(word: str) -> str:
     return _VERB.get(word, word)
 
 
-class Lexicon:
+class ToolSimilarity:
     """Weights words by their rarity among the descriptions of `tools`."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
-        found = [words(f"{tool.name} {tool.description}") for tool in tools]
+        found = [stem_words(f"{tool.name} {tool.description}") for tool in tools]
         seen = Counter(word for one in found for word in one)
         self.column = {word: column for column, word in enumerate(sorted(seen))}
         idf = (math.log(len(found) / seen[word]) for word in self.column)
         self.weight = np.array([round(value * SCALE) for value in idf], dtype=np.int64)
-        self.uses = incidence(found, self.column)
+        self.uses = build_incidence(found, self.column)
 
     def likeness(self) -> Matrix:
         """Cosine of every two tools' words: 1 for the same words, 0 for none in common."""
@@ -61,12 +61,14 @@ class Lexicon:
 
     def affinity(self, queries: Iterable[str]) -> Matrix:
         """queries x tools: the share of a query's known words, by weight, that a tool has."""
-        asked = incidence([words(query) & self.column.keys() for query in queries], self.column)
+        asked = build_incidence(
+            [stem_words(query) & self.column.keys() for query in queries], self.column
+        )
         shared = ((asked * self.weight) @ self.uses.T).toarray()
         return _ratio(shared, (asked @ self.weight)[:, None])
 
 
-def incidence(rows: Sequence[Collection[str]], column: dict[str, int]) -> csr_array:
+def build_incidence(rows: Sequence[Collection[str]], column: dict[str, int]) -> csr_array:
     """rows x words: 1 for every word of a row."""
     places = [(row, column[word]) for row, found in enumerate(rows) for word in found]
     cells = np.array(places, dtype=np.int64).reshape(-1, 2).T

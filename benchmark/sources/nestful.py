@@ -16,17 +16,17 @@ from typing import TypeVar
 import jsonschema_rs
 import msgspec
 
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import BadInput, Json, Record, Tool
 from benchmark.sources import bfcl, distractors
-from benchmark.sources.bfcl import Item, Unfit
+from benchmark.sources.bfcl import Item, UnusableItem
 from benchmark.tasks.suites import REFERENCE, Gold, GoldCall, Suite, Task
 
 T = TypeVar("T")
 
-RESULT = "var_result"  # NESTFUL's last entry gathers what is shown to the user; it is no call
+RESULT_STEP = "var_result"  # NESTFUL's last entry gathers what is shown to the user; it is no call
 TYPES = ("string", "number", "integer", "boolean", "array", "object")
-HOW = (
+REFERENCE_INSTRUCTION = (
     "Plan all calls in one answer, in the order in which they run. "
     "Where a value comes from an earlier call, write $varN.field$: $var1.id$ is id of the first."
 )
@@ -58,7 +58,7 @@ class Parameter(Record, frozen=True, forbid_unknown_fields=False):
         return found
 
 
-class Spec(Record, frozen=True, forbid_unknown_fields=False):
+class ToolSpec(Record, frozen=True, forbid_unknown_fields=False):
     """A tool in *-spec.json."""
 
     name: str
@@ -74,7 +74,7 @@ class Spec(Record, frozen=True, forbid_unknown_fields=False):
         }
         returns = f" Returns {', '.join(self.output_parameters)}." * bool(self.output_parameters)
         tool = Tool(self.name, f"{self.description.strip()}{returns}", schema)
-        return bfcl.convert(tool, max_chars)
+        return bfcl.convert_tool(tool, max_chars)
 
 
 class Step(Record, frozen=True):
@@ -98,27 +98,27 @@ class Limits(Record, frozen=True):
     max_orders: int
 
 
-def items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]:
+def build_items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]:
     """Usable items of every *-data.json with its *-spec.json, and how many were dropped and why."""
     kept: dict[tuple[str, ...], Item] = {}
     dropped: Counter[str] = Counter()
     for name, question, specs in _published(folder):
         try:
             item = _item(name, question, specs, limits)
-            if kept.setdefault(normalise(item.query), item) is not item:
-                raise Unfit("query repeats another")
-        except Unfit as reason:
+            if kept.setdefault(normalize_tokens(item.query), item) is not item:
+                raise UnusableItem("query repeats another")
+        except UnusableItem as reason:
             dropped[str(reason)] += 1
     if not kept:
         raise BadInput(f"{folder}: expected usable *-data.json with their *-spec.json")
     return list(kept.values()), dropped
 
 
-def _published(folder: Path) -> Iterator[tuple[str, Question, dict[str, Spec]]]:
+def _published(folder: Path) -> Iterator[tuple[str, Question, dict[str, ToolSpec]]]:
     """Every question with a name, which the order of lines does not change, and its tools."""
     for path in sorted(folder.glob("*-data.json")):
         source = path.name.removesuffix("-data.json")
-        specs = {spec.name: spec for spec in _read(folder / f"{source}-spec.json", Spec)}
+        specs = {spec.name: spec for spec in _read(folder / f"{source}-spec.json", ToolSpec)}
         questions = sorted(_read(path, Question), key=lambda question: question.input)
         for number, question in enumerate(questions):
             yield f"{source}_{number}", question, specs
@@ -132,41 +132,43 @@ def _read(path: Path, kind: type[T]) -> list[T]:
         raise BadInput(f"{path}: {error}") from error
 
 
-def _item(name: str, question: Question, specs: Mapping[str, Spec], limits: Limits) -> Item:
+def _item(name: str, question: Question, specs: Mapping[str, ToolSpec], limits: Limits) -> Item:
     if len(question.input) > limits.max_query_chars:
-        raise Unfit("query too long")
-    steps = [step for step in question.output if step.name != RESULT]
+        raise UnusableItem("query too long")
+    steps = [step for step in question.output if step.name != RESULT_STEP]
     if len(steps) < 2:
-        raise Unfit("fewer than two calls")
+        raise UnusableItem("fewer than two calls")
     if [step.label for step in steps] != [f"var{number + 1}" for number in range(len(steps))]:
-        raise Unfit("labels do not count the calls")
+        raise UnusableItem("labels do not count the calls")
     if any(step.name not in specs for step in steps):
-        raise Unfit("gold calls a tool that is not specified")
+        raise UnusableItem("gold calls a tool that is not specified")
     golds = tuple(_gold(step, steps[:number], specs) for number, step in enumerate(steps))
-    if len(list(islice(orders(golds), limits.max_orders + 1))) > limits.max_orders:
-        raise Unfit("calls may come in too many orders")
+    if len(list(islice(list_orders(golds), limits.max_orders + 1))) > limits.max_orders:
+        raise UnusableItem("calls may come in too many orders")
     tools = {step.name: specs[step.name].tool(limits.max_tool_chars) for step in steps}
-    return Item(name, f"{question.input.strip()}\n\n{HOW}", tuple(tools.values()), golds)
+    return Item(
+        name, f"{question.input.strip()}\n\n{REFERENCE_INSTRUCTION}", tuple(tools.values()), golds
+    )
 
 
-def _gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, Spec]) -> GoldCall:
+def _gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, ToolSpec]) -> GoldCall:
     declared = specs[step.name].query_parameters
     if step.arguments.keys() - declared.keys():
-        raise Unfit("gold has an argument that its tool does not declare")
+        raise UnusableItem("gold has an argument that its tool does not declare")
     if {name for name, one in declared.items() if one.required} - step.arguments.keys():
-        raise Unfit("gold omits a required argument")
+        raise UnusableItem("gold omits a required argument")
     for name, value in step.arguments.items():
         if not REFERENCE.search(str(value)):
             if not jsonschema_rs.Draft202012Validator(declared[name].schema()).is_valid(value):
-                raise Unfit("gold does not fit its schema")
+                raise UnusableItem("gold does not fit its schema")
         elif not all(_given(found, earlier, specs) for found in REFERENCE.finditer(str(value))):
-            raise Unfit("gold refers to what no earlier call gives")
+            raise UnusableItem("gold refers to what no earlier call gives")
     usual = (n for n, v in step.arguments.items() if not declared[n].required)
     optional = tuple(name for name in usual if step.arguments[name] == declared[name].omitted)
     return GoldCall(step.name, {n: (v,) for n, v in step.arguments.items()}, optional)
 
 
-def _given(found: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, Spec]) -> bool:
+def _given(found: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, ToolSpec]) -> bool:
     """Whether a call before this one returns what is referred to."""
     number, field = int(found["call"]), found["field"]
     if not 1 <= number <= len(earlier):
@@ -174,20 +176,20 @@ def _given(found: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, Sp
     return not field or field in specs[earlier[number - 1].name].output_parameters
 
 
-def derive(
-    name: str, found: Sequence[Item], menus: distractors.Menus
+def derive_suite(
+    name: str, found: Sequence[Item], menus: distractors.DistractorsConfig
 ) -> tuple[Suite, Counter[str]]:
     """The suite of the items, and how many could not be used for which reason."""
-    suite, unused = distractors.derive(name, found, menus)
+    suite, unused = distractors.derive_suite(name, found, menus)
     return replace(suite, tasks=tuple(map(_nested, suite.tasks))), unused
 
 
 def _nested(task: Task) -> Task:
-    golds = tuple(Gold("call", calls=calls) for calls in orders(task.golds[0].calls))
+    golds = tuple(Gold("call", calls=calls) for calls in list_orders(task.golds[0].calls))
     return msgspec.structs.replace(task, golds=golds, kind="nested")
 
 
-def orders(calls: Sequence[GoldCall]) -> Iterator[tuple[GoldCall, ...]]:
+def list_orders(calls: Sequence[GoldCall]) -> Iterator[tuple[GoldCall, ...]]:
     """Every order in which calls come after those they refer to; references count anew in each."""
     needs = [
         {int(found["call"]) - 1 for found in REFERENCE.finditer(str(call.arguments))}

@@ -54,7 +54,7 @@ class Episodes:
         lines = (msgspec.json.encode(record, order="sorted") for record in records)
         return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
-    def menu(self, episode: Episode) -> tuple[Tool, ...]:
+    def tools_of(self, episode: Episode) -> tuple[Tool, ...]:
         return tuple(self.tools[key] for key in episode.menu)
 
     def slice(self, tasks: int, attempts: int) -> "Episodes":
@@ -86,11 +86,11 @@ def _problems(one: Episode, tools: Mapping[str, Tool]) -> Iterator[str]:
     if one.tool_format not in TOOL_FORMATS:
         yield f"tool_format: {one.tool_format!r} is none of {', '.join(TOOL_FORMATS)}"
     for call in one.gold:
-        if problem := schema.problem(call, menu):
+        if problem := schema.find_call_problem(call, menu):
             yield f"gold: {problem}"
 
 
-def by_task(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
+def group_by_task(episodes: Sequence[Episode]) -> dict[str, list[Episode]]:
     found: dict[str, list[Episode]] = {}
     for one in episodes:
         found.setdefault(one.task, []).append(one)

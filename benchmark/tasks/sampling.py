@@ -10,7 +10,7 @@ from benchmark.tasks.suites import Suite, Task
 FACETS = ("kind", "decision", "language", "template", "tool_format", "reply_format")
 
 
-def sampled(suite: Suite, groups: int | None) -> Suite:
+def sample_groups(suite: Suite, groups: int | None) -> Suite:
     """The tasks of so many groups of a suite, or of all of them where `groups` is None.
 
     Each next group is the one that brings the shares of all facets nearest to those of the whole

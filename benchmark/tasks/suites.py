@@ -106,7 +106,7 @@ class Erratum(Record, frozen=True):
             raise ValueError("an erratum has golds and a reason")
 
 
-class Entry(Tool, frozen=True):
+class ToolEntry(Tool, frozen=True):
     """A line of `tools.jsonl`; `key` tells apart tools that share a name, such as translations."""
 
     key: str = ""
@@ -130,9 +130,9 @@ class Suite:
     def prompt(self, task: Task) -> PromptSpec:
         """The prompt that the tasks of this task's group share."""
         formats = (task.template, task.tool_format, task.reply_format)
-        return PromptSpec(task.group, task.language, self.menu(task), *formats)
+        return PromptSpec(task.group, task.language, self.tools_of(task), *formats)
 
-    def menu(self, task: Task) -> tuple[Tool, ...]:
+    def tools_of(self, task: Task) -> tuple[Tool, ...]:
         return tuple(self.tools[key] for key in task.menu)
 
 
@@ -144,7 +144,7 @@ def read(folder: Path, version: int | None = None) -> Suite:
     tools = read_tools(folder)
     read = read_grouped(folder / "tasks.jsonl", Task, lambda task: _menu_problems(task, tools))
     tasks = {task.id: task for task in read}
-    overlays = overlays_of(folder)[:version]
+    overlays = list_overlays(folder)[:version]
     for overlay in overlays:
         tasks |= _corrected(overlay, tasks, tools)
     return Suite(folder.name, tools, tuple(tasks.values()), len(overlays))
@@ -158,13 +158,13 @@ def write(folder: Path, suite: Suite) -> None:
 
 def write_tools(folder: Path, tools: Mapping[str, Tool]) -> None:
     entries = (
-        Entry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
+        ToolEntry(tool.name, tool.description, tool.parameters, key="" if key == tool.name else key)
         for key, tool in tools.items()
     )
     jsonl.write(folder / "tools.jsonl", entries)
 
 
-def overlays_of(folder: Path) -> list[Path]:
+def list_overlays(folder: Path) -> list[Path]:
     """In order of their versions, of which none may be missing."""
     found = {path.name: path for path in folder.glob("overlays/*")}
     names = [f"{number}.jsonl" for number in range(1, len(found) + 1)]
@@ -190,7 +190,7 @@ def read_tools(folder: Path) -> dict[str, Tool]:
     """By key; a key that stands twice is a BadInput."""
     path = folder / "tools.jsonl"
     tools: dict[str, Tool] = {}
-    for line, entry in enumerate(jsonl.read(path, Entry), 1):
+    for line, entry in enumerate(jsonl.read(path, ToolEntry), 1):
         key = entry.key or entry.name
         if key in tools:
             field = "key" if entry.key else "name"

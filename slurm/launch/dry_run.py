@@ -8,7 +8,7 @@ from pathlib import Path
 from agent_tuning.files import yaml_records
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
-from slurm.launch import launcher, queue, run_folder
+from slurm.launch import launcher, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
@@ -16,7 +16,7 @@ from slurm.sizing.sizes import Size
 SCRIPT = Path("slurm/launch/train.sbatch")
 
 
-class Stage(Record, frozen=True, forbid_unknown_fields=False):
+class ClusterStage(Record, frozen=True, forbid_unknown_fields=False):
     cmd: str
     matrix: dict[str, list[str]]
 
@@ -26,34 +26,34 @@ class Stage(Record, frozen=True, forbid_unknown_fields=False):
             yield self.cmd.replace("${item.size}", size).replace("${item.model}", model)
 
 
-class Pipeline(Record, frozen=True):
-    stages: dict[str, Stage]
+class ClusterPipeline(Record, frozen=True):
+    stages: dict[str, ClusterStage]
 
 
 def jobs(size: str) -> Iterator[Job]:
     """What the cluster pipeline would launch, in its order."""
-    for stage in yaml_records.read(Path("slurm/dvc.yaml"), Pipeline).stages.values():
+    for stage in yaml_records.read(Path("slurm/dvc.yaml"), ClusterPipeline).stages.values():
         for cmd in stage.commands(size):
             _, _, module, *words = shlex.split(cmd)
             if module == "slurm.launch.launcher":
-                yield launcher.parsed(words)
+                yield launcher.parse_job(words)
 
 
-def planned(job: Job, size: Size) -> Run:
+def plan_run(job: Job, size: Size) -> Run:
     """The run; without its folder while inputs are still to be made."""
     lacking = [str(path) for path in job.inputs if not path.exists()]
     if not lacking:
-        return run_folder.prepare(job, size)
+        return run_folder.prepare_run(job, size)
     print(f"# KEY is known once these are there: {', '.join(lacking)}")
     name = f"{job.size}-{job.stage}-KEY"
-    return Run(name, run_folder.root() / name, job)
+    return Run(name, run_folder.runs_root() / name, job)
 
 
 def main(name: Path) -> None:
     size = sizes.load(str(name))
     commands = []
     for job in jobs(str(name)):
-        commands.append(launcher.command(planned(job, size), size))
+        commands.append(launcher.build_command(plan_run(job, size), size))
         print(shlex.join(commands[-1]))
     print("", SCRIPT.read_text(), sep="\n")
     if not shutil.which("sbatch"):
@@ -61,7 +61,7 @@ def main(name: Path) -> None:
         return
     for words in commands:
         tested = [str(SCRIPT) if word.endswith(str(SCRIPT)) else word for word in words]
-        queue.ask(tested[0], "--test-only", *tested[1:])
+        slurm_commands.run_command(tested[0], "--test-only", *tested[1:])
     print("# Slurm would take them")
 
 

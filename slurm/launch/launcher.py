@@ -16,17 +16,17 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.records import BadInput, Record
-from slurm.launch import manifest, parent_watchdog, queue, requirements, run_folder
-from slurm.launch.queue import State
+from slurm.launch import manifest, parent_watchdog, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
+from slurm.launch.slurm_commands import JobState
 from slurm.sizing import estimate, sizes
 from slurm.sizing.sizes import Size
 
 DETACHED = 75
-MARK = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
-LINES = 20  # of the log, under a failure
-LATE = 30.0  # seconds
-SLOWEST = 10.0  # seconds between two questions about a job that has run for long
+DETACHED_MARKER = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
+LOG_TAIL_LINES = 20  # of the log, under a failure
+DONE_TIMEOUT_S = 30.0  # seconds
+MAX_POLL_S = 10.0  # seconds between two questions about a job that has run for long
 
 
 class Submission(Record, frozen=True):
@@ -34,10 +34,14 @@ class Submission(Record, frozen=True):
     command: tuple[str, ...]
 
 
-def command(run: Run, size: Size) -> list[str]:
+def build_command(run: Run, size: Size) -> list[str]:
     """The submission, complete: by hand it does the same."""
     script, place = run.folder / "slurm/launch/train.sbatch", size.place(run.job.stage)
-    lead = estimate.lead(run.job.size, size) if run.job.stage == "train" else estimate.LEAST_LEAD
+    lead = (
+        estimate.compute_signal_lead(run.job.size, size)
+        if run.job.stage == "train"
+        else estimate.MIN_SIGNAL_LEAD_S
+    )
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
         *(f"--nodes={place.nodes}", f"--gpus-per-node={place.gpus}"),
@@ -49,48 +53,48 @@ def command(run: Run, size: Size) -> list[str]:
 
 def find_or_submit(run: Run, words: list[str]) -> str | None:
     """The id of the run's job, submitted if there is none; None if it is done already."""
-    with queue.turn(run.folder / "submitting") as turn:
+    with slurm_commands.launcher_lock(run.folder / "submitting") as turn:
         if run.done:
             return None
-        for job in queue.live(run.name):
+        for job in slurm_commands.find_live_jobs(run.name):
             print(f"job {job} ({run.name}): attached", flush=True)
             return job
         shutil.rmtree(run.folder / "bad", ignore_errors=True)  # who submits anew may have mended it
-        job = queue.submit(words, turn)
+        job = slurm_commands.submit(words, turn)
         entry = msgspec.json.encode(Submission(job, tuple(words)))
         (run.folder / "job.json").write_bytes(msgspec.json.format(entry) + b"\n")
         print(f"job {job} ({run.name}): submitted, logs in {run.log.parent}", flush=True)
-    return first_of(run.name, job)
+    return keep_first_job(run.name, job)
 
 
-def first_of(name: str, ours: str) -> str:
+def keep_first_job(name: str, ours: str) -> str:
     """Where a file system knows no locks, Slurm's numbers decide between two who submit at once."""
-    first = next(iter(queue.live(name)), ours)
+    first = next(iter(slurm_commands.find_live_jobs(name)), ours)
     if first != ours:
-        queue.ask("scancel", ours)
+        slurm_commands.run_command("scancel", ours)
         print(f"job {ours}: given up for job {first}, which another launcher submitted")
     return first
 
 
-def states(run: Run, job: str) -> Iterator[State]:
+def poll_states(run: Run, job: str) -> Iterator[JobState]:
     """Every state of the job until it has ended; prints what its log gets meanwhile."""
     position = run.log.stat().st_size if run.log.exists() else 0
-    pause, check = 0.2, parent_watchdog.watched()
+    pause, check = 0.2, parent_watchdog.watch_parents()
     while True:
         check()
-        state = queue.state(job)
+        state = slurm_commands.query_state(job)
         position = _show(run.log, position)
         yield state
         if state.ended or state.name == "UNKNOWN":
             return
         time.sleep(pause)
-        pause = min(pause * 1.1, SLOWEST)
+        pause = min(pause * 1.1, MAX_POLL_S)
 
 
-def follow(run: Run, job: str) -> State:
+def wait_for_job(run: Run, job: str) -> JobState:
     """Wait for the end of the job; its last state."""
-    before = State("")
-    for state in states(run, job):
+    before = JobState("")
+    for state in poll_states(run, job):
         if (state.name, state.reason) != (before.name, before.reason):
             where = state.nodes or state.reason or "in the queue"
             print(f"job {job}: {state.name} ({where})", flush=True)
@@ -109,10 +113,10 @@ def _show(log: Path, position: int) -> int:
     return position + len(new)
 
 
-def failure(run: Run, job: str, state: State) -> str:
+def describe_failure(run: Run, job: str, state: JobState) -> str:
     restarts = f" after {state.restarts} restarts" if state.restarts else ""
     text = run.log.read_text(errors="replace") if run.log.exists() else "(nothing)"
-    tail = "\n".join(f"  {line}" for line in text.splitlines()[-LINES:])
+    tail = "\n".join(f"  {line}" for line in text.splitlines()[-LOG_TAIL_LINES:])
     return (
         f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
         f" on {state.nodes or 'no node'}; the same command starts it again from its last"
@@ -122,39 +126,39 @@ def failure(run: Run, job: str, state: State) -> str:
 
 def launch(job: Job, size: Size) -> int:
     """Do what the run needs; the exit status."""
-    parent_watchdog.watched()
-    run = run_folder.prepare(job, size)
-    number = find_or_submit(run, command(run, size))
+    parent_watchdog.watch_parents()
+    run = run_folder.prepare_run(job, size)
+    number = find_or_submit(run, build_command(run, size))
     if number and os.environ.get("WAIT") == "0":
-        return detached(f"job {number}")
+        return report_detached(f"job {number}")
     if number:
-        state = follow(run, number)
+        state = wait_for_job(run, number)
         manifest.write(run.folder)  # the job may have lost the node on which it would have done it
         _see_the_end(run, state)
         if not run.done:
-            print(failure(run, number, state), file=sys.stderr)
+            print(describe_failure(run, number, state), file=sys.stderr)
             return state.status or 1
     run.collect()
-    hours = manifest.of(run.folder).gpu_hours
+    hours = manifest.build_manifest(run.folder).gpu_hours
     print(f"{run.name}: done, {hours:.3f} GPU-hours, collected from {run.folder}")
     return 0
 
 
-def _see_the_end(run: Run, state: State) -> None:
+def _see_the_end(run: Run, state: JobState) -> None:
     """A network file system shows other nodes' files after a while."""
-    end = time.monotonic() + LATE
+    end = time.monotonic() + DONE_TIMEOUT_S
     while state.name == "COMPLETED" and not run.done and time.monotonic() < end:
         time.sleep(0.5)
 
 
-def detached(name: str) -> int:
-    MARK.parent.mkdir(exist_ok=True)
-    MARK.touch()
+def report_detached(name: str) -> int:
+    DETACHED_MARKER.parent.mkdir(exist_ok=True)
+    DETACHED_MARKER.touch()
     print(f"{name}: detached; the same command attaches to it or collects its result")
     return DETACHED
 
 
-def parsed(words: Iterable[str]) -> Job:
+def parse_job(words: Iterable[str]) -> Job:
     size, stage, *rest = words
     if "--" not in rest:
         raise BadInput("usage: python -m slurm.launch.launcher SIZE STAGE INPUTS... -- OUTPUTS...")
@@ -164,7 +168,7 @@ def parsed(words: Iterable[str]) -> Job:
 
 
 def main() -> int:
-    job = parsed(sys.argv[1:])
+    job = parse_job(sys.argv[1:])
     size = sizes.load(job.size)
     requirements.main(Path(job.size))
     return launch(job, size)

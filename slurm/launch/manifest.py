@@ -17,7 +17,7 @@ from agent_tuning.records import Record
 from agent_tuning.runtime import cli
 
 
-class Made(Record, frozen=True):
+class RunInputs(Record, frozen=True):
     """What goes in. `changed`: files that differ from the commit; digests are BLAKE2b.
 
     `facts` are what the run's name hashes: the stage's numbers, the inputs' digests and the rest.
@@ -54,7 +54,7 @@ class Attempt(Record, frozen=True):
 class Manifest(Record, frozen=True):
     """`dirty`: no commit says what ran."""
 
-    made: Made
+    made: RunInputs
     dirty: bool
     jobs: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -73,8 +73,8 @@ def attempts(events: Sequence[Event]) -> Iterator[Attempt]:
             yield Attempt(event.job, tuple(event.nodes.split(",")), event.gpus, seconds, end)
 
 
-def of(folder: Path) -> Manifest:
-    made = msgspec.json.decode((folder / "inputs.json").read_bytes(), type=Made)
+def build_manifest(folder: Path) -> Manifest:
+    made = msgspec.json.decode((folder / "inputs.json").read_bytes(), type=RunInputs)
     history = folder / "history.jsonl"
     every = tuple(attempts(list(jsonl.read(history, Event)) if history.exists() else []))
     seconds = sum((attempt.seconds or 0) * attempt.gpus for attempt in every)
@@ -90,7 +90,7 @@ def of(folder: Path) -> Manifest:
 
 
 def write(folder: Path) -> Manifest:
-    manifest = of(folder)
+    manifest = build_manifest(folder)
     partial = folder / "manifest.json.partial"
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     partial.replace(folder / "manifest.json")

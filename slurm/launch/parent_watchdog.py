@@ -12,7 +12,7 @@ from pathlib import Path
 from agent_tuning.records import BadInput
 
 
-def watched() -> Callable[[], None]:
+def watch_parents() -> Callable[[], None]:
     """A check that raises BadInput once one is gone; `train` names the top one, CALLER."""
     waiting = _above()
     named = int(os.environ.get("CALLER", waiting[0] if waiting else 0))

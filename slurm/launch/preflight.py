@@ -21,7 +21,7 @@ from slurm.sizing.sizes import Size
 FOLDER = Path("scratch/preflight")
 
 
-def longest(packs: Path, rows: int, target: Path) -> int:
+def write_longest_pack(packs: Path, rows: int, target: Path) -> int:
     """Write the longest pack `rows` times, which is one step; its tokens."""
     datasets.disable_progress_bars()
     every = datasets.Dataset.from_parquet(str(packs), cache_dir=str(FOLDER / "cache"))
@@ -31,7 +31,7 @@ def longest(packs: Path, rows: int, target: Path) -> int:
     return max(lengths)
 
 
-def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
+def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
     """The training of a size cut down to a step; with the tokens of its packs."""
     train = next(job for job in dry_run.jobs(name) if job.stage == "train")
     packs, *others = train.inputs
@@ -39,7 +39,7 @@ def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
         raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
     FOLDER.mkdir(parents=True, exist_ok=True)
     worst = FOLDER / f"{name}.parquet"
-    tokens = longest(packs, sizes.section(size, "train")["batch"], worst)
+    tokens = write_longest_pack(packs, sizes.read_section(size, "train")["batch"], worst)
     train = msgspec.structs.replace(
         train,
         inputs=(worst, *others),
@@ -51,7 +51,7 @@ def one_step(name: str, size: Size) -> tuple[Job, Size, int]:
 
 def main(name: str) -> int:
     requirements.main(Path(name))
-    job, size, tokens = one_step(name, sizes.load(name))
+    job, size, tokens = build_one_step_job(name, sizes.load(name))
     print(
         f"preflight of {name}: one step of packs of {tokens} tokens on {size.nodes} x {size.gpus}"
         " GPUs",
@@ -59,7 +59,7 @@ def main(name: str) -> int:
     )
     status = launcher.launch(job, size)
     if status == 0:
-        shutil.rmtree(run_folder.prepare(job, size).folder)
+        shutil.rmtree(run_folder.prepare_run(job, size).folder)
         shutil.rmtree(FOLDER)
         print(f"preflight of {name}: passed")
     return status

@@ -60,21 +60,25 @@ class Run(Record, frozen=True):
             if not (self.folder / path).exists():
                 raise BadInput(f"{self.folder}: DONE, but no {path} there")
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            link(self.folder / path, path)
+            link_or_copy(self.folder / path, path)
 
 
-def root() -> Path:
+def runs_root() -> Path:
     """Where run folders are: a file system that all nodes see."""
     return Path(os.environ.get("RUNS_ROOT") or "runs").absolute()
 
 
-def prepare(job: Job, size: Size) -> Run:
+def prepare_run(job: Job, size: Size) -> Run:
     """The run of a stage with a size's numbers."""
     world = size.place(job.stage).world
-    return made(job, sizes.section(size, job.stage), {"world": world}, lambda _: None)
+    return find_or_create_run(
+        job, sizes.read_section(size, job.stage), {"world": world}, lambda _: None
+    )
 
 
-def made(job: Job, section: Section, facts: Facts, fill: Callable[[Path], None]) -> Run:
+def find_or_create_run(
+    job: Job, section: Section, facts: Facts, fill: Callable[[Path], None]
+) -> Run:
     """The run of these inputs and facts; a folder that is not there is made, whole or not at all.
 
     `fill` adds what else belongs into a new one.
@@ -85,11 +89,11 @@ def made(job: Job, section: Section, facts: Facts, fill: Callable[[Path], None])
     facts = facts | {
         "section": section,
         "outputs": list(map(str, job.outputs)),
-        "inputs": file_hashes.of(job.inputs),
+        "inputs": file_hashes.hash_files(job.inputs),
     }
     digest = hashlib.blake2b(msgspec.json.encode(facts, order="sorted"), digest_size=6).hexdigest()
     name = f"{job.size}-{job.stage}-{digest}"
-    run = Run(name, root() / name, job)
+    run = Run(name, runs_root() / name, job)
     if not run.folder.exists():
         partial = _copied(run, facts)
         fill(partial)
@@ -99,24 +103,24 @@ def made(job: Job, section: Section, facts: Facts, fill: Callable[[Path], None])
 
 def _copied(run: Run, facts: Facts) -> Path:
     """A new folder beside the run's, with the code, the inputs, their numbers and the manifest."""
-    root().mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=root()))
+    runs_root().mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=runs_root()))
     partial.chmod(0o755)
-    for package in consistency.CODE:
+    for package in consistency.CODE_PACKAGES:
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
         shutil.copytree(package, partial / package, ignore=ignore)
     for path in run.job.inputs:
         if not (partial / path).exists():
-            link(path, partial / path)
-    sizes.write(run.job.stage, facts["section"], partial / "params.yaml")
+            link_or_copy(path, partial / path)
+    sizes.write_section(run.job.stage, facts["section"], partial / "params.yaml")
     (partial / "log").mkdir()
-    shutil.copy(consistency.LOCK, partial)
+    shutil.copy(consistency.LOCK_FILE, partial)
     origin = {
         "run": run.name,
         "commit": _git("rev-parse", "HEAD"),
         "changed": _git("diff", "HEAD", "--name-only").splitlines(),
-        "lock": consistency.digest([consistency.LOCK]),
-        "code": consistency.digest(consistency.code(partial)),
+        "lock": consistency.hash_files([consistency.LOCK_FILE]),
+        "code": consistency.hash_files(consistency.list_code_files(partial)),
         "facts": facts,
     }
     (partial / "inputs.json").write_bytes(msgspec.json.format(msgspec.json.encode(origin)) + b"\n")
@@ -133,11 +137,11 @@ def _settle(partial: Path, folder: Path) -> None:
         shutil.rmtree(partial)
 
 
-def link(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """A file or a folder of files as hard links, or as copies on another file system."""
     if source.is_dir():
         for path in sorted(source.iterdir()):
-            link(path, target / path.name)
+            link_or_copy(path, target / path.name)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     real = source.resolve()  # dvc may have put a symbolic link into its cache there

@@ -14,12 +14,12 @@ from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from slurm.launch import manifest
 
-CODE = ("stages", "agent_tuning", "benchmark", "slurm")
-LOCK = Path("requirements.lock")
-WRITTEN = {".pyc", ".env"}  # by Python; by whoever describes the cluster
+CODE_PACKAGES = ("stages", "agent_tuning", "benchmark", "slurm")
+LOCK_FILE = Path("requirements.lock")
+IGNORED_SUFFIXES = {".pyc", ".env"}  # by Python; by whoever describes the cluster
 
 
-def digest(files: Iterable[Path]) -> str:
+def hash_files(files: Iterable[Path]) -> str:
     """Of the contents, in the order given."""
     state = hashlib.blake2b(digest_size=16)
     for file in files:
@@ -27,19 +27,19 @@ def digest(files: Iterable[Path]) -> str:
     return state.hexdigest()
 
 
-def code(folder: Path, packages: Sequence[str] = CODE) -> list[Path]:
+def list_code_files(folder: Path, packages: Sequence[str] = CODE_PACKAGES) -> list[Path]:
     found = (path for package in packages for path in (folder / package).rglob("*"))
-    return sorted(path for path in found if path.is_file() and path.suffix not in WRITTEN)
+    return sorted(path for path in found if path.is_file() and path.suffix not in IGNORED_SUFFIXES)
 
 
-def pins(lock: Path) -> dict[str, str]:
+def read_pins(lock: Path) -> dict[str, str]:
     text = lock.read_text(encoding="utf-8")
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
 
 
-def other_versions(lock: Path) -> Iterator[str]:
+def version_mismatches(lock: Path) -> Iterator[str]:
     """Installed packages that the lock has in another version; a build's +cu128 is none."""
-    for name, version in pins(lock).items():
+    for name, version in read_pins(lock).items():
         try:
             here = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -49,12 +49,12 @@ def other_versions(lock: Path) -> Iterator[str]:
 
 
 def problems(folder: Path) -> Iterator[str]:
-    made = manifest.of(folder).made
-    if digest(code(folder)) != made.code:
+    made = manifest.build_manifest(folder).made
+    if hash_files(list_code_files(folder)) != made.code:
         yield f"other code here than commit {made.commit[:12]} had in {folder / 'inputs.json'}"
-    if digest([folder / LOCK]) != made.lock:
-        yield f"another {LOCK} here than in {folder / 'inputs.json'}"
-    yield from other_versions(folder / LOCK)
+    if hash_files([folder / LOCK_FILE]) != made.lock:
+        yield f"another {LOCK_FILE} here than in {folder / 'inputs.json'}"
+    yield from version_mismatches(folder / LOCK_FILE)
 
 
 def main() -> None:

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent_tuning.chat_model.messages import Ask, Reply, Unusable
+from agent_tuning.chat_model.messages import Ask, Reply, UnusableReply
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
-from agent_tuning.synthesis.teachers import Request
-from agent_tuning.synthesis.teachers.replay import Missing, Replay
-from agent_tuning.synthesis.teachers.select import Params
+from agent_tuning.synthesis.teachers import GroupRequest
+from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.sizing import sizes
 
 
-class Part(NamedTuple):
+class UnansweredGroup(NamedTuple):
     """A group that still lacks answers, and those that it has."""
 
-    request: Request
+    request: GroupRequest
     known: tuple[Reply, ...]
 
 
@@ -28,15 +28,17 @@ def shard_of(group: str, count: int) -> int:
     return int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest()) % count
 
 
-def lacking(replay: Replay, requests: Iterable[Request]) -> Iterator[Part]:
+def unanswered_groups(
+    replay: ReplayTeacher, requests: Iterable[GroupRequest]
+) -> Iterator[UnansweredGroup]:
     for request in requests:
         known: list[Reply] = []
         whole = [_walked(replay, request, index, known) for index in range(len(request.items))]
         if not all(whole):
-            yield Part(request, tuple(known))
+            yield UnansweredGroup(request, tuple(known))
 
 
-def _walked(replay: Replay, request: Request, index: int, known: list[Reply]) -> bool:
+def _walked(replay: ReplayTeacher, request: GroupRequest, index: int, known: list[Reply]) -> bool:
     """Follow a trajectory through the store, as far as it has answers; False if one is missing."""
 
     def answer(ask: Ask) -> Reply:
@@ -45,20 +47,22 @@ def _walked(replay: Replay, request: Request, index: int, known: list[Reply]) ->
 
     author = replay.author
     try:
-        author.positive(
+        author.write_positive(
             request.items[index], request.language, author.scripted.prompt(request).tools, answer
         )
-    except Unusable:
+    except UnusableReply:
         return True
-    except Missing:
+    except MissingAnswer:
         return False
     return True
 
 
-def deal(p: Params, replay: Replay, plan: Path, count: int, folder: Path) -> None:
+def write_shards(
+    p: SynthesizeConfig, replay: ReplayTeacher, plan: Path, count: int, folder: Path
+) -> None:
     """Make the shards' folders in a new run folder."""
-    parts: list[list[Part]] = [[] for _ in range(count)]
-    for part in lacking(replay, jsonl.read(plan, Request)):
+    parts: list[list[UnansweredGroup]] = [[] for _ in range(count)]
+    for part in unanswered_groups(replay, jsonl.read(plan, GroupRequest)):
         parts[shard_of(part.request.id, count)].append(part)
     spent = sum(replay.price.paid(reply).usd for reply in replay.store)
     share = None if p.budget is None else max(0.0, p.budget - spent) / count
@@ -67,11 +71,13 @@ def deal(p: Params, replay: Replay, plan: Path, count: int, folder: Path) -> Non
             _shard(replay, mine, share, folder / f"shards/{index}")
 
 
-def _shard(replay: Replay, mine: list[Part], share: float | None, folder: Path) -> None:
+def _shard(
+    replay: ReplayTeacher, mine: list[UnansweredGroup], share: float | None, folder: Path
+) -> None:
     known = [reply for part in mine for reply in part.known]
     jsonl.write(folder / "plan.jsonl", [part.request for part in mine])
     jsonl.write(folder / "replies.jsonl", known)
     section = config.load("synthesize", dict[str, Any])
     if share is not None:  # the stage counts all that is in its store
         section = section | {"budget": share + sum(replay.price.paid(one).usd for one in known)}
-    sizes.write("synthesize", section, folder / "params.yaml")
+    sizes.write_section("synthesize", section, folder / "params.yaml")

@@ -14,16 +14,20 @@ from agent_tuning.runtime import cli, config
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
 
-WEIGHT, GRADIENT, OPTIMIZER = 2, 2, 12  # bytes of a parameter: bf16, bf16, three times fp32
-CHECKPOINT = WEIGHT + OPTIMIZER
-LOGIT = 2 + 4 + 2  # bytes of a logit: bf16, fp32 that becomes the gradient, and that in bf16
-CHUNK = 1024  # of agent_tuning.model.loss, which takes seconds to import
-PASSES = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
-LEAST_LEAD = 60  # Slurm's own clock is as coarse as this
+WEIGHT_BYTES, GRADIENT_BYTES, OPTIMIZER_BYTES = (
+    2,
+    2,
+    12,
+)  # bytes of a parameter: bf16, bf16, three times fp32
+CHECKPOINT_BYTES = WEIGHT_BYTES + OPTIMIZER_BYTES
+LOGIT_BYTES = 2 + 4 + 2  # bytes of a logit: bf16, fp32 that becomes the gradient, and that in bf16
+LOSS_CHUNK = 1024  # of agent_tuning.model.loss, which takes seconds to import
+WEIGHT_TRANSFERS = 3  # ZeRO-3 moves all weights forward and backward, and all gradients once
+MIN_SIGNAL_LEAD_S = 60  # Slurm's own clock is as coarse as this
 GB = 1e9
 
 
-class Shape(Record, frozen=True):
+class DecoderShape(Record, frozen=True):
     """A decoder as Qwen2.5's: biases on queries, keys and values, no shared embedding."""
 
     hidden: int
@@ -65,13 +69,13 @@ class Shape(Record, frozen=True):
         return twice * 2 * self.hidden * tokens + whole * each
 
 
-class Model(Record, frozen=True):
+class SizeAssumptions(Record, frozen=True):
     mfu: float
     note_hours: float
-    shape: Shape
+    shape: DecoderShape
 
 
-class Params(Record, frozen=True):
+class EstimateConfig(Record, frozen=True):
     tokens: int
     peak_tflops: float
     memory_gb: float
@@ -80,10 +84,10 @@ class Params(Record, frozen=True):
     nvlink: float
     disk: float
     overhead_gb: float
-    sizes: dict[str, Model]
+    sizes: dict[str, SizeAssumptions]
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class RenderedTokens(msgspec.Struct, frozen=True):
     """Of metrics/render.json; other metrics may stand there too."""
 
     tokens: int
@@ -93,8 +97,8 @@ class Tokens(msgspec.Struct, frozen=True):
 class Estimate(Record, frozen=True):
     """One size on its GPUs; `rows` packs of `length` tokens are a step."""
 
-    p: Params
-    model: Model
+    p: EstimateConfig
+    model: SizeAssumptions
     size: Size
     length: int
     rows: int
@@ -113,12 +117,12 @@ class Estimate(Record, frozen=True):
     @property
     def checkpoint(self) -> float:
         """GB."""
-        return self.model.shape.parameters * CHECKPOINT / GB
+        return self.model.shape.parameters * CHECKPOINT_BYTES / GB
 
     @property
     def states(self) -> float:
         """GB of a GPU."""
-        of_one = WEIGHT + GRADIENT + OPTIMIZER
+        of_one = WEIGHT_BYTES + GRADIENT_BYTES + OPTIMIZER_BYTES
         return self.model.shape.parameters * of_one / self.size.world / GB
 
     @property
@@ -128,18 +132,18 @@ class Estimate(Record, frozen=True):
     @property
     def gathered(self) -> float:
         """GB of whole layers that ZeRO-3 holds at a time: two, with their gradients."""
-        return 2 * (WEIGHT + GRADIENT) * self.model.shape.layer / GB
+        return 2 * (WEIGHT_BYTES + GRADIENT_BYTES) * self.model.shape.layer / GB
 
     @property
     def loss(self) -> float:
         """GB: a chunk of logits; the whole vocabulary's weights, their gradient, and a chunk's."""
-        vocabulary = (WEIGHT + 2 * GRADIENT) * self.model.shape.hidden
-        return (LOGIT * CHUNK + vocabulary) * self.model.shape.vocab / GB
+        vocabulary = (WEIGHT_BYTES + 2 * GRADIENT_BYTES) * self.model.shape.hidden
+        return (LOGIT_BYTES * LOSS_CHUNK + vocabulary) * self.model.shape.vocab / GB
 
     @property
     def network(self) -> float:
         """Seconds that the weights of a micro-step take, if nothing hides them."""
-        moved = PASSES * WEIGHT * self.model.shape.parameters / GB
+        moved = WEIGHT_TRANSFERS * WEIGHT_BYTES * self.model.shape.parameters / GB
         nodes, gpus = self.size.nodes, self.size.gpus
         if nodes == 1:
             return moved * (gpus - 1) / gpus / self.p.nvlink
@@ -149,34 +153,34 @@ class Estimate(Record, frozen=True):
         return tokens / (self.speed * self.size.world) / 3600
 
 
-def load(name: str, size: Size) -> Estimate:
-    p = config.load("estimate", Params)
+def estimate_size(name: str, size: Size) -> Estimate:
+    p = config.load("estimate", EstimateConfig)
     if name not in p.sizes:
         raise BadInput(
             f"SIZE={name}: no shape in params.yaml: estimate.sizes; {', '.join(p.sizes)} have"
         )
-    train, render = sizes.section(size, "train"), sizes.section(size, "render")
+    train, render = sizes.read_section(size, "train"), sizes.read_section(size, "render")
     numbers = (train["batch"], train["epochs"], train["recompute"])
     return Estimate(p, p.sizes[name], size, render["max_len"], *numbers)
 
 
-def lead(name: str, size: Size) -> int:
+def compute_signal_lead(name: str, size: Size) -> int:
     """Seconds before the time limit at which a job is told to save: two steps and two saves."""
-    if name not in config.load("estimate", Params).sizes:
-        return LEAST_LEAD
-    e = load(name, size)
-    return max(LEAST_LEAD, round(2 * (e.step + e.checkpoint / e.p.disk)))
+    if name not in config.load("estimate", EstimateConfig).sizes:
+        return MIN_SIGNAL_LEAD_S
+    e = estimate_size(name, size)
+    return max(MIN_SIGNAL_LEAD_S, round(2 * (e.step + e.checkpoint / e.p.disk)))
 
 
-def measured() -> Tokens:
+def read_rendered_tokens() -> RenderedTokens:
     """This repository's data, in the default model's tokens."""
-    return msgspec.json.decode(Path("metrics/render.json").read_bytes(), type=Tokens)
+    return msgspec.json.decode(Path("metrics/render.json").read_bytes(), type=RenderedTokens)
 
 
 Line = tuple[str, str, str]
 
 
-def lines(e: Estimate) -> Iterator[Line]:
+def estimate_rows(e: Estimate) -> Iterator[Line]:
     """What, how much, and how it is known."""
     parts = (e.states, e.activations, e.loss, e.gathered, e.p.overhead_gb)
     yield "parameters", f"{e.model.shape.parameters / GB:.2f} B", "exact, from the published shape"
@@ -195,7 +199,7 @@ def lines(e: Estimate) -> Iterator[Line]:
     yield "arithmetic of a micro-step", f"{compute:.2f} s", "modelled"
 
 
-def against_the_note(e: Estimate) -> Iterator[tuple[str, str, str]]:
+def note_comparison_rows(e: Estimate) -> Iterator[tuple[str, str, str]]:
     """What, ours, the note's."""
     note = e.p.tokens / (e.model.note_hours * 3600 * e.size.world)
     note_mfu = note * e.model.shape.flops(e.length) / (e.p.peak_tflops * 1e12)
@@ -212,17 +216,17 @@ def against_the_note(e: Estimate) -> Iterator[tuple[str, str, str]]:
     yield "cost, CNY", f"{hours * price:,.0f}", f"{e.model.note_hours * price:,.0f}"
 
 
-def table(head: tuple[str, str, str], rows: Iterator[tuple[str, str, str]]) -> str:
+def format_table(head: tuple[str, str, str], rows: Iterator[tuple[str, str, str]]) -> str:
     every = ["| {} | {} | {} |".format(*row) for row in (head, ("---", "---:", "---"), *rows)]
     return "\n".join(every)
 
 
 def main(name: Path) -> None:
-    e = load(str(name), sizes.load(str(name)))
-    data = measured()
-    print(table((str(name), "", "how known"), lines(e)))
+    e = estimate_size(str(name), sizes.load(str(name)))
+    data = read_rendered_tokens()
+    print(format_table((str(name), "", "how known"), estimate_rows(e)))
     print()
-    print(table(("", "goal (modelled)", "note"), against_the_note(e)))
+    print(format_table(("", "goal (modelled)", "note"), note_comparison_rows(e)))
     saved = data.tokens_without_sharing / data.tokens
     print(
         f"\nThis repository's data: {data.tokens:,} tokens an epoch in the default model's tokens"

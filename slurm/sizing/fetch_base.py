@@ -6,20 +6,20 @@ from pathlib import Path
 
 from agent_tuning.files import yaml_records
 from agent_tuning.model import provenance
-from agent_tuning.model.provenance import Source
+from agent_tuning.model.provenance import Provenance
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
 from slurm.sizing import sizes
 from slurm.sizing.sizes import PARAMS, Size
 from stages import fetch
 
-FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
+HUB_FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 
 
-def from_hub(name: str, size: Size, folder: Path) -> None:
+def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
     """A snapshot of the hub; what is in the hub's cache already is not loaded again."""
     if size.revision is None:
-        line = yaml_records.line_of(PARAMS, ["models", name, "revision"])
+        line = yaml_records.find_line(PARAMS, ["models", name, "revision"])
         raise BadInput(
             f"{PARAMS}:{line}: models.{name}.revision: expected the commit of {size.hub} to train"
             " from (40 hex digits); none is pinned. Where the hub is reachable, `hf models info"
@@ -31,17 +31,19 @@ def from_hub(name: str, size: Size, folder: Path) -> None:
 
     assert size.hub is not None
     try:
-        snapshot_download(size.hub, revision=size.revision, local_dir=folder, allow_patterns=FILES)
+        snapshot_download(
+            size.hub, revision=size.revision, local_dir=folder, allow_patterns=HUB_FILES
+        )
     except OSError as error:  # the hub's own errors are such, too
         raise BadInput(f"{size.hub}@{size.revision}: {str(error).splitlines()[0]}") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     # The hub has the chat template inside another file; stages copy it as a file of its own.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
     origin = f"the hub at revision {size.revision}"
-    provenance.write(folder, Source(size.hub, origin, stated_license(folder)))
+    provenance.write(folder, Provenance(size.hub, origin, read_license(folder)))
 
 
-def stated_license(folder: Path) -> str:
+def read_license(folder: Path) -> str:
     """What the model's own card says."""
     from huggingface_hub import ModelCard
 
@@ -49,16 +51,18 @@ def stated_license(folder: Path) -> str:
     return str(data.get("license_name") or data.get("license") or "unknown")
 
 
-def random_weights(folder: Path) -> None:
-    fetch.save(*fetch.random_weights(config.load("fetch", fetch.Params), folder), folder)
+def write_random_weights(folder: Path) -> None:
+    fetch.save_base_model(
+        *fetch.build_random_weights(config.load("fetch", fetch.FetchConfig), folder), folder
+    )
 
 
 def main(name: Path, folder: Path) -> None:
     size = sizes.load(str(name))
     if size.hub:
-        from_hub(str(name), size, folder)
+        fetch_from_hub(str(name), size, folder)
     else:
-        random_weights(folder)
+        write_random_weights(folder)
 
 
 if __name__ == "__main__":

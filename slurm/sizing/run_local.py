@@ -16,7 +16,7 @@ from slurm.sizing import sizes
 def main(name: str, stage: str, *paths: str) -> int:
     size = sizes.load(name)
     with tempfile.TemporaryDirectory() as folder:
-        sizes.write(stage, sizes.section(size, stage), Path(folder) / "params.yaml")
+        sizes.write_section(stage, sizes.read_section(size, stage), Path(folder) / "params.yaml")
         whole = [str(Path(path).absolute()) for path in paths]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         command = [sys.executable, "-m", f"stages.{stage}", *whole]

@@ -18,7 +18,7 @@ Section = dict[str, Any]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Place(Record, frozen=True):
+class Allocation(Record, frozen=True):
     """What a job asks for: GPUs and processes are those of one node."""
 
     nodes: int
@@ -45,11 +45,11 @@ class Size(Record, frozen=True):
         """Processes that train."""
         return self.place("train").world
 
-    def place(self, stage: str) -> Place:
+    def place(self, stage: str) -> Allocation:
         """A rank on every GPU for training; one process that answers, whatever GPUs it uses."""
         if stage == "predict":
-            return Place(1, self.answering, 1)
-        return Place(self.nodes, self.gpus, self.gpus)
+            return Allocation(1, self.answering, 1)
+        return Allocation(self.nodes, self.gpus, self.gpus)
 
 
 def load(name: str) -> Size:
@@ -59,17 +59,17 @@ def load(name: str) -> Size:
     return sizes[name]
 
 
-def section(size: Size, stage: str) -> Section:
+def read_section(size: Size, stage: str) -> Section:
     """The numbers of a stage for this size; one that the stage does not know is an error."""
     whole: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
     changed = size.numbers.get(stage, {})
     for key in changed:
         if key not in whole:
-            line = yaml_records.line_of(PARAMS, ["models"])
+            line = yaml_records.find_line(PARAMS, ["models"])
             raise BadInput(f"{PARAMS}:{line}: models: {stage}.{key}: no such number of {stage}")
     return whole | changed
 
 
-def write(stage: str, section: Section, target: Path) -> None:
+def write_section(stage: str, section: Section, target: Path) -> None:
     """A params.yaml that holds this stage's numbers and nothing else."""
     target.write_text(yaml.safe_dump({stage: section}, allow_unicode=True))

@@ -11,14 +11,14 @@ from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import yaml_records
 from agent_tuning.records import Assistant, BadInput, Call, ToolResult
-from agent_tuning.synthesis.teachers import Item
-from agent_tuning.synthesis.teachers.scripted import Scripted, Style
+from agent_tuning.synthesis.teachers import TrajectoryRequest
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 
 FOLDER = Path("data/catalogue")
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 CATALOGUE = Catalogue(FOLDER)
 CELLS = [(tool, scenario.name) for tool, scenario in CATALOGUE.cells()]
-STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
 def test_it_has_many_tools_in_many_domains():
@@ -45,15 +45,17 @@ def test_every_tool_has_a_simulator_a_sibling_and_remarks():
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", ["train", "held_out"])
 def test_every_cell_runs_through_its_simulators(language, part):
-    teacher = Scripted(CATALOGUE, PHRASING, STYLE, part, part)
+    teacher = ScriptedTeacher(CATALOGUE, PHRASING, STYLE, part, part)
     tools = [entry.tool(language) for entry in CATALOGUE.entries.values()]
     for tool, scenario in CELLS:
         for index in range(2):
-            trajectory = teacher.positive(Item(tool, scenario, "", index), language)
+            trajectory = teacher.write_positive(
+                TrajectoryRequest(tool, scenario, "", index), language
+            )
             for turn in trajectory.turns:
                 assert not (isinstance(turn, ToolResult) and "error" in turn.content)
                 for call in turn.calls if isinstance(turn, Assistant) else ():
-                    assert schema.problem(call, tools) is None
+                    assert schema.find_call_problem(call, tools) is None
                     assert "{" not in turn.thought
             assert "{" not in trajectory.turns[-1].text
 

@@ -10,14 +10,14 @@ from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entries import LANGUAGES
 from agent_tuning.catalogue.simulators import SIMULATORS, World, graph
 from agent_tuning.records import Assistant, Call
-from agent_tuning.synthesis.teachers import Item
+from agent_tuning.synthesis.teachers import TrajectoryRequest
 from tests.support import default_data
 
 EXCHANGES = [
     [
         call
         for turn in default_data.teacher()
-        .positive(Item(tool, scenario.name, "", 0), language)
+        .write_positive(TrajectoryRequest(tool, scenario.name, "", 0), language)
         .turns
         if isinstance(turn, Assistant)
         for call in turn.calls
@@ -222,7 +222,7 @@ def test_an_observation_is_a_plain_json_object():
 def test_every_call_of_the_catalogue_fits_its_schema(language):
     tools = [entry.tool(language) for entry in default_data.CATALOGUE.entries.values()]
     for call in (call for calls in EXCHANGES for call in calls):
-        assert schema.problem(call, tools) is None
+        assert schema.find_call_problem(call, tools) is None
 
 
 def test_the_graph_has_a_name_in_each_language_for_all_its_ends():

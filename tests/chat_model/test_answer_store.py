@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.messages import Reply
 from agent_tuning.records import BadInput
 
@@ -17,8 +17,8 @@ def reply(number: int) -> Reply:
     return Reply(f"{number:032x}", f"question {number}", "some-model", text, "stop", 10, number)
 
 
-def filled(path: Path, numbers: range) -> Store:
-    store = Store(path)
+def filled(path: Path, numbers: range) -> AnswerStore:
+    store = AnswerStore(path)
     store.open()
 
     async def fill() -> None:
@@ -31,7 +31,7 @@ def filled(path: Path, numbers: range) -> Store:
 
 def test_what_was_put_is_found_now_and_by_the_next_run(tmp_path):
     path = tmp_path / "new" / "store"
-    for store in (filled(path, range(50)), Store(path)):
+    for store in (filled(path, range(50)), AnswerStore(path)):
         assert [store.get(reply(number).key) for number in range(50)] == list(map(reply, range(50)))
         assert store.get(reply(50).key) is None
         assert list(store) == list(map(reply, range(50)))
@@ -60,7 +60,7 @@ def test_a_torn_line_does_not_count_and_is_cut_off_before_the_next(cut, tmp_path
     filled(path, range(3))
     path.write_bytes(path.read_bytes()[:-cut])
     torn = path.read_bytes()
-    assert len(Store(path)) == 2
+    assert len(AnswerStore(path)) == 2
     assert path.read_bytes() == torn  # reading mends nothing
     assert list(filled(path, range(2, 5))) == list(map(reply, range(5)))
 
@@ -69,11 +69,11 @@ def test_a_bad_line_in_the_middle_is_named(tmp_path):
     path = tmp_path / "store"
     path.write_bytes(msgspec.json.encode(reply(0)) + b'\n{"key": 3}\n')
     with pytest.raises(BadInput, match=r"store:2: .*\$\.key"):
-        Store(path)
+        AnswerStore(path)
 
 
 def test_two_runs_do_not_write_one_store(tmp_path):
-    first, second = Store(tmp_path / "store"), Store(tmp_path / "store")
+    first, second = AnswerStore(tmp_path / "store"), AnswerStore(tmp_path / "store")
     first.open()
     with pytest.raises(BadInput, match="store: another run is writing it"):
         second.open()
@@ -81,7 +81,7 @@ def test_two_runs_do_not_write_one_store(tmp_path):
 
 
 def test_what_another_run_wrote_since_is_seen_and_not_cut_off(tmp_path):
-    late = Store(tmp_path / "store")
+    late = AnswerStore(tmp_path / "store")
     filled(tmp_path / "store", range(3))
     late.open()
     late.close()

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from agent_tuning.chat_model.budget import Budget, Price, price_of
-from agent_tuning.chat_model.client import retry_after
-from agent_tuning.chat_model.messages import Ask, Completion, Message, Model
+from agent_tuning.chat_model.client import read_retry_after
+from agent_tuning.chat_model.messages import Ask, ChatModel, Completion, Message
 from agent_tuning.records import BadInput, Unfinished
 from agent_tuning.synthesis.teachers import Usage
 
-MODEL = Model("m", True, {"max_tokens": 100, "temperature": 0.5})
+MODEL = ChatModel("m", True, {"max_tokens": 100, "temperature": 0.5})
 ASK = Ask("a question", (Message("user", "Hello?"),), {"type": "object"})
 
 
@@ -20,13 +20,13 @@ ASK = Ask("a question", (Message("user", "Hello?"),), {"type": "object"})
     ("value", "seconds"), [("3", 3), ("0.5", 0.5), ("-1", 0), ("", 0), ("soon", 0)]
 )
 def test_retry_after_in_seconds(value, seconds):
-    assert retry_after({"retry-after": value}) == seconds
+    assert read_retry_after({"retry-after": value}) == seconds
 
 
 def test_retry_after_as_a_date():
-    found = retry_after({"retry-after": formatdate(time.time() + 30, usegmt=True)})
+    found = read_retry_after({"retry-after": formatdate(time.time() + 30, usegmt=True)})
     assert 28 < found <= 30
-    assert retry_after({"retry-after": formatdate(time.time() - 30, usegmt=True)}) == 0
+    assert read_retry_after({"retry-after": formatdate(time.time() - 30, usegmt=True)}) == 0
 
 
 CHANGED = {
@@ -54,7 +54,7 @@ def test_names_and_the_order_of_parameters_do_not_change_the_key():
 )  # fmt: skip
 def test_a_model_without_one_bound_of_its_answers_is_refused(sampling):
     with pytest.raises(ValueError, match="expected one of max_tokens and max_completion_tokens"):
-        Model("m", True, sampling)
+        ChatModel("m", True, sampling)
 
 
 def test_an_answer_without_usage_counts_as_the_most_it_can_have_taken():

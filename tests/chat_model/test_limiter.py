@@ -37,7 +37,7 @@ def test_each_burst_halves_and_at_least_one_goes_on(halvings, limit):
 
 def answers(limiter: Limiter, count: int) -> int:
     for _ in range(count):
-        limiter.calm()
+        limiter.record_success()
     return limiter.limit
 
 
@@ -68,7 +68,7 @@ def test_who_waits_gets_the_place_that_a_climb_adds():
         async with limiter:
             waiting = asyncio.gather(*(peak(limiter, 1) for _ in range(3)))
             await asyncio.sleep(0)
-            limiter.calm()
+            limiter.record_success()
         return len(await asyncio.wait_for(waiting, 1))
 
     assert asyncio.run(climbing()) == 3

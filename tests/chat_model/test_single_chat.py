@@ -5,21 +5,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Model, Service
-from agent_tuning.chat_model.single_chat import Completing
+from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.chat_model.single_chat import SingleChat
 from agent_tuning.records import Unfinished
 from tests.support.chat_server import ChatServer
 
-MODEL = Model("tiny", structured=False, sampling={"max_tokens": 50})
+MODEL = ChatModel("tiny", structured=False, sampling={"max_tokens": 50})
 SERVICE = Service("", 1, 5.0, 1, 0.01, 0.01, 1.0)
 HELLO = [{"role": "user", "content": "hello"}]
 
 
-def completing(server: ChatServer, store: Path, limit: float | None = None) -> Completing:
+def completing(server: ChatServer, store: Path, limit: float | None = None) -> SingleChat:
     service = msgspec.structs.replace(SERVICE, base_url=server.url)
-    return Completing(MODEL, service, Price(1.0, 1.0), limit, Store(store))
+    return SingleChat(MODEL, service, Price(1.0, 1.0), limit, AnswerStore(store))
 
 
 def test_a_chat_model_over_a_socket_is_paid_once_for_the_same_words(tmp_path):

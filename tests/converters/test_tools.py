@@ -8,7 +8,7 @@ import yaml
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.converters import documents, tools
-from agent_tuning.converters.schemas import MAX_NODES, example
+from agent_tuning.converters.schemas import MAX_NODES, build_example
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 
@@ -247,7 +247,7 @@ def test_yaml_is_read_by_its_core_schema(tmp_path):
     ],
 )  # fmt: skip
 def test_an_example_is_of_its_schema(schema, value):
-    assert example(schema) == value
+    assert build_example(schema) == value
 
 
 def test_the_command_says_what_it_wrote(tmp_path, monkeypatch, capsys):

@@ -139,7 +139,7 @@ def test_reading_gives_back_what_was_written_but_for_what_the_format_names(name,
 @pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if not form.loses])
 def test_our_training_data_survives_every_lossless_format(name, tmp_path):
     source, rows, back = (tmp_path / f"{part}.jsonl" for part in ("ours", "theirs", "back"))
-    groups = default_data.diverse()[:40]
+    groups = default_data.diversified_groups()[:40]
     jsonl.write(source, groups)
     save.main(Path(name), source, rows)
     load.main(Path(name), rows, back)
@@ -394,7 +394,7 @@ def test_a_bad_row_is_one_line_with_file_line_and_field(what, tmp_path):
     path = tmp_path / "theirs.jsonl"
     path.write_text(json.dumps(SAMPLES[name][1]) + "\n" + json.dumps(row) + "\n")
     with pytest.raises(BadInput, match=rf"theirs\.jsonl:2: .*{message}") as error:
-        list(load.groups(name, str(path)))
+        list(load.read_groups(name, str(path)))
     assert "\n" not in str(error.value)
 
 
@@ -426,7 +426,7 @@ def test_a_file_and_a_folder_like_a_hub_set_hold_the_same(sample, shape, tmp_pat
         case _:
             (folder / "train.jsonl").write_text(f"{json.dumps(row)}\n" * 2)
             source = folder / "train.jsonl" if shape == "jsonl" else folder
-    (group,) = load.groups(name, str(source))
+    (group,) = load.read_groups(name, str(source))
     assert [one.turns for one in group.trajectories] == [expected] * 2
 
 
@@ -436,7 +436,7 @@ def test_a_table_gives_a_tool_no_properties_of_another(tmp_path):
         "zone": {"type": "string", "enum": ["UTC"]}}}}  # fmt: skip
     row = SAMPLES["openai"][1] | {"tools": [*WRAPPED, {"type": "function", "function": clock}]}
     datasets.Dataset.from_list([row]).to_parquet(tmp_path / "rows.parquet")
-    (group,) = load.groups("openai", str(tmp_path / "rows.parquet"))
+    (group,) = load.read_groups("openai", str(tmp_path / "rows.parquet"))
     assert [msgspec.to_builtins(tool) for tool in group.tools] == [WEATHER, clock]
 
 
@@ -461,7 +461,7 @@ def test_content_in_parts_is_read_as_one_text():
 def test_a_source_that_cannot_be_read_is_one_line(source, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match=message) as error:
-        list(sources.rows(source))
+        list(sources.read_rows(source))
     assert "\n" not in str(error.value)
 
 
@@ -471,7 +471,7 @@ def test_the_revision_reaches_the_hub_client(monkeypatch):
         datasets, "load_dataset", lambda name, **options: asked.append((name, options)) or {}
     )
     commit = "0123456789abcdef" * 2 + "01234567"
-    assert list(sources.rows(f"THUDM/AgentInstruct@{commit}")) == []
+    assert list(sources.read_rows(f"THUDM/AgentInstruct@{commit}")) == []
     assert asked == [("THUDM/AgentInstruct", {"revision": commit, "data_files": None})]
 
 

@@ -149,7 +149,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
     for name in ("phrasing", "general"):
         (folder / f"data/{name}.yaml").symlink_to(ROOT / f"data/{name}.yaml")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump(smoke.merged(params, SMALL)))
+    (folder / "params.yaml").write_text(yaml.safe_dump(smoke.merge(params, SMALL)))
     jsonl.write(folder / "data/protected.jsonl", [])
     rows = [json.loads(json.dumps(CHAT).replace("{}", str(number))) for number in range(20)]
     (folder / "chats.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))

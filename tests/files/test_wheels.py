@@ -41,31 +41,35 @@ def make_wheel(folder: Path, version: str = "1.0") -> str:
 def test_members_are_copied_and_nothing_else_is(index: Path, tmp_path: Path) -> None:
     sha256 = make_wheel(index)
     target = tmp_path / "out" / "copy.txt"
-    wheels.unpack("small-data", "1.0", sha256, {"small_data/a.txt": target}, tmp_path / "scratch")
+    wheels.extract_members(
+        "small-data", "1.0", sha256, {"small_data/a.txt": target}, tmp_path / "scratch"
+    )
     assert target.read_text() == "hello\n"
     assert [path.name for path in target.parent.iterdir()] == ["copy.txt"]
 
 
 def test_a_wheel_that_is_there_is_not_fetched_again(index: Path, tmp_path: Path) -> None:
     sha256 = make_wheel(index)
-    wheels.unpack("small-data", "1.0", sha256, {}, tmp_path / "scratch")
+    wheels.extract_members("small-data", "1.0", sha256, {}, tmp_path / "scratch")
     next(index.iterdir()).unlink()
     target = tmp_path / "a.txt"
-    wheels.unpack("small-data", "1.0", sha256, {"small_data/a.txt": target}, tmp_path / "scratch")
+    wheels.extract_members(
+        "small-data", "1.0", sha256, {"small_data/a.txt": target}, tmp_path / "scratch"
+    )
     assert target.exists()
 
 
 def test_a_damaged_download_is_fetched_again(index: Path, tmp_path: Path) -> None:
     sha256 = make_wheel(index)
-    wheels.unpack("small-data", "1.0", sha256, {}, tmp_path / "scratch")
+    wheels.extract_members("small-data", "1.0", sha256, {}, tmp_path / "scratch")
     next((tmp_path / "scratch").rglob("*.whl")).write_bytes(b"torn")
-    wheels.unpack("small-data", "1.0", sha256, {}, tmp_path / "scratch")
+    wheels.extract_members("small-data", "1.0", sha256, {}, tmp_path / "scratch")
 
 
 def test_a_wrong_hash_names_both_hashes_and_the_field(index: Path, tmp_path: Path) -> None:
     found, expected = make_wheel(index), "0" * 64
     with pytest.raises(BadInput) as caught:
-        wheels.unpack("small-data", "1.0", expected, {}, tmp_path / "scratch")
+        wheels.extract_members("small-data", "1.0", expected, {}, tmp_path / "scratch")
     message = str(caught.value)
     assert "\n" not in message
     for part in ("small_data-1.0", found, expected, "`sha256` of small-data", "params.yaml"):
@@ -75,7 +79,7 @@ def test_a_wrong_hash_names_both_hashes_and_the_field(index: Path, tmp_path: Pat
 def test_a_missing_member_is_named_and_leaves_no_file(index: Path, tmp_path: Path) -> None:
     sha256 = make_wheel(index)
     with pytest.raises(BadInput, match=r"small_data-1\.0.*: no member 'small_data/b\.txt'$"):
-        wheels.unpack(
+        wheels.extract_members(
             "small-data",
             "1.0",
             sha256,
@@ -88,7 +92,7 @@ def test_a_missing_member_is_named_and_leaves_no_file(index: Path, tmp_path: Pat
 @pytest.mark.usefixtures("index")
 def test_pips_own_error_is_shown_as_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
-        wheels.unpack("small-data", "9.9", "0" * 64, {}, tmp_path / "scratch")
+        wheels.extract_members("small-data", "9.9", "0" * 64, {}, tmp_path / "scratch")
     assert (
         str(caught.value) == "small-data==9.9: No matching distribution found for small-data==9.9"
     )

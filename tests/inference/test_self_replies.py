@@ -10,7 +10,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.inference import generate
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Group, Trajectory, User
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from stages import rehearse
 
 LANGUAGES = ("en", "zh")
@@ -32,13 +32,13 @@ def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group
 @pytest.fixture
 def ends(lively, monkeypatch) -> None:
     """The tiny model never ends by itself: a token that it does say becomes the end token."""
-    chat = Chat(lively / "tokenizer.json")
+    chat = ChatTokenizer(lively / "tokenizer.json")
     prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
     asked = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
-    ((first, *_),) = generate.greedy(
-        generate.load(lively), [generate.Prompt(prefix, asked)], chat.end, 8
+    ((first, *_),) = generate.decode_greedily(
+        generate.load_model(lively), [generate.Prompt(prefix, asked)], chat.end, 8
     )
-    greedy = generate.greedy
+    greedy = generate.decode_greedily
     monkeypatch.setattr(
         generate, "greedy", lambda model, batch, _, new: greedy(model, batch, first[-1], new)
     )
@@ -62,7 +62,7 @@ def test_a_group_holds_one_language_and_at_most_so_many():
         for n in range(7)
         for lang in LANGUAGES
     ]
-    made = list(rehearse.grouped(replies, 3))
+    made = list(rehearse.group_replies(replies, 3))
     assert [len(group.trajectories) for group in made] == [3, 3, 1, 3, 3, 1]
     assert len({group.id for group in made}) == len(made)
     for group in made:

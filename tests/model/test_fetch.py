@@ -104,7 +104,7 @@ def test_the_chat_template_is_chatml(fetched: Path) -> None:
 
 def test_a_base_says_where_it_comes_from(fetched: Path) -> None:
     assert provenance.read(fetched / "model").name == "tiny"
-    assert fetch.stated_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
+    assert fetch.read_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
 
 
 def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from agent_tuning.model import flash_attention
-from agent_tuning.model.flash_attention import Varlen
+from agent_tuning.model.flash_attention import VarlenAttention
 from agent_tuning.model.shared_prefix_attention import PackLayout
 from agent_tuning.tokens.packing import Span
 
@@ -44,7 +44,7 @@ def some_heads(device: str = "cpu", dtype: torch.dtype = torch.float32) -> list[
 
 
 def check(kernel, inputs: list[torch.Tensor], **tolerance: float) -> None:
-    ours = Varlen(SPANS, inputs[0].device).attend(kernel, *inputs)
+    ours = VarlenAttention(SPANS, inputs[0].device).attend(kernel, *inputs)
     plain = [x.detach().float().cpu().requires_grad_() for x in inputs]
     theirs = PackLayout(SPANS).attend(0, *plain)
     torch.testing.assert_close(ours.float().cpu(), theirs, **tolerance)
@@ -61,10 +61,10 @@ def test_the_two_calls_are_the_attention_of_the_pack():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(flash_attention.kernel() is None, reason="needs a GPU and flash-attn")
+@pytest.mark.skipif(flash_attention.find_kernel() is None, reason="needs a GPU and flash-attn")
 def test_flash_attn_itself_is_the_attention_of_the_pack():
-    check(flash_attention.kernel(), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
+    check(flash_attention.find_kernel(), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
 
 
 def test_without_a_gpu_there_is_no_kernel():
-    assert torch.cuda.is_available() or flash_attention.kernel() is None
+    assert torch.cuda.is_available() or flash_attention.find_kernel() is None

@@ -5,11 +5,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
-from agent_tuning.model.flops import Shape, shape
+from agent_tuning.model.flops import ModelShape, read_model_shape
 from agent_tuning.records import BadInput
 from agent_tuning.training import zero3
-from agent_tuning.training.dataset import Rows
-from agent_tuning.training.throughput import Speed
+from agent_tuning.training.dataset import PackDataset
+from agent_tuning.training.throughput import ThroughputLog
 from tests.conftest import SIZES
 
 SMALL = {
@@ -24,7 +24,7 @@ SMALL = {
 
 def test_the_parts_of_the_tiny_model_are_its_parameters(base):
     model = AutoModelForCausalLM.from_pretrained(base)
-    found = shape(base)
+    found = read_model_shape(base)
     embedding = model.get_input_embeddings().weight.numel()
     assert found.body == sum(weight.numel() for weight in model.model.parameters()) - embedding
     assert found.head == embedding  # the tiny model shares it
@@ -35,12 +35,12 @@ def test_the_parts_of_the_tiny_model_are_its_parameters(base):
 @pytest.mark.parametrize("width", [4, 8], ids=["as wide as the model", "wider heads"])
 def test_heads_of_their_own_width_count_with_it(tmp_path, width):
     Qwen3Config(**SMALL, head_dim=width).save_pretrained(tmp_path)
-    assert shape(tmp_path).attention == 3 * 4 * width
+    assert read_model_shape(tmp_path).attention == 3 * 4 * width
 
 
 def test_a_projection_of_its_own_is_no_part_of_the_body(tmp_path):
     LlamaConfig(**SMALL, tie_word_embeddings=False).save_pretrained(tmp_path)
-    assert shape(tmp_path).head == 50 * 16
+    assert read_model_shape(tmp_path).head == 50 * 16
 
 
 def test_flops_are_those_that_torch_counts(tmp_path):
@@ -52,7 +52,7 @@ def test_flops_are_those_that_torch_counts(tmp_path):
     tokens = 10
     with FlopCounterMode(display=False) as counted:
         model(torch.arange(tokens)[None])
-    found = shape(tmp_path)
+    found = read_model_shape(tmp_path)
     square = found.flops(tokens, tokens, tokens * tokens) / 3
     norms = 2 * tokens * (2 * 3 + 1) * 16  # no matrix products: torch does not count them
     rotations = 2 * 2 * tokens * 2  # of positions with frequencies: no weights
@@ -62,17 +62,22 @@ def test_flops_are_those_that_torch_counts(tmp_path):
 def test_three_layers_may_be_whole_and_one_is_fetched_ahead(tmp_path):
     file = tmp_path / "zero3.json"
     file.write_text('{"zero_optimization": {"stage": 3}}')
-    large = zero3.settings(file, Shape(878_000_000, 0, 0, 0))["zero_optimization"]
+    large = zero3.build_deepspeed_config(file, ModelShape(878_000_000, 0, 0, 0))[
+        "zero_optimization"
+    ]
     assert large["stage3_prefetch_bucket_size"] == 878_000_000
     assert large["stage3_max_live_parameters"] == 3 * 878_000_000
-    assert zero3.settings(file, Shape(7, 0, 0, 0))["zero_optimization"]["stage"] == 3
+    assert (
+        zero3.build_deepspeed_config(file, ModelShape(7, 0, 0, 0))["zero_optimization"]["stage"]
+        == 3
+    )
 
 
 @pytest.mark.parametrize("text", ["{", "{}"])
 def test_no_settings_of_deepspeed_is_one_clear_line(tmp_path, text):
     (tmp_path / "zero3.json").write_text(text)
     with pytest.raises(BadInput, match=r"zero3.json: expected DeepSpeed's JSON with zero_opt"):
-        zero3.settings(tmp_path / "zero3.json", Shape(1, 1, 1, 1))
+        zero3.build_deepspeed_config(tmp_path / "zero3.json", ModelShape(1, 1, 1, 1))
 
 
 class Clock:
@@ -88,10 +93,10 @@ class Clock:
 
 def test_the_note_says_what_was_trained_in_the_time(tmp_path, monkeypatch):
     row = {"ids": [1] * 6, "labels": [-100] * 4 + [1] * 2, "spans": [[3, 3]]}
-    rows = Rows(datasets.Dataset.from_list([row] * 2), 1, 0)
+    rows = PackDataset(datasets.Dataset.from_list([row] * 2), 1, 0)
     monkeypatch.setattr("agent_tuning.training.throughput.time", Clock())
-    monkeypatch.setattr("agent_tuning.training.throughput.peak", lambda: 1e6)
-    speed = Speed(tmp_path / "speed.jsonl", rows, 2, Shape(1, 100, 10, 1))
+    monkeypatch.setattr("agent_tuning.training.throughput.find_peak_flops", lambda: 1e6)
+    speed = ThroughputLog(tmp_path / "speed.jsonl", rows, 2, ModelShape(1, 100, 10, 1))
     speed.start()
     speed.step(1)
     flops = 6 * (100 * 12 + 10 * 4) + 12 * 2 * 21

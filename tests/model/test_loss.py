@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent_tuning.model import loss
-from agent_tuning.model.loss import ChunkedCrossEntropy, supervised
+from agent_tuning.model.loss import ChunkedCrossEntropy, attach_loss_head
 
 WORDS, WIDTH = 70, 12
 
@@ -72,9 +72,9 @@ def test_a_model_with_the_head_has_its_old_weights_and_gradients(tied):
     F.cross_entropy(logits, ids[0], reduction="sum").backward()
     expected = {name: weight.grad.clone() for name, weight in model.named_parameters()}
     model.zero_grad()
-    head = supervised(model)
+    head = attach_loss_head(model)
     torch.testing.assert_close(model(ids).logits[0], logits)
-    head.truth = ids[0], torch.ones(9)
+    head.targets_and_weights = ids[0], torch.ones(9)
     model(ids).logits.backward()
     assert list(model.state_dict()) == names
     found = {name: weight.grad for name, weight in model.named_parameters()}

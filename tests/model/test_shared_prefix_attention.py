@@ -21,22 +21,22 @@ from agent_tuning.model import tiny_model
 from agent_tuning.model.shared_prefix_attention import BLOCK, SHARED_PREFIX
 from agent_tuning.prompts import system_prompt
 from agent_tuning.tokens import packing
-from agent_tuning.tokens.chat_template import Chat
-from agent_tuning.tokens.packing import Pack, Tokens
-from agent_tuning.tokens.token_store import Spool
+from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.packing import Pack, WeightedTokens
+from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import collate
 from stages import render
 from tests.conftest import SIZES
 
 SHAPE = {
-    "vocab_size": len(tiny_model.tokenizer()),
+    "vocab_size": len(tiny_model.build_tokenizer()),
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
-WEIGHTS = render.Weights(
+WEIGHTS = render.LossWeights(
     opening=1.0, opening_tokens=0, thought=1.0, name=1.0, arguments=1.0, negative=1.0
 )
 MODELS = {
@@ -48,7 +48,7 @@ MODELS = {
 
 class Encoded(NamedTuple):
     prefix: list[int]
-    branches: list[Tokens]
+    branches: list[WeightedTokens]
 
 
 def model(family: str, attention: str) -> torch.nn.Module:
@@ -61,13 +61,13 @@ def model(family: str, attention: str) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def encoded(base, groups) -> list[Encoded]:
-    chat = Chat(base / "tokenizer.json")
+    chat = ChatTokenizer(base / "tokenizer.json")
     return [
         Encoded(
             chat.prefix(
                 system_prompt.build(msgspec.structs.replace(group.prompt, tool_format="react"))
             ),
-            [render.branch(one, group, chat, WEIGHTS) for one in group.trajectories],
+            [render.encode_trajectory(one, group, chat, WEIGHTS) for one in group.trajectories],
         )
         for group in groups[:3]
     ]
@@ -75,10 +75,11 @@ def encoded(base, groups) -> list[Encoded]:
 
 def packed(groups: list[Encoded], kind: str, max_len: int) -> list[Pack]:
     with tempfile.TemporaryFile() as file:
-        spool = Spool(file)
+        spool = TokenStore(file)
         outlines = [spool.add(*group) for group in groups]
         return [
-            packing.pack(one, spool.tokens) for one in packing.packs(outlines, kind, max_len, 0)
+            packing.build_pack(one, spool.tokens)
+            for one in packing.plan_packs(outlines, kind, max_len, 0)
         ]
 
 
@@ -145,7 +146,7 @@ def test_loss_and_gradients_are_equal_for_any_groups(family, kind):
             ids = [draw.randrange(SHAPE["vocab_size"]) for _ in range(length)]
             # As in a conversation of several turns: trained, not trained, trained again.
             weights = [0.0] + [float(draw.random() < 0.5) for _ in ids[2:]] + [1.0]
-            branches.append(Tokens(ids, weights))
+            branches.append(WeightedTokens(ids, weights))
         groups.append(Encoded([draw.randrange(SHAPE["vocab_size"])] * prefix, branches))
     rows = packed(groups, kind, BLOCK + 90)
     assert kind == "none" or len(rows) > 1

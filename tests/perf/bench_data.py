@@ -48,9 +48,9 @@ def prepare(folder: Path, trajectories: int) -> None:
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
-    jsonl.write(folder / "protected", suites.protected(default_data.HOUSE))
+    jsonl.write(folder / "protected", suites.list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")
-    asked = default_data.EVERYDAY.asked("train")
+    asked = default_data.GENERAL_QUESTIONS.asked("train")
     answered = tuple(msgspec.structs.replace(one, turns=(User(one.query), reply)) for one in asked)
     jsonl.write(folder / "general", [Group("general", PromptSpec("general", "en", ()), answered)])
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from tests.support import cluster_repo, slurm_cluster
-from tests.support.slurm_cluster import Lab
+from tests.support.slurm_cluster import SlurmCluster
 
 TIMES = 5
 MAKE = ("make", "--old-file=.venv/ready", "train", "SIZE=tiny")
@@ -25,7 +25,7 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def launched(folder: Path, slurm: Lab, runs: str) -> tuple[float, float, float]:
+def launched(folder: Path, slurm: SlurmCluster, runs: str) -> tuple[float, float, float]:
     """Seconds until sbatch has answered and until the batch script runs; seconds of CPU."""
     environment = cluster_repo.environment(folder, slurm, runs) | {"WAIT": "0"}
     environment["LAUNCH_PREFIX"] = "sleep 60 #"  # the job needs no processor meanwhile
@@ -39,7 +39,7 @@ def launched(folder: Path, slurm: Lab, runs: str) -> tuple[float, float, float]:
     return submitted.stat().st_mtime - began, owner.stat().st_mtime - began, used
 
 
-def prepare(folder: Path, slurm: Lab) -> None:
+def prepare(folder: Path, slurm: SlurmCluster) -> None:
     """Data, base model and packs, as an earlier training has left them."""
     stages = [f"slurm/dvc.yaml:{stage}@tiny" for stage in ("fetch", "render")]
     for command in (["dvc", "repro"], ["dvc", "repro", "-s", *stages]):
@@ -48,10 +48,10 @@ def prepare(folder: Path, slurm: Lab) -> None:
 
 
 def main() -> None:
-    if problem := slurm_cluster.missing():
+    if problem := slurm_cluster.why_unavailable():
         sys.exit(f"error: {problem}")
     with tempfile.TemporaryDirectory() as temporary, slurm_cluster.running() as slurm:
-        folder = cluster_repo.repository(Path(temporary))
+        folder = cluster_repo.build_repository(Path(temporary))
         prepare(folder, slurm)
         rows = [launched(folder, slurm, f"runs{number}") for number in range(TIMES)]
     load = os.getloadavg()[0]

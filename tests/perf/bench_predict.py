@@ -19,24 +19,24 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from agent_tuning.files import jsonl
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.runtime import cli, config, cpu
-from agent_tuning.tokens.chat_template import END, Chat
-from benchmark.engines.config import Settings
+from agent_tuning.tokens.chat_template import END, ChatTokenizer
+from benchmark.engines.config import PredictConfig
 
-P = config.load("predict", Settings)
+P = config.load("predict", PredictConfig)
 ROUNDS = 2
 HFLM_BATCH = 16  # rows, padded to the longest
 
 
 class Ours:
-    def __init__(self, folder: Path, chat: Chat) -> None:
-        self.model, self.chat = generate.load(folder), chat
+    def __init__(self, folder: Path, chat: ChatTokenizer) -> None:
+        self.model, self.chat = generate.load_model(folder), chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        batches = generate.batches(prompts, P.rows)
+        batches = generate.plan_batches(prompts, P.rows)
         found = (
-            generate.greedy(
+            generate.decode_greedily(
                 self.model, [prompts[i] for i in batch], self.chat.end, P.max_new_tokens
             )
             for batch in batches
@@ -47,7 +47,7 @@ class Ours:
 class Generate:
     """One question at a time, with the cache that transformers keeps."""
 
-    def __init__(self, model: PreTrainedModel, chat: Chat) -> None:
+    def __init__(self, model: PreTrainedModel, chat: ChatTokenizer) -> None:
         self.model, self.chat = model, chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
@@ -70,7 +70,7 @@ class Generate:
 class Harness:
     """lm-eval's own way of generating, from texts."""
 
-    def __init__(self, model: PreTrainedModel, folder: Path, chat: Chat) -> None:
+    def __init__(self, model: PreTrainedModel, folder: Path, chat: ChatTokenizer) -> None:
         words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.chat = chat
         self.lm = HFLM(pretrained=model, tokenizer=words, batch_size=HFLM_BATCH)
@@ -96,7 +96,7 @@ def questions(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
 
 def spread(path: Path, count: int) -> list[Prompt]:
     """Groups of every length that have so many questions together, or a few more."""
-    groups = sorted(jsonl.read(path, Questions), key=lambda g: (len(g.prefix), g.group))
+    groups = sorted(jsonl.read(path, QuestionGroup), key=lambda g: (len(g.prefix), g.group))
     step = max(1, len(groups) * 7 // count)  # a group has about 7
     chosen: list[Prompt] = []
     for group in chain.from_iterable(groups[start::step] for start in range(step)):
@@ -142,8 +142,8 @@ def agreement(ours: Ours, plain: PreTrainedModel, prompts: list[Prompt]) -> None
 
 
 def main(prompts: Path, folder: Path, *, agree: int = 104, fast: int = 48) -> None:
-    cpu.prepare(P.threads)
-    chat = Chat(folder / "tokenizer.json")
+    cpu.configure_threads(P.threads)
+    chat = ChatTokenizer(folder / "tokenizer.json")
     ours = Ours(folder, chat)
     plain = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True

@@ -21,7 +21,7 @@ from benchmark.engines.answer import Answer
 from benchmark.scoring import degenerate, metrics
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.scorers import TEXT_SCORERS
-from benchmark.scoring.task_score import Scored, judge
+from benchmark.scoring.task_score import ScoredAnswer, score_answer
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
@@ -35,19 +35,21 @@ def answers(suite: Suite) -> Iterator[Answer]:
     """Without end: every rule in turn answers every task."""
     rules = {**BASELINES, **degenerate.DEGENERATE}
     said = [
-        Answer(task.id, rules[name](task, suite.menu(task)))
+        Answer(task.id, rules[name](task, suite.tools_of(task)))
         for name in RULES
         for task in suite.tasks
     ]
     return cycle(said)
 
 
-def scored(suite: Suite, path: Path) -> Iterator[Scored]:
+def scored(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
     tasks = {task.id: task for task in suite.tasks}
     alike = TEXT_SCORERS["rouge_l"]
     for answer in jsonl.read(path, Answer):
         task = tasks[answer.task]
-        yield judge(suite.name, "model", task, suite.menu(task), answer, alike, 0.5).numbers
+        yield score_answer(
+            suite.name, "model", task, suite.tools_of(task), answer, alike, 0.5
+        ).numbers
 
 
 def pairs(suite: Suite) -> list[tuple[str, str]]:
@@ -87,7 +89,7 @@ def main(number: int) -> None:
         path = Path(folder) / "answers.jsonl"
         jsonl.write(path, islice(answers(HOUSE), number))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        spent = seconds(lambda: metrics.metrics(scored(HOUSE, path)))
+        spent = seconds(lambda: metrics.compute_metrics(scored(HOUSE, path)))
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{number} answers: {spent:.1f} s CPU, {(most - before) / 1024:.0f} MiB more")
     print(f"a pair: {fast:.1f} µs, by rouge-score and sacrebleu {slow:.1f} µs: {slow / fast:.0f} x")

@@ -14,25 +14,27 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Model, Service
-from agent_tuning.synthesis.teachers import Request
+from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
-from agent_tuning.synthesis.teachers.openai import OpenAI
-from agent_tuning.synthesis.teachers.replay import Replay
-from agent_tuning.synthesis.teachers.scripted import Style
+from agent_tuning.synthesis.teachers.openai import OpenAITeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
+from agent_tuning.synthesis.teachers.scripted import WritingStyle
 from stages import plan
 from tests.support import default_data
 
 DELAY = 0.2  # seconds
 CONCURRENCY = 64
-MODEL = Model("some-model", True, {"max_tokens": 200})
+MODEL = ChatModel("some-model", True, {"max_tokens": 200})
 SERVICE = Service("", CONCURRENCY, timeout=60, retries=2, first_wait=1, longest_wait=5, poll=1)
-STYLE = Style(seed=3, replies=0.1, opened=0.8, closed=0.8, mistyped=0.6)  # many different queries
+STYLE = WritingStyle(
+    seed=3, replies=0.1, opened=0.8, closed=0.8, mistyped=0.6
+)  # many different queries
 
 
-def planned(questions: int) -> list[Request]:
+def planned(questions: int) -> list[GroupRequest]:
     """Requests that take about so many questions; a group takes about nine."""
     p = msgspec.structs.replace(default_data.PLAN, groups={"en": questions // 9}, minimum={"en": 0})
     return list(plan.Planner(default_data.CATALOGUE, p).requests("en"))
@@ -43,7 +45,7 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(teacher: OpenAI, requests: list[Request]) -> str:
+def measure(teacher: OpenAITeacher, requests: list[GroupRequest]) -> str:
     started, used = time.monotonic(), cpu()
     failed = sum(len(written.failures) for written in teacher.write(requests))
     seconds, used = time.monotonic() - started, cpu() - used
@@ -58,7 +60,7 @@ def measure(teacher: OpenAI, requests: list[Request]) -> str:
 
 def write_table(questions: int, path: Path) -> None:
     author = Author(default_data.teacher(STYLE))
-    path.write_text(json.dumps(default_data.perfect(author, planned(questions), MODEL)))
+    path.write_text(json.dumps(default_data.perfect_answers(author, planned(questions), MODEL)))
 
 
 def main(questions: int) -> None:
@@ -72,8 +74,10 @@ def main(questions: int) -> None:
             assert server.stdout
             service = msgspec.structs.replace(SERVICE, base_url=server.stdout.readline().strip())
             author = Author(default_data.teacher(STYLE))
-            replay = Replay(author, MODEL, Store(Path(name) / "store"), Price(1.0, 1.0))
-            print(measure(OpenAI(replay, service, 1000.0, False, 0.0), planned(questions)))
+            replay = ReplayTeacher(
+                author, MODEL, AnswerStore(Path(name) / "store"), Price(1.0, 1.0)
+            )
+            print(measure(OpenAITeacher(replay, service, 1000.0, False, 0.0), planned(questions)))
             server.terminate()
 
 

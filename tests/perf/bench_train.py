@@ -38,17 +38,17 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from agent_tuning.files import jsonl
-from agent_tuning.model.flops import shape
-from agent_tuning.model.loss import supervised
+from agent_tuning.model.flops import read_model_shape
+from agent_tuning.model.loss import attach_loss_head
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
-from agent_tuning.runtime.cpu import has_bf16, prepare
+from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.tokens import pack_file, packing
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from agent_tuning.tokens.packing import IGNORED
-from agent_tuning.tokens.token_store import Spool
-from agent_tuning.training.dataset import Rows, collate
+from agent_tuning.tokens.token_store import TokenStore
+from agent_tuning.training.dataset import PackDataset, collate
 from stages import render, train
 
 ROOT = Path(__file__).parents[2]
@@ -58,24 +58,24 @@ Start = Callable[[], object]
 
 def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first groups of some prompts, packed in every way."""
-    p = config.load("render", render.Params, ROOT / "params.yaml")
-    chat = Chat(data / "base/tokenizer.json")
+    p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
+    chat = ChatTokenizer(data / "base/tokenizer.json")
     made = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
-            spool = Spool(file)
+            spool = TokenStore(file)
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            outlines = render.outlines(groups, chat, p.weights, spool)
-            bins = packing.packs(outlines, kind, p.max_len, p.seed)
-            pack_file.write(folder / kind, (packing.pack(one, spool.tokens) for one in bins))
+            outlines = render.encode_groups(groups, chat, p.weights, spool)
+            bins = packing.plan_packs(outlines, kind, p.max_len, p.seed)
+            pack_file.write(folder / kind, (packing.build_pack(one, spool.tokens) for one in bins))
         cache = str(folder / "cache")
         made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
     return made
 
 
-def settings(p: train.Params, folder: Path) -> dict[str, Any]:
+def settings(p: train.TrainConfig, folder: Path) -> dict[str, Any]:
     """What the two rivals share with us."""
     return {
         "output_dir": str(folder),
@@ -101,7 +101,7 @@ def model(base: Path, attention: str = "sdpa") -> Any:
     return made
 
 
-def padded(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
+def padded(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
     words = AutoTokenizer.from_pretrained(base)
     made = Trainer(
         model=model(base),
@@ -113,8 +113,8 @@ def padded(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) ->
     return made.train
 
 
-def trl(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
-    length = config.load("render", render.Params, ROOT / "params.yaml").max_len
+def trl(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
+    length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
     made = SFTTrainer(
         model=model(base),
         args=SFTConfig(
@@ -132,25 +132,27 @@ def trl(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> St
     return made.train
 
 
-def ours(rows: datasets.Dataset, base: Path, p: train.Params, folder: Path) -> Start:
+def ours(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
     sharing = ROOT / "slurm/zero3.json"
-    made, _ = train.trainer(p, Rows(rows, 1, p.seed), base, folder, shape(base), sharing)
+    made, _ = train.build_trainer(
+        p, PackDataset(rows, 1, p.seed), base, folder, read_model_shape(base), sharing
+    )
     return made.train
 
 
-def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
+def bare(rows: datasets.Dataset, base: Path, p: train.TrainConfig, _: Path) -> Start:
     network = model(base, SHARED_PREFIX)
-    head = supervised(network)
+    head = attach_loss_head(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
     )
 
     def loop() -> None:
         network.train()
-        for row in Rows(rows, 1, p.seed):
+        for row in PackDataset(rows, 1, p.seed):
             batch = collate([row])
             targets = batch.pop("labels")[0, 1:]
-            head.truth = targets, batch.pop("weights")
+            head.targets_and_weights = targets, batch.pop("weights")
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 loss = network(**batch).logits / len(targets)
             loss.backward()
@@ -162,8 +164,8 @@ def bare(rows: datasets.Dataset, base: Path, p: train.Params, _: Path) -> Start:
 
 
 def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
-    p = config.load("train", train.Params, ROOT / "params.yaml")
-    prepare(p.threads)
+    p = config.load("train", train.TrainConfig, ROOT / "params.yaml")
+    configure_threads(p.threads)
     datasets.disable_progress_bars()
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_tuning.inference.requests import Questions
-from agent_tuning.prompts.formats import REPLY_FORMATS, Malformed
+from agent_tuning.inference.requests import QuestionGroup
+from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
 from agent_tuning.records import Assistant, Call, Tool
 
 WORDS = st.text(max_size=30)
@@ -96,14 +96,14 @@ def test_reading_inverts_writing(name, turn):
 @pytest.mark.parametrize("name", REPLY_FORMATS)
 @given(text=AWKWARD | WORDS | st.text(alphabet='{}[]":,<>/ \nAThought Action Input', max_size=60))
 def test_a_text_that_is_no_decision_is_malformed_and_nothing_worse(name, text):
-    with contextlib.suppress(Malformed):
+    with contextlib.suppress(MalformedReply):
         REPLY_FORMATS[name].read(text, [TOOL])
 
 
 @given(texts=mutated(TURNS))
 def test_a_damaged_decision_is_malformed_or_another_and_nothing_worse(texts):
     for name, text in texts.items():
-        with contextlib.suppress(Malformed):
+        with contextlib.suppress(MalformedReply):
             found = REPLY_FORMATS[name].read(text, [TOOL])
             assert REPLY_FORMATS[name].read(REPLY_FORMATS[name].write(found), [TOOL]) == found
 
@@ -113,7 +113,7 @@ def test_a_damaged_decision_is_malformed_or_another_and_nothing_worse(texts):
 def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
     written = REPLY_FORMATS[name].write(Assistant("call", "", (Call("f", {"a": 12345}),)))
     deep = written.replace("12345", "[" * depth + "]" * depth)
-    with contextlib.suppress(Malformed):
+    with contextlib.suppress(MalformedReply):
         REPLY_FORMATS[name].read(deep, [TOOL])
 
 
@@ -121,16 +121,16 @@ def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
 @given(turn=TURNS, blanks=st.text(" \n\t", max_size=2), length=st.integers(0, 40))
 def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
     form = REPLY_FORMATS[name]
-    asked = Questions("g", form.OPENINGS, (), {})
-    assert not asked.hopeless(blanks + form.write(turn)[:length])
+    asked = QuestionGroup("g", form.VALID_PREFIXES, (), {})
+    assert not asked.can_never_parse(blanks + form.write(turn)[:length])
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)
 @given(start=SNIPPETS | AWKWARD | WORDS, turn=TURNS)
 def test_what_is_hopeless_is_malformed_whatever_follows(name, start, turn):
     form = REPLY_FORMATS[name]
-    if Questions("g", form.OPENINGS, (), {}).hopeless(start):
-        with pytest.raises(Malformed):
+    if QuestionGroup("g", form.VALID_PREFIXES, (), {}).can_never_parse(start):
+        with pytest.raises(MalformedReply):
             form.read(start + form.write(turn), [TOOL])
 
 
@@ -195,7 +195,7 @@ def test_not_calling_takes_no_more_words_than_calling(name, decision):
     ],
 )
 def test_malformed_names_the_place(name, text, place):
-    with pytest.raises(Malformed, match=f"{place},"):
+    with pytest.raises(MalformedReply, match=f"{place},"):
         REPLY_FORMATS[name].read(text, [TOOL])
 
 
@@ -237,7 +237,7 @@ def test_what_models_write_otherwise_is_read_too(name, text, arguments):
 
 @pytest.mark.parametrize("name", ["__import__('os').system('true')", "[].__class__()", "open('x')"])
 def test_python_is_never_run(name):
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedReply):
         REPLY_FORMATS["pythonic"].read(f"[f(a={name})]", [TOOL])
 
 

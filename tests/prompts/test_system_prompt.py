@@ -57,7 +57,7 @@ def test_the_example_of_an_explanation_can_be_read(language, reply_format):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(template):
     text = system_prompt.template_text(template)
-    assert template_check.problem(text, template.rsplit(".", 1)[1]) is None
+    assert template_check.find_problem(text, template.rsplit(".", 1)[1]) is None
     assert not [name for name in default_data.CATALOGUE.entries if name in text]
 
 
@@ -81,7 +81,7 @@ def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(templa
     ids=lambda value: value[:24],
 )
 def test_what_is_no_template_is_told_why(text, problem):
-    assert problem in (template_check.problem(text, "en") or "")
+    assert problem in (template_check.find_problem(text, "en") or "")
 
 
 def test_wordings_differ_in_words_order_and_length():

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.prompts.formats import TOOL_FORMATS
-from agent_tuning.prompts.tool_lists.parameters import Parameter, parameters
+from agent_tuning.prompts.tool_lists.parameters import Parameter, list_parameters
 from agent_tuning.records import Json, Tool
 
 # Control characters other than these have no spelling in XML.
@@ -118,7 +118,7 @@ def test_a_document_parses_back_to_the_same_data(name, tools):
         {
             "name": tool.name,
             "description": tool.description,
-            "parameters": parameters(tool) if name == "xml" else tool.parameters,
+            "parameters": list_parameters(tool) if name == "xml" else tool.parameters,
         }
         for tool in tools
     ]
@@ -153,7 +153,7 @@ def spellings(value: Json) -> set[str]:
 def test_every_name_choice_and_description_stands_in_the_menu(name, tools):
     text = flat(TOOL_FORMATS[name](tools))
     for tool in tools:
-        for word in (tool.name, tool.description, *said(parameters(tool))):
+        for word in (tool.name, tool.description, *said(list_parameters(tool))):
             assert any(spelling in text for spelling in spellings(word)), word
 
 

@@ -4,7 +4,7 @@ from functools import cache
 
 from tests.support import corruption
 
-found = cache(corruption.found)
+found = cache(corruption.verify_all)
 
 
 def test_all_of_three_hundred_damaged_trajectories_are_found_under_their_reason():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.near_duplicates import normalize_tokens
 
 QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
 
@@ -11,8 +11,8 @@ QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
 TOOLS = ("convert", "tip")
 
 
-def fence(*queries: str) -> Fence:
-    return Fence([Protected(query, "t", TOOLS) for query in queries], 0.6)
+def fence(*queries: str) -> ContaminationFilter:
+    return ContaminationFilter([ProtectedQuery(query, "t", TOOLS) for query in queries], 0.6)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def fence(*queries: str) -> Fence:
 def test_normalised_text_is_tokens_without_case_width_and_punctuation(
     text: str, tokens: str
 ) -> None:
-    assert normalise(text) == tuple(tokens.split())
+    assert normalize_tokens(text) == tuple(tokens.split())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_tuning.quality.lexical_auc import auc, lexical_auc
+from agent_tuning.quality.lexical_auc import compute_auc, compute_lexical_auc
 from agent_tuning.records import Assistant, Call, Group, PromptSpec, Tool, Trajectory, User
 
 SCORES = st.lists(st.integers(0, 5), min_size=1, max_size=8)
@@ -27,13 +27,13 @@ def asked(query: str, *calls: Call) -> Trajectory:
     ids=["apart", "upside down", "ties", "3.5 of 4 pairs"],
 )
 def test_it_is_the_share_of_pairs_in_the_right_order(positives, negatives, expected):
-    assert auc(positives, negatives) == expected
+    assert compute_auc(positives, negatives) == expected
 
 
 @given(positives=SCORES, negatives=SCORES)
 def test_it_counts_every_pair_and_ties_half(positives, negatives):
     pairs = [(p > n) + (p == n) / 2 for p in positives for n in negatives]
-    assert auc(positives, negatives) == pytest.approx(sum(pairs) / len(pairs))
+    assert compute_auc(positives, negatives) == pytest.approx(sum(pairs) / len(pairs))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_it_counts_every_pair_and_ties_half(positives, negatives):
 def test_negatives_are_hard_when_they_share_the_words_of_a_tool(negative, expected):
     positive = asked("Weather of a city", Call("get_weather"))
     assert (
-        lexical_auc([Group("g", PromptSpec("g", "en", MENU), (positive, asked(negative)))])
+        compute_lexical_auc([Group("g", PromptSpec("g", "en", MENU), (positive, asked(negative)))])
         == expected
     )

@@ -9,8 +9,8 @@ import pytest
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, yaml_records
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.validation import Checks
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import (
     Assistant,
     BadInput,
@@ -21,28 +21,33 @@ from agent_tuning.records import (
     Trajectory,
     User,
 )
-from agent_tuning.synthesis.teachers import Item, Request
-from agent_tuning.synthesis.teachers.scripted import Scripted, Style
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from stages import verify
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
-STYLE = Style(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
-TEACHER = Scripted(CATALOGUE, yaml_records.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
+STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+TEACHER = ScriptedTeacher(CATALOGUE, yaml_records.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
 MENU = ("get_weather_forecast", "get_current_weather", "get_air_quality")
 ITEMS = (
-    Item("get_weather_forecast", "plan_a_day", "simple", 0),
-    Item("get_air_quality", "before_going_out", "complex", 0),
+    TrajectoryRequest("get_weather_forecast", "plan_a_day", "simple", 0),
+    TrajectoryRequest("get_air_quality", "before_going_out", "complex", 0),
 )
-SOUND = TEACHER.group(Request("g0", "en", MENU, ITEMS))
+SOUND = TEACHER.group(GroupRequest("g0", "g0", "en", MENU, ITEMS))
 
 
-def checks(*protected: str) -> Checks:
-    return Checks(CATALOGUE, Fence([Protected(query, "t", MENU) for query in protected], 0.7))
+def checks(*protected: str) -> TrajectoryValidator:
+    return TrajectoryValidator(
+        CATALOGUE,
+        ContaminationFilter([ProtectedQuery(query, "t", MENU) for query in protected], 0.7),
+    )
 
 
 def sift(groups: list[Group]) -> list[list[verify.Reject]]:
     """The rejects of every group, which is to have two trajectories."""
-    return list(verify.rejects(groups, verify.problems(groups, checks(), 0.5), positives=2))
+    return list(
+        verify.reject_groups(groups, verify.find_problems(groups, checks(), 0.5), positives=2)
+    )
 
 
 def with_call(trajectory: Trajectory, call: Call) -> Trajectory:
@@ -167,7 +172,7 @@ def group_of(name: str, one: Trajectory, id: str) -> Group:
 @pytest.mark.parametrize("order", [1, -1], ids=["first id first", "last id first"])
 def test_of_two_that_repeat_each_other_the_first_id_stays_in_any_order(again, reason, order):
     groups = [group_of("g1", FIRST, "a"), group_of("g0", again, "b")][::order]
-    found = verify.problems(groups, checks(), 0.5)
+    found = verify.find_problems(groups, checks(), 0.5)
     assert {groups[place.group].id: problem.split(":")[0] for place, problem in found.items()} == {
         "g0": reason
     }
@@ -175,13 +180,15 @@ def test_of_two_that_repeat_each_other_the_first_id_stays_in_any_order(again, re
 
 def test_an_unsound_trajectory_takes_no_sound_one_with_it():
     groups = [group_of("g0", DAMAGED["wrong_observation"], "a"), group_of("g1", FIRST, "b")]
-    assert [place.group for place in verify.problems(groups, checks(), 0.5)] == [0]
+    assert [place.group for place in verify.find_problems(groups, checks(), 0.5)] == [0]
 
 
 def test_a_similar_query_with_other_arguments_is_no_repetition():
-    items = [Item("get_weather_forecast", "plan_a_day", "simple", n) for n in range(100)]
-    groups = [TEACHER.group(Request("g", "en", MENU, tuple(items)))]
-    assert verify.problems(groups, checks(), 0.5) == {}
+    items = [
+        TrajectoryRequest("get_weather_forecast", "plan_a_day", "simple", n) for n in range(100)
+    ]
+    groups = [TEACHER.group(GroupRequest("g", "g", "en", MENU, tuple(items)))]
+    assert verify.find_problems(groups, checks(), 0.5) == {}
 
 
 # ---- the benchmark
@@ -196,8 +203,10 @@ def test_a_query_of_the_benchmark_is_rejected():
 @pytest.mark.parametrize(("shared", "reason"), [(MENU, "benchmark_overlap: near"), ((), "None")])
 def test_nearly_a_query_of_the_benchmark_is_rejected_with_its_tools(shared, reason):
     words = QUERY.text.split()
-    protected = Protected(" ".join(words[:3] + words[4:]), "t", shared)  # no 8 in a row left
-    found = Checks(CATALOGUE, Fence([protected], 0.6)).problem(FIRST, SOUND.tools)
+    protected = ProtectedQuery(" ".join(words[:3] + words[4:]), "t", shared)  # no 8 in a row left
+    found = TrajectoryValidator(CATALOGUE, ContaminationFilter([protected], 0.6)).problem(
+        FIRST, SOUND.tools
+    )
     assert str(found).startswith(reason)
 
 
@@ -277,7 +286,7 @@ def run(folder: Path, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     Path("params.yaml").write_text(PARAMS.format(0.25))
     jsonl.write(Path("raw"), [group])
-    jsonl.write(Path("protected"), [Protected("Something else", "house/1")])
+    jsonl.write(Path("protected"), [ProtectedQuery("Something else", "house/1")])
     outs = (Path("good"), Path("bad"), Path("metrics"))
     verify.main(Path("raw"), catalogue, Path("protected"), *outs)
 
@@ -307,8 +316,8 @@ def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
 
 
 def test_observations_are_checked_in_the_order_of_the_calls():
-    item = Item("make_directory", "make_and_move", "complex", 0)
-    group = TEACHER.group(Request("g0", "en", ("make_directory", "move_file"), (item,)))
+    item = TrajectoryRequest("make_directory", "make_and_move", "complex", 0)
+    group = TEACHER.group(GroupRequest("g0", "g0", "en", ("make_directory", "move_file"), (item,)))
     [chain] = group.trajectories
     assert checks().problem(chain, group.tools) is None
     query, _, _, *rest = chain.turns  # without the folder nothing can be moved into it

@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def digests() -> dict[str, str]:
-    return fingerprint.closure(Path("stages/train.py"))[0]
+    return fingerprint.hash_closure(Path("stages/train.py"))[0]
 
 
 def test_it_reaches_files_through_several_imports_and_no_others():

@@ -9,7 +9,7 @@ import pytest
 
 from agent_tuning.training import checkpoints
 from tests.support import cluster_repo
-from tests.support.slurm_cluster import Lab, wait_for
+from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 pytestmark = pytest.mark.slow
 RESULT = ("models/tiny/tuned/model.safetensors", "data/tiny/train_log.csv")
@@ -17,10 +17,10 @@ RESULT = ("models/tiny/tuned/model.safetensors", "data/tiny/train_log.csv")
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Path:
-    return cluster_repo.repository(tmp_path_factory.mktemp("cluster"))
+    return cluster_repo.build_repository(tmp_path_factory.mktemp("cluster"))
 
 
-def start(checkout: Path, slurm: Lab, runs: str, *command: str) -> subprocess.Popen[str]:
+def start(checkout: Path, slurm: SlurmCluster, runs: str, *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
         cwd=checkout,

@@ -11,16 +11,16 @@ from agent_tuning.model import loss
 from agent_tuning.records import BadInput
 from slurm.launch import dry_run
 from slurm.sizing import estimate, sizes
-from slurm.sizing.estimate import Estimate, Shape
+from slurm.sizing.estimate import DecoderShape, Estimate
 
 SIZES = ["7b", "14b", "72b"]
 
 
 def of(name: str) -> Estimate:
-    return estimate.load(name, sizes.load(name))
+    return estimate.estimate_size(name, sizes.load(name))
 
 
-def on_meta(shape: Shape) -> int:
+def on_meta(shape: DecoderShape) -> int:
     """Parameters of the model that transformers makes from this shape, without memory for them."""
     config = Qwen2Config(
         hidden_size=shape.hidden,
@@ -49,50 +49,50 @@ def test_the_shapes_have_the_published_number_of_parameters(name, billions):
 )
 def test_the_table_stands_beside_the_note(name, goal, hours, note):
     e = of(name)
-    rows = list(estimate.against_the_note(e))
+    rows = list(estimate.note_comparison_rows(e))
     assert rows[0] == ("tokens/s/GPU", str(goal), str(note))
     assert rows[2][1] == f"{hours:.1f}"
 
 
 @pytest.mark.parametrize(("name", "cost"), [("7b", "17,371"), ("14b", "26,682"), ("72b", "88,940")])
 def test_the_costs_of_the_note_come_out(name, cost):
-    assert list(estimate.against_the_note(of(name)))[-1][2] == cost
+    assert list(estimate.note_comparison_rows(of(name)))[-1][2] == cost
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_size_fits_into_its_gpus_and_every_line_says_how_it_is_known(name):
-    lines = list(estimate.lines(of(name)))
+    lines = list(estimate.estimate_rows(of(name)))
     assert any(value.endswith("GB, fits") for _, value, _ in lines)
     assert all(known for _, _, known in lines)
 
 
 def test_the_loss_is_in_memory_a_chunk_at_a_time():
-    assert estimate.CHUNK == loss.CHUNK
+    assert estimate.LOSS_CHUNK == loss.CHUNK
 
 
 def test_without_recomputed_activations_72b_does_not_fit():
     e = of("72b")
-    lines = estimate.lines(msgspec.structs.replace(e, recompute=0))
+    lines = estimate.estimate_rows(msgspec.structs.replace(e, recompute=0))
     assert any("DOES NOT FIT" in value for _, value, _ in lines)
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_job_hears_of_its_end_two_steps_and_two_saves_before(name):
     e = of(name)
-    assert estimate.lead(name, e.size) >= 2 * (e.step + e.checkpoint / e.p.disk) - 1
+    assert estimate.compute_signal_lead(name, e.size) >= 2 * (e.step + e.checkpoint / e.p.disk) - 1
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_batch_of_a_size_divides_by_its_gpus(name):
     size = sizes.load(name)
-    assert sizes.section(size, "train")["batch"] % size.world == 0
+    assert sizes.read_section(size, "train")["batch"] % size.world == 0
 
 
 def test_a_number_that_its_stage_does_not_know_is_refused():
     size = sizes.load("7b")
     wrong = msgspec.structs.replace(size, numbers={"train": {"epoch": 3}})
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models: train.epoch: no such number"):
-        sizes.section(wrong, "train")
+        sizes.read_section(wrong, "train")
 
 
 @pytest.mark.parametrize("name", ["tiny", *SIZES])

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from slurm.launch import manifest
-from tests.support.checkout import CHECKPOINT, LAUNCH, PATIENT, SAVED, WRITE, Checkout
+from tests.support.checkout import (
+    HAS_CHECKPOINT,
+    LAUNCH_COMMAND,
+    WAIT_FOR_GO,
+    WRITE_CHECKPOINT,
+    WRITE_RESULT,
+    Checkout,
+)
 from tests.support.slurm_cluster import wait_for
 
 
@@ -29,9 +36,9 @@ def test_a_failed_job_is_named_with_its_status_and_the_end_of_its_log(checkout):
 
 
 def test_a_cancelled_job_is_named(checkout):
-    checkout.runs(PATIENT)
+    checkout.runs(WAIT_FOR_GO)
     process = checkout.start()
-    checkout.slurm.ask("scancel", checkout.until_up())
+    checkout.slurm.ask("scancel", checkout.wait_until_up())
     status, output = checkout.end(process)
     assert status != 0
     assert "CANCELLED" in output
@@ -39,9 +46,9 @@ def test_a_cancelled_job_is_named(checkout):
 
 
 def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
-    checkout.runs(f"{SAVED} && {WRITE} && exit; {PATIENT}", nodes=2, gpus=2)
+    checkout.runs(f"{HAS_CHECKPOINT} && {WRITE_RESULT} && exit; {WAIT_FOR_GO}", nodes=2, gpus=2)
     process = checkout.start()
-    job = checkout.until_up()
+    job = checkout.wait_until_up()
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", job)
     status, output = checkout.end(process)
     assert status == 0, output
@@ -52,8 +59,8 @@ def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
 
 def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(checkout):
     answers = "mkdir -p scratch/predict && echo one >> scratch/predict/x.jsonl"
-    checkout.runs(f"[ -e up ] && {WRITE} && exit; {answers}; touch up; exec sleep 300")
-    process = checkout.start(*LAUNCH[:4], "predict", *LAUNCH[5:])
+    checkout.runs(f"[ -e up ] && {WRITE_RESULT} && exit; {answers}; touch up; exec sleep 300")
+    process = checkout.start(*LAUNCH_COMMAND[:4], "predict", *LAUNCH_COMMAND[5:])
     wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 120)
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", checkout.jobs()[0])
     status, output = checkout.end(process)
@@ -62,9 +69,9 @@ def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(
 
 
 def test_a_job_requeued_by_an_operator_is_followed(checkout):
-    checkout.runs(f"[ -e up ] && {WRITE} && exit; {PATIENT}")
+    checkout.runs(f"[ -e up ] && {WRITE_RESULT} && exit; {WAIT_FOR_GO}")
     process = checkout.start()
-    checkout.slurm.ask("scontrol", "requeue", checkout.until_up())
+    checkout.slurm.ask("scontrol", "requeue", checkout.wait_until_up())
     status, output = checkout.end(process)
     assert status == 0, output
     assert checkout.history() == ["start", "start", "finish"]
@@ -77,7 +84,7 @@ def test_a_job_that_crashes_without_progress_is_not_requeued(checkout):
 
 
 def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
-    checkout.runs(f"{CHECKPOINT}; exit 3")
+    checkout.runs(f"{WRITE_CHECKPOINT}; exit 3")
     status, output = checkout.launch(MAX_RESTARTS="1")
     assert status == 3
     assert "FAILED after 1 restarts" in output
@@ -87,10 +94,10 @@ def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
 @pytest.mark.slow
 def test_a_job_outlives_one_of_its_nodes(checkout, slurm):
     """srun reports success if all that is left of the job has ended well."""
-    ends = f'[ "$(hostname)" = node1 ] && {WRITE} && exit'
-    checkout.runs(f"{ends}; [ -e up ] && exit; {PATIENT}", nodes=2, gpus=2)
+    ends = f'[ "$(hostname)" = node1 ] && {WRITE_RESULT} && exit'
+    checkout.runs(f"{ends}; [ -e up ] && exit; {WAIT_FOR_GO}", nodes=2, gpus=2)
     process = checkout.start()
-    checkout.until_up()
+    checkout.wait_until_up()
     slurm.crash("node2")
     try:
         status, output = checkout.end(process)
@@ -102,7 +109,7 @@ def test_a_job_outlives_one_of_its_nodes(checkout, slurm):
 
 
 def test_a_node_with_a_broken_gpu_is_left_out_of_the_next_start(checkout):
-    checkout.runs(WRITE, nodes=2, gpus=2)
+    checkout.runs(WRITE_RESULT, nodes=2, gpus=2)
     broken = 'echo "0, 1, 0"; [ "$(hostname)" = node1 ] && echo "1, 1, 5" || echo "1, 1, 0"'
     smi = checkout.folder / "bin/nvidia-smi"
     smi.parent.mkdir()
@@ -113,12 +120,12 @@ def test_a_node_with_a_broken_gpu_is_left_out_of_the_next_start(checkout):
     assert status == 0, output
     assert "node1: GPU 1 has 5 memory errors" in output
     assert "COMPLETED (node[2-3])" in output
-    made = manifest.of(checkout.run)
+    made = manifest.build_manifest(checkout.run)
     assert (made.restarts, made.nodes) == (1, ("node1", "node2", "node3"))
 
 
 def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
-    checkout.runs(WRITE, nodes=4)
+    checkout.runs(WRITE_RESULT, nodes=4)
     status, output = checkout.launch(MIN_FREE_GB="1000000000")
     assert status != 0
     assert "GB free in" in output
@@ -132,9 +139,9 @@ def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
     [("stages/train.py", "other code here"), ("requirements.lock", "another requirements.lock")],
 )
 def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(checkout, stale, said):
-    checkout.runs(f"{PATIENT}; {WRITE}")
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     assert checkout.launch(WAIT="0")[0] == 75
-    checkout.slurm.ask("scancel", checkout.until_up())
+    checkout.slurm.ask("scancel", checkout.wait_until_up())
     with open(checkout.run / stale, "a") as file:
         file.write("\n")
     status, output = checkout.launch(MAX_RESTARTS="0")

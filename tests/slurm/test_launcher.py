@@ -15,12 +15,12 @@ import pytest
 
 from slurm.launch import manifest
 from slurm.launch.manifest import Manifest
-from tests.support.checkout import LAUNCH, PATIENT, ROOT, WRITE
+from tests.support.checkout import LAUNCH_COMMAND, ROOT, WAIT_FOR_GO, WRITE_RESULT
 from tests.support.slurm_cluster import wait_for
 
 
 def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(checkout):
-    checkout.runs(WRITE, nodes=2, gpus=2)
+    checkout.runs(WRITE_RESULT, nodes=2, gpus=2)
     began = time.monotonic()
     status, output = checkout.launch()
     print(f"launcher, job and collection: {time.monotonic() - began:.1f} s")
@@ -29,13 +29,13 @@ def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(ch
     assert "COMPLETED (node[1-2])" in output
     assert checkout.history() == ["start", "finish"]
     made = msgspec.json.decode((checkout.run / "manifest.json").read_bytes(), type=Manifest)
-    assert made == manifest.of(checkout.run)
+    assert made == manifest.build_manifest(checkout.run)
     assert (made.jobs, made.nodes) == (tuple(checkout.jobs()), ("node1", "node2"))
     assert made.attempts[0].gpus == 4
 
 
 def test_the_same_command_collects_a_finished_job_and_submits_none(checkout):
-    checkout.runs(WRITE)
+    checkout.runs(WRITE_RESULT)
     checkout.launch()
     (checkout.folder / "out.txt").unlink()
     status, output = checkout.launch()
@@ -45,7 +45,7 @@ def test_the_same_command_collects_a_finished_job_and_submits_none(checkout):
 
 
 def test_other_input_is_another_job(checkout):
-    checkout.runs(WRITE)
+    checkout.runs(WRITE_RESULT)
     checkout.launch()
     (checkout.folder / "in.txt").write_text("changed")
     assert checkout.launch()[0] == 0
@@ -53,9 +53,9 @@ def test_other_input_is_another_job(checkout):
 
 
 def test_an_edit_while_the_job_waits_changes_nothing_in_it(checkout):
-    checkout.runs(PATIENT + "; cp in.txt out.txt")
+    checkout.runs(WAIT_FOR_GO + "; cp in.txt out.txt")
     process = checkout.start()
-    checkout.until_up()
+    checkout.wait_until_up()
     (checkout.folder / "in.txt").unlink()
     (checkout.folder / "in.txt").write_text("edited")
     (checkout.run / "go").touch()
@@ -65,9 +65,9 @@ def test_an_edit_while_the_job_waits_changes_nothing_in_it(checkout):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_launcher_that_dies_leaves_the_job_and_the_next_one_attaches(checkout, how):
-    checkout.runs(f"{PATIENT}; {WRITE}")
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     first = checkout.start()
-    checkout.until_up()
+    checkout.wait_until_up()
     first.send_signal(how)
     assert checkout.end(first)[0] != 0
     second = checkout.start()
@@ -80,10 +80,10 @@ def test_a_launcher_that_dies_leaves_the_job_and_the_next_one_attaches(checkout,
 
 
 def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout):
-    checkout.runs(f"{PATIENT}; {WRITE}")
-    make = f"{shlex.join(LAUNCH)}; true"
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    make = f"{shlex.join(LAUNCH_COMMAND)}; true"
     process = checkout.start("setsid", "bash", "-c", make)
-    job = checkout.until_up()
+    job = checkout.wait_until_up()
     process.kill()
     assert process.stdout is not None
     assert "the command that waited here was killed" in process.stdout.read()
@@ -91,7 +91,7 @@ def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout)
 
 
 def test_a_launcher_whose_make_was_killed_before_it_began_submits_nothing(checkout):
-    checkout.runs(WRITE)
+    checkout.runs(WRITE_RESULT)
     gone = subprocess.Popen(["true"])
     gone.wait()
     status, output = checkout.launch(CALLER=str(gone.pid))
@@ -101,7 +101,7 @@ def test_a_launcher_whose_make_was_killed_before_it_began_submits_nothing(checko
 
 
 def test_two_launchers_at_once_submit_one_job(checkout):
-    checkout.runs(WRITE)
+    checkout.runs(WRITE_RESULT)
     both = [checkout.start() for _ in range(2)]
     for status, output in map(checkout.end, both):
         assert status == 0, output
@@ -109,7 +109,7 @@ def test_two_launchers_at_once_submit_one_job(checkout):
 
 
 def test_without_waiting_the_job_goes_on_alone(checkout):
-    checkout.runs(WRITE)
+    checkout.runs(WRITE_RESULT)
     status, output = checkout.launch(WAIT="0")
     assert status == 75
     assert "detached" in output
@@ -120,9 +120,9 @@ def test_without_waiting_the_job_goes_on_alone(checkout):
 
 def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
     """A launcher that has lost its lock, or a hand, may still submit."""
-    checkout.runs(f"{PATIENT}; {WRITE}")
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     process = checkout.start()
-    checkout.until_up()
+    checkout.wait_until_up()
     command = msgspec.json.decode((checkout.run / "job.json").read_bytes())["command"]
     second = checkout.slurm.ask(*command).strip()
     time.sleep(2)
@@ -147,7 +147,7 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
     ids=["gpus", "nodes", "partition", "shell", "account", "laptop", "no slurm"],
 )
 def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, said):
-    checkout.runs(WRITE, **size)
+    checkout.runs(WRITE_RESULT, **size)
     status, output = checkout.launch(**environment)
     assert status == 1
     (line,) = output.splitlines()
@@ -173,7 +173,7 @@ DEADLY = {
 
 @pytest.mark.parametrize("when", DEADLY)
 def test_a_launcher_killed_while_it_submits_is_followed_by_one_that_finds_its_job(checkout, when):
-    checkout.runs(f"{PATIENT}; {WRITE}")
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     sbatch = checkout.folder / "bin/sbatch"
     sbatch.parent.mkdir()
     sbatch.write_text(f"#!/bin/bash\n{DEADLY[when].format(sbatch=shutil.which('sbatch'))}\n")
@@ -192,7 +192,7 @@ FIRST_OF = "import sys; from slurm import launch; print(launch.first_of(*sys.arg
 
 def test_without_locks_the_job_that_came_first_stays(checkout):
     """Two launchers whose file system knows no locks, both with a job: as Slurm numbers them."""
-    checkout.runs(f"{PATIENT}; {WRITE}")
+    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     assert checkout.launch(WAIT="0")[0] == 75
     command = msgspec.json.decode((checkout.run / "job.json").read_bytes())["command"]
     second = checkout.slurm.ask(*command).strip()

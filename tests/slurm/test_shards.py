@@ -8,25 +8,25 @@ import msgspec
 import pytest
 import yaml
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
 from agent_tuning.chat_model.messages import Reply
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
-from agent_tuning.synthesis.teachers.replay import Replay
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from slurm.launch import launcher
 from slurm.shards import shard_plan
-from stages.synthesize import Params
+from stages.synthesize import SynthesizeConfig
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
-from tests.support.slurm_cluster import Lab, wait_for
+from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
 WANTED = default_data.requests()[:8]
-P = config.load("synthesize", Params)
+P = config.load("synthesize", SynthesizeConfig)
 AUTHOR = Author(default_data.teacher(P.style))
-TABLE = default_data.perfect(AUTHOR, WANTED, P.model)
+TABLE = default_data.perfect_answers(AUTHOR, WANTED, P.model)
 PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
 SERVICE = {"concurrency": 2, "timeout": 10, "retries": 2, "first_wait": 0.01, "longest_wait": 0.05}
 
@@ -43,11 +43,11 @@ def repository(folder: Path, url: str, **changes: object) -> Path:
     return folder
 
 
-def start(folder: Path, slurm: Lab, count: int) -> subprocess.Popen[str]:
+def start(folder: Path, slurm: SlurmCluster, count: int) -> subprocess.Popen[str]:
     """The launcher; with `count` in place of make's SHARDS."""
     ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "OPENAI_API_KEY": "sk-test"}
     return subprocess.Popen(
-        [sys.executable, "-m", "slurm.shards.shards", str(count), *PATHS],
+        [sys.executable, "-m", "slurm.shards.shard_launcher", str(count), *PATHS],
         cwd=folder,
         env=slurm.environment() | ours,
         stdout=subprocess.PIPE,
@@ -56,7 +56,7 @@ def start(folder: Path, slurm: Lab, count: int) -> subprocess.Popen[str]:
     )
 
 
-def run(folder: Path, slurm: Lab, count: int) -> tuple[int, str]:
+def run(folder: Path, slurm: SlurmCluster, count: int) -> tuple[int, str]:
     process = start(folder, slurm, count)
     output, _ = process.communicate(timeout=300)
     return process.returncode, output
@@ -72,7 +72,7 @@ def test_the_answers_are_the_same_bytes_whatever_the_number_of_shards(slurm, tmp
             assert f"{len(TABLE)} new answers" in output
             stores.append((folder / "replies.jsonl").read_bytes())
     assert stores[0] == stores[1] == stores[2]
-    replay = Replay(AUTHOR, P.model, Store(folder / "replies.jsonl"), Price(0.0, 0.0))
+    replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(folder / "replies.jsonl"), Price(0.0, 0.0))
     groups = [written.group for written in replay.write(WANTED)]
     assert groups == [AUTHOR.scripted.group(request) for request in WANTED]
 
@@ -102,17 +102,19 @@ def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm
 def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp_path, monkeypatch):
     monkeypatch.chdir(repository(tmp_path / "x", "http://nowhere", budget=4.0))
     price = Price(0.0, 1e6)  # a dollar for a completed token
-    whole = Replay(AUTHOR, P.model, Store(Path("none.jsonl")), price)
+    whole = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("none.jsonl")), price)
     every = {one.key: one for one in perfect_replies()}
     first = WANTED[0]
-    wanted = [part.request for part in shard_plan.lacking(whole, WANTED)]
+    wanted = [part.request for part in shard_plan.unanswered_groups(whole, WANTED)]
     assert wanted == WANTED
-    known = [every[key] for key in default_data.perfect(AUTHOR, [first], P.model)]
+    known = [every[key] for key in default_data.perfect_answers(AUTHOR, [first], P.model)]
     jsonl.write(Path("replies.jsonl"), known[:-1])
-    replay = Replay(AUTHOR, P.model, Store(Path("replies.jsonl")), price)
-    parts = list(shard_plan.lacking(replay, WANTED))
+    replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("replies.jsonl")), price)
+    parts = list(shard_plan.unanswered_groups(replay, WANTED))
     assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
-    shard_plan.deal(config.load("synthesize", Params), replay, Path("plan.jsonl"), 2, Path("run"))
+    shard_plan.write_shards(
+        config.load("synthesize", SynthesizeConfig), replay, Path("plan.jsonl"), 2, Path("run")
+    )
     budgets = [
         yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
         for index in range(2)
@@ -135,7 +137,7 @@ def perfect_replies() -> list[Reply]:
 def test_what_makes_no_sense_is_one_clear_line(count, teacher, said, slurm, tmp_path):
     folder = repository(tmp_path / "x", "", teacher=teacher)
     done = subprocess.run(
-        [sys.executable, "-m", "slurm.shards.shards", count, *PATHS],
+        [sys.executable, "-m", "slurm.shards.shard_launcher", count, *PATHS],
         cwd=folder,
         env=slurm.environment() | {"CLUSTER": "slurm"},
         capture_output=True,

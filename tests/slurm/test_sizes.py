@@ -15,7 +15,7 @@ import yaml
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput
-from slurm.launch import queue
+from slurm.launch import slurm_commands
 from slurm.sizing import fetch_base, sizes
 
 ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
@@ -73,7 +73,7 @@ def test_every_fault_survived_is_proved_by_a_test_of_that_name():
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
     size = sizes.load("7b")
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
-        fetch_base.from_hub("7b", size, tmp_path)
+        fetch_base.fetch_from_hub("7b", size, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -86,25 +86,25 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
 )
 def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
     (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# A model\n")
-    assert fetch_base.stated_license(tmp_path) == stated
+    assert fetch_base.read_license(tmp_path) == stated
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
     file, memory = tmp_path / "weights", tmp_path / "memory.json"
     file.write_text("one")
-    first = file_hashes.of([tmp_path / "weights"], memory)
+    first = file_hashes.hash_files([tmp_path / "weights"], memory)
     before = file.stat()
     file.write_text("two")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # the same size, inode and time
-    assert file_hashes.of([file], memory) == first
+    assert file_hashes.hash_files([file], memory) == first
     file.write_text("three")
-    assert file_hashes.of([file], memory) != first
+    assert file_hashes.hash_files([file], memory) != first
 
 
 @pytest.mark.parametrize("name", ["OUT_OF_MEMORY", "TIMEOUT", "NODE_FAIL", "CANCELLED"])
 def test_an_end_is_told_by_its_name(name):
     line = f"JobId=7 JobState={name} Reason=None Restarts=2 ExitCode=0:9 NodeList=node[1-2]"
-    state = queue._state(line)
+    state = slurm_commands._state(line)
     assert (state.ended, state.name, state.nodes) == (True, name, "node[1-2]")
     assert (state.restarts, state.status) == (2, 137)
 

@@ -21,7 +21,7 @@ import msgspec
 ERRORS = {"429": 429, "500": 500, "503": 503, "400": 400, "quota": 429, "echo": 500, "refused": 401}
 
 
-def key(body: bytes) -> str:
+def hash_body(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
@@ -135,15 +135,17 @@ class ChatServer:
             await _send(writer, 200, b'{"choices": [{"mess')
             return True
         await _send(writer, 200, self.completion(body, fault))
-        self.answered[key(body)] += 1
+        self.answered[hash_body(body)] += 1
         return True
 
     def completion(self, body: bytes, fault: str = "") -> bytes:
-        content = "nonsense" if fault == "nonsense" else self.table.get(key(body), self.default)
+        content = (
+            "nonsense" if fault == "nonsense" else self.table.get(hash_body(body), self.default)
+        )
         message: dict = {"role": "assistant", "content": content}
         if fault == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
-        fault = "length" if key(body) in self.clipped else fault
+        fault = "length" if hash_body(body) in self.clipped else fault
         finish = fault if fault in ("length", "content_filter") else "stop"
         usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(content) // 4 + 1}
         usage |= {"total_tokens": sum(usage.values())}
@@ -193,7 +195,7 @@ class ChatServer:
                 response = {"status_code": 500, "body": {"error": {"message": "broke"}}}
                 errors.append({"custom_id": asked.custom_id, "response": response, "error": None})
             else:
-                self.answered[key(bytes(asked.body))] += 1
+                self.answered[hash_body(bytes(asked.body))] += 1
                 body = msgspec.Raw(self.completion(bytes(asked.body)))
                 response = {"status_code": 200, "body": body}
                 output.append({"custom_id": asked.custom_id, "response": response, "error": None})

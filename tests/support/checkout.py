@@ -13,16 +13,25 @@ import msgspec
 import yaml
 
 from slurm.launch.manifest import Event
-from tests.support.slurm_cluster import Lab, wait_for
+from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
-LAUNCH = [sys.executable, "-m", "slurm.launch.launcher", "tiny", "train", "in.txt", "--", "out.txt"]
-OURS = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
-WRITE = "echo result > out.txt"
-CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
+LAUNCH_COMMAND = [
+    sys.executable,
+    "-m",
+    "slurm.launch.launcher",
+    "tiny",
+    "train",
+    "in.txt",
+    "--",
+    "out.txt",
+]
+RUN_OWN_MODULES = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
+WRITE_RESULT = "echo result > out.txt"
+WRITE_CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
 # Works until it may end; told to stop it saves first, as stages.train does. In Python, since a
 # shell cannot trap a signal that was ignored when it started.
-PATIENT = """python3 -IS -c '
+WAIT_FOR_GO = """python3 -IS -c '
 import os, pathlib, signal, sys, time
 os.setsid()  # torchrun gives every rank a session of its own
 def save(*_):
@@ -35,13 +44,13 @@ pathlib.Path("up").touch()
 while not os.path.exists("go"):
     time.sleep(0.05)
 ' || exit 75"""
-SAVED = "ls scratch/*/COMPLETE > /dev/null 2>&1"
+HAS_CHECKPOINT = "ls scratch/*/COMPLETE > /dev/null 2>&1"
 
 
 class Checkout:
     """A small repository from which jobs are launched; `rank` is what every node runs."""
 
-    def __init__(self, folder: Path, slurm: Lab) -> None:
+    def __init__(self, folder: Path, slurm: SlurmCluster) -> None:
         self.folder = folder
         self.slurm = slurm
         for package in ("stages", "agent_tuning", "benchmark", "slurm"):
@@ -56,14 +65,14 @@ class Checkout:
 
     def runs(self, rank: str, **size: object) -> None:
         """One node and one GPU, if `size` says nothing else."""
-        (self.folder / "rank.sh").write_text(f"{OURS}\n{rank}\n")
+        (self.folder / "rank.sh").write_text(f"{RUN_OWN_MODULES}\n{rank}\n")
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["models"]["tiny"] |= {"nodes": 1, "gpus": 1} | size
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            command or LAUNCH,
+            command or LAUNCH_COMMAND,
             cwd=self.folder,
             env=self.environment | environment,
             stdout=subprocess.PIPE,
@@ -99,7 +108,7 @@ class Checkout:
         lines = self.slurm.ask("squeue", "--noheader", "--format=%Z %j").splitlines()
         return [line for line in lines if line.startswith(f"{self.folder}/")]
 
-    def until_up(self) -> str:
+    def wait_until_up(self) -> str:
         """Wait until the rank works; the id of the job."""
         wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 120)
         return self.jobs()[0]

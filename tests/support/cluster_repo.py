@@ -10,11 +10,11 @@ import yaml
 from agent_tuning.files import jsonl
 from tests import conftest
 from tests.support import slurm_cluster, smoke
-from tests.support.slurm_cluster import Lab
+from tests.support.slurm_cluster import SlurmCluster
 
 TASKS = 12  # of each suite
 DERIVED = ("bfcl", "nestful")
-NUMBERS = {
+TINY_NUMBERS = {
     "render": {"max_len": 2048},
     "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
     "prompts": {"groups": {"house": None, "bfcl": None, "nestful": None}},
@@ -22,8 +22,8 @@ NUMBERS = {
 }
 
 
-def repository(folder: Path) -> Path:
-    smoke.copy(folder)
+def build_repository(folder: Path) -> Path:
+    smoke.copy_repository(folder)
     jsonl.write(folder / "given.jsonl", conftest.some_groups() * 4)
     _give_suites(folder)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
@@ -35,13 +35,13 @@ def repository(folder: Path) -> Path:
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["models"]["tiny"] |= {"numbers": NUMBERS}
+    params["models"]["tiny"] |= {"numbers": TINY_NUMBERS}
     params["score"]["bootstrap"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
 
-def environment(folder: Path, slurm: Lab, runs: str) -> dict[str, str]:
+def environment(folder: Path, slurm: SlurmCluster, runs: str) -> dict[str, str]:
     """Of a user of the lab whose run folders are in `runs`."""
     ours = {"CLUSTER": "slurm", "DS_ACCELERATOR": "cpu", "RUNS_ROOT": str(folder / runs)}
     # A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.

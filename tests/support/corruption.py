@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.near_duplicates import normalise
-from agent_tuning.quality.validation import Checks
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.near_duplicates import normalize_tokens
+from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Call, Group, ToolResult, Trajectory, Turn, User
 from stages import verify
 from tests.support import default_data
@@ -25,18 +25,18 @@ class Sound(NamedTuple):
     """A trajectory that ends with its reply, and the group it stands in."""
 
     group: Group
-    one: Trajectory
+    trajectory: Trajectory
 
     @property
     def call(self) -> Call:
-        return self.one.turns[1].calls[0]
+        return self.trajectory.turns[1].calls[0]
 
     @property
     def schema(self) -> dict:
         return next(t for t in self.group.tools if t.name == self.call.name).parameters
 
     def with_turns(self, *turns: Turn) -> Group:
-        return self.with_one(msgspec.structs.replace(self.one, turns=turns))
+        return self.with_one(msgspec.structs.replace(self.trajectory, turns=turns))
 
     def with_one(self, one: Trajectory) -> Group:
         """Its id comes after every sound one's."""
@@ -44,11 +44,11 @@ class Sound(NamedTuple):
         return msgspec.structs.replace(self.group, trajectories=(alone,))
 
     def with_query(self, text: str) -> Group:
-        return self.with_turns(User(text), *self.one.turns[1:])
+        return self.with_turns(User(text), *self.trajectory.turns[1:])
 
     def with_call(self, name: str, arguments: dict) -> Group:
-        first = msgspec.structs.replace(self.one.turns[1], calls=(Call(name, arguments),))
-        return self.with_turns(self.one.turns[0], first, *self.one.turns[2:])
+        first = msgspec.structs.replace(self.trajectory.turns[1], calls=(Call(name, arguments),))
+        return self.with_turns(self.trajectory.turns[0], first, *self.trajectory.turns[2:])
 
     def with_argument(self, name: str, value: object) -> Group:
         return self.with_call(self.call.name, {**self.call.arguments, name: value})
@@ -57,7 +57,7 @@ class Sound(NamedTuple):
         """The first tool changed."""
         first, *rest = self.group.tools
         tools = (msgspec.structs.replace(first, **changes), *rest)
-        return msgspec.structs.replace(self.with_one(self.one), tools=tools)
+        return msgspec.structs.replace(self.with_one(self.trajectory), tools=tools)
 
 
 def elsewhere(sound: Sound) -> Group:
@@ -69,7 +69,7 @@ def elsewhere(sound: Sound) -> Group:
 def another(sound: Sound) -> Group | None:
     """What was written for another tool of the menu."""
     for other in sound.group.trajectories:
-        if sound.one.tool not in {c.name for t in other.turns[1::2] for c in t.calls}:
+        if sound.trajectory.tool not in {c.name for t in other.turns[1::2] for c in t.calls}:
             return sound.with_turns(*other.turns)
     return None
 
@@ -101,17 +101,17 @@ def from_nowhere(sound: Sound) -> Group | None:
 
 
 def changed_observation(sound: Sound) -> Group:
-    query, call, seen, *rest = sound.one.turns
+    query, call, seen, *rest = sound.trajectory.turns
     return sound.with_turns(query, call, ToolResult(seen.name, {**seen.content, "x": 1}), *rest)
 
 
 def misnamed_observation(sound: Sound) -> Group:
-    query, call, seen, *rest = sound.one.turns
+    query, call, seen, *rest = sound.trajectory.turns
     return sound.with_turns(query, call, ToolResult("other", seen.content), *rest)
 
 
 def uncalled_observation(sound: Sound) -> Group:
-    query, _, seen, *rest = sound.one.turns
+    query, _, seen, *rest = sound.trajectory.turns
     return sound.with_turns(query, seen, *rest)
 
 
@@ -128,15 +128,18 @@ DAMAGES: dict[str, tuple[str, Callable[[Sound], Group | None]]] = {
     "changed observation": ("wrong_observation", changed_observation),
     "dropped observation": (
         "no_observation",
-        lambda s: s.with_turns(*s.one.turns[:2], s.one.turns[-1]),
+        lambda s: s.with_turns(*s.trajectory.turns[:2], s.trajectory.turns[-1]),
     ),
     "misnamed observation": ("no_observation", misnamed_observation),
     "observation of no call": ("not_called", uncalled_observation),
-    "no last answer": ("untrainable_end", lambda s: s.with_turns(*s.one.turns[:-1])),
+    "no last answer": ("untrainable_end", lambda s: s.with_turns(*s.trajectory.turns[:-1])),
     "empty query": ("no_query", lambda s: s.with_query(" …! ")),
-    "no query": ("no_query", lambda s: s.with_turns(*s.one.turns[1:])),
-    "the same in capitals": ("duplicate", lambda s: s.with_query(f"{s.one.query.upper()}!")),
-    "the same, politely": ("near_duplicate", lambda s: s.with_query(f"Please: {s.one.query}")),
+    "no query": ("no_query", lambda s: s.with_turns(*s.trajectory.turns[1:])),
+    "the same in capitals": ("duplicate", lambda s: s.with_query(f"{s.trajectory.query.upper()}!")),
+    "the same, politely": (
+        "near_duplicate",
+        lambda s: s.with_query(f"Please: {s.trajectory.query}"),
+    ),
     "two tools of one name": ("menu_name", lambda s: s.with_menu(name=s.group.tools[1].name)),
     "a type of no JSON Schema": ("menu_schema", lambda s: s.with_menu(parameters={"type": "dict"})),
 }
@@ -147,10 +150,14 @@ OVERLAPS: dict[str, Callable[[str], str]] = {
 }
 
 
-def base() -> list[Sound]:
+def sound_trajectories() -> list[Sound]:
     teacher = default_data.teacher()
     groups = [teacher.group(request) for request in default_data.requests()]
-    found = verify.problems(groups, Checks(default_data.CATALOGUE, default_data.fence()), 0.5)
+    found = verify.find_problems(
+        groups,
+        TrajectoryValidator(default_data.CATALOGUE, default_data.contamination_filter()),
+        0.5,
+    )
     return [
         Sound(group, one)
         for number, group in enumerate(groups)
@@ -159,50 +166,54 @@ def base() -> list[Sound]:
     ]
 
 
-class Damaged(NamedTuple):
+class DamagedGroup(NamedTuple):
     damage: str
     expected: str
     group: Group
 
 
-def damaged(sound: list[Sound]) -> Iterator[Damaged]:
+def build_damaged(sound: list[Sound]) -> Iterator[DamagedGroup]:
     """EACH of every damage, in seeded order."""
     for damage, (expected, do) in DAMAGES.items():
         order = random.Random(f"{SEED}:{damage}").sample(sound, len(sound))
         done = (group for group in map(do, order) if group is not None)
-        yield from (Damaged(damage, expected, next(done)) for _ in range(EACH))
+        yield from (DamagedGroup(damage, expected, next(done)) for _ in range(EACH))
 
 
-def overlapping(sound: list[Sound]) -> Iterator[tuple[Damaged, Protected]]:
+def build_overlapping(sound: list[Sound]) -> Iterator[tuple[DamagedGroup, ProtectedQuery]]:
     """Sound ones, and the benchmark query that each of them is too near to."""
-    long = iter([one for one in sound if len(normalise(one.one.query)) >= 9])
+    long = iter([one for one in sound if len(normalize_tokens(one.trajectory.query)) >= 9])
     for damage, disguise in OVERLAPS.items():
         for _ in range(EACH // len(OVERLAPS)):
             group, one = near = next(long)
             tools = tuple(tool.name for tool in group.tools)
-            hit = Protected(disguise(one.query), "t", tools)
-            yield Damaged(damage, "benchmark_overlap", near.with_one(one)), hit
+            hit = ProtectedQuery(disguise(one.query), "t", tools)
+            yield DamagedGroup(damage, "benchmark_overlap", near.with_one(one)), hit
 
 
-def found() -> list[tuple[Damaged | None, str]]:
+def verify_all() -> list[tuple[DamagedGroup | None, str]]:
     """What verify says about each, sound (None) or damaged; an empty reason for a sound one."""
-    sound = base()
+    sound = sound_trajectories()
     half = len(sound) // 2  # the benchmark is near to the second half, the sound are the first
-    overlaps = list(overlapping(sound[half:]))
-    bad = [*damaged(sound[:half]), *(one for one, _ in overlaps)]
-    good = [msgspec.structs.replace(one.group, trajectories=(one.one,)) for one in sound[:half]]
-    fence = Fence([hit for _, hit in overlaps], 0.7)
-    problems = verify.problems(
-        [*good, *(one.group for one in bad)], Checks(default_data.CATALOGUE, fence), 0.5
+    overlaps = list(build_overlapping(sound[half:]))
+    bad = [*build_damaged(sound[:half]), *(one for one, _ in overlaps)]
+    good = [
+        msgspec.structs.replace(one.group, trajectories=(one.trajectory,)) for one in sound[:half]
+    ]
+    fence = ContaminationFilter([hit for _, hit in overlaps], 0.7)
+    problems = verify.find_problems(
+        [*good, *(one.group for one in bad)],
+        TrajectoryValidator(default_data.CATALOGUE, fence),
+        0.5,
     )
-    reasons = [problems.get(verify.Place(n, 0), "") for n in range(len(good) + len(bad))]
+    reasons = [problems.get(verify.Position(n, 0), "") for n in range(len(good) + len(bad))]
     return list(zip([None] * len(good) + bad, reasons, strict=True))
 
 
 if __name__ == "__main__":
     table = Counter(
         (one.damage, one.expected, reason.partition(":")[0] or "NOT FOUND")
-        for one, reason in found()
+        for one, reason in verify_all()
         if one
     )
     for (damage, expected, reason), count in table.items():

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-class Stage:
+class KillableStage:
     """`python -m stages.NAME PATHS` in a folder of its own, with some numbers changed."""
 
     def __init__(self, name: str, paths: list[str], target: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 NODES = ("node1", "node2", "node3", "node4")
 GPUS = 8
-SECONDS = 30.0  # more than anything here takes; a wait without an end would hide a fault
+TIMEOUT_S = 30.0  # more than anything here takes; a wait without an end would hide a fault
 PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "unshare", "setpriv")
 
 # SlurmdTimeout, KillWait and cred_expire are short: a site has 300, 30 and 120 seconds.
@@ -77,7 +77,7 @@ while :; do slurmd -D -N "$1" & wait $!; done
 """
 
 
-def missing() -> str | None:
+def why_unavailable() -> str | None:
     """Why there can be no lab here; None if there can."""
     lacking = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
     if lacking:
@@ -93,7 +93,7 @@ def search_path() -> str:
     return os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 
 
-def wait_for(what: str, met: Callable[[], bool], seconds: float = SECONDS) -> None:
+def wait_for(what: str, met: Callable[[], bool], seconds: float = TIMEOUT_S) -> None:
     end = time.monotonic() + seconds
     while not met():
         if time.monotonic() > end:
@@ -101,7 +101,7 @@ def wait_for(what: str, met: Callable[[], bool], seconds: float = SECONDS) -> No
         time.sleep(0.1)
 
 
-class Lab:
+class SlurmCluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
@@ -155,13 +155,13 @@ class Lab:
         """A power cut: nothing on the node gets a signal it could handle."""
         gone = self.nodes.pop(node)
         gone.kill()
-        gone.wait(timeout=SECONDS)
+        gone.wait(timeout=TIMEOUT_S)
 
     def stop(self) -> None:
         self.ask("scancel", "--user=root")
         for process in [*self.nodes.values(), *reversed(self.daemons)]:
             process.kill()
-            process.wait(timeout=SECONDS)
+            process.wait(timeout=TIMEOUT_S)
 
     def _daemon(self, *command: str) -> None:
         self.daemons.append(self._start(list(command)))
@@ -216,10 +216,10 @@ def _free_ports(count: int) -> int:
 
 
 @contextmanager
-def running() -> Iterator[Lab]:
+def running() -> Iterator[SlurmCluster]:
     with tempfile.TemporaryDirectory(prefix="slurm-lab-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        lab = Lab(Path(folder))
+        lab = SlurmCluster(Path(folder))
         try:
             lab.start()
             yield lab
@@ -228,7 +228,7 @@ def running() -> Iterator[Lab]:
 
 
 if __name__ == "__main__":
-    if problem := missing():
+    if problem := why_unavailable():
         sys.exit(f"error: {problem}")
     with running() as lab:
         sys.exit(subprocess.run(sys.argv[1:], env=lab.environment(), check=False).returncode)

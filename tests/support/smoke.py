@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SMALL: dict[str, Any] = {
+SMALL_PARAMS: dict[str, Any] = {
     "fetch": {"model": "tiny"},
     "suites": {"calls": ["multiple"], "no_calls": ["irrelevance"]},
     "plan": {"groups": {"en": 6, "zh": 2}, "minimum": {"en": 0, "zh": 0}},
@@ -34,7 +34,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def copy(folder: Path) -> None:
+def copy_repository(folder: Path) -> None:
     """The files that git knows or would take, without any data."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
@@ -50,13 +50,15 @@ def copy(folder: Path) -> None:
 
 def shrink(params: Path) -> None:
     sections = yaml.safe_load(params.read_text())
-    params.write_text(yaml.safe_dump(merged(sections, SMALL), allow_unicode=True, sort_keys=False))
+    params.write_text(
+        yaml.safe_dump(merge(sections, SMALL_PARAMS), allow_unicode=True, sort_keys=False)
+    )
 
 
-def merged(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+def merge(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     """`whole` with the values of `part`, at any depth."""
     return whole | {
-        key: merged(whole[key], value) if isinstance(value, dict) else value
+        key: merge(whole[key], value) if isinstance(value, dict) else value
         for key, value in part.items()
     }
 
@@ -69,7 +71,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path) -> None:
-    copy(folder)
+    copy_repository(folder)
     shrink(folder / "params.yaml")
     for command in (
         ["dvc", "repro"],

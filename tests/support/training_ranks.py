@@ -39,8 +39,8 @@ PATIENCE = 300.0  # seconds
 def folder(target: Path, *, copies: int = 2, max_len: int = 2048, **train: object) -> Path:
     """All that the stage reads: the tiny model, and packs of about one group each."""
     target.mkdir(parents=True, exist_ok=True)
-    words = tiny_model.tokenizer()
-    tiny_model.model(SIZES, words).save_pretrained(target / "base")
+    words = tiny_model.build_tokenizer()
+    tiny_model.build_model(SIZES, words).save_pretrained(target / "base")
     words.save_pretrained(target / "base")
     for package in ("stages", "agent_tuning", "slurm"):
         (target / package).symlink_to(ROOT / package)
@@ -167,17 +167,17 @@ def run(folder: Path, rank: int, world: int, port: str) -> None:
 
 
 def _write_down(file: Path) -> None:
-    from agent_tuning.training.dataset import Rows
+    from agent_tuning.training.dataset import PackDataset
 
     out = open(file, "a", buffering=1)  # noqa: SIM115 - it lives as long as the process
-    hand = Rows.__getitem__
+    hand = PackDataset.__getitem__
 
-    def writing(rows: Rows, place: int) -> Any:
+    def writing(rows: PackDataset, place: int) -> Any:
         pack = rows.order[place] if place < len(rows.order) else -1
         out.write(f"{place} {pack}\n")
         return hand(rows, place)
 
-    Rows.__getitem__ = writing  # type: ignore[method-assign]
+    PackDataset.__getitem__ = writing  # type: ignore[method-assign]
 
 
 def result(folder: Path, names: Sequence[str] = ("model.safetensors", "README.md")) -> list[bytes]:

@@ -46,7 +46,7 @@ PIPELINE = {
         }
     }
 }
-WHO = {"user.name": "t", "user.email": "t@example.org"}
+GIT_IDENTITY = {"user.name": "t", "user.email": "t@example.org"}
 SIGNATURE = "signature.rouge_l|tok:1|lam:0.5|suite:0123"
 PATHS = (
     *("data/answers", "data/prompts.jsonl", "metrics", "report/compare"),
@@ -54,7 +54,7 @@ PATHS = (
 )
 
 
-def right(task: Task) -> Answer:
+def build_right_answer(task: Task) -> Answer:
     calls = tuple(
         Call(c.name, {k: v[0] for k, v in c.arguments.items()}) for c in task.golds[0].calls
     )
@@ -62,14 +62,17 @@ def right(task: Task) -> Answer:
     return Answer(task.id, REPLY_FORMATS["react"].write(turn))
 
 
-def wrong(task: Task) -> Answer:
+def build_wrong_answer(task: Task) -> Answer:
     return Answer(task.id, REPLY_FORMATS["react"].write(Assistant("no_call", "hm", text="No.")))
 
 
-def answer(wrong_ones: Iterable[str] = (), model: str = "tuned") -> None:
+def write_answers(wrong_ones: Iterable[str] = (), model: str = "tuned") -> None:
     """Right answers to all tasks but `wrong_ones`."""
     spoilt = set(wrong_ones)
-    said = [wrong(task) if task.id in spoilt else right(task) for task in TASKS]
+    said = [
+        build_wrong_answer(task) if task.id in spoilt else build_right_answer(task)
+        for task in TASKS
+    ]
     jsonl.write(Path(f"data/answers/{model}.jsonl"), said)
 
 
@@ -81,11 +84,11 @@ def write_suites() -> None:
         metrics_file.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
 
 
-def start() -> None:
+def start_project() -> None:
     """A project in the current folder, in which only base is wrong."""
-    git("init", "-q")
-    for key, value in WHO.items():  # DVC asks the repository
-        git("config", key, value)
+    run_git("init", "-q")
+    for key, value in GIT_IDENTITY.items():  # DVC asks the repository
+        run_git("config", key, value)
     Repo.init(".").close()
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
@@ -93,18 +96,18 @@ def start() -> None:
     Path("data").mkdir()
     Path("data/prompts.jsonl").write_text("{}\n")
     write_suites()
-    answer()
-    answer([task.id for task in TASKS], "base")
+    write_answers()
+    write_answers([task.id for task in TASKS], "base")
 
 
 def commit(tag: str) -> None:
     """Everything as it lies here: large files to DVC's cache, the rest to git."""
     with Repo(".") as repo:
         repo.commit(force=True)
-    git("add", "-A")
-    git("commit", "-q", "-m", tag)
-    git("tag", tag)
+    run_git("add", "-A")
+    run_git("commit", "-q", "-m", tag)
+    run_git("tag", tag)
 
 
-def git(*command: str) -> None:
+def run_git(*command: str) -> None:
     subprocess.run(["git", *command], check=True, capture_output=True)

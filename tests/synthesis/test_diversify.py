@@ -15,10 +15,10 @@ from agent_tuning.synthesis import renaming
 from stages.diversify import diversify
 from tests.support import default_data
 
-GROUPS = default_data.with_negatives()
-DIVERSE = default_data.diverse()
+GROUPS = default_data.groups_with_negatives()
+DIVERSE = default_data.diversified_groups()
 HELD_OUT = default_data.DIVERSIFY.held_out
-STYLES = pytest.mark.parametrize("style", renaming.STYLES)
+STYLES = pytest.mark.parametrize("style", renaming.NAMING_STYLES)
 
 
 def calls(group: Group) -> list[Call]:
@@ -81,15 +81,17 @@ def test_the_order_of_groups_changes_nothing():
 
 def test_every_call_still_fits_the_renamed_menu():
     for group in DIVERSE:
-        assert [schema.problem(call, group.tools) for call in calls(group)] == [None] * len(
-            calls(group)
-        )
+        assert [schema.find_call_problem(call, group.tools) for call in calls(group)] == [
+            None
+        ] * len(calls(group))
 
 
 @STYLES
 def test_renaming_changes_names_only_and_the_same_everywhere(style):
     for group in GROUPS[::10]:
-        assert renaming_undone(renaming.renamed(group, style, random.Random(1)), group) == group
+        assert (
+            renaming_undone(renaming.rename_tools(group, style, random.Random(1)), group) == group
+        )
 
 
 def renaming_undone(renamed: Group, group: Group) -> Group:
@@ -124,7 +126,7 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     tool = Tool("get_weather", "", {"properties": {"city": {}, "qux": {}}, "required": ["city"]})
     seen = set()
     for seed in range(40):
-        (found,) = renaming.renamed(
+        (found,) = renaming.rename_tools(
             Group("g", PromptSpec("g", "en", (tool,)), ()), "reworded", random.Random(seed)
         ).tools
         city, qux = found.parameters["properties"]
@@ -148,7 +150,7 @@ def test_an_observation_keeps_the_name_of_its_call():
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
-        found = renaming.renamed(
+        found = renaming.rename_tools(
             Group("g", PromptSpec("g", "en", tools), ()), "reworded", random.Random(seed)
         )
         assert len({tool.name for tool in found.tools}) == len(tools)

@@ -8,26 +8,26 @@ from itertools import islice
 import msgspec
 import pytest
 
-from agent_tuning.quality.decontamination import Fence, Protected
-from agent_tuning.quality.lexical_auc import lexical_auc
-from agent_tuning.quality.validation import Checks, leaves
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.lexical_auc import compute_lexical_auc
+from agent_tuning.quality.validation import TrajectoryValidator, list_leaves
 from agent_tuning.records import BadInput, Group, Trajectory
-from agent_tuning.synthesis.hard_negatives import KINDS, Negatives
-from agent_tuning.synthesis.quota import quota
+from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.quota import allocate_quota
 from stages import negatives
 from tests.support import default_data
 
-SOUND = default_data.sifted()[0]
+SOUND = default_data.verified_groups()[0]
 POSITIVES = [one for group in SOUND for one in group.trajectories]
 ENTRIES = default_data.CATALOGUE.entries
 
 
 def of_kind(kind: str) -> Iterator[tuple[Group, Trajectory]]:
     """Some candidates of a kind for every group."""
-    source = Negatives(
+    source = NegativeSource(
         default_data.teacher(default_data.NEGATIVES.style),
         POSITIVES,
-        default_data.EVERYDAY.asked("train"),
+        default_data.GENERAL_QUESTIONS.asked("train"),
     )
     for group in SOUND[::5]:
         for one in islice(KINDS[kind](source, group, random.Random(group.id)), 3):
@@ -39,8 +39,8 @@ def menu(group: Group) -> set[str]:
 
 
 def test_four_positives_to_one_negative_exactly():
-    assert len(default_data.with_negatives()) == len(SOUND)
-    for group in default_data.with_negatives():
+    assert len(default_data.groups_with_negatives()) == len(SOUND)
+    for group in default_data.groups_with_negatives():
         *positives, negative = group.trajectories
         assert len(positives) == 4
         assert {one.turns[1].decision for one in positives} == {"call"}
@@ -49,7 +49,7 @@ def test_four_positives_to_one_negative_exactly():
 
 def test_the_positives_stay_as_they_were():
     by_id = {group.id: group for group in SOUND}
-    for group in default_data.with_negatives():
+    for group in default_data.groups_with_negatives():
         before = by_id[group.id]
         assert msgspec.structs.replace(group, trajectories=group.trajectories[:-1]) == before
 
@@ -98,30 +98,32 @@ def test_a_negated_call_names_what_a_tool_on_the_menu_would_do():
 
 
 def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
-    checks = Checks(default_data.CATALOGUE, Fence([], 0.7))
+    checks = TrajectoryValidator(default_data.CATALOGUE, ContaminationFilter([], 0.7))
     for group, one in of_kind("answered"):
         _, call, result, reply, _, last = one.turns
         assert checks.problem(one, group.tools) is None
         assert call.calls[0].name == one.tool == result.name
-        seen = [str(leaf) for leaf in leaves(result.content)]
+        seen = [str(leaf) for leaf in list_leaves(result.content)]
         assert last.text == reply.text or any(value in last.text for value in seen)
 
 
 def test_another_ratio_than_the_parameter_fails_by_name():
     p = msgspec.structs.replace(default_data.NEGATIVES, positives_per_negative=3)
     with pytest.raises(BadInput, match=r"\d+ positives to \d+ negatives; .*per_negative = 3"):
-        negatives.counted(default_data.with_negatives(), p)
+        negatives.count_kinds(default_data.groups_with_negatives(), p)
 
 
 def test_a_general_question_is_an_everyday_one_that_training_may_use():
     for _, one in of_kind("general"):
-        assert one.query in default_data.EVERYDAY.questions[one.language]
-        assert one.query not in {other.query for other in default_data.EVERYDAY.asked("held_out")}
+        assert one.query in default_data.GENERAL_QUESTIONS.questions[one.language]
+        assert one.query not in {
+            other.query for other in default_data.GENERAL_QUESTIONS.asked("held_out")
+        }
 
 
 def test_kinds_keep_their_shares_where_menus_allow_it():
-    found = Counter(group.trajectories[-1].kind for group in default_data.with_negatives())
-    wanted = quota(default_data.NEGATIVES.shares, len(SOUND))
+    found = Counter(group.trajectories[-1].kind for group in default_data.groups_with_negatives())
+    wanted = allocate_quota(default_data.NEGATIVES.shares, len(SOUND))
     assert found.total() == sum(wanted.values())
     for kind, number in wanted.items():
         assert abs(found[kind] - number) <= 0.05 * len(SOUND), f"{kind}: {found} for {wanted}"
@@ -131,8 +133,10 @@ def test_kinds_keep_their_shares_where_menus_allow_it():
 def test_a_kind_that_menus_do_not_allow_is_made_up_for_by_others(kind):
     shares = dict.fromkeys(KINDS, 1e-9) | {kind: 1.0}
     p = msgspec.structs.replace(default_data.NEGATIVES, shares=shares)
-    asked, teacher = default_data.EVERYDAY.asked("train"), default_data.teacher(p.style)
-    found = list(negatives.with_negatives(SOUND[:30], asked, teacher, default_data.fence(), p))
+    asked, teacher = default_data.GENERAL_QUESTIONS.asked("train"), default_data.teacher(p.style)
+    found = list(
+        negatives.add_negatives(SOUND[:30], asked, teacher, default_data.contamination_filter(), p)
+    )
     kinds = Counter(group.trajectories[-1].kind for group in found)
     assert kinds.total() == 30
     assert kinds.most_common(1)[0][0] == kind
@@ -140,35 +144,45 @@ def test_a_kind_that_menus_do_not_allow_is_made_up_for_by_others(kind):
 
 def test_no_negative_is_said_twice_in_its_kind():
     said = [
-        (g.trajectories[-1].kind, g.trajectories[-1].query) for g in default_data.with_negatives()
+        (g.trajectories[-1].kind, g.trajectories[-1].query)
+        for g in default_data.groups_with_negatives()
     ]
     assert len(set(said)) == len(said)
 
 
 def test_a_query_of_the_benchmark_is_never_said():
-    said = {group.trajectories[-1].query for group in default_data.with_negatives()[::10]}
+    said = {group.trajectories[-1].query for group in default_data.groups_with_negatives()[::10]}
     asked, teacher = (
-        default_data.EVERYDAY.asked("train"),
+        default_data.GENERAL_QUESTIONS.asked("train"),
         default_data.teacher(default_data.NEGATIVES.style),
     )
-    around = Fence([Protected(query, "t") for query in said], 0.7)
-    found = negatives.with_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
+    around = ContaminationFilter([ProtectedQuery(query, "t") for query in said], 0.7)
+    found = negatives.add_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
     assert not said & {group.trajectories[-1].query for group in found}
 
 
 def test_word_overlap_hardly_tells_negatives_from_positives():
-    assert lexical_auc(default_data.with_negatives()) <= min(0.7, default_data.NEGATIVES.max_auc)
+    assert compute_lexical_auc(default_data.groups_with_negatives()) <= min(
+        0.7, default_data.NEGATIVES.max_auc
+    )
 
 
 def test_the_order_of_groups_changes_nothing():
-    assert default_data.negatives_of(SOUND[::-1]) == default_data.with_negatives()
+    assert default_data.add_negatives(SOUND[::-1]) == default_data.groups_with_negatives()
 
 
 def test_a_group_without_a_new_negative_is_named():
     p = msgspec.structs.replace(default_data.NEGATIVES, shares={"general": 1.0})
-    asked, teacher = default_data.EVERYDAY.asked("train")[:1], default_data.teacher(p.style)
+    asked, teacher = (
+        default_data.GENERAL_QUESTIONS.asked("train")[:1],
+        default_data.teacher(p.style),
+    )
     with pytest.raises(BadInput, match=r"no new hard negative for group en\d"):
-        list(negatives.with_negatives(SOUND[:2], asked, teacher, default_data.fence(), p))
+        list(
+            negatives.add_negatives(
+                SOUND[:2], asked, teacher, default_data.contamination_filter(), p
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -181,4 +195,4 @@ def test_a_group_without_a_new_negative_is_named():
     ],
 )
 def test_a_quota_is_exact(shares, total, counts):
-    assert quota(shares, total) == counts
+    assert allocate_quota(shares, total) == counts

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.synthesis.teachers.author import Author
-from agent_tuning.synthesis.teachers.openai import OpenAI
-from agent_tuning.synthesis.teachers.replay import Replay
+from agent_tuning.synthesis.teachers.openai import OpenAITeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from tests.support import default_data
 
 BASE = Path("data/base")
@@ -33,7 +33,7 @@ pytestmark = [
         not all(map(find_spec, NEEDED)), reason=f"transformers serve needs {NEEDED}"
     ),
 ]
-MODEL = Model(str(BASE), False, {"max_tokens": 40, "temperature": 0.7, "seed": 1})
+MODEL = ChatModel(str(BASE), False, {"max_tokens": 40, "temperature": 0.7, "seed": 1})
 NAMED = {"length", "malformed", "facts_left_out", "off_plan", "schema", "not_on_menu"}
 
 
@@ -67,14 +67,14 @@ def test_every_answer_of_a_real_model_is_a_trajectory_or_a_named_failure(url, tm
     request = msgspec.structs.replace(
         default_data.requests()[0], items=default_data.requests()[0].items[:2]
     )
-    replay = Replay(
-        Author(default_data.teacher()), MODEL, Store(tmp_path / "store"), Price(0.0, 0.0)
+    replay = ReplayTeacher(
+        Author(default_data.teacher()), MODEL, AnswerStore(tmp_path / "store"), Price(0.0, 0.0)
     )
-    (written,) = OpenAI(replay, service, None, False, 0.0).write([request])
+    (written,) = OpenAITeacher(replay, service, None, False, 0.0).write([request])
     assert len(written.group.trajectories) + len(written.failures) == 2
     assert {failure.reason for failure in written.failures} <= NAMED
-    replies = list(Store(tmp_path / "store"))
+    replies = list(AnswerStore(tmp_path / "store"))
     assert len(replies) == replay.usage.requests >= 2
     assert all(r.prompt_tokens > 50 and r.completion_tokens > 0 and r.served for r in replies)
-    again = Replay(replay.author, MODEL, Store(tmp_path / "store"), replay.price)
+    again = ReplayTeacher(replay.author, MODEL, AnswerStore(tmp_path / "store"), replay.price)
     assert list(again.write([request])) == [written]

@@ -8,32 +8,32 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Model, Reply, Service, Unusable
+from agent_tuning.chat_model.messages import ChatModel, Reply, Service, UnusableReply
 from agent_tuning.records import BadInput, Group, Trajectory, Unfinished
-from agent_tuning.synthesis.teachers import Item, Request
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
 from agent_tuning.synthesis.teachers.author import Author
-from agent_tuning.synthesis.teachers.openai import OpenAI
-from agent_tuning.synthesis.teachers.replay import Replay
+from agent_tuning.synthesis.teachers.openai import OpenAITeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
 KEY = "sk-test-0123456789abcdef"
-MODEL = Model("some-model", True, {"max_tokens": 200, "temperature": 0.5})
+MODEL = ChatModel("some-model", True, {"max_tokens": 200, "temperature": 0.5})
 PRICE = Price(1.0, 2.0, batch=0.5)
 SERVICE = Service("", 8, timeout=5, retries=4, first_wait=0.01, longest_wait=0.05, poll=0.01)
 AUTHOR = Author(default_data.teacher())
 
 
-def requests(count: int) -> list[Request]:
+def requests(count: int) -> list[GroupRequest]:
     """Some English and Chinese ones, with chains among them."""
     found = default_data.requests()
     return [*found[: count // 2], *found[-(count - count // 2) :]]
 
 
 WANTED = requests(6)
-TABLE = default_data.perfect(AUTHOR, WANTED, MODEL)
+TABLE = default_data.perfect_answers(AUTHOR, WANTED, MODEL)
 PERFECT = [default_data.teacher().group(request) for request in WANTED]
 ITEMS = sum(len(request.items) for request in WANTED)
 
@@ -46,17 +46,17 @@ def _key(monkeypatch):
 def teacher(
     server: ChatServer, store: Path, *, budget: float | None = None, batch: bool = False,
     max_failed: float = 0.0, **service: object,
-) -> OpenAI:  # fmt: skip
+) -> OpenAITeacher:  # fmt: skip
     used = msgspec.structs.replace(SERVICE, base_url=server.url, **service)
-    replay = Replay(AUTHOR, MODEL, Store(store), PRICE)
-    return OpenAI(replay, used, budget, batch, max_failed)
+    replay = ReplayTeacher(AUTHOR, MODEL, AnswerStore(store), PRICE)
+    return OpenAITeacher(replay, used, budget, batch, max_failed)
 
 
-def groups(one: OpenAI | Replay) -> list[Group]:
+def groups(one: OpenAITeacher | ReplayTeacher) -> list[Group]:
     return [written.group for written in one.write(WANTED)]
 
 
-def reasons(one: OpenAI) -> Counter[str]:
+def reasons(one: OpenAITeacher) -> Counter[str]:
     return Counter(f.reason for written in one.write(WANTED) for f in written.failures)
 
 
@@ -138,20 +138,20 @@ def test_a_decision_of_no_use_is_named(reason, tmp_path):
 
 
 def test_calls_at_once_are_written_as_one_decision_and_no_other_way():
-    item = Item("get_current_weather", "in_two_cities", "complex", 0)
+    item = TrajectoryRequest("get_current_weather", "in_two_cities", "complex", 0)
     tools = [entry.tool("en") for entry in default_data.CATALOGUE.entries.values()]
-    query, both, *reply = AUTHOR.rehearsed(item, "en")
+    query, both, *reply = AUTHOR.scripted_answers(item, "en")
 
     def written(*said: str) -> Trajectory:
         left = iter(said)
-        return AUTHOR.positive(
+        return AUTHOR.write_positive(
             item, "en", tools, lambda ask: Reply("", ask.name, "", next(left), "stop", 0, 0)
         )
 
-    assert written(query, both, *reply) == default_data.teacher().positive(item, "en")
+    assert written(query, both, *reply) == default_data.teacher().write_positive(item, "en")
     decided = json.loads(both)
     first = json.dumps({**decided, "calls": decided["calls"][:1]})
-    with pytest.raises(Unusable, match="off_plan"):
+    with pytest.raises(UnusableReply, match="off_plan"):
         written(query, first)
 
 
@@ -164,14 +164,14 @@ def test_no_more_requests_run_at_once_than_allowed(tmp_path):
 def test_the_store_alone_replays_the_same_groups(tmp_path):
     with ChatServer(TABLE).running_in_a_thread() as server:
         first = groups(teacher(server, tmp_path / "store"))
-    assert groups(Replay(AUTHOR, MODEL, Store(tmp_path / "store"), PRICE)) == first
+    assert groups(ReplayTeacher(AUTHOR, MODEL, AnswerStore(tmp_path / "store"), PRICE)) == first
 
 
 def test_a_replay_without_an_answer_names_the_request(tmp_path):
     item = WANTED[0].items[0]
     name = f"{item.tool}.{item.scenario}.en.{item.index} query"
     with pytest.raises(BadInput, match=rf"store: no answer to `{name}` \(key \w+\), group"):
-        groups(Replay(AUTHOR, MODEL, Store(tmp_path / "store"), PRICE))
+        groups(ReplayTeacher(AUTHOR, MODEL, AnswerStore(tmp_path / "store"), PRICE))
 
 
 @pytest.mark.parametrize("batch", [False, True], ids=["live", "batch"])
@@ -184,7 +184,7 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
         one = teacher(server, tmp_path / "store", budget=half, batch=batch)
         with pytest.raises(Unfinished, match=r"synthesize\.budget = .* does not reach"):
             one.write(WANTED)
-        paid = sum(PRICE.paid(reply).usd for reply in Store(tmp_path / "store"))
+        paid = sum(PRICE.paid(reply).usd for reply in AnswerStore(tmp_path / "store"))
         assert 0 < paid <= half
         more = teacher(server, tmp_path / "store", budget=4 * half, batch=batch)
         assert groups(more) == PERFECT
@@ -231,7 +231,9 @@ def test_what_waiting_cannot_mend_stops_at_once_and_keeps_what_is_paid(
     server = ChatServer(TABLE, faults={4: fault})
     with server.running_in_a_thread(), pytest.raises(kind, match=words):
         teacher(server, tmp_path / "store").write(WANTED)
-    assert len(Store(tmp_path / "store")) == sum(server.answered.values()) == server.arrived - 1
+    assert (
+        len(AnswerStore(tmp_path / "store")) == sum(server.answered.values()) == server.arrived - 1
+    )
 
 
 LOST = {1: "expired", 4: "expired", 5: "500"}
@@ -244,5 +246,6 @@ def test_a_batch_asks_again_only_for_the_lines_it_lost(tmp_path):
     assert server.arrived == 0
     assert server.answered == dict.fromkeys(TABLE, 1)
     assert one.usage.usd == pytest.approx(
-        sum(PRICE.of(r.prompt_tokens, r.completion_tokens) for r in Store(tmp_path / "store")) / 2
+        sum(PRICE.of(r.prompt_tokens, r.completion_tokens) for r in AnswerStore(tmp_path / "store"))
+        / 2
     )

@@ -13,19 +13,19 @@ from dvc_render.vega import VegaRenderer
 
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.records import BadInput
-from agent_tuning.synthesis.coverage import Covered
-from agent_tuning.synthesis.teachers import Request
+from agent_tuning.synthesis.coverage import CoverageRow
+from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
 from tests.support import default_data
 
 HELD_OUT = set(default_data.PLAN.held_out_tools)
 
 
-def changed(**fields: object) -> plan.Params:
+def changed(**fields: object) -> plan.PlanConfig:
     return msgspec.structs.replace(default_data.PLAN, **fields)
 
 
-def needed(request: Request) -> set[str]:
+def needed(request: GroupRequest) -> set[str]:
     scenarios = [
         (i.tool, default_data.CATALOGUE.scenario(i.tool, i.scenario)) for i in request.items
     ]
@@ -33,17 +33,19 @@ def needed(request: Request) -> set[str]:
 
 
 def test_every_cell_reaches_its_minimum():
-    for row in plan.coverage(default_data.planner(), default_data.requests()):
+    for row in plan.count_coverage(default_data.planner(), default_data.requests()):
         assert row.count >= default_data.PLAN.minimum[row.language], row
 
 
 def test_an_empty_cell_fails_by_name():
     with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
-        plan.coverage(plan.Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
+        plan.count_coverage(
+            plan.Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), []
+        )
 
 
 def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
-    rows = plan.coverage(default_data.planner(), default_data.requests())
+    rows = plan.count_coverage(default_data.planner(), default_data.requests())
     assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
     assert sum(row.count for row in rows) == sum(len(r.items) for r in default_data.requests())
 
@@ -163,17 +165,17 @@ def test_an_unknown_held_out_tool_is_named():
 def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
     plan.main(Path("data/catalogue"), *paths)
-    assert list(jsonl.read(paths[0], Request)) == default_data.requests()
-    assert list(csv_records.read(paths[1], Covered)) == plan.coverage(
+    assert list(jsonl.read(paths[0], GroupRequest)) == default_data.requests()
+    assert list(csv_records.read(paths[1], CoverageRow)) == plan.count_coverage(
         default_data.planner(), default_data.requests()
     )
 
 
 def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():
     rows = [
-        Covered("get_time", "now", "simple", "en", 3),
-        Covered("get_time", "later", "simple", "en", 0),
-        Covered("get_time", "both", "complex", "zh", 1),
+        CoverageRow("get_time", "now", "simple", "en", 3),
+        CoverageRow("get_time", "later", "simple", "en", 0),
+        CoverageRow("get_time", "both", "complex", "zh", 1),
     ]
     # DVC reads a CSV's cells as text.
     points = [{**msgspec.to_builtins(row), "count": str(row.count), "rev": "now"} for row in rows]

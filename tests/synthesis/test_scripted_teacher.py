@@ -6,13 +6,18 @@ import msgspec
 import pytest
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES, Range, Texts
-from agent_tuning.catalogue.grammar import part
+from agent_tuning.catalogue.entries import LANGUAGES, LocalizedTexts, NumberRange
+from agent_tuning.catalogue.grammar import take_split
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.quality import validation
 from agent_tuning.records import Assistant, BadInput, ToolResult, User
-from agent_tuning.synthesis.teachers import Item
-from agent_tuning.synthesis.teachers.scripted import Scripted, goal_of, intent, said
+from agent_tuning.synthesis.teachers import TrajectoryRequest
+from agent_tuning.synthesis.teachers.scripted import (
+    ScriptedTeacher,
+    build_call_thought,
+    fill_slots,
+    strip_thought_prefix,
+)
 from tests.support import default_data
 
 CELLS = list(default_data.CATALOGUE.cells())
@@ -24,8 +29,8 @@ LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 @PARTS
 @LANGUAGE
 def test_a_query_is_a_phrasing_and_values_of_the_part_asked_for(which, language):
-    teacher = Scripted(
-        default_data.CATALOGUE, default_data.PHRASING, default_data.PLAIN, which, which
+    teacher = ScriptedTeacher(
+        default_data.CATALOGUE, default_data.PHRASING, default_data.PLAIN_STYLE, which, which
     )
     for tool, scenario in CELLS:
         slots = default_data.CATALOGUE.domain_of[tool].slots
@@ -42,16 +47,16 @@ def test_a_query_is_a_phrasing_and_values_of_the_part_asked_for(which, language)
 
 def filled(text: str, values: dict) -> str:
     try:
-        return said(text, values)
+        return fill_slots(text, values)
     except KeyError:
         return ""
 
 
 def is_of(slot: object, value: tuple, language: str, which: str) -> bool:
-    if isinstance(slot, Texts):
+    if isinstance(slot, LocalizedTexts):
         words = getattr(slot, language)
-        return value.said in part(words, which, max(1, len(words) // 4))
-    if isinstance(slot, Range):
+        return value.said in take_split(words, which, max(1, len(words) // 4))
+    if isinstance(slot, NumberRange):
         number = round((value.given - slot.start) / slot.step)
         return (number % 4 == 3) == (which == "held_out")
     return any((getattr(n, language), n.value) == value for n in slot)  # none of these is held out
@@ -61,8 +66,8 @@ def is_of(slot: object, value: tuple, language: str, which: str) -> bool:
 def test_no_two_queries_of_a_cell_are_equal(language):
     teacher = default_data.teacher()
     for tool, scenario in CELLS:
-        items = (Item(tool, scenario.name, "", index) for index in range(DRAWS))
-        assert len({teacher.positive(item, language).query for item in items}) == DRAWS
+        items = (TrajectoryRequest(tool, scenario.name, "", index) for index in range(DRAWS))
+        assert len({teacher.write_positive(item, language).query for item in items}) == DRAWS
 
 
 def test_words_recur_only_when_all_were_said_and_then_with_other_polite_words():
@@ -85,7 +90,7 @@ def test_words_recur_only_when_all_were_said_and_then_with_other_polite_words():
 
 def test_draws_do_not_depend_on_the_order_of_requests():
     forwards, backwards = (
-        Scripted(default_data.CATALOGUE, default_data.PHRASING, default_data.NEGATIVES.style)
+        ScriptedTeacher(default_data.CATALOGUE, default_data.PHRASING, default_data.NEGATIVES.style)
         for _ in range(2)
     )
     requests = default_data.requests()
@@ -94,39 +99,43 @@ def test_draws_do_not_depend_on_the_order_of_requests():
 
 
 def test_arguments_fit_the_schema_and_observations_are_the_simulators():
-    for group in default_data.raw():
+    for group in default_data.raw_groups():
         for one in group.trajectories:
             world = World()
             for number, turn in enumerate(one.turns, 1):
                 calls = turn.calls if isinstance(turn, Assistant) else ()
-                assert not any(schema.problem(call, group.tools) for call in calls)
+                assert not any(schema.find_call_problem(call, group.tools) for call in calls)
                 seen = [ToolResult(call.name, world.observe(call)) for call in calls]
                 assert list(one.turns[number : number + len(calls)]) in (seen, [])
 
 
 def test_an_exchange_begins_with_the_user_and_ends_with_the_model():
-    for group in default_data.raw():
+    for group in default_data.raw_groups():
         for one in group.trajectories:
             assert isinstance(one.turns[0], User)
             assert isinstance(one.turns[-1], Assistant)
 
 
 def test_every_slot_is_filled():
-    for group in default_data.raw():
+    for group in default_data.raw_groups():
         assert b"{1." not in msgspec.json.encode(group.trajectories)
         assert not [one.query for one in group.trajectories if "{" in one.query]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_simple_exchange_goes_on_to_the_reply_as_often_as_asked(share):
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN, replies=share))
-    one = teacher.positive(Item("convert_currency", "travel_cash", "simple", 0), "en")
+    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
+    one = teacher.write_positive(
+        TrajectoryRequest("convert_currency", "travel_cash", "simple", 0), "en"
+    )
     assert len(one.turns) == (4 if share else 2)
 
 
 def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN, replies=0.0))
-    one = teacher.positive(Item("list_directory", "peek_largest", "complex", 0), "en")
+    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=0.0))
+    one = teacher.write_positive(
+        TrajectoryRequest("list_directory", "peek_largest", "complex", 0), "en"
+    )
     seen, second = one.turns[2], one.turns[3]
     assert second.calls[0].arguments == {"path": seen.content["largest"]}
     assert one.turns[-1].decision == "no_call"
@@ -134,14 +143,14 @@ def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_calls_at_once_are_one_decision_and_their_results_follow_in_order(share):
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN, replies=share))
-    item = Item("get_stock_price", "three_quotes", "complex", 0)
-    one = teacher.positive(item, "en")
+    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
+    item = TrajectoryRequest("get_stock_price", "three_quotes", "complex", 0)
+    one = teacher.write_positive(item, "en")
     _, decision, *after = one.turns
     first, second, third = (call.arguments["ticker"] for call in decision.calls)
     assert one.kind == "multi"
     goal = f"look up the share prices of {first}, {second} and {third}"
-    assert decision.thought == intent(goal, "en")
+    assert decision.thought == build_call_thought(goal, "en")
     if not share:
         assert after == []
         return
@@ -169,9 +178,9 @@ def test_calls_at_once_never_say_the_same(language):
 def possible(argument: object, slots: dict, language: str) -> set:
     """What an argument of the catalogue may become."""
     slot = slots.get(str(argument).strip("{}"))
-    if isinstance(slot, Texts):
+    if isinstance(slot, LocalizedTexts):
         return set(getattr(slot, language))
-    if isinstance(slot, Range):
+    if isinstance(slot, NumberRange):
         count = round((slot.stop - slot.start) / slot.step) + 1
         return {slot.start + place * slot.step for place in range(count)}
     return {named.value for named in slot} if slot else {argument}
@@ -183,19 +192,21 @@ def possible(argument: object, slots: dict, language: str) -> set:
     ids=["list", "object"],
 )
 def test_a_list_or_an_object_is_filled_in_item_by_item(tool, scenario, argument):
-    one = default_data.teacher().positive(Item(tool, scenario, "", 0), "en")
-    found = validation.leaves(one.turns[1].calls[0].arguments[argument])
+    one = default_data.teacher().write_positive(TrajectoryRequest(tool, scenario, "", 0), "en")
+    found = validation.list_leaves(one.turns[1].calls[0].arguments[argument])
     assert len(set(found)) > 1
     assert all(str(item) in one.query for item in found)
 
 
 def test_a_list_takes_an_item_from_an_observation():
-    one = default_data.teacher().positive(Item("lookup_contact", "mail_by_name", "", 0), "en")
+    one = default_data.teacher().write_positive(
+        TrajectoryRequest("lookup_contact", "mail_by_name", "", 0), "en"
+    )
     assert one.turns[3].calls[0].arguments["recipients"] == [one.turns[2].content["email"]]
 
 
 def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
-    style = msgspec.structs.replace(default_data.PLAIN, mistyped=1.0)
+    style = msgspec.structs.replace(default_data.PLAIN_STYLE, mistyped=1.0)
     clean, typed = default_data.teacher(), default_data.teacher(style)
     queries = default_data.CATALOGUE.scenario("list_directory", "contents").queries
     # Both draw the same phrasing; only the letters of its words may differ.
@@ -209,7 +220,7 @@ def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
 def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
     for name, entry in default_data.CATALOGUE.entries.items():
         if entry.missing:
-            one = default_data.teacher().asking(name, entry.missing, language, 0)
+            one = default_data.teacher().write_missing_argument(name, entry.missing, language, 0)
             assert [turn.decision for turn in one.turns[1:]] == ["ask"]
             assert one.turns[1].text
 
@@ -219,4 +230,4 @@ def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
     [("en", "find a flight to Oslo"), ("en", "now find a hotel in Oslo"), ("zh", "查询上海的天气")],
 )
 def test_the_goal_of_an_intent_is_the_one_it_was_made_of(language, goal):
-    assert goal_of(intent(goal, language)) == goal
+    assert strip_thought_prefix(build_call_thought(goal, language)) == goal

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
-from stages.synthesize import Params
+from stages.synthesize import SynthesizeConfig
 from tests.support import default_data
-from tests.support.chat_server import ChatServer, key
+from tests.support.chat_server import ChatServer, hash_body
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-test-0123456789abcdef"
@@ -30,9 +30,9 @@ PATHS = [
 OUTS = PATHS[4:]
 WANTED = default_data.requests()[:8]
 SERVICE = {"concurrency": 4, "timeout": 10, "retries": 5, "first_wait": 0.01, "longest_wait": 0.05}
-P = config.load("synthesize", Params)
+P = config.load("synthesize", SynthesizeConfig)
 AUTHOR = Author(default_data.teacher(P.style))
-TABLE = default_data.perfect(AUTHOR, WANTED, P.model)
+TABLE = default_data.perfect_answers(AUTHOR, WANTED, P.model)
 FAULTS = {3: "429", 12: "500", 20: "drop", 31: "broken"}
 
 
@@ -87,7 +87,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes_and_pays_for_nothing_t
     with ChatServer(TABLE, faults={9: "length"}).running_in_a_thread() as server:
         whole = folder(tmp_path / "whole", server.url)
         assert run(whole)[0] == 0
-        clipped = key(server.bodies[9])
+        clipped = hash_body(server.bodies[9])
     # The same answer is clipped here, at whatever moment it comes.
     server = ChatServer(TABLE, delay=0.02, faults=FAULTS, clipped={clipped})
     with server.running_in_a_thread():
@@ -95,11 +95,11 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes_and_pays_for_nothing_t
         store = path / "replies.jsonl"
         kills = 0
         for lines in sorted(random.Random(5).sample(range(len(TABLE)), 10)):
-            known, before = len(Store(store)), len(server.bodies)
-            stored = {reply.key for reply in Store(store)}
+            known, before = len(AnswerStore(store)), len(server.bodies)
+            stored = {reply.key for reply in AnswerStore(store)}
             kills += killed_when(path, lambda n=lines: store.exists() and lines_of(store) >= n)
-            assert not stored & {key(body) for body in server.bodies[before:]}
-            assert len(Store(store)) >= known
+            assert not stored & {hash_body(body) for body in server.bodies[before:]}
+            assert len(AnswerStore(store)) >= known
             with open(store, "ab") as torn:
                 torn.write(b'{"key": "torn')
         assert kills >= 8
@@ -130,7 +130,7 @@ def test_out_of_money_is_status_75_and_one_line_and_keeps_what_was_paid(tmp_path
         code, output = run(path)
     assert code == 75
     assert re.fullmatch(r"stopped: synthesize\.budget = 0\.02 USD .*", output.splitlines()[-1])
-    assert len(Store(path / "replies.jsonl")) == sum(server.answered.values()) > 0
+    assert len(AnswerStore(path / "replies.jsonl")) == sum(server.answered.values()) > 0
     assert not any((path / name).exists() for name in OUTS)
 
 

@@ -8,12 +8,20 @@ from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.records import Group, PromptSpec, Tool, Trajectory, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis import template_search
-from agent_tuning.synthesis.template_search import Factory, Question, grade, unfenced
+from agent_tuning.synthesis.template_search import (
+    Question,
+    TemplateSearch,
+    read_grade,
+    strip_code_fence,
+)
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
 P = msgspec.structs.replace(
-    config.load("factory", template_search.Params), wanted={"en": 1}, questions=4, epsilon=0.5
+    config.load("factory", template_search.TemplateSearchConfig),
+    wanted={"en": 1},
+    questions=4,
+    epsilon=0.5,
 )
 TOOLS = (Tool("get_time", "Time in a city.", {"type": "object", "properties": {}}),)
 QUESTIONS = [Question(TOOLS, f"Time in city {number}?") for number in range(4)]
@@ -56,7 +64,7 @@ class Teacher:
 
 
 def verdict(teacher: Teacher, **points: str) -> template_search.Verdict:
-    (found,) = Factory(teacher, Grader(**points), P).verdicts("en", QUESTIONS)
+    (found,) = TemplateSearch(teacher, Grader(**points), P).verdicts("en", QUESTIONS)
     return found
 
 
@@ -94,7 +102,7 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
     again = teacher.author.heard[1]
     assert again[1] == {"role": "assistant", "content": bad}
-    problem = Factory(teacher, teacher, P).problem(
+    problem = TemplateSearch(teacher, teacher, P).problem(
         bad, "en", [system_prompt.template_text("plain.en")]
     )
     assert problem is not None
@@ -127,12 +135,14 @@ def test_kept_templates_are_files_that_pass_the_check_of_all_templates(tmp_path)
     p = msgspec.structs.replace(P, wanted={"en": 2})
     grader = Grader(new='{"score": 9}', old='{"score": 1}')
     titles = dict(
-        template_search.grow(Factory(teacher, grader, p), default_data.diverse(), tmp_path)
+        template_search.write_kept_templates(
+            TemplateSearch(teacher, grader, p), default_data.diversified_groups(), tmp_path
+        )
     )
     assert [one.kept for one in titles.values()] == [True, False]
     (path,) = tmp_path.iterdir()
     assert path.name == f"{next(iter(titles))}.jinja"
-    assert template_check.problem(path.read_text(), "en") is None
+    assert template_check.find_problem(path.read_text(), "en") is None
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -141,8 +151,10 @@ def test_queries_are_drawn_from_groups_of_the_language_that_have_tools(language)
         "g", PromptSpec("g", language, ()), (Trajectory("t", (User("Hi"),), "general", language),)
     )
     p = msgspec.structs.replace(P, questions=10_000)
-    found = template_search.drawn([general, *default_data.diverse()], language, p)
-    mine = [group for group in default_data.diverse() if group.language == language]
+    found = template_search.draw_questions(
+        [general, *default_data.diversified_groups()], language, p
+    )
+    mine = [group for group in default_data.diversified_groups() if group.language == language]
     assert len(found) == sum(len(group.trajectories) for group in mine)
     assert all(question.tools for question in found)
 
@@ -150,13 +162,13 @@ def test_queries_are_drawn_from_groups_of_the_language_that_have_tools(language)
 def test_the_command_asks_a_server_and_says_what_became_of_each_template(
     tmp_path, monkeypatch, capsys
 ):
-    jsonl.write(tmp_path / "groups", default_data.diverse())
+    jsonl.write(tmp_path / "groups", default_data.diversified_groups())
     with ChatServer({}, default=GOOD).running_in_a_thread() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         template_search.main(tmp_path / "groups", tmp_path / "store", tmp_path)
     said = capsys.readouterr().out.splitlines()
-    wanted = config.load("factory", template_search.Params).wanted
-    title = template_search.name(GOOD, "en")
+    wanted = config.load("factory", template_search.TemplateSearchConfig).wanted
+    title = template_search.name_template(GOOD, "en")
     assert said.count(f"{title}: not kept: the judge graded no answer") == wanted["en"]
     assert sum("is not in the language zh" in line for line in said) == wanted["zh"]
     assert not list(tmp_path.glob("*.jinja"))
@@ -178,9 +190,9 @@ def test_the_command_asks_a_server_and_says_what_became_of_each_template(
     ],
 )
 def test_a_grade_is_a_number_from_0_to_10_or_none(text, score):
-    assert grade(text) == score
+    assert read_grade(text) == score
 
 
 def test_a_fence_around_a_text_is_no_part_of_it():
-    assert unfenced("```\na\n```") == unfenced(" a\n") == "a"
-    assert unfenced("a\n```\nb\n```") == "a\n```\nb\n```"
+    assert strip_code_fence("```\na\n```") == strip_code_fence(" a\n") == "a"
+    assert strip_code_fence("a\n```\nb\n```") == "a\n```\nb\n```"

@@ -32,7 +32,7 @@ def said(query: str, thought: str, **arguments: object) -> Trajectory:
 
 
 def coined(one: Trajectory, seed: int = 0) -> Trajectory:
-    return value_randomization.coined(one, [TOOL], random.Random(seed))
+    return value_randomization.randomize_values(one, [TOOL], random.Random(seed))
 
 
 def test_a_value_is_the_same_in_query_thought_and_arguments():
@@ -74,15 +74,15 @@ def test_a_trajectory_that_observes_something_stays():
 
 def test_calls_of_the_catalogue_stay_valid_and_grounded_in_their_query():
     changed = 0
-    for group in default_data.with_negatives():
+    for group in default_data.groups_with_negatives():
         for one in group.trajectories:
-            new = value_randomization.coined(one, group.tools, random.Random(one.id))
+            new = value_randomization.randomize_values(one, group.tools, random.Random(one.id))
             changed += new is not one
             for before, turn in zip(one.turns, new.turns, strict=True):
                 for old, call in zip(
                     *(getattr(t, "calls", ()) for t in (before, turn)), strict=True
                 ):
-                    assert schema.problem(call, group.tools) is None
+                    assert schema.find_call_problem(call, group.tools) is None
                     for name, value in call.arguments.items():
                         if value != old.arguments[name] and isinstance(value, str):
                             assert value in new.query

@@ -12,7 +12,7 @@ import pytest
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, Call, ToolResult, User
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PARALLEL = (Call("get_weather", {"city": "上海"}), Call("get_time", {"city": "Rome"}))
@@ -30,11 +30,11 @@ CONVERSATION = (
 
 
 @pytest.fixture(scope="module")
-def chat(base) -> Chat:
-    return Chat(base / "tokenizer.json")
+def chat(base) -> ChatTokenizer:
+    return ChatTokenizer(base / "tokenizer.json")
 
 
-def readable(chat: Chat, reply_format: str) -> str:
+def readable(chat: ChatTokenizer, reply_format: str) -> str:
     """Runs of tokens with one flag, a line each."""
     encoded = chat.branch(CONVERSATION, reply_format)
     lines: list[tuple[str, list[int]]] = []
@@ -97,7 +97,7 @@ def test_special_tokens_in_a_text_stay_text(chat):
     assert ids.count(chat.end) == ids.count(chat.start) == 1
 
 
-def said(chat: Chat, turns, reply_format: str, part: str) -> str:
+def said(chat: ChatTokenizer, turns, reply_format: str, part: str) -> str:
     """The text of all tokens of a part."""
     ids, _, parts = chat.branch(turns, reply_format)
     return chat.text([token for token, found in zip(ids, parts, strict=True) if found == part])

@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.tokens import packing
-from agent_tuning.tokens.packing import IGNORED, Outline, Pack, Tokens
-from agent_tuning.tokens.token_store import Spool
+from agent_tuning.tokens.packing import IGNORED, GroupLengths, Pack, WeightedTokens
+from agent_tuning.tokens.token_store import TokenStore
 
 MAX_LEN = 60
 EVERY = pytest.mark.parametrize("kind", packing.PACKINGS)
-Made = list[tuple[list[int], list[Tokens]]]  # of each group: its prefix, its branches
+Made = list[tuple[list[int], list[WeightedTokens]]]  # of each group: its prefix, its branches
 
 
-def branch(marker: int, length: int) -> Tokens:
+def branch(marker: int, length: int) -> WeightedTokens:
     """A branch whose tokens all carry its marker; its last half is trained."""
-    return Tokens([marker] * length, [float(i >= length // 2) for i in range(length)])
+    return WeightedTokens([marker] * length, [float(i >= length // 2) for i in range(length)])
 
 
 @st.composite
@@ -37,10 +37,10 @@ def some_groups(draw) -> Made:
 
 def rows(groups: Made, kind: str = "shared", seed: int = 0, max_len: int = MAX_LEN) -> list[Pack]:
     with tempfile.TemporaryFile() as file:
-        spool = Spool(file)
+        spool = TokenStore(file)
         outlines = [spool.add(prefix, branches) for prefix, branches in groups]
-        bins = packing.packs(outlines, kind, max_len, seed)
-        return [packing.pack(one, spool.tokens) for one in bins]
+        bins = packing.plan_packs(outlines, kind, max_len, seed)
+        return [packing.build_pack(one, spool.tokens) for one in bins]
 
 
 @EVERY
@@ -122,14 +122,14 @@ def test_groups_under_one_prompt_become_one_and_others_stay_apart():
 
 
 def test_bins_are_filled_by_whatever_leaves_the_least_free():
-    assert packing.filled([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
+    assert packing.best_fit_bins([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
     # Best fit decreasing would put 5 beside 6 and need three bins.
-    assert packing.filled([6, 5, 4, 4, 3, 2], 12) == [[0, 3, 5], [1, 2, 4]]
+    assert packing.best_fit_bins([6, 5, 4, 4, 3, 2], 12) == [[0, 3, 5], [1, 2, 4]]
 
 
 @given(st.lists(st.integers(1, 50), max_size=200))
 def test_bins_hold_every_size_once_and_no_more_than_their_room(sizes):
-    bins = packing.filled(sizes, 50)
+    bins = packing.best_fit_bins(sizes, 50)
     assert sorted(index for one in bins for index in one) == list(range(len(sizes)))
     assert all(sum(sizes[index] for index in one) <= 50 for one in bins)
 
@@ -137,7 +137,7 @@ def test_bins_hold_every_size_once_and_no_more_than_their_room(sizes):
 def test_groups_much_smaller_than_a_row_fill_it():
     draw = random.Random(0)
     sizes = [draw.randrange(200, 1500) for _ in range(1000)]
-    bins = packing.filled(sizes, 8192)
+    bins = packing.best_fit_bins(sizes, 8192)
     assert sum(sizes) / (len(bins) * 8192) > 0.98
 
 
@@ -146,16 +146,16 @@ def test_pairs_are_the_queries_and_keys_that_see_each_other(prefixes, branches):
     for prefix in prefixes:
         pairs = sum(range(1, prefix + 1))
         pairs += sum(prefix + own for length in branches for own in range(1, length + 1))
-        assert packing.Span(prefix, tuple(branches)).pairs == pairs
+        assert packing.Span(prefix, tuple(branches)).attention_pairs == pairs
 
 
 def test_a_spool_gives_back_what_it_got_and_keeps_a_prompt_once():
     with tempfile.TemporaryFile() as file:
-        spool = Spool(file)
-        first = spool.add([1, 2], [Tokens([3, 4], [0.0, 2.5])])
-        second = spool.add([1, 2], [Tokens([49_151], [1.0])])
-        assert isinstance(first, Outline)
+        spool = TokenStore(file)
+        first = spool.add([1, 2], [WeightedTokens([3, 4], [0.0, 2.5])])
+        second = spool.add([1, 2], [WeightedTokens([49_151], [1.0])])
+        assert isinstance(first, GroupLengths)
         assert first.prefix == second.prefix
-        assert spool.tokens(first.prefix) == Tokens([1, 2], [0.0, 0.0])
-        assert spool.tokens(first.branches[0]) == Tokens([3, 4], [0.0, 2.5])
-        assert spool.tokens(second.branches[0]) == Tokens([49_151], [1.0])
+        assert spool.tokens(first.prefix) == WeightedTokens([1, 2], [0.0, 0.0])
+        assert spool.tokens(first.branches[0]) == WeightedTokens([3, 4], [0.0, 2.5])
+        assert spool.tokens(second.branches[0]) == WeightedTokens([49_151], [1.0])

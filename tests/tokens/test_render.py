@@ -10,7 +10,7 @@ import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from agent_tuning.tokens.packing import IGNORED, PACKINGS
 from stages import render
 
@@ -76,12 +76,12 @@ def weighing(rows: list[dict], weight: float) -> list[int]:
 
 
 def test_tokens_of_a_called_tool_weigh_more(rows, base):
-    names = Chat(base / "tokenizer.json").text(weighing(rows, NAME))
+    names = ChatTokenizer(base / "tokenizer.json").text(weighing(rows, NAME))
     assert names == "get_weather" * 12  # two of three in each of six groups call it
 
 
 def test_a_hard_negative_weighs_more(rows, base):
-    chat = Chat(base / "tokenizer.json")
+    chat = ChatTokenizer(base / "tokenizer.json")
     declined = chat.text(weighing(rows, NEGATIVE * OPENING) + weighing(rows, NEGATIVE))
     assert declined.count("I see.") == 6
     assert "Clear." not in declined  # a call's own last turn is no negative
@@ -96,7 +96,7 @@ def test_thoughts_and_arguments_have_weights_and_none_means_not_trained(base, gr
     weights = WEIGHTS | {"opening_tokens": 0, "thought": 0.0, "arguments": 11.0}
     rendered(tmp_path, base, groups, weights=weights)
     table = datasets.Dataset.from_parquet(str(tmp_path / "packs.parquet"), cache_dir=str(tmp_path))
-    chat = Chat(base / "tokenizer.json")
+    chat = ChatTokenizer(base / "tokenizer.json")
     assert chat.text(weighing(list(table), 11.0)).count("Oslo") == 6
     trained = chat.text([token for row in table for token in row["labels"] if token != IGNORED])
     assert "Look up" not in trained

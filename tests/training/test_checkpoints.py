@@ -16,14 +16,14 @@ def saved(run: Path, step: int, *, whole: bool = True) -> Path:
     (folder / "shards/rank0").write_bytes(b"x" * 100)
     (folder / "state.json").write_text("{}")
     if whole:
-        checkpoints.complete(folder, RANKS)
+        checkpoints.mark_complete(folder, RANKS)
     return folder
 
 
 def test_the_newest_whole_one_is_taken_by_number_and_not_by_name(tmp_path):
     saved(tmp_path, 9)
     newest = saved(tmp_path, 10)
-    assert checkpoints.newest(tmp_path, RANKS) == (newest, [])
+    assert checkpoints.find_newest(tmp_path, RANKS) == (newest, [])
 
 
 def truncate(folder: Path) -> None:
@@ -45,14 +45,14 @@ def unmark(folder: Path) -> None:
 def test_a_torn_one_is_passed_over_with_its_reason(tmp_path, damage, reason):
     older = saved(tmp_path, 1)
     damage(saved(tmp_path, 2))
-    found, (problem,) = checkpoints.newest(tmp_path, RANKS)
+    found, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
     assert found == older
     assert reason in problem
 
 
 def test_a_torn_one_is_gone_so_that_it_is_not_kept_in_place_of_a_whole_one(tmp_path):
     older, torn = saved(tmp_path, 1), saved(tmp_path, 2, whole=False)
-    checkpoints.newest(tmp_path, RANKS)
+    checkpoints.find_newest(tmp_path, RANKS)
     assert older.exists()
     assert not torn.exists()
 
@@ -60,16 +60,16 @@ def test_a_torn_one_is_gone_so_that_it_is_not_kept_in_place_of_a_whole_one(tmp_p
 def test_one_of_another_number_of_ranks_is_refused_with_both_numbers(tmp_path):
     saved(tmp_path, 1)
     with pytest.raises(BadInput, match="checkpoint-1: written by 2 ranks, this run has 4"):
-        checkpoints.newest(tmp_path, 4)
-    assert checkpoints.newest(tmp_path, RANKS)[0]
+        checkpoints.find_newest(tmp_path, 4)
+    assert checkpoints.find_newest(tmp_path, RANKS)[0]
 
 
 def test_a_marker_that_is_no_marker_is_a_reason_too(tmp_path):
     (saved(tmp_path, 1) / checkpoints.MARKER).write_text("{")
-    found, (problem,) = checkpoints.newest(tmp_path, RANKS)
+    found, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
     assert found is None
     assert "COMPLETE: Input data was truncated" in problem
 
 
 def test_without_any_there_is_none(tmp_path):
-    assert checkpoints.newest(tmp_path, RANKS) == (None, [])
+    assert checkpoints.find_newest(tmp_path, RANKS) == (None, [])

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.tokens.packing import IGNORED
 from agent_tuning.training import checkpoints
-from agent_tuning.training.throughput import StepSpeed
+from agent_tuning.training.throughput import StepThroughput
 from agent_tuning.training.train_log import TrainStep
 from tests.support import training_ranks
 from tests.support.training_ranks import Ranks
@@ -103,7 +103,7 @@ def test_the_card_says_what_the_model_was_made_from_and_names_no_place(whole):
 
 def test_every_step_has_a_line_of_its_speed(whole):
     (file,) = whole.glob("scratch/train/*/speed.jsonl")
-    lines = list(jsonl.read(file, StepSpeed))
+    lines = list(jsonl.read(file, StepThroughput))
     packs = datasets.Dataset.from_parquet(str(whole / "packs.parquet"))
     supervised = sum(label != IGNORED for row in packs for label in row["labels"])
     assert [line.step for line in lines] == [step.step for step in log(whole)]

@@ -23,7 +23,7 @@ def observe(call: Call, observations: Observations) -> dict[str, Json]:
     return {name: _filled(value, call.arguments) for name, value in chosen.items()}
 
 
-def quoted(observations: Observations) -> set[str]:
+def find_quoted_arguments(observations: Observations) -> set[str]:
     """The arguments that the observations name."""
     return set(ARGUMENT.findall(msgspec.json.encode(observations).decode()))
 

@@ -5,7 +5,13 @@ It opens with the user's earlier pages behind it, so that there is something to 
 
 from typing import ClassVar
 
-from agent_tuning.catalogue.simulators.town import BY_ADDRESS, BY_LABEL, BY_PATH, PAGES, address
+from agent_tuning.catalogue.simulators.town import (
+    BY_ADDRESS,
+    BY_LABEL,
+    BY_PATH,
+    PAGES,
+    page_address,
+)
 from agent_tuning.catalogue.simulators.world import Refused, draw
 from agent_tuning.records import Json
 
@@ -20,7 +26,7 @@ class Browser:
 
     def __init__(self, seed: str) -> None:
         visited = sorted(PAGES, key=lambda page: draw(seed, "visited", page.path, below=1 << 32))
-        self.history = [address(page, 0) for page in visited]
+        self.history = [page_address(page, 0) for page in visited]
         self.form: dict[str, Json] = {}
         self.sent: list[Json] = []
 
@@ -39,7 +45,7 @@ class Browser:
             return self._send()
         if label not in BY_LABEL:
             raise Refused(f"nothing here is called {label}")
-        return self.open_page(address(*BY_LABEL[label]))
+        return self.open_page(page_address(*BY_LABEL[label]))
 
     def fill_field(self, field: str, text: str) -> dict[str, Json]:
         self.form[field] = text

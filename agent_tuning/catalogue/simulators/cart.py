@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from agent_tuning.catalogue.simulators.shop import cents
+from agent_tuning.catalogue.simulators.shop import price_in_cents
 from agent_tuning.catalogue.simulators.world import Refused, draw
 from agent_tuning.records import Json
 
@@ -55,8 +55,8 @@ class Cart:
 
     def view_cart(self, min_price: float) -> dict[str, Json]:
         """The products whose single piece costs at least so much."""
-        found = [product for product in self.pieces if cents(product) >= 100 * min_price]
-        dearest = max(found, key=cents, default="")
+        found = [product for product in self.pieces if price_in_cents(product) >= 100 * min_price]
+        dearest = max(found, key=price_in_cents, default="")
         return {"count": len(found), "dearest": dearest, "products": list(found)}
 
     def apply_coupon(self, code: str) -> dict[str, Json]:
@@ -82,5 +82,5 @@ class Cart:
 
     def _total(self) -> float:
         """Dollars, after the coupon."""
-        full = sum(cents(product) * pieces for product, pieces in self.pieces.items())
+        full = sum(price_in_cents(product) * pieces for product, pieces in self.pieces.items())
         return round(full * (100 - PERCENT_OFF.get(self.coupon, 0)) / 10000, 2)

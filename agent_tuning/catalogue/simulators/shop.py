@@ -8,7 +8,7 @@ STATUSES = ("packed", "shipped", "in transit", "out for delivery")
 CARRIERS = ("DHL", "UPS", "FedEx", "SF Express")
 
 
-def cents(product: str) -> int:
+def price_in_cents(product: str) -> int:
     """The price of one piece."""
     return 899 + 50 * draw("price", product, below=400)
 
@@ -17,7 +17,7 @@ def search_products(keyword: str, max_price: float | None = None) -> dict[str, J
     """The best match; with a limit, the dearest one that keeps to it."""
     space = " " if keyword.isascii() else ""
     shelf = {f"{brand}{space}{keyword}": 0.0 for brand in BRANDS}
-    shelf = {product: cents(product) / 100 for product in shelf}
+    shelf = {product: price_in_cents(product) / 100 for product in shelf}
     if max_price is None:
         fitting = shelf
         product = pick(tuple(shelf), "best", keyword)
@@ -28,7 +28,7 @@ def search_products(keyword: str, max_price: float | None = None) -> dict[str, J
 
 
 def get_product_price(product: str, quantity: int = 1) -> dict[str, Json]:
-    price = cents(product)
+    price = price_in_cents(product)
     return {"price": price * quantity / 100, "unit_price": price / 100, "currency": "USD"}
 
 

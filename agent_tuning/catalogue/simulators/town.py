@@ -42,11 +42,13 @@ PAGES = (
 )  # fmt: skip
 
 
-def address(page: Page, language: int) -> str:
+def page_address(page: Page, language: int) -> str:
     """`language`: 0 en, 1 zh."""
     return f"{HOST}/{'zh/' * language}{page.path}"
 
 
 BY_PATH = {page.path: page for page in PAGES}
-BY_ADDRESS = {address(page, language): (page, language) for page in PAGES for language in (0, 1)}
+BY_ADDRESS = {
+    page_address(page, language): (page, language) for page in PAGES for language in (0, 1)
+}
 BY_LABEL = {page.title[language]: (page, language) for page in PAGES for language in (0, 1)}

@@ -20,23 +20,23 @@ from agent_tuning.prompts.formats import (
     xml,
     yaml,
 )
-from agent_tuning.prompts.formats.reading import Malformed
+from agent_tuning.prompts.formats.reading import MalformedReply
 from agent_tuning.prompts.tool_lists import documents, lines, signatures
 from agent_tuning.records import Assistant, Tool, ToolResult
 
-__all__ = ["REPLY_FORMATS", "TOOL_FORMATS", "Malformed", "ReplyFormat"]
+__all__ = ["REPLY_FORMATS", "TOOL_FORMATS", "MalformedReply", "ReplyFormat"]
 
 
 class ReplyFormat(Protocol):
     @property
-    def OPENINGS(self) -> tuple[str, ...]:
+    def VALID_PREFIXES(self) -> tuple[str, ...]:
         """How a text can begin, after blanks; every text begins as ""."""
 
     def write(self, turn: Assistant, /) -> str:
         """What the model has to say to make this decision."""
 
     def read(self, text: str, tools: Sequence[Tool], /) -> Assistant:
-        """The decision a model's text makes; raises Malformed with the place."""
+        """The decision a model's text makes; raises MalformedReply with the place."""
 
     def observe(self, results: Sequence[ToolResult], /) -> str:
         """How the observations of one turn's calls are shown to the model."""

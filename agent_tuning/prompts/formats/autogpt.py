@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import msgspec
 
 from agent_tuning.prompts.formats.reading import (
-    Malformed,
-    decision,
-    end,
-    json_object,
-    json_text,
-    skip,
+    MalformedReply,
+    build_decision,
+    expect_end,
+    format_json,
+    read_json_object,
+    skip_blanks,
 )
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
 
-OPENINGS = ("{",)
+VALID_PREFIXES = ("{",)
 
 
 class Command(Record, frozen=True):
@@ -38,18 +38,18 @@ def write(turn: Assistant) -> str:
         reply["command"] = commands[0] if len(commands) == 1 else commands
     else:
         reply["ask" if turn.decision == "ask" else "answer"] = turn.text
-    return json_text(reply)
+    return format_json(reply)
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
-    start = skip(text, 0)
-    value, stop = json_object(text, start)
-    end(text, stop)
+    start = skip_blanks(text, 0)
+    value, stop = read_json_object(text, start)
+    expect_end(text, stop)
     try:
         reply = msgspec.convert(value, Reply)
-        return decision(reply.thoughts, _calls(reply.command), reply.answer, reply.ask)
+        return build_decision(reply.thoughts, _calls(reply.command), reply.answer, reply.ask)
     except ValueError as error:
-        raise Malformed(
+        raise MalformedReply(
             f"thoughts and one command, answer or ask ({error})", text, start
         ) from error
 
@@ -63,5 +63,5 @@ def _calls(said: Command | list[Command] | None) -> list[Call] | None:
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        json_text({"command": result.name, "result": result.content}) for result in results
+        format_json({"command": result.name, "result": result.content}) for result in results
     )

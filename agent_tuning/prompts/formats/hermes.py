@@ -6,10 +6,15 @@ from typing import Literal
 
 import msgspec
 
-from agent_tuning.prompts.formats.reading import Malformed, end, json_object, json_text
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    expect_end,
+    format_json,
+    read_json_object,
+)
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
-OPENINGS = ("<think>", "<tool_call>", "<answer>", "<ask>")
+VALID_PREFIXES = ("<think>", "<tool_call>", "<answer>", "<ask>")
 # Greedy on purpose: a thought or an answer may itself hold the closing tag.
 THOUGHT = re.compile(r"\s*(?:<think>([^\n]*)</think>\n?)?")
 TEXT = re.compile(r"<(answer|ask)>(.*)</\1>\s*", re.DOTALL)
@@ -20,7 +25,7 @@ CLOSE = re.compile(r"\s*</tool_call>")
 def write(turn: Assistant) -> str:
     lines = [f"<think>{turn.thought}</think>"] if turn.thought else []
     for call in turn.calls:
-        body = json_text({"name": call.name, "arguments": call.arguments})
+        body = format_json({"name": call.name, "arguments": call.arguments})
         lines.append(f"<tool_call>\n{body}\n</tool_call>")
     if turn.decision != "call":
         tag = "ask" if turn.decision == "ask" else "answer"
@@ -40,24 +45,24 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         call, position = _call(text, opening.end())
         calls.append(call)
     if not calls:
-        raise Malformed("<tool_call>, <answer> or <ask>", text, position)
-    end(text, position)
+        raise MalformedReply("<tool_call>, <answer> or <ask>", text, position)
+    expect_end(text, position)
     return Assistant("call", thought, tuple(calls))
 
 
 def _call(text: str, position: int) -> tuple[Call, int]:
-    value, stop = json_object(text, position)
+    value, stop = read_json_object(text, position)
     closing = CLOSE.match(text, stop)
     if not closing:
-        raise Malformed("</tool_call>", text, stop)
+        raise MalformedReply("</tool_call>", text, stop)
     try:
         return msgspec.convert(value, Call), closing.end()
     except msgspec.ValidationError as error:
-        raise Malformed(f"name and arguments ({error})", text, position) from error
+        raise MalformedReply(f"name and arguments ({error})", text, position) from error
 
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        f"<tool_response>\n{json_text({'name': r.name, 'content': r.content})}\n</tool_response>"
+        f"<tool_response>\n{format_json({'name': r.name, 'content': r.content})}\n</tool_response>"
         for r in results
     )

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from agent_tuning.prompts.formats.reading import Malformed, decision, json_object, json_text, skip
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    build_decision,
+    format_json,
+    read_json_object,
+    skip_blanks,
+)
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
 
-OPENINGS = ("{",)
+VALID_PREFIXES = ("{",)
 
 
 def write(turn: Assistant) -> str:
@@ -13,15 +19,15 @@ def write(turn: Assistant) -> str:
     lines += [{"name": call.name, "parameters": call.arguments} for call in turn.calls]
     if turn.decision != "call":
         lines.append({"ask" if turn.decision == "ask" else "answer": turn.text})
-    return "\n".join(map(json_text, lines))
+    return "\n".join(map(format_json, lines))
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     said: dict[str, str] = {}
     calls: list[Call] = []
-    position = skip(text, 0)
+    position = skip_blanks(text, 0)
     while position < len(text):
-        value, stop = json_object(text, position)
+        value, stop = read_json_object(text, position)
         match value:
             case {"name": str(name), "parameters": dict(arguments)} if len(value) == 2:
                 calls.append(Call(name, arguments))
@@ -30,16 +36,16 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
             case {"answer": str()} | {"ask": str()} if len(value) == 1:
                 said |= value
             case _:
-                raise Malformed("name and parameters, answer or ask", text, position)
-        position = skip(text, stop)
+                raise MalformedReply("name and parameters, answer or ask", text, position)
+        position = skip_blanks(text, stop)
     try:
         thought = said.get("thought", "")
-        return decision(thought, calls or None, said.get("answer"), said.get("ask"))
+        return build_decision(thought, calls or None, said.get("answer"), said.get("ask"))
     except ValueError as error:
-        raise Malformed(str(error), text, 0) from error
+        raise MalformedReply(str(error), text, 0) from error
 
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        json_text({"name": result.name, "output": result.content}) for result in results
+        format_json({"name": result.name, "output": result.content}) for result in results
     )

@@ -3,10 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from agent_tuning.prompts.formats.reading import Malformed, end, json_object, json_text
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    expect_end,
+    format_json,
+    read_json_object,
+)
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
-OPENINGS = (">", "**Call**", "**Answer**", "**Ask**")
+VALID_PREFIXES = (">", "**Call**", "**Answer**", "**Ask**")
 THOUGHT = re.compile(r"\s*(?:> ?([^\n]*)\n)?")
 TEXT = re.compile(r"\*\*(Answer|Ask)\*\* ?(.*)", re.DOTALL)
 OPEN = re.compile(r"\s*\*\*Call\*\* `([^`\n]+)`\s*```json\s*")
@@ -15,7 +20,7 @@ CLOSE = re.compile(r"\s*```")
 
 def write(turn: Assistant) -> str:
     lines = [f"> {turn.thought}"] if turn.thought else []
-    lines += [f"**Call** {_block(call.name, json_text(call.arguments))}" for call in turn.calls]
+    lines += [f"**Call** {_block(call.name, format_json(call.arguments))}" for call in turn.calls]
     if turn.decision != "call":
         lines.append(f"**{'Ask' if turn.decision == 'ask' else 'Answer'}** {turn.text}")
     return "\n".join(lines)
@@ -34,17 +39,17 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         return Assistant("ask" if ask else "no_call", thought, text=said.group(2))
     calls = []
     while opening := OPEN.match(text, position):
-        arguments, stop = json_object(text, opening.end())
+        arguments, stop = read_json_object(text, opening.end())
         closing = CLOSE.match(text, stop)
         if not closing:
-            raise Malformed("```", text, stop)
+            raise MalformedReply("```", text, stop)
         calls.append(Call(opening.group(1), arguments))
         position = closing.end()
     if not calls:
-        raise Malformed("**Call**, **Answer** or **Ask**", text, position)
-    end(text, position)
+        raise MalformedReply("**Call**, **Answer** or **Ask**", text, position)
+    expect_end(text, position)
     return Assistant("call", thought, tuple(calls))
 
 
 def observe(results: Sequence[ToolResult]) -> str:
-    return "\n".join(f"**Result** {_block(r.name, json_text(r.content))}" for r in results)
+    return "\n".join(f"**Result** {_block(r.name, format_json(r.content))}" for r in results)

@@ -5,10 +5,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from agent_tuning.prompts.formats.reading import Malformed, end, json_text, json_value
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    expect_end,
+    format_json,
+    read_json_value,
+)
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
-OPENINGS = ("[THINK]", "[TOOL_CALLS]", "[ANSWER]", "[ASK]")
+VALID_PREFIXES = ("[THINK]", "[TOOL_CALLS]", "[ANSWER]", "[ASK]")
 # Greedy on purpose: a thought may itself hold the closing mark.
 THOUGHT = re.compile(r"\s*(?:\[THINK\]([^\n]*)\[/THINK\]\n?)?")
 TEXT = re.compile(r"\[(ANSWER|ASK)\] ?(.*)", re.DOTALL)
@@ -19,7 +24,7 @@ def write(turn: Assistant) -> str:
     thought = f"[THINK]{turn.thought}[/THINK]\n" if turn.thought else ""
     if turn.decision == "call":
         calls = [{"name": call.name, "arguments": call.arguments} for call in turn.calls]
-        return f"{thought}[TOOL_CALLS] {json_text(calls)}"
+        return f"{thought}[TOOL_CALLS] {format_json(calls)}"
     return f"{thought}[{'ASK' if turn.decision == 'ask' else 'ANSWER'}] {turn.text}"
 
 
@@ -32,17 +37,17 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         return Assistant("ask" if ask else "no_call", thought, text=said.group(2))
     opening = CALLS.match(text, position)
     if not opening:
-        raise Malformed("[TOOL_CALLS], [ANSWER] or [ASK]", text, position)
-    value, stop = json_value(text, opening.end(), "a JSON list")
-    end(text, stop)
+        raise MalformedReply("[TOOL_CALLS], [ANSWER] or [ASK]", text, position)
+    value, stop = read_json_value(text, opening.end(), "a JSON list")
+    expect_end(text, stop)
     try:
         return Assistant("call", thought, msgspec.convert(value, tuple[Call, ...]))
     except ValueError as error:
-        raise Malformed(f"a list of calls ({error})", text, opening.end()) from error
+        raise MalformedReply(f"a list of calls ({error})", text, opening.end()) from error
 
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        f"[TOOL_RESULTS] {json_text({'name': r.name, 'content': r.content})}[/TOOL_RESULTS]"
+        f"[TOOL_RESULTS] {format_json({'name': r.name, 'content': r.content})}[/TOOL_RESULTS]"
         for r in results
     )

@@ -9,16 +9,16 @@ from typing import Literal
 import msgspec
 
 from agent_tuning.prompts.formats.reading import (
-    Malformed,
-    decision,
-    end,
-    json_object,
-    json_text,
-    skip,
+    MalformedReply,
+    build_decision,
+    expect_end,
+    format_json,
+    read_json_object,
+    skip_blanks,
 )
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
 
-OPENINGS = ("{",)
+VALID_PREFIXES = ("{",)
 
 
 class Function(Record, frozen=True):
@@ -45,23 +45,23 @@ def write(turn: Assistant) -> str:
         message["tool_calls"] = [_written(call) for call in turn.calls]
     else:
         message["ask" if turn.decision == "ask" else "content"] = turn.text
-    return json_text(message)
+    return format_json(message)
 
 
 def _written(call: Call) -> Json:
-    arguments = json_text(call.arguments)
+    arguments = format_json(call.arguments)
     return {"type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
-    start = skip(text, 0)
-    value, stop = json_object(text, start)
-    end(text, stop)
+    start = skip_blanks(text, 0)
+    value, stop = read_json_object(text, start)
+    expect_end(text, stop)
     try:
         message = msgspec.convert(value, Message)
-        return decision(message.reasoning, _calls(message), message.content, message.ask)
+        return build_decision(message.reasoning, _calls(message), message.content, message.ask)
     except ValueError as error:
-        raise Malformed(f"tool_calls, content or ask ({error})", text, start) from error
+        raise MalformedReply(f"tool_calls, content or ask ({error})", text, start) from error
 
 
 def _calls(message: Message) -> list[Call] | None:
@@ -69,14 +69,14 @@ def _calls(message: Message) -> list[Call] | None:
         return None
     calls = []
     for said in (call.function for call in message.tool_calls):
-        arguments, stop = json_object(said.arguments, 0)
-        end(said.arguments, stop)
+        arguments, stop = read_json_object(said.arguments, 0)
+        expect_end(said.arguments, stop)
         calls.append(Call(said.name, arguments))
     return calls
 
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        json_text({"role": "tool", "name": result.name, "content": result.content})
+        format_json({"role": "tool", "name": result.name, "content": result.content})
         for result in results
     )

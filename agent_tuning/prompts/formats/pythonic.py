@@ -11,10 +11,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from agent_tuning.prompts.formats.reading import Malformed, decision, json_text, skip
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    build_decision,
+    format_json,
+    skip_blanks,
+)
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
 
-OPENINGS = ("",)  # a parenthesis may stand before any of it
+VALID_PREFIXES = ("",)  # a parenthesis may stand before any of it
 THOUGHT = re.compile(r"\s*(?:# ?([^\n]*)\n)?")
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 CONSTANTS = {None: "None", True: "True", False: "False"}
@@ -32,13 +37,13 @@ def write(turn: Assistant) -> str:
     thought = f"# {turn.thought}\n" if turn.thought else ""
     if turn.decision == "call":
         return f"{thought}[{', '.join(map(_call, turn.calls))}]"
-    return f"{thought}{'ask' if turn.decision == 'ask' else 'answer'}({json_text(turn.text)})"
+    return f"{thought}{'ask' if turn.decision == 'ask' else 'answer'}({format_json(turn.text)})"
 
 
 def _call(call: Call) -> str:
     said = (_argument(name, value) for name, value in call.arguments.items())
     plain = all(map(_is_name, re.split(r"[.-]", call.name)))
-    name = call.name if plain else f"tools[{json_text(call.name)}]"
+    name = call.name if plain else f"tools[{format_json(call.name)}]"
     return f"{name}({', '.join(said)})"
 
 
@@ -53,27 +58,27 @@ def _is_name(text: str) -> bool:
 def _literal(value: Json) -> str:
     """A JSON value as Python writes it, with JSON's quotes."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{json_text(k)}: {_literal(v)}' for k, v in value.items())}}}"
+        return f"{{{', '.join(f'{format_json(k)}: {_literal(v)}' for k, v in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_literal, value))}]"
-    return CONSTANTS[value] if value is None or isinstance(value, bool) else json_text(value)
+    return CONSTANTS[value] if value is None or isinstance(value, bool) else format_json(value)
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     start = THOUGHT.match(text)
     assert start is not None  # the pattern matches the empty string
-    thought, position = (start.group(1) or "").strip(), skip(text, start.end())
+    thought, position = (start.group(1) or "").strip(), skip_blanks(text, start.end())
     source = text[position:]
     try:
         turn = _decision(thought, _parsed(source))
-        json_text(msgspec.to_builtins(turn)).encode()  # 1e999, or half of a surrogate pair
+        format_json(msgspec.to_builtins(turn)).encode()  # 1e999, or half of a surrogate pair
     except _Strange as error:
-        raise Malformed(str(error), text, position + _start(source, error.node)) from error
+        raise MalformedReply(str(error), text, position + _start(source, error.node)) from error
     except SyntaxError as error:
         place = position + _before(source, error.lineno or 1) + (error.offset or 1) - 1
-        raise Malformed(f"Python calls ({error.msg})", text, place) from error
+        raise MalformedReply(f"Python calls ({error.msg})", text, place) from error
     except (ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
-        raise Malformed(f"Python calls ({error})", text, position) from error
+        raise MalformedReply(f"Python calls ({error})", text, position) from error
     return turn
 
 
@@ -97,11 +102,11 @@ def _start(source: str, node: ast.expr) -> int:
 def _decision(thought: str, said: ast.expr) -> Assistant:
     match said:
         case ast.List(elts=[_, *_]):
-            return decision(thought, list(map(_read_call, said.elts)), None, None)
+            return build_decision(thought, list(map(_read_call, said.elts)), None, None)
         case ast.Call(func=ast.Name("answer"), args=[ast.Constant(str(text))], keywords=[]):
-            return decision(thought, None, text, None)
+            return build_decision(thought, None, text, None)
         case ast.Call(func=ast.Name("ask"), args=[ast.Constant(str(text))], keywords=[]):
-            return decision(thought, None, None, text)
+            return build_decision(thought, None, None, text)
     raise _Strange(said, "a list of calls, answer(...) or ask(...)")
 
 
@@ -156,4 +161,4 @@ def _object(node: ast.expr) -> dict[str, Json]:
 
 
 def observe(results: Sequence[ToolResult]) -> str:
-    return "\n".join(f"{result.name} -> {json_text(result.content)}" for result in results)
+    return "\n".join(f"{result.name} -> {format_json(result.content)}" for result in results)

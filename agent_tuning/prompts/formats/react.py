@@ -3,10 +3,15 @@
 import re
 from collections.abc import Sequence
 
-from agent_tuning.prompts.formats.reading import Malformed, end, json_object, json_text
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    expect_end,
+    format_json,
+    read_json_object,
+)
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
-OPENINGS = ("Thought:", "Action:", "Final Answer:", "Ask:")
+VALID_PREFIXES = ("Thought:", "Action:", "Final Answer:", "Ask:")
 THOUGHT = re.compile(r"\s*(?:Thought: ?([^\n]*)\n)?")
 ACTION = re.compile(r"\s*Action: ?([^\n]+)\nAction Input: ?")
 TEXTS = {"Final Answer:": "no_call", "Ask:": "ask"}
@@ -15,7 +20,7 @@ TEXTS = {"Final Answer:": "no_call", "Ask:": "ask"}
 def write(turn: Assistant) -> str:
     lines = [f"Thought: {turn.thought}"] if turn.thought else []
     for call in turn.calls:
-        lines += [f"Action: {call.name}", f"Action Input: {json_text(call.arguments)}"]
+        lines += [f"Action: {call.name}", f"Action Input: {format_json(call.arguments)}"]
     if turn.decision == "no_call":
         lines.append(f"Final Answer: {turn.text}")
     if turn.decision == "ask":
@@ -33,13 +38,13 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
             return Assistant("ask" if decision == "ask" else "no_call", thought, text=answer)
     calls = []
     while action := ACTION.match(text, position):
-        arguments, position = json_object(text, action.end())
+        arguments, position = read_json_object(text, action.end())
         calls.append(Call(action.group(1).strip(), arguments))
     if not calls:
-        raise Malformed("Action, Final Answer or Ask", text, position)
-    end(text, position)
+        raise MalformedReply("Action, Final Answer or Ask", text, position)
+    expect_end(text, position)
     return Assistant("call", thought, tuple(calls))
 
 
 def observe(results: Sequence[ToolResult]) -> str:
-    return "\n".join(f"Observation: {json_text(result.content)}" for result in results)
+    return "\n".join(f"Observation: {format_json(result.content)}" for result in results)

@@ -10,7 +10,7 @@ from agent_tuning.records import Assistant, Call, Json
 _BLANK = re.compile(r"\s*")
 
 
-class Malformed(ValueError):
+class MalformedReply(ValueError):
     """A model's text that is no decision in the asked format."""
 
     def __init__(self, expected: str, text: str, position: int) -> None:
@@ -25,43 +25,43 @@ def _refuse(constant: str) -> NoReturn:
 _decoder = json.JSONDecoder(parse_constant=_refuse)
 
 
-def json_value(text: str, position: int, expected: str = "JSON") -> tuple[Json, int]:
+def read_json_value(text: str, position: int, expected: str = "JSON") -> tuple[Json, int]:
     """The JSON value that starts at `position`, and where it ends."""
     try:
         value, end = _decoder.raw_decode(text, position)
-        json_text(value).encode()  # 1e999 and half of a surrogate pair could not be written again
+        format_json(value).encode()  # 1e999 and half of a surrogate pair could not be written again
     except (ValueError, RecursionError) as error:
         place = error.pos if isinstance(error, json.JSONDecodeError) else position
-        raise Malformed(expected, text, place) from error
+        raise MalformedReply(expected, text, place) from error
     return value, end
 
 
-def json_object(text: str, position: int) -> tuple[dict[str, Json], int]:
+def read_json_object(text: str, position: int) -> tuple[dict[str, Json], int]:
     """The JSON object that starts at `position`, and where it ends."""
-    value, end = json_value(text, position, "a JSON object")
+    value, end = read_json_value(text, position, "a JSON object")
     if not isinstance(value, dict):
-        raise Malformed("a JSON object", text, position)
+        raise MalformedReply("a JSON object", text, position)
     return value, end
 
 
-def json_text(value: Json) -> str:
+def format_json(value: Json) -> str:
     """One line of JSON, in the spelling that models know best."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def skip(text: str, position: int) -> int:
+def skip_blanks(text: str, position: int) -> int:
     """Where the next character stands that is not blank."""
     blank = _BLANK.match(text, position)
     return blank.end() if blank else position
 
 
-def end(text: str, position: int) -> None:
+def expect_end(text: str, position: int) -> None:
     """Nothing but blanks may follow."""
     if text[position:].strip():
-        raise Malformed("the end", text, position)
+        raise MalformedReply("the end", text, position)
 
 
-def decision(
+def build_decision(
     thought: str, calls: Sequence[Call] | None, answer: str | None, ask: str | None
 ) -> Assistant:
     """The turn of which exactly one part was said; raises ValueError if none or several were."""

@@ -4,10 +4,16 @@ import re
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, unescape
 
-from agent_tuning.prompts.formats.reading import Malformed, decision, end, json_text, json_value
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    build_decision,
+    expect_end,
+    format_json,
+    read_json_value,
+)
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
 
-OPENINGS = ("<thought>", "<call ", "<answer>", "<ask>")
+VALID_PREFIXES = ("<thought>", "<call ", "<answer>", "<ask>")
 # No XML parser reads a model's text: it would resolve entities, and refuse control characters.
 THOUGHT = re.compile(r"\s*(?:<thought>([^<]*)</thought>\s*)?")
 TEXT = re.compile(r"<(answer|ask)>(.*)</\1>\s*", re.DOTALL)
@@ -23,7 +29,7 @@ def write(turn: Assistant) -> str:
     for call in turn.calls:
         lines.append(f'<call name="{escape(call.name, QUOTES)}">')
         for name, value in call.arguments.items():
-            lines.append(f'<arg name="{escape(name, QUOTES)}">{escape(json_text(value))}</arg>')
+            lines.append(f'<arg name="{escape(name, QUOTES)}">{escape(format_json(value))}</arg>')
         lines.append("</call>")
     if turn.decision != "call":
         tag = "ask" if turn.decision == "ask" else "answer"
@@ -38,15 +44,15 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     if said := TEXT.fullmatch(text, position):
         answer = _plain(said.group(2))
         both = (None, answer) if said.group(1) == "ask" else (answer, None)
-        return decision(thought, None, *both)
+        return build_decision(thought, None, *both)
     calls = []
     while opening := OPEN.match(text, position):
         arguments, position = _arguments(text, opening.end())
         calls.append(Call(_plain(opening.group(1)), arguments))
     if not calls:
-        raise Malformed("<call>, <answer> or <ask>", text, position)
-    end(text, position)
-    return decision(thought, calls, None, None)
+        raise MalformedReply("<call>, <answer> or <ask>", text, position)
+    expect_end(text, position)
+    return build_decision(thought, calls, None, None)
 
 
 def _arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
@@ -55,15 +61,15 @@ def _arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
     while argument := ARGUMENT.match(text, position):
         said = _plain(argument.group(2)).strip()
         try:
-            value, stop = json_value(said, 0)
-            end(said, stop)
-        except Malformed as error:
-            raise Malformed(f"a JSON value ({error})", text, argument.start(2)) from error
+            value, stop = read_json_value(said, 0)
+            expect_end(said, stop)
+        except MalformedReply as error:
+            raise MalformedReply(f"a JSON value ({error})", text, argument.start(2)) from error
         arguments[_plain(argument.group(1))] = value
         position = argument.end()
     closing = CLOSE.match(text, position)
     if not closing:
-        raise Malformed("<arg> or </call>", text, position)
+        raise MalformedReply("<arg> or </call>", text, position)
     return arguments, closing.end()
 
 
@@ -73,6 +79,6 @@ def _plain(text: str) -> str:
 
 def observe(results: Sequence[ToolResult]) -> str:
     return "\n".join(
-        f'<result name="{escape(r.name, QUOTES)}">{escape(json_text(r.content))}</result>'
+        f'<result name="{escape(r.name, QUOTES)}">{escape(format_json(r.content))}</result>'
         for r in results
     )

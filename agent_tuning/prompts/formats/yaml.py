@@ -9,10 +9,15 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import yaml
 
-from agent_tuning.prompts.formats.reading import Malformed, decision, json_text, json_value
+from agent_tuning.prompts.formats.reading import (
+    MalformedReply,
+    build_decision,
+    format_json,
+    read_json_value,
+)
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
 
-OPENINGS = ("",)  # many ways to write one mapping
+VALID_PREFIXES = ("",)  # many ways to write one mapping
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 # Line breaks of YAML that JSON leaves as they are, and what YAML refuses to read.
@@ -58,21 +63,21 @@ def _word(text: str) -> str:
 
 def _quoted(value: Json) -> str:
     """JSON that is YAML too."""
-    return UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text(value))
+    return UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", format_json(value))
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     try:
         value = _value(yaml.compose(text, Loader=_Loader))
-        json_text(value).encode()  # "\\ud800" is half of a character
+        format_json(value).encode()  # "\\ud800" is half of a character
         reply = msgspec.convert(value, Reply)
-        return decision(reply.thought, reply.calls, reply.answer, reply.ask)
+        return build_decision(reply.thought, reply.calls, reply.answer, reply.ask)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = mark.index if mark else getattr(error, "position", 0)
-        raise Malformed("YAML", text, place) from error
+        raise MalformedReply("YAML", text, place) from error
     except (ValueError, OverflowError, RecursionError) as error:
-        raise Malformed(f"calls, answer or ask ({error})", text, 0) from error
+        raise MalformedReply(f"calls, answer or ask ({error})", text, 0) from error
 
 
 def _value(node: yaml.Node | None) -> Json:
@@ -97,8 +102,8 @@ def _scalar(text: str) -> Json:
     if text in CONSTANTS:
         return CONSTANTS[text]
     try:
-        value, stop = json_value(text, 0)
-    except Malformed:
+        value, stop = read_json_value(text, 0)
+    except MalformedReply:
         return text
     return value if stop == len(text) and isinstance(value, int | float) else text
 

@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import yaml
 
-from agent_tuning.prompts.formats.reading import json_text
-from agent_tuning.prompts.tool_lists.parameters import Parameter, parameters
+from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.parameters import Parameter, list_parameters
 from agent_tuning.records import Json, Tool
 
 # XML has no way at all to say these.
@@ -17,19 +17,19 @@ UNSAYABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def openai(tools: Sequence[Tool]) -> str:
     """The function objects, a line each."""
-    return "\n".join(json_text(_function(tool)) for tool in tools)
+    return "\n".join(format_json(_function(tool)) for tool in tools)
 
 
 def hermes(tools: Sequence[Tool]) -> str:
     """The same, each in the wrapper of OpenAI's `tools`, between tags."""
-    lines = (json_text({"type": "function", "function": _function(tool)}) for tool in tools)
+    lines = (format_json({"type": "function", "function": _function(tool)}) for tool in tools)
     return "\n".join(["<tools>", *lines, "</tools>"])
 
 
 def mcp(tools: Sequence[Tool]) -> str:
     """The result of the Model Context Protocol's `tools/list`, a tool per line."""
     lines = (
-        json_text(
+        format_json(
             {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
         )
         for tool in tools
@@ -61,13 +61,13 @@ def xml(tools: Sequence[Tool]) -> str:
 def _element(tool: Tool) -> Iterator[str]:
     yield f"<tool name={_attribute(tool.name)}>"
     yield f"<description>{_text(tool.description)}</description>"
-    yield from (_parameter(one, "parameter") for one in parameters(tool))
+    yield from (_parameter(one, "parameter") for one in list_parameters(tool))
     yield "</tool>"
 
 
 def _parameter(one: Parameter, tag: str) -> str:
     name = f" name={_attribute(one.name)}" if one.name else ""
-    choices = f" enum={_attribute(json_text(one.choices))}" if one.choices else ""
+    choices = f" enum={_attribute(format_json(one.choices))}" if one.choices else ""
     optional = "" if one.required else ' required="false"'
     fields = "".join(_parameter(field, "parameter") for field in one.fields)
     items = _parameter(one.items, "items") if one.items else ""

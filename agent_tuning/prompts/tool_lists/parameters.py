@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from agent_tuning.prompts.formats.reading import json_text
+from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Json, Tool
 
 
@@ -18,41 +18,41 @@ class Parameter(NamedTuple):
     items: "Parameter | None" = None
     fields: "tuple[Parameter, ...]" = ()
 
-    def spelt(self, spell: Callable[[Json], str]) -> str:
+    def describe_type(self, spell: Callable[[Json], str]) -> str:
         """The choices or, if anything goes, the type: `sea|hill`, `array of string`."""
         if self.choices:
             return "|".join(map(spell, self.choices))
         if self.items:
             note = f" ({self.items.description})" if self.items.description else ""
-            return f"{self.type} of {self.items.spelt(spell)}{note}"
-        inner = (f"{one.name} ({one.notes(spell)})" for one in self.fields)
+            return f"{self.type} of {self.items.describe_type(spell)}{note}"
+        inner = (f"{one.name} ({one.describe(spell)})" for one in self.fields)
         return f"{self.type} {{{', '.join(inner)}}}" if self.fields else self.type
 
-    def notes(self, spell: Callable[[Json], str]) -> str:
+    def describe(self, spell: Callable[[Json], str]) -> str:
         """Everything but the name: type, description, and whether it may be left out."""
-        kind = self.spelt(spell)
+        kind = self.describe_type(spell)
         said = [kind, self.description] if self.description else [kind]
         return ", ".join(said if self.required else [*said, "optional"])
 
 
-def parameters(tool: Tool) -> tuple[Parameter, ...]:
+def list_parameters(tool: Tool) -> tuple[Parameter, ...]:
     return _fields(tool.parameters)
 
 
-def notes(tool: Tool) -> str:
+def describe_tool(tool: Tool) -> str:
     """The description, then what the parameters' own descriptions add; one line."""
-    said = [f"{path}: {text}" for path, text in _described(parameters(tool))]
-    return one_line(" ".join([tool.description, *said]))
+    said = [f"{path}: {text}" for path, text in _described(list_parameters(tool))]
+    return join_lines(" ".join([tool.description, *said]))
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     """A line break would end the entry or the comment that the text stands in."""
     return " ".join(text.splitlines())
 
 
-def plain(choice: Json) -> str:
+def format_choice(choice: Json) -> str:
     """A choice without quotes, as prose names it."""
-    return choice if isinstance(choice, str) else json_text(choice)
+    return choice if isinstance(choice, str) else format_json(choice)
 
 
 def _fields(schema: dict[str, Json]) -> tuple[Parameter, ...]:

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
-from agent_tuning.prompts.formats.reading import json_text
-from agent_tuning.prompts.tool_lists.parameters import Parameter, notes, one_line, parameters
+from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.parameters import (
+    Parameter,
+    describe_tool,
+    join_lines,
+    list_parameters,
+)
 from agent_tuning.records import Tool
 
-PYTHON = {
+PYTHON_TYPES = {
     "string": "str",
     "integer": "int",
     "number": "float",
@@ -15,7 +20,7 @@ PYTHON = {
     "object": "dict",
     "null": "None",
 }
-TYPESCRIPT = {"integer": "number", "array": "any[]"}
+TYPESCRIPT_TYPES = {"integer": "number", "array": "any[]"}
 
 
 def python(tools: Sequence[Tool]) -> str:
@@ -23,16 +28,16 @@ def python(tools: Sequence[Tool]) -> str:
         return f"{one.name}: {_python(one)}" + ("" if one.required else " = None")
 
     return "\n".join(
-        one_line(f"def {tool.name}({', '.join(map(described, parameters(tool)))}):")
-        + f"  # {notes(tool)}"
+        join_lines(f"def {tool.name}({', '.join(map(described, list_parameters(tool)))}):")
+        + f"  # {describe_tool(tool)}"
         for tool in tools
     )
 
 
 def typescript(tools: Sequence[Tool]) -> str:
     return "\n".join(
-        f"// {notes(tool)}\n"
-        + one_line(f"function {tool.name}(args: {_typescript_object(parameters(tool))})")
+        f"// {describe_tool(tool)}\n"
+        + join_lines(f"function {tool.name}(args: {_typescript_object(list_parameters(tool))})")
         for tool in tools
     )
 
@@ -41,11 +46,11 @@ def compact(tools: Sequence[Tool]) -> str:
     """The fewest tokens: `book(nights: integer, view?: sea|hill) - Book a room.`"""
 
     def described(one: Parameter) -> str:
-        return f"{one.name}{'' if one.required else '?'}: {one.spelt(json_text)}"
+        return f"{one.name}{'' if one.required else '?'}: {one.describe_type(format_json)}"
 
     return "\n".join(
-        one_line(f"{tool.name}({', '.join(map(described, parameters(tool)))})")
-        + f" - {notes(tool)}"
+        join_lines(f"{tool.name}({', '.join(map(described, list_parameters(tool)))})")
+        + f" - {describe_tool(tool)}"
         for tool in tools
     )
 
@@ -62,18 +67,18 @@ def _python(one: Parameter) -> str:
             for field, kind in kinds
         )
         return f"{{{', '.join(inner)}}}"
-    return " | ".join(PYTHON.get(kind, "Any") for kind in one.type.split("|"))
+    return " | ".join(PYTHON_TYPES.get(kind, "Any") for kind in one.type.split("|"))
 
 
 def _typescript(one: Parameter) -> str:
     if one.choices:
-        return " | ".join(map(json_text, one.choices))
+        return " | ".join(map(format_json, one.choices))
     if one.items:
         kind = _typescript(one.items)
         return f"({kind})[]" if " | " in kind else f"{kind}[]"
     if one.fields:
         return _typescript_object(one.fields)
-    return " | ".join(TYPESCRIPT.get(kind, kind) for kind in one.type.split("|"))
+    return " | ".join(TYPESCRIPT_TYPES.get(kind, kind) for kind in one.type.split("|"))
 
 
 def _typescript_object(fields: Sequence[Parameter]) -> str:

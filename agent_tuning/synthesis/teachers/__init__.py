@@ -6,7 +6,7 @@ from typing import Protocol
 from agent_tuning.records import Group, Language, Record
 
 
-class Item(Record, frozen=True):
+class TrajectoryRequest(Record, frozen=True):
     """One positive trajectory to write: the `index`-th of its cell of the coverage matrix."""
 
     tool: str
@@ -15,14 +15,14 @@ class Item(Record, frozen=True):
     index: int
 
 
-class Request(Record, frozen=True):
+class GroupRequest(Record, frozen=True):
     """One group to write: positives under one prompt, which groups of one `prompt` id share."""
 
     id: str
     prompt: str
     language: Language
     tools: tuple[str, ...]
-    items: tuple[Item, ...]
+    items: tuple[TrajectoryRequest, ...]
 
 
 class Failure(Record, frozen=True):
@@ -34,7 +34,7 @@ class Failure(Record, frozen=True):
     detail: str
 
 
-class Written(Record, frozen=True):
+class WrittenGroup(Record, frozen=True):
     """A group without the trajectories that failed."""
 
     group: Group
@@ -49,7 +49,7 @@ class Usage(Record, frozen=True):
     completion_tokens: int = 0
     usd: float = 0.0
 
-    def at_most(self) -> str:
+    def describe_estimate(self) -> str:
         """An estimate in words, before anything is asked."""
         return (
             f"{self.requests} requests, about {self.prompt_tokens} prompt tokens, "
@@ -71,8 +71,8 @@ class Teacher(Protocol):
     @property
     def usage(self) -> Usage: ...
 
-    def write(self, requests: Iterable[Request], /) -> Iterator[Written]:
+    def write(self, requests: Iterable[GroupRequest], /) -> Iterator[WrittenGroup]:
         """The groups, in the order of their requests."""
 
-    def estimate(self, requests: Iterable[Request], /) -> Usage:
+    def estimate(self, requests: Iterable[GroupRequest], /) -> Usage:
         """What `write` would still ask for and cost at most; asks nothing."""

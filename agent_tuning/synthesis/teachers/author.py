@@ -12,7 +12,7 @@ import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import World
-from agent_tuning.chat_model.messages import Ask, Message, Reply, Unusable
+from agent_tuning.chat_model.messages import Ask, Message, Reply, UnusableReply
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import (
     Assistant,
@@ -28,20 +28,20 @@ from agent_tuning.records import (
     Turn,
     User,
 )
-from agent_tuning.synthesis.teachers import Failure, Item, Request, Written
-from agent_tuning.synthesis.teachers.scripted import Scripted, said
+from agent_tuning.synthesis.teachers import Failure, GroupRequest, TrajectoryRequest, WrittenGroup
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, fill_slots
 
 T = TypeVar("T")
 Answer = Callable[[Ask], Reply]
 
-LANGUAGE: dict[Language, str] = {"en": "English", "zh": "Chinese"}
+LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 
 
-class Query(Record, frozen=True):
+class QueryAnswer(Record, frozen=True):
     query: str
 
 
-class Decided(Record, frozen=True):
+class DecisionAnswer(Record, frozen=True):
     """A decision in the model's own JSON; what it leaves out is empty."""
 
     decision: Decision
@@ -58,7 +58,7 @@ QUERY_SCHEMA: dict[str, Json] = {
 }
 
 
-def decision_schema(tools: Sequence[Tool]) -> dict[str, Json]:
+def build_decision_schema(tools: Sequence[Tool]) -> dict[str, Json]:
     """`arguments` are held to the schema of the very tool that is called."""
     calls = [
         {
@@ -86,26 +86,26 @@ def decision_schema(tools: Sequence[Tool]) -> dict[str, Json]:
 class Author:
     """Cells, facts and lengths are the scripted teacher's; the words and decisions the model's."""
 
-    def __init__(self, scripted: Scripted) -> None:
+    def __init__(self, scripted: ScriptedTeacher) -> None:
         self.scripted = scripted
         self.catalogue = scripted.catalogue
 
-    def group(self, request: Request, answer: Answer) -> Written:
+    def group(self, request: GroupRequest, answer: Answer) -> WrittenGroup:
         """What the answers make of a request; an unusable one costs its trajectory only."""
         tools = self.scripted.prompt(request).tools
         kept: list[Trajectory] = []
         failures: list[Failure] = []
         for item in request.items:
             try:
-                kept.append(self.positive(item, request.language, tools, answer))
-            except Unusable as error:
+                kept.append(self.write_positive(item, request.language, tools, answer))
+            except UnusableReply as error:
                 name = self.scripted.name(item, request.language)
                 failures.append(Failure(name, request.id, error.reason, error.detail))
         group = Group(request.id, self.scripted.prompt(request), tuple(kept))
-        return Written(group, tuple(failures))
+        return WrittenGroup(group, tuple(failures))
 
-    def positive(
-        self, item: Item, language: Language, tools: Sequence[Tool], answer: Answer
+    def write_positive(
+        self, item: TrajectoryRequest, language: Language, tools: Sequence[Tool], answer: Answer
     ) -> Trajectory:
         """Raises Unusable where an answer does not serve, and what `answer` raises."""
         name = self.scripted.name(item, language)
@@ -120,21 +120,21 @@ class Author:
             if turn.calls:
                 called.append(sorted(call.name for call in turn.calls))
             if not _on_plan(turn, called, planned):
-                raise Unusable("off_plan", f"{turn.decision} after {called}, not {planned}")
+                raise UnusableReply("off_plan", f"{turn.decision} after {called}, not {planned}")
             if not turn.calls or (called == planned and not self.scripted.replies(item, language)):
                 break
             turns += _observed(turn.calls, world)
         return Trajectory(name, tuple(turns), scenario.kind, language, item.tool, item.scenario)
 
-    def rehearsed(self, item: Item, language: Language) -> Iterator[str]:
+    def scripted_answers(self, item: TrajectoryRequest, language: Language) -> Iterator[str]:
         """What a perfect model would answer: the scripted trajectory in a model's JSON."""
-        for turn in self.scripted.positive(item, language).turns:
+        for turn in self.scripted.write_positive(item, language).turns:
             if isinstance(turn, User):
-                yield _json(Query(turn.text))
+                yield _json(QueryAnswer(turn.text))
             elif isinstance(turn, Assistant):
                 yield _spelt(turn)
 
-    def _query(self, item: Item, language: Language, name: str, answer: Answer) -> str:
+    def _query(self, item: TrajectoryRequest, language: Language, name: str, answer: Answer) -> str:
         scenario = self.catalogue.scenario(item.tool, item.scenario)
         draw = self.scripted.drawn(item, language)
         facts = [value.said for value in draw.values.values()]
@@ -143,8 +143,8 @@ class Author:
         ]
         wording = system_prompt.fill_template(
             "teacher/query",
-            language=LANGUAGE[language],
-            goal=said(getattr(scenario.goal, language), draw.values),
+            language=LANGUAGE_NAMES[language],
+            goal=fill_slots(getattr(scenario.goal, language), draw.values),
             tool=tool,
             then=later if scenario.then else [],
             also=later if scenario.also else [],
@@ -152,10 +152,10 @@ class Author:
             facts=facts,
         )
         ask = Ask(f"{name} query", (Message("user", wording),), QUERY_SCHEMA)
-        query = _read(answer(ask), Query).query.strip()
+        query = _read(answer(ask), QueryAnswer).query.strip()
         absent = [fact for fact in facts if fact.casefold() not in query.casefold()]
         if absent or not query:
-            raise Unusable("facts_left_out", f"{absent} of {query!r}")
+            raise UnusableReply("facts_left_out", f"{absent} of {query!r}")
         return query
 
 
@@ -164,18 +164,18 @@ def _decide(
 ) -> Assistant:
     menu = "\n".join(map(_json, tools))
     wording = system_prompt.fill_template(
-        "teacher/decision", language=LANGUAGE[language], tools=menu
+        "teacher/decision", language=LANGUAGE_NAMES[language], tools=menu
     )
     messages = (Message("system", wording), *map(_message, turns))
-    decided = _read(answer(Ask(name, messages, decision_schema(tools))), Decided)
+    decided = _read(answer(Ask(name, messages, build_decision_schema(tools))), DecisionAnswer)
     thought = " ".join(decided.thought.split())
     try:
         turn = Assistant(decided.decision, thought, decided.calls, decided.text)
     except ValueError as error:
-        raise Unusable("malformed", str(error)) from error
+        raise UnusableReply("malformed", str(error)) from error
     for call in turn.calls:
-        if problem := schema.problem(call, tools):
-            raise Unusable(*problem.split(": ", 1))
+        if problem := schema.find_call_problem(call, tools):
+            raise UnusableReply(*problem.split(": ", 1))
     return turn
 
 
@@ -198,7 +198,7 @@ def _message(turn: Turn) -> Message:
 
 
 def _spelt(turn: Assistant) -> str:
-    return _json(Decided(turn.decision, turn.thought, turn.calls, turn.text))
+    return _json(DecisionAnswer(turn.decision, turn.thought, turn.calls, turn.text))
 
 
 def _json(value: object) -> str:
@@ -209,7 +209,7 @@ def _read(reply: Reply, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(reply.text(), type=kind)
     except msgspec.DecodeError as error:
-        raise Unusable("malformed", f"{error} in {reply.content[:200]!r}") from error
+        raise UnusableReply("malformed", f"{error} in {reply.content[:200]!r}") from error
 
 
 def _observed(calls: Sequence[Call], world: World) -> list[ToolResult]:
@@ -217,4 +217,4 @@ def _observed(calls: Sequence[Call], world: World) -> list[ToolResult]:
     try:
         return [ToolResult(call.name, world.observe(call)) for call in calls]
     except (ArithmeticError, LookupError, ValueError) as error:
-        raise Unusable("impossible", str(error)) from error
+        raise UnusableReply("impossible", str(error)) from error

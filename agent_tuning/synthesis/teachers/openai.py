@@ -12,17 +12,22 @@ from contextlib import suppress
 import msgspec
 
 from agent_tuning.chat_model.budget import Budget
-from agent_tuning.chat_model.fill_store import Filling
-from agent_tuning.chat_model.messages import Ask, Reply, Sent, Service, Unusable
-from agent_tuning.synthesis.teachers import Item, Request, Usage, Written
-from agent_tuning.synthesis.teachers.replay import Missing, Replay
+from agent_tuning.chat_model.fill_store import StoreFiller
+from agent_tuning.chat_model.messages import Ask, ChatRequest, Reply, Service, UnusableReply
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, Usage, WrittenGroup
+from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
 
 
-class OpenAI:
+class OpenAITeacher:
     """`max_failed` is the share of trajectories that may stay unanswered before the run stops."""
 
     def __init__(
-        self, replay: Replay, service: Service, budget: float | None, batch: bool, max_failed: float
+        self,
+        replay: ReplayTeacher,
+        service: Service,
+        budget: float | None,
+        batch: bool,
+        max_failed: float,
     ) -> None:
         self.replay = replay
         self.service = service
@@ -35,7 +40,7 @@ class OpenAI:
     def usage(self) -> Usage:
         return self.replay.usage
 
-    def write(self, requests: Iterable[Request]) -> Iterator[Written]:
+    def write(self, requests: Iterable[GroupRequest]) -> Iterator[WrittenGroup]:
         wanted = list(requests)
         self.replay.store.open()
         try:
@@ -44,67 +49,69 @@ class OpenAI:
             self.replay.store.close()
         return (self.replay.author.group(request, self._final) for request in wanted)
 
-    def estimate(self, requests: Iterable[Request]) -> Usage:
+    def estimate(self, requests: Iterable[GroupRequest]) -> Usage:
         jobs = ((request, item) for request in requests for item in request.items)
         return sum((self._left(*job) for job in jobs), Usage())
 
-    async def _fill(self, requests: list[Request]) -> None:
+    async def _fill(self, requests: list[GroupRequest]) -> None:
         jobs = [(request, item) for request in requests for item in request.items]
         # The longest conversations first, or all would wait for some of them in the end.
         jobs.sort(key=lambda job: -self._steps(*job))
         most = self.max_failed * len(jobs)
         store, price = self.replay.store, self.replay.price
         budget = Budget(self.budget, price.spent(self.replay.model.name, store))
-        filling = Filling(store, self.service, price, budget, self.unanswered, most)
+        filling = StoreFiller(store, self.service, price, budget, self.unanswered, most)
         async with filling.client.api:
             if self.batch:
                 named = msgspec.json.encode((self.replay.model, requests))
                 run = hashlib.blake2b(named, digest_size=16).hexdigest()
-                await filling.in_batches(jobs, self._wanting, run)
+                await filling.ask_in_batches(jobs, self._wanting, run)
             else:
                 await filling.live(jobs, self._wanting)
 
-    def _steps(self, _: Request, item: Item) -> int:
+    def _steps(self, _: GroupRequest, item: TrajectoryRequest) -> int:
         return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).turns(item.tool))
 
-    def _wanting(self, job: tuple[Request, Item]) -> Sent | None:
+    def _wanting(self, job: tuple[GroupRequest, TrajectoryRequest]) -> ChatRequest | None:
         """The first question of a trajectory that has no answer; None if there is none."""
         request, item = job
         author = self.replay.author
         tools = author.scripted.prompt(request).tools
         try:
-            author.positive(item, request.language, tools, self._known)
-        except Missing as missing:
+            author.write_positive(item, request.language, tools, self._known)
+        except MissingAnswer as missing:
             return missing.sent
-        except Unusable:  # counted when the groups are written
+        except UnusableReply:  # counted when the groups are written
             pass
         return None
 
     def _known(self, ask: Ask) -> Reply:
         try:
             return self.replay.stored(ask)
-        except Missing as missing:
+        except MissingAnswer as missing:
             problem = self.unanswered.get(missing.sent.key)
             if problem is None:
                 raise
-            raise Unusable("unanswered", problem) from missing
+            raise UnusableReply("unanswered", problem) from missing
 
     def _final(self, ask: Ask) -> Reply:
         return self.replay.count(self._known(ask))
 
-    def _left(self, request: Request, item: Item) -> Usage:
+    def _left(self, request: GroupRequest, item: TrajectoryRequest) -> Usage:
         """What a trajectory still costs at most if the model answers as the scripted teacher."""
         author, model = self.replay.author, self.replay.model
-        rehearsed = author.rehearsed(item, request.language)
+        rehearsed = author.scripted_answers(item, request.language)
         left: list[Usage] = []
 
         def answer(ask: Ask) -> Reply:
             text = next(rehearsed, "")
-            with suppress(Missing):
+            with suppress(MissingAnswer):
                 return self.replay.stored(ask)
             left.append(self.replay.price.bound(model.sent(ask), self.batch))
             return Reply("", ask.name, model.name, text, "stop", 0, 0)
 
-        with suppress(Unusable):
-            author.positive(item, request.language, author.scripted.prompt(request).tools, answer)
+        with suppress(UnusableReply):
+            author.write_positive(
+                item, request.language, author.scripted.prompt(request).tools, answer
+            )
         return sum(left, Usage())

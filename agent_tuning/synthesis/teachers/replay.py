@@ -2,41 +2,41 @@
 
 from collections.abc import Iterable, Iterator
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Ask, Model, Reply, Sent
+from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Reply
 from agent_tuning.records import BadInput
-from agent_tuning.synthesis.teachers import Request, Usage, Written
+from agent_tuning.synthesis.teachers import GroupRequest, Usage, WrittenGroup
 from agent_tuning.synthesis.teachers.author import Author
 
 
-class Missing(Exception):
+class MissingAnswer(Exception):
     """The store has no answer to this question."""
 
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: ChatRequest) -> None:
         super().__init__(f"`{sent.name}` (key {sent.key})")
         self.sent = sent
 
 
-class Replay:
-    def __init__(self, author: Author, model: Model, store: Store, price: Price) -> None:
+class ReplayTeacher:
+    def __init__(self, author: Author, model: ChatModel, store: AnswerStore, price: Price) -> None:
         self.author = author
         self.model = model
         self.store = store
         self.price = price
         self.usage = Usage()
 
-    def write(self, requests: Iterable[Request]) -> Iterator[Written]:
+    def write(self, requests: Iterable[GroupRequest]) -> Iterator[WrittenGroup]:
         for request in requests:
             try:
                 yield self.author.group(request, self._final)
-            except Missing as missing:
+            except MissingAnswer as missing:
                 raise BadInput(
                     f"{self.store.path}: no answer to {missing}, group {request.id}; "
                     "synthesize.teacher = openai asks for it"
                 ) from missing
 
-    def estimate(self, requests: Iterable[Request]) -> Usage:  # noqa: ARG002
+    def estimate(self, requests: Iterable[GroupRequest]) -> Usage:  # noqa: ARG002
         return Usage()  # nothing is asked
 
     def stored(self, ask: Ask) -> Reply:
@@ -44,7 +44,7 @@ class Replay:
         sent = self.model.sent(ask)
         reply = self.store.get(sent.key)
         if reply is None:
-            raise Missing(sent)
+            raise MissingAnswer(sent)
         return reply
 
     def _final(self, ask: Ask) -> Reply:

@@ -3,22 +3,22 @@
 from pathlib import Path
 from typing import Literal
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price, price_of
-from agent_tuning.chat_model.messages import Model, Service
+from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.records import Record
 from agent_tuning.synthesis.teachers import Teacher
 from agent_tuning.synthesis.teachers.author import Author
-from agent_tuning.synthesis.teachers.replay import Replay
-from agent_tuning.synthesis.teachers.scripted import Scripted, Style
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 
-Name = Literal["scripted", "openai", "replay"]
+TeacherName = Literal["scripted", "openai", "replay"]
 
 
-class Params(Record, frozen=True):
-    teacher: Name
-    style: Style
-    model: Model
+class SynthesizeConfig(Record, frozen=True):
+    teacher: TeacherName
+    style: WritingStyle
+    model: ChatModel
     service: Service
     batch: bool
     budget: float | None
@@ -26,13 +26,14 @@ class Params(Record, frozen=True):
     max_failed: float
 
 
-def chosen(p: Params, scripted: Scripted, store: Path) -> Teacher:
+def choose_teacher(p: SynthesizeConfig, scripted: ScriptedTeacher, store: Path) -> Teacher:
     if p.teacher == "scripted":
         return scripted
     price = price_of(p.model.name, p.prices, p.budget)
-    replay = Replay(Author(scripted), p.model, Store(store), price)
+    replay = ReplayTeacher(Author(scripted), p.model, AnswerStore(store), price)
     if p.teacher == "replay":
         return replay
-    from agent_tuning.synthesis.teachers.openai import OpenAI  # its client takes a second to import
+    # Its client takes a second to import.
+    from agent_tuning.synthesis.teachers.openai import OpenAITeacher
 
-    return OpenAI(replay, p.service, p.budget, p.batch, p.max_failed)
+    return OpenAITeacher(replay, p.service, p.budget, p.batch, p.max_failed)

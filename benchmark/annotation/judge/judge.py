@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Budget, Price, price_of
-from agent_tuning.chat_model.messages import Ask, Model, Sent, Service, Unusable
+from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Service, UnusableReply
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers import Failure, Usage
 from benchmark.annotation.judge import prompt
-from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.rating.rubric import Judgement
 
 SECTION = "judge"
 
 
-class Params(Record, frozen=True):
-    model: Model
+class JudgeConfig(Record, frozen=True):
+    model: ChatModel
     budget: float | None
     max_failed: float
 
@@ -36,21 +36,21 @@ class Judge:
     """`asks` maps a subject's id to its question; equal questions are paid for once."""
 
     def __init__(self, asks: Mapping[str, Ask], store: Path) -> None:
-        self.p = config.load(SECTION, Params)
+        self.p = config.load(SECTION, JudgeConfig)
         self.endpoint = config.load("synthesize", Endpoint)
         self.price = price_of(self.p.model.name, self.endpoint.prices, self.p.budget)
-        self.store = Store(store)
+        self.store = AnswerStore(store)
         self.sent = {subject: self.p.model.sent(ask) for subject, ask in asks.items()}
         self.unanswered: dict[str, str] = {}
 
     @property
-    def left(self) -> list[Sent]:
+    def left(self) -> list[ChatRequest]:
         """The questions without an answer in the store."""
         found = {sent.key: sent for sent in self.sent.values() if sent.key not in self.store}
         return list(found.values())
 
     def estimate(self) -> str:
-        left = sum(map(self.price.bound, self.left), Usage()).at_most()
+        left = sum(map(self.price.bound, self.left), Usage()).describe_estimate()
         return f"{SECTION}: {left} ({SECTION}.budget = {self.p.budget})"
 
     def ask(self) -> None:
@@ -71,39 +71,38 @@ class Judge:
             )
 
     def judgements(self) -> "Judgements":
-        found: list[Judged] = []
+        found: list[Judgement] = []
         failures: list[Failure] = []
         for subject, sent in self.sent.items():
             try:
                 found.append(self._judged(subject, sent))
-            except Unusable as error:
+            except UnusableReply as error:
                 failures.append(Failure(subject, sent.name, error.reason, error.detail))
         return Judgements(found, failures)
 
-    async def _fill(self, left: list[Sent]) -> None:
-        from agent_tuning.chat_model.fill_store import (
-            Filling,  # its client takes a second to import
-        )
+    async def _fill(self, left: list[ChatRequest]) -> None:
+        # The client takes a second to import.
+        from agent_tuning.chat_model.fill_store import StoreFiller
 
         budget = Budget(self.p.budget, self.price.spent(self.p.model.name, self.store), SECTION)
         most = self.p.max_failed * len(self.sent)
         service = self.endpoint.service
-        filling = Filling(self.store, service, self.price, budget, self.unanswered, most)
-        async with filling.client.api:
-            await filling.live(left, self._wanting)
+        filler = StoreFiller(self.store, service, self.price, budget, self.unanswered, most)
+        async with filler.client.api:
+            await filler.live(left, self._wanting)
 
-    def _wanting(self, sent: Sent) -> Sent | None:
+    def _wanting(self, sent: ChatRequest) -> ChatRequest | None:
         return None if sent.key in self.store or sent.key in self.unanswered else sent
 
-    def _judged(self, subject: str, sent: Sent) -> Judged:
+    def _judged(self, subject: str, sent: ChatRequest) -> Judgement:
         reply = self.store.get(sent.key)
         if reply is None:
-            raise Unusable("unanswered", self.unanswered.get(sent.key, ""))
-        return prompt.judged(subject, reply)
+            raise UnusableReply("unanswered", self.unanswered.get(sent.key, ""))
+        return prompt.parse_reply(subject, reply)
 
 
 class Judgements(NamedTuple):
-    judged: list[Judged]
+    judged: list[Judgement]
     failures: list[Failure]
 
     def write(self, folder: Path) -> None:

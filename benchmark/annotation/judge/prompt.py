@@ -12,13 +12,13 @@ from typing import Annotated
 
 import msgspec
 
-from agent_tuning.chat_model.messages import Ask, Message, Reply, Unusable
+from agent_tuning.chat_model.messages import Ask, Message, Reply, UnusableReply
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Json, Record, Tool, Turn
-from benchmark.annotation.rating.rubric import BANDS, Judged
-from benchmark.annotation.review.export_corrections import decision
+from benchmark.annotation.rating.rubric import BANDS, Judgement
+from benchmark.annotation.review.export_corrections import build_gold_turn
 from benchmark.engines.answer import Answer
-from benchmark.scoring.outcome import outcome
+from benchmark.scoring.outcome import parse_answer
 from benchmark.tasks.suites import Task
 
 
@@ -40,7 +40,7 @@ SCHEMA: dict[str, Json] = {
 }
 
 
-class Seen(Record, frozen=True):
+class JudgedAnswer(Record, frozen=True):
     """What is judged: the decision that was read, or why none was, and how it was written."""
 
     read: Assistant | str
@@ -50,37 +50,43 @@ class Seen(Record, frozen=True):
 class Document(Record, frozen=True):
     tools: tuple[Tool, ...]
     dialogue: tuple[Turn, ...]
-    answer: Seen
+    answer: JudgedAnswer
     right: tuple[Assistant, ...] = ()
 
 
-def of_answer(task: Task, menu: Sequence[Tool], text: str) -> Ask:
+def ask_about_answer(task: Task, menu: Sequence[Tool], text: str) -> Ask:
     """A model's answer, beside the golds."""
-    found = outcome(task, menu, Answer(task.id, text))
-    seen = Seen(found.turn or found.reason, text)
-    right = tuple(decision(gold) for gold in task.golds)
+    found = parse_answer(task, menu, Answer(task.id, text))
+    seen = JudgedAnswer(found.turn or found.reason, text)
+    right = tuple(build_gold_turn(gold) for gold in task.golds)
     return _ask(task, Document(tuple(menu), task.turns, seen, right))
 
 
-def of_draft(task: Task, menu: Sequence[Tool]) -> Ask:
+def ask_about_draft(task: Task, menu: Sequence[Tool]) -> Ask:
     """The first gold of a drafted task, beside nothing: whether it is right is the question."""
-    return _ask(task, Document(tuple(menu), task.turns, Seen(decision(task.golds[0]))))
+    return _ask(
+        task, Document(tuple(menu), task.turns, JudgedAnswer(build_gold_turn(task.golds[0])))
+    )
 
 
 def _ask(task: Task, document: Document) -> Ask:
     shown = msgspec.json.encode(document).decode().replace("<", "\\u003c")
-    return Ask(f"judge {task.id}", (Message("system", orders()), Message("user", shown)), SCHEMA)
+    return Ask(
+        f"judge {task.id}",
+        (Message("system", write_instructions()), Message("user", shown)),
+        SCHEMA,
+    )
 
 
-def orders() -> str:
+def write_instructions() -> str:
     return system_prompt.fill_template("judge/rate", bands=BANDS)
 
 
-def judged(subject: str, reply: Reply) -> Judged:
+def parse_reply(subject: str, reply: Reply) -> Judgement:
     """Raises Unusable where the judge gave no mark of the bands."""
     try:
         mark = msgspec.json.decode(reply.text(), type=Mark)
     except msgspec.DecodeError as error:
-        raise Unusable("malformed", f"{error} in {reply.content[:200]!r}") from error
-    wording = hashlib.blake2b(orders().encode(), digest_size=4).hexdigest()
-    return Judged(subject, mark.score, mark.reason, f"{reply.model}/{wording}")
+        raise UnusableReply("malformed", f"{error} in {reply.content[:200]!r}") from error
+    wording = hashlib.blake2b(write_instructions().encode(), digest_size=4).hexdigest()
+    return Judgement(subject, mark.score, mark.reason, f"{reply.model}/{wording}")

@@ -32,12 +32,14 @@ def main(
     dry_run: bool = False,
     replay: bool = False,
 ) -> None:
-    p = config.load("rate", results.Params)
+    p = config.load("rate", results.RatingConfig)
     suite = suites.read(suite_folder)
     tasks = {task.id: task for task in suite.tasks}
-    rated = rated_answers.sheet(suite.tasks, rated_answers.answers(versions), p.tasks, p.seed)
+    rated = rated_answers.draw_sheet(
+        suite.tasks, rated_answers.read_answers(versions), p.tasks, p.seed
+    )
     asks = {
-        one.id: prompt.of_answer(tasks[one.task], suite.menu(tasks[one.task]), one.text)
+        one.id: prompt.ask_about_answer(tasks[one.task], suite.tools_of(tasks[one.task]), one.text)
         for one in rated
     }
     found = judge.run(judge.Judge(asks, store), folder, dry_run, replay)

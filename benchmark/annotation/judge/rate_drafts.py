@@ -18,7 +18,10 @@ from benchmark.tasks import suites
 
 def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = False) -> None:
     candidates = suites.read(folder)
-    asks = {task.id: prompt.of_draft(task, candidates.menu(task)) for task in candidates.tasks}
+    asks = {
+        task.id: prompt.ask_about_draft(task, candidates.tools_of(task))
+        for task in candidates.tasks
+    }
     judge.run(judge.Judge(asks, store), folder, dry_run, replay)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 SCORES = (0, 1, 2, 3, 4, 5)
-APART = 2  # scores this far apart are a disagreement to talk about
+DISAGREEMENT = 2  # scores this far apart are a disagreement to talk about
 
 
 class Interval(NamedTuple):
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def matrix(scores: Mapping[str, Mapping[str, int]], people: Sequence[str]) -> Matrix:
+def build_matrix(scores: Mapping[str, Mapping[str, int]], people: Sequence[str]) -> Matrix:
     """`scores`: answer -> person -> score; columns in the order of the answers."""
     rows = [[by_person.get(who, np.nan) for by_person in scores.values()] for who in people]
     return np.array(rows, dtype=np.float64).reshape(len(people), len(scores))
@@ -87,9 +87,9 @@ def _bias(scores: Matrix, row: int) -> float | None:
     return float((scores[row, shared] - np.nanmean(others[:, shared], axis=0)).mean())
 
 
-def disagreements(scores: Mapping[str, Mapping[str, int]]) -> list[str]:
+def find_disagreements(scores: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Answers with scores far apart, or a veto that not all share; the widest first."""
     spread = {answer: max(by.values()) - min(by.values()) for answer, by in scores.items()}
     vetoed = {answer for answer, by in scores.items() if 0 in by.values()}
-    found = (a for a, apart in spread.items() if apart >= APART or (apart and a in vetoed))
+    found = (a for a, apart in spread.items() if apart >= DISAGREEMENT or (apart and a in vetoed))
     return sorted(found, key=lambda answer: (-spread[answer], answer))

@@ -8,35 +8,35 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from benchmark.annotation.rating import results
-from benchmark.annotation.rating.rated_answers import Rated, shuffled
-from benchmark.annotation.rating.rubric import BANDS, USABLE, Judged
-from benchmark.annotation.web.events import Event, Rating, standing
+from benchmark.annotation.rating.rated_answers import RatedAnswer, shuffle_for
+from benchmark.annotation.rating.rubric import BANDS, MIN_USABLE_SCORE, Judgement
+from benchmark.annotation.web.events import Event, Rating, find_current
 from benchmark.annotation.web.journal import Journal
 from benchmark.engines.answer import Answer
-from benchmark.scoring.outcome import outcome
+from benchmark.scoring.outcome import parse_answer
 from benchmark.tasks.suites import Suite, Task
 
 
 @dataclass(frozen=True)
-class Sheet:
+class RatingSheet:
     suite: Suite
-    rated: Sequence[Rated]
-    judged: Mapping[str, Judged]
+    rated: Sequence[RatedAnswer]
+    judged: Mapping[str, Judgement]
     journal: Journal
-    p: results.Params
+    p: results.RatingConfig
 
     @cached_property
     def tasks(self) -> Mapping[str, Task]:
         return {task.id: task for task in self.suite.tasks}
 
-    def of(self, who: str) -> tuple[list[Rated], dict[str, Event]]:
+    def of(self, who: str) -> tuple[list[RatedAnswer], dict[str, Event]]:
         """The answers in this person's order, and what they said so far."""
-        held = standing(self.journal.events())
+        held = find_current(self.journal.events())
         mine = {answer: by[who] for answer, by in held.items() if who in by}
-        return shuffled(self.rated, who, self.p.seed), mine
+        return shuffle_for(self.rated, who, self.p.seed), mine
 
 
-def rate(sheet: Sheet) -> Blueprint:
+def build_pages(sheet: RatingSheet) -> Blueprint:
     pages, views = Blueprint("pages", __name__), Views(sheet)
     pages.get("/")(views.start)
     pages.get("/<int:place>")(views.answer)
@@ -49,7 +49,7 @@ def rate(sheet: Sheet) -> Blueprint:
 class Views:
     """What the pages answer to; a method's name is its endpoint."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: RatingSheet) -> None:
         self.sheet = sheet
 
     def start(self, who: str) -> Response:
@@ -61,7 +61,7 @@ class Views:
             abort(404)
         one = order[place - 1]
         task = self.sheet.tasks[one.task]
-        menu = self.sheet.suite.menu(task)
+        menu = self.sheet.suite.tools_of(task)
         event = mine.get(one.id)
         return render_template(
             "rate.html",
@@ -69,10 +69,10 @@ class Views:
             place=place,
             one=one,
             bands=BANDS,
-            usable=USABLE,
+            usable=MIN_USABLE_SCORE,
             task=task,
             menu=menu,
-            read=outcome(task, menu, Answer(one.task, one.text)),
+            read=parse_answer(task, menu, Answer(one.task, one.text)),
             given=event.after if event and isinstance(event.after, Rating) else None,
             progress=_progress(order, mine),
         )
@@ -97,13 +97,13 @@ class Views:
 
     def agreement(self, who: str) -> str:
         sheet, events = self.sheet, self.sheet.journal.events()
-        scores = results.scores_of(events, sheet.rated)
+        scores = results.read_scores(events, sheet.rated)
         order, mine = sheet.of(who)
-        apart = results.disagreements(scores, events, sheet.rated)
+        apart = results.describe_disagreements(scores, events, sheet.rated)
         return render_template(
             "agreement.html",
             who=who,
-            found=results.metrics(scores, sheet.rated, sheet.judged, sheet.p),
+            found=results.compute_metrics(scores, sheet.rated, sheet.judged, sheet.p),
             # Who still rates must not learn which version said what.
             apart=[one for one in apart if one.id in mine],
             finished=all(one.id in mine for one in order),
@@ -122,5 +122,5 @@ class Views:
         return redirect(url_for("pages.answer", who=who, place=place, did=did), 303)
 
 
-def _progress(order: Sequence[Rated], mine: Mapping[str, Event]) -> dict[str, int]:
+def _progress(order: Sequence[RatedAnswer], mine: Mapping[str, Event]) -> dict[str, int]:
     return {"done": sum(one.id in mine for one in order), "all": len(order)}

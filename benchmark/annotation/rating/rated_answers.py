@@ -12,7 +12,7 @@ from benchmark.engines.answer import Answer
 from benchmark.tasks.suites import Task
 
 
-class Rated(Record, frozen=True):
+class RatedAnswer(Record, frozen=True):
     """One answer on the sheet; versions that said the same share one rating."""
 
     id: str
@@ -21,16 +21,16 @@ class Rated(Record, frozen=True):
     versions: tuple[str, ...]
 
 
-def answers(paths: Sequence[Path]) -> dict[str, dict[str, Answer]]:
+def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, Answer]]:
     """version -> task -> answer; a version is named by its file."""
     if not paths:
         raise BadInput("VERSION: name at least one file of answers, such as VERSION=tuned")
     return {path.stem: {one.task: one for one in jsonl.read(path, Answer)} for path in paths}
 
 
-def sheet(
+def draw_sheet(
     tasks: Sequence[Task], answers: Mapping[str, Mapping[str, Answer]], count: int, seed: int
-) -> list[Rated]:
+) -> list[RatedAnswer]:
     """The answers of every version to `count` drawn tasks, by id; unheard ones are left out.
 
     An answer's id comes from what was asked and said, so a sheet made again resumes the old one.
@@ -43,11 +43,11 @@ def sheet(
                 raise BadInput(f"{version}: no answer to {task.id!r}")
             if not by_task[task.id].error:
                 said[task.id, by_task[task.id].text].append(version)
-    rated = [Rated(_id(*key), *key, tuple(sorted(names))) for key, names in said.items()]
+    rated = [RatedAnswer(_id(*key), *key, tuple(sorted(names))) for key, names in said.items()]
     return sorted(rated, key=lambda one: one.id)
 
 
-def shuffled(answers: Iterable[Rated], who: str, seed: int) -> list[Rated]:
+def shuffle_for(answers: Iterable[RatedAnswer], who: str, seed: int) -> list[RatedAnswer]:
     """Everybody's own order, the same every time."""
     return sorted(answers, key=lambda one: random.Random(f"{seed}:{who}:{one.id}").random())
 

@@ -12,14 +12,14 @@ import numpy as np
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import Record
 from benchmark.annotation.rating import agreement
-from benchmark.annotation.rating.rated_answers import Rated
-from benchmark.annotation.rating.rubric import USABLE, Judged
-from benchmark.annotation.web.events import Event, Rating, standing
+from benchmark.annotation.rating.rated_answers import RatedAnswer
+from benchmark.annotation.rating.rubric import MIN_USABLE_SCORE, Judgement
+from benchmark.annotation.web.events import Event, Rating, find_current
 
 Scores = Mapping[str, Mapping[str, int]]  # answer -> person -> score
 
 
-class Params(Record, frozen=True):
+class RatingConfig(Record, frozen=True):
     port: int
     seed: int
     tasks: int
@@ -36,9 +36,9 @@ class Disagreement(Record, frozen=True):
     comments: dict[str, str] = {}
 
 
-def scores_of(events: Iterable[Event], rated: Sequence[Rated]) -> dict[str, dict[str, int]]:
+def read_scores(events: Iterable[Event], rated: Sequence[RatedAnswer]) -> dict[str, dict[str, int]]:
     """What stands now, of answers on the sheet."""
-    held = standing(events)
+    held = find_current(events)
     return {
         one.id: {
             who: event.after.score
@@ -50,8 +50,8 @@ def scores_of(events: Iterable[Event], rated: Sequence[Rated]) -> dict[str, dict
     }
 
 
-def metrics(
-    scores: Scores, rated: Sequence[Rated], judged: Mapping[str, Judged], p: Params
+def compute_metrics(
+    scores: Scores, rated: Sequence[RatedAnswer], judged: Mapping[str, Judgement], p: RatingConfig
 ) -> dict[str, float]:
     found: dict[str, float | None] = {}
     marks = {answer: {"judge": one.score} for answer, one in judged.items()}
@@ -62,19 +62,19 @@ def metrics(
             if by_answer or given is scores:
                 found |= {f"{prefix}.{k}": v for k, v in _of_version(by_answer, p)}
     people = sorted({who for by_person in scores.values() for who in by_person})
-    table = agreement.matrix(scores, people)
+    table = agreement.build_matrix(scores, people)
     found |= dict(_agreed(table, people, p))
     found |= dict(_beside_judge(scores, judged))
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _of_version(given: Sequence[Mapping[str, int]], p: Params) -> Iterator[tuple[str, float]]:
+def _of_version(given: Sequence[Mapping[str, int]], p: RatingConfig) -> Iterator[tuple[str, float]]:
     """An answer counts once, by the mean of its scores; a veto by anybody is a veto."""
     yield "n", len(given)
     if not given:
         return
     means = [statistics.fmean(by_person.values()) for by_person in given]
-    shares = [statistics.fmean(s >= USABLE for s in by.values()) for by in given]
+    shares = [statistics.fmean(s >= MIN_USABLE_SCORE for s in by.values()) for by in given]
     for name, values in (("mean", means), ("usable", shares)):
         low, high = agreement.mean_interval(values, p.bootstrap, p.seed)
         yield from ((name, statistics.fmean(values)), (f"{name}_low", low), (f"{name}_high", high))
@@ -82,7 +82,7 @@ def _of_version(given: Sequence[Mapping[str, int]], p: Params) -> Iterator[tuple
 
 
 def _agreed(
-    table: agreement.Matrix, people: Sequence[str], p: Params
+    table: agreement.Matrix, people: Sequence[str], p: RatingConfig
 ) -> Iterator[tuple[str, float | None]]:
     alpha = agreement.alpha(table)
     interval = agreement.alpha_interval(table, p.bootstrap, p.seed) if alpha is not None else None
@@ -96,7 +96,7 @@ def _agreed(
 
 
 def _beside_judge(
-    scores: Scores, judged: Mapping[str, Judged]
+    scores: Scores, judged: Mapping[str, Judgement]
 ) -> Iterator[tuple[str, float | None]]:
     """The judge against the median of the people, rounded down."""
     both = {i: by for i, by in scores.items() if by and i in judged}
@@ -107,15 +107,18 @@ def _beside_judge(
     yield "judge.n", len(both)
     yield "judge.alpha", agreement.alpha(np.stack([people, judge]))
     yield "judge.kappa_w", agreement.kappa(people, judge, 2)
-    yield "judge.usable_agreement", float(((people >= USABLE) == (judge >= USABLE)).mean())
+    yield (
+        "judge.usable_agreement",
+        float(((people >= MIN_USABLE_SCORE) == (judge >= MIN_USABLE_SCORE)).mean()),
+    )
     yield "judge.bias", float((judge - people).mean())
 
 
-def disagreements(
-    scores: Scores, events: Iterable[Event], rated: Sequence[Rated]
+def describe_disagreements(
+    scores: Scores, events: Iterable[Event], rated: Sequence[RatedAnswer]
 ) -> list[Disagreement]:
     by_id = {one.id: one for one in rated}
-    held = standing(events)
+    held = find_current(events)
     return [
         Disagreement(
             id=answer,
@@ -129,21 +132,21 @@ def disagreements(
                 if event.after and event.after.comment
             },
         )
-        for answer in agreement.disagreements(scores)
+        for answer in agreement.find_disagreements(scores)
     ]
 
 
 def write(
     events: Sequence[Event],
-    rated: Sequence[Rated],
-    judged: Mapping[str, Judged],
-    p: Params,
+    rated: Sequence[RatedAnswer],
+    judged: Mapping[str, Judgement],
+    p: RatingConfig,
     suite_digest: str,
     metrics_path: Path,
     disagreements_path: Path,
 ) -> None:
-    scores = scores_of(events, rated)
+    scores = read_scores(events, rated)
     sign = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
     sign += "".join(f"|judge:{name}" for name in sorted({one.by for one in judged.values()}))
-    metrics_file.write(metrics_path, {**metrics(scores, rated, judged, p), sign: 1})
-    jsonl.write(disagreements_path, disagreements(scores, events, rated))
+    metrics_file.write(metrics_path, {**compute_metrics(scores, rated, judged, p), sign: 1})
+    jsonl.write(disagreements_path, describe_disagreements(scores, events, rated))

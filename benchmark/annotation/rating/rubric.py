@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agent_tuning.files import jsonl
 from agent_tuning.records import Record
 
-USABLE = 4  # the least score that counts as usable
+MIN_USABLE_SCORE = 4  # the least score that counts as usable
 
 
 class Band(NamedTuple):
@@ -28,7 +28,7 @@ BANDS = (
 )
 
 
-class Judged(Record, frozen=True):
+class Judgement(Record, frozen=True):
     """What an LLM judge said of a drafted task's gold or of an answer, by the bands of people."""
 
     id: str
@@ -37,6 +37,6 @@ class Judged(Record, frozen=True):
     by: str = ""  # the model, and a digest of the wording it was asked with
 
 
-def judgements(path: Path) -> dict[str, Judged]:
+def read_judgements(path: Path) -> dict[str, Judgement]:
     """What a judge said, by id; nothing where none ran."""
-    return {one.id: one for one in jsonl.read(path, Judged)} if path.exists() else {}
+    return {one.id: one for one in jsonl.read(path, Judgement)} if path.exists() else {}

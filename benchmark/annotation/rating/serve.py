@@ -17,11 +17,11 @@ from pathlib import Path
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.rating import rate_pages, results
-from benchmark.annotation.rating.rated_answers import answers, sheet
-from benchmark.annotation.rating.rubric import judgements
+from benchmark.annotation.rating.rated_answers import draw_sheet, read_answers
+from benchmark.annotation.rating.rubric import read_judgements
 from benchmark.annotation.web import server
 from benchmark.annotation.web.journal import Journal
-from benchmark.annotation.web.pages import create
+from benchmark.annotation.web.pages import create_app
 from benchmark.tasks import suites
 
 
@@ -33,15 +33,15 @@ def main(
     *versions: Path,
     again: bool = False,
 ) -> None:
-    p = config.load("rate", results.Params)
+    p = config.load("rate", results.RatingConfig)
     suite = suites.read(suite_folder)
-    rated = sheet(suite.tasks, answers(versions), p.tasks, p.seed)
+    rated = draw_sheet(suite.tasks, read_answers(versions), p.tasks, p.seed)
     jsonl.write(folder / "sheet.jsonl", rated)
-    judged = judgements(folder / "judge.jsonl")
+    judged = read_judgements(folder / "judge.jsonl")
     journal = Journal(database, folder / "ratings.jsonl")
     if not again:
-        pages = rate_pages.rate(rate_pages.Sheet(suite, rated, judged, journal, p))
-        server.serve(*create(pages, "Rate"), p.port)
+        pages = rate_pages.build_pages(rate_pages.RatingSheet(suite, rated, judged, journal, p))
+        server.serve(*create_app(pages, "Rate"), p.port)
     apart = folder / "disagreements.jsonl"
     results.write(journal.events(), rated, judged, p, suite.digest, metrics, apart)
     print(f"{metrics}: {len(rated)} answers of {', '.join(path.stem for path in versions)}")

@@ -20,30 +20,30 @@ import msgspec
 
 from agent_tuning.catalogue.entries import LANGUAGES, SLOT, Catalogue, Scenario
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import Fence
+from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.records import Assistant, BadInput, Group, Language, Record, Trajectory, User
 from agent_tuning.runtime import cli, config
-from agent_tuning.synthesis.teachers import Item, Request, Teacher, select
-from agent_tuning.synthesis.teachers.scripted import goal_of
+from agent_tuning.synthesis.teachers import GroupRequest, Teacher, TrajectoryRequest, select
+from agent_tuning.synthesis.teachers.scripted import strip_thought_prefix
 from benchmark.annotation.review import contamination, merge
 from benchmark.drafting import draft_house
-from benchmark.drafting.draft_house import Drafted, sources
+from benchmark.drafting.draft_house import DraftedTask, read_sources
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite, Task
 
 Cell = tuple[str, str, Language]  # tool, scenario, language
 
-TRIES = 40  # queries of a cell that may be known before it counts as exhausted
+MAX_TRIES = 40  # queries of a cell that may be known before it counts as exhausted
 
 
-class Params(Record, frozen=True):
-    teacher: select.Name
+class CandidatesConfig(Record, frozen=True):
+    teacher: select.TeacherName
     groups: int
     calls: int
     negatives: int
 
 
-def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
+def count_coverage(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
     """How often the golds ask for each cell, told by what they say they are about to do."""
     goals = [
         (_pattern(getattr(turn.goal, language)), (tool, s.name, language))
@@ -51,7 +51,7 @@ def covered(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
         for language in LANGUAGES
         for turn in s.turns(tool)
     ]
-    said = Counter((goal_of(task.golds[0].thought), task.language) for task in tasks)
+    said = Counter((strip_thought_prefix(task.golds[0].thought), task.language) for task in tasks)
     found: Counter[Cell] = Counter()
     for (goal, language), count in said.items():
         for pattern, cell in goals:
@@ -64,25 +64,25 @@ def _pattern(goal: str) -> re.Pattern[str]:
     return re.compile(".+".join(map(re.escape, SLOT.split(goal)[::2])), re.IGNORECASE)
 
 
-class Thin(draft_house.Draft):
+class LeastCoveredDraft(draft_house.HouseDrafter):
     """Drafts what the suite covers least; never what it, training or a reject asks already."""
 
     def __init__(
         self,
-        shape: draft_house.Params,
+        shape: draft_house.HouseDraftConfig,
         tasks: Sequence[Task],
         rejected: Sequence[Task],
-        fence: Fence,
+        fence: ContaminationFilter,
         unseen: bool,
     ) -> None:
         """`unseen`: every query is of a phrasing that training does not use."""
-        super().__init__(*sources(), shape)
-        self.cells = covered(self.catalogue, tasks)
-        self.first = first_number([*tasks, *rejected])
+        super().__init__(*read_sources(), shape)
+        self.cells = count_coverage(self.catalogue, tasks)
+        self.first = next_group_number([*tasks, *rejected])
         self.said |= {_query(task) for task in (*tasks, *rejected)}
         self.fence = fence
         self.sides = ("unseen",) if unseen else ("seen", "unseen")
-        self.items: dict[str, Item] = {}  # by the query drawn for them
+        self.items: dict[str, TrajectoryRequest] = {}  # by the query drawn for them
 
     def _axes(self, number: int, language: Language) -> dict[str, str]:
         """Tools of the side, seen or unseen in training, that has the thinnest cells."""
@@ -114,29 +114,35 @@ class Thin(draft_house.Draft):
     ) -> tuple[str, Trajectory]:
         """A phrasing that training uses may be exhausted: then one that it does not."""
         for side in self.sides[self.sides.index(axis) :] if axis in self.sides else self.sides:
-            for _ in range(TRIES):
+            for _ in range(MAX_TRIES):
                 index = self.drawn[f"{tool}.{scenario.name}.{language}.{side}"]
                 _, drawn = super()._drawn(side, tool, scenario, language)
                 if self._new(drawn.query):
                     self.said.add(drawn.query)
-                    self.items[drawn.query] = Item(tool, scenario.name, scenario.complexity, index)
+                    self.items[drawn.query] = TrajectoryRequest(
+                        tool, scenario.name, scenario.complexity, index
+                    )
                     return side, drawn
         raise BadInput(
             f"{tool}.{scenario.name}.{language}: no query left that is new; add phrasings"
         )
 
 
-def requests(tasks: Sequence[Task], items: Mapping[str, Item]) -> Iterator[Request]:
+def build_requests(
+    tasks: Sequence[Task], items: Mapping[str, TrajectoryRequest]
+) -> Iterator[GroupRequest]:
     """What a teacher is asked to write anew: each positive on the menu of its task."""
     for task in tasks:
         if item := items.get(_query(task)):
             menu = (key.removesuffix(f".{task.language}") for key in task.menu)
-            yield Request(task.id, task.group, task.language, tuple(menu), (item,))
+            yield GroupRequest(task.id, task.group, task.language, tuple(menu), (item,))
 
 
-def rewritten(tasks: Sequence[Task], thin: Thin, teacher: Teacher) -> Iterator[Task]:
+def rewrite_positives(
+    tasks: Sequence[Task], thin: LeastCoveredDraft, teacher: Teacher
+) -> Iterator[Task]:
     """The positives in a chat model's words; those it could not write are left out."""
-    written = {one.group.id: one.group for one in teacher.write(requests(tasks, thin.items))}
+    written = {one.group.id: one.group for one in teacher.write(build_requests(tasks, thin.items))}
     for task in tasks:
         if task.id not in written:
             yield task
@@ -145,7 +151,7 @@ def rewritten(tasks: Sequence[Task], thin: Thin, teacher: Teacher) -> Iterator[T
             cut, query = len(task.turns), trajectory.query
             if _called(trajectory, cut) and (query == _query(task) or thin._new(query)):
                 thin.said.add(query)
-                gold = Drafted("unseen", trajectory, cut).gold
+                gold = DraftedTask("unseen", trajectory, cut).gold
                 turns = trajectory.turns[:cut]
                 yield msgspec.structs.replace(task, turns=turns, golds=(gold,))
 
@@ -159,30 +165,32 @@ def _called(trajectory: Trajectory, cut: int) -> bool:
     return isinstance(turn, Assistant) and turn.decision == "call"
 
 
-def first_number(tasks: Iterable[Task]) -> int:
+def next_group_number(tasks: Iterable[Task]) -> int:
     """The number after the last group: ids never come back."""
     numbers = (re.search(r"g(\d+)$", task.group) for task in tasks)
     return max((int(found.group(1)) + 1 for found in numbers if found), default=0)
 
 
 def main(folder: Path, training: Path, out: Path, store: Path) -> None:
-    p = config.load("candidates", Params)
-    tasks, rejected = suites.read(folder).tasks, merge.all_rejected(folder)
+    p = config.load("candidates", CandidatesConfig)
+    tasks, rejected = suites.read(folder).tasks, merge.read_rejected(folder)
     _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
     shape = msgspec.structs.replace(
-        config.load("draft", draft_house.Params),
+        config.load("draft", draft_house.HouseDraftConfig),
         groups=p.groups,
         calls=p.calls,
         negatives=p.negatives,
     )
-    fence = contamination.around_training(jsonl.read(training, Group))
-    thin = Thin(shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
+    fence = contamination.build_training_filter(jsonl.read(training, Group))
+    thin = LeastCoveredDraft(shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
     drafted = list(thin.tasks(thin.first))
     if p.teacher != "scripted":
-        chat = msgspec.structs.replace(config.load("synthesize", select.Params), teacher=p.teacher)
-        teacher = select.chosen(chat, thin.teachers["unseen"], store)
-        drafted = list(rewritten(drafted, thin, teacher))
-    tools = draft_house.offered(thin.catalogue, [task.menu for task in drafted])
+        chat = msgspec.structs.replace(
+            config.load("synthesize", select.SynthesizeConfig), teacher=p.teacher
+        )
+        teacher = select.choose_teacher(chat, thin.teachers["unseen"], store)
+        drafted = list(rewrite_positives(drafted, thin, teacher))
+    tools = draft_house.collect_tools(thin.catalogue, [task.menu for task in drafted])
     suites.write(out, Suite(out.name, tools, tuple(drafted)))
     print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 

@@ -6,9 +6,9 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from agent_tuning.catalogue import schema
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import Call, Decision, Json, Record, Tool
-from benchmark.annotation.review.value_text import kind, values, written
+from benchmark.annotation.review.value_text import describe_type, format_values, parse_values
 from benchmark.tasks.suites import Gold, GoldCall
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
@@ -40,7 +40,7 @@ class GoldForm(Record, frozen=True):
     calls: tuple[CallForm, ...]
 
 
-class Read(NamedTuple):
+class ParsedForm(NamedTuple):
     """What a form says: the golds, if no field has a problem, and the user's words.
 
     `reply` is what the user should read where no tool is called; it is trained on, never scored.
@@ -53,7 +53,7 @@ class Read(NamedTuple):
     reply: str
 
 
-def filled(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
+def fill_form(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
     """The form of golds; one more call without a tool waits to be chosen."""
     form: dict[str, str] = {}
     for g, gold in enumerate(golds):
@@ -61,12 +61,12 @@ def filled(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]
         for c, call in enumerate(gold.calls):
             form[f"{g}.{c}.tool"] = call.name
             for name, accepted in call.arguments.items():
-                form[f"{g}.{c}.{name}"] = written(accepted, _type(call.name, name, tools))
+                form[f"{g}.{c}.{name}"] = format_values(accepted, _type(call.name, name, tools))
                 form |= {f"{g}.{c}.{name}.optional": "1"} if name in call.optional else {}
     return tuple(_forms(form, tools))
 
 
-def read(form: Form, tools: Sequence[Tool]) -> Read:
+def parse_form(form: Form, tools: Sequence[Tool]) -> ParsedForm:
     """Golds out of a form; `problems` names a field, and each has one line."""
     forms = tuple(_forms(form, tools))
     problems: dict[str, str] = {}
@@ -74,23 +74,23 @@ def read(form: Form, tools: Sequence[Tool]) -> Read:
     if not forms:
         problems["form"] = "at least one answer must be right"
     query = _lines(form, "query").strip()
-    if "query" in form and not normalise(query):
+    if "query" in form and not normalize_tokens(query):
         problems["query"] = "the user must say something"
-    return Read(forms, golds, problems, query, _lines(form, "reply").strip())
+    return ParsedForm(forms, golds, problems, query, _lines(form, "reply").strip())
 
 
-def posted(text: str) -> str:
+def normalize_posted(text: str) -> str:
     """A text as a browser gives it back out of a box that nobody touched."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip()
 
 
-def unsaid(forms: Sequence[GoldForm], said: Callable[[str, Json], bool]) -> dict[str, str]:
+def find_ungrounded(forms: Sequence[GoldForm], said: Callable[[str, Json], bool]) -> dict[str, str]:
     """Fields none of whose values were said (`said` knows of a tool's): to look at, not wrong."""
     notes: dict[str, str] = {}
     for call in (call for gold in forms for call in gold.calls):
         for argument in call.arguments:
             try:
-                accepted = values(argument.lines, argument.type)
+                accepted = parse_values(argument.lines, argument.type)
             except ValueError:
                 continue
             if accepted and not any(said(call.name, value) for value in accepted):
@@ -130,7 +130,7 @@ def _call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> Ca
         Argument(
             field=f"{field}.{argument}",
             name=argument,
-            type=kind(property),
+            type=describe_type(property),
             description=str(property.get("description", "")),
             required=argument in parameters.get("required", ()),
             optional=f"{source}.{argument}.optional" in form,
@@ -162,7 +162,7 @@ def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) 
         problems[f"{form.field}.tool"] = f"{form.name} is not on the menu"
     for argument in form.arguments:
         try:
-            accepted = values(argument.lines, argument.type)
+            accepted = parse_values(argument.lines, argument.type)
         except ValueError as error:
             problems[argument.field] = str(error)
             continue
@@ -184,10 +184,10 @@ def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Too
     alone = [
         Tool(tool.name, tool.description, {**tool.parameters, "required": []}) for tool in tools
     ]
-    problem = schema.problem(Call(form.name, {argument.name: value}), alone)
+    problem = schema.find_call_problem(Call(form.name, {argument.name: value}), alone)
     return problem.rpartition(": ")[2] if problem else ""
 
 
 def _type(tool: str, argument: str, tools: Sequence[Tool]) -> str:
     parameters = next((one.parameters for one in tools if one.name == tool), {})
-    return kind(parameters.get("properties", {}).get(argument, {}))
+    return describe_type(parameters.get("properties", {}).get(argument, {}))

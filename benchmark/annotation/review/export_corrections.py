@@ -19,21 +19,23 @@ from benchmark.tasks import suites
 from benchmark.tasks.suites import Gold, Suite
 
 
-def groups(suite: Suite, candidates: Suite, found: Iterable[merge.Reviewed]) -> Iterator[Group]:
-    fence = contamination.around_suite(suite)
+def build_groups(
+    suite: Suite, candidates: Suite, found: Iterable[merge.ReviewedTask]
+) -> Iterator[Group]:
+    fence = contamination.build_suite_filter(suite)
     for draft, settled, _ in found:
         task = settled.task
         if not task or task == draft or (task.decision != "call" and not settled.reply):
             continue
-        turns = (*task.turns, decision(task.golds[0], settled.reply))
+        turns = (*task.turns, build_gold_turn(task.golds[0], settled.reply))
         one = Trajectory(f"{task.id}.corrected", turns, task.kind, task.language)
         asked = (turn.text for turn in turns if isinstance(turn, User))
         if not any(fence.overlap(words, task.menu) for words in asked):
-            prompt = PromptSpec(task.group, task.language, candidates.menu(task))
+            prompt = PromptSpec(task.group, task.language, candidates.tools_of(task))
             yield Group(task.group, prompt, (one,))
 
 
-def decision(gold: Gold, reply: str = "") -> Assistant:
+def build_gold_turn(gold: Gold, reply: str = "") -> Assistant:
     """The first accepted spelling of a gold; `reply` is what the user reads without a call."""
     calls = (
         Call(call.name, {name: accepted[0] for name, accepted in call.arguments.items()})
@@ -43,11 +45,11 @@ def decision(gold: Gold, reply: str = "") -> Assistant:
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
-    p = config.load("review", merge.Params)
+    p = config.load("review", merge.MergeConfig)
     candidates = suites.read(candidates_folder)
-    found = list(merge.reviewed(candidates, jsonl.read(reviews, events.Event), p.double))
+    found = list(merge.settle_reviews(candidates, jsonl.read(reviews, events.Event), p.double))
     corrected = sum(one.settled.task not in (None, one.task) for one in found)
-    count = jsonl.write(out, groups(suites.read(folder), candidates, found))
+    count = jsonl.write(out, build_groups(suites.read(folder), candidates, found))
     print(f"{out}: {count} of {corrected} corrected candidates")
 
 

@@ -21,18 +21,18 @@ from typing import NamedTuple
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.near_duplicates import normalise
+from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import BadInput, Group, Record, User
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination, verdicts
-from benchmark.annotation.review.verdicts import Double, Settled
+from benchmark.annotation.review.verdicts import DoubleReview, ReviewOutcome
 from benchmark.annotation.web import events
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite, Task
 
 
-class Params(Record, frozen=True, forbid_unknown_fields=False):
-    double: Double
+class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
+    double: DoubleReview
 
 
 class Version(Record, frozen=True):
@@ -47,24 +47,28 @@ class Version(Record, frozen=True):
     reviews: str = ""  # sha256 of the events it was merged from
 
 
-class Reviewed(NamedTuple):
+class ReviewedTask(NamedTuple):
     task: Task
-    settled: Settled
+    settled: ReviewOutcome
     people: tuple[str, ...]
 
 
-def reviewed(candidates: Suite, said: Iterable[events.Event], double: Double) -> Iterator[Reviewed]:
-    standing = events.standing(said)
+def settle_reviews(
+    candidates: Suite, said: Iterable[events.Event], double: DoubleReview
+) -> Iterator[ReviewedTask]:
+    standing = events.find_current(said)
     for task in candidates.tasks:
         held = standing.get(task.id, {})
-        valid = verdicts.valid(held, verdicts.digest(candidates, task))
+        valid = verdicts.select_valid(held, verdicts.hash_task(candidates, task))
         settled = verdicts.settle(task, valid, double.needed(task))
-        yield Reviewed(task, settled, tuple(valid))
+        yield ReviewedTask(task, settled, tuple(valid))
 
 
-def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group]) -> Iterator[str]:
+def find_problems(
+    suite: Suite, found: Sequence[ReviewedTask], training: Iterable[Group]
+) -> Iterator[str]:
     """Why the candidates may not be merged, one line each, named."""
-    fence = contamination.around_training(training)
+    fence = contamination.build_training_filter(training)
     ids = {task.id for task in suite.tasks}
     asked = {_asked(task): task.id for task in suite.tasks}
     for draft, settled, _ in found:
@@ -87,11 +91,11 @@ def problems(suite: Suite, found: Sequence[Reviewed], training: Iterable[Group])
 
 def _asked(task: Task) -> tuple[object, ...]:
     """What makes two tasks the same one: the menu and everything said so far."""
-    said = (normalise(msgspec.json.encode(turn).decode()) for turn in task.turns)
+    said = (normalize_tokens(msgspec.json.encode(turn).decode()) for turn in task.turns)
     return frozenset(task.menu), *said
 
 
-def merged(suite: Suite, candidates: Suite, found: Iterable[Reviewed]) -> Suite:
+def merge_suite(suite: Suite, candidates: Suite, found: Iterable[ReviewedTask]) -> Suite:
     ready = [one.settled.task for one in found if one.settled.task]
     used = {key for task in ready for key in task.menu}
     tools = {**suite.tools, **{key: candidates.tools[key] for key in sorted(used)}}
@@ -101,7 +105,7 @@ def merged(suite: Suite, candidates: Suite, found: Iterable[Reviewed]) -> Suite:
     return Suite(suite.name, tools, (*suite.tasks, *ready))
 
 
-def version(folder: Path, suite: Suite) -> Version:
+def read_version(folder: Path, suite: Suite) -> Version:
     """The version of a suite on disk, which must be as it was merged."""
     path = folder / "version.json"
     if not path.exists():
@@ -115,7 +119,9 @@ def version(folder: Path, suite: Suite) -> Version:
     return found
 
 
-def provenance(old: Version, new: Suite, found: Iterable[Reviewed], reviews: bytes) -> Version:
+def build_version(
+    old: Version, new: Suite, found: Iterable[ReviewedTask], reviews: bytes
+) -> Version:
     kept = [one for one in found if one.settled.state == "ready"]
     out = [one for one in found if one.settled.state == "rejected"]
     return Version(
@@ -142,7 +148,7 @@ def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iter
     return kept
 
 
-def gone(draft: Task, settled: Settled) -> bool:
+def is_retired(draft: Task, settled: ReviewOutcome) -> bool:
     """Nobody should see its words again: rejected, or merged in other words."""
     return settled.task is None or settled.task.turns != draft.turns
 
@@ -152,27 +158,27 @@ def write_version(folder: Path, version: Version) -> None:
     (folder / "version.json").write_bytes(text + b"\n")
 
 
-def all_rejected(folder: Path) -> list[Task]:
+def read_rejected(folder: Path) -> list[Task]:
     """The drafts that were turned down or reworded in any version so far."""
     path = folder / "rejected.jsonl"
     return list(jsonl.read(path, Task)) if path.exists() else []
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
-    p = config.load("review", Params)
+    p = config.load("review", MergeConfig)
     suite, candidates = suites.read(folder), suites.read(candidates_folder)
-    old = version(folder, suite)
-    found = list(reviewed(candidates, jsonl.read(reviews, events.Event), p.double))
-    refused = list(problems(suite, found, jsonl.read(training, Group)))
+    old = read_version(folder, suite)
+    found = list(settle_reviews(candidates, jsonl.read(reviews, events.Event), p.double))
+    refused = list(find_problems(suite, found, jsonl.read(training, Group)))
     if refused:
         listed = "\n  ".join(refused)
         raise BadInput(
             f"{candidates_folder}: nothing is merged, {len(refused)} problems:\n  {listed}"
         )
-    new = merged(suite, candidates, found)
-    made = provenance(old, new, found, reviews.read_bytes())
-    out = [draft for draft, settled, _ in found if gone(draft, settled)]
-    kept = write(folder, old, made, new, [*all_rejected(folder), *out])
+    new = merge_suite(suite, candidates, found)
+    made = build_version(old, new, found, reviews.read_bytes())
+    out = [draft for draft, settled, _ in found if is_retired(draft, settled)]
+    kept = write(folder, old, made, new, [*read_rejected(folder), *out])
     print(
         f"{folder}: version {made.version}, {len(made.merged)} tasks merged, "
         f"{len(made.corrected)} of them corrected, {len(made.rejected)} rejected; "

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-from agent_tuning.quality.word_overlap import Lexical
+from agent_tuning.quality.word_overlap import WordOverlap
 from agent_tuning.records import Record, Tool
-from benchmark.annotation.rating.rubric import USABLE, Judged
-from benchmark.scoring.task_score import query
+from benchmark.annotation.rating.rubric import MIN_USABLE_SCORE, Judgement
+from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Suite, Task
 
 
-class Suspicion(Record, frozen=True):
+class Priority(Record, frozen=True):
     weight: float
     reasons: tuple[str, ...]
 
 
-class Ties(Record, frozen=True):
+class WordOverlapLimits(Record, frozen=True):
     """`near`: a lead of the gold's tool below which words do not tell it from the next one.
 
     `tempting`: an overlap with any tool above which a task that wants none looks like a call.
@@ -24,34 +24,38 @@ class Ties(Record, frozen=True):
     tempting: float
 
 
-def suspicions(
-    suite: Suite, judged: Mapping[str, Judged], ties: Ties
-) -> list[tuple[Task, Suspicion]]:
+def prioritize_tasks(
+    suite: Suite, judged: Mapping[str, Judgement], ties: WordOverlapLimits
+) -> list[tuple[Task, Priority]]:
     """All tasks, the most suspicious first."""
-    lexical = Lexical(suite.tools.values())
+    lexical = WordOverlap(suite.tools.values())
     found = [
-        (task, suspicion(task, suite.menu(task), lexical, judged.get(task.id), ties))
+        (task, compute_priority(task, suite.tools_of(task), lexical, judged.get(task.id), ties))
         for task in suite.tasks
     ]
     return sorted(found, key=lambda pair: (-pair[1].weight, pair[0].id))
 
 
-def suspicion(
-    task: Task, menu: Sequence[Tool], lexical: Lexical, judged: Judged | None, ties: Ties
-) -> Suspicion:
+def compute_priority(
+    task: Task,
+    menu: Sequence[Tool],
+    lexical: WordOverlap,
+    judged: Judgement | None,
+    ties: WordOverlapLimits,
+) -> Priority:
     """A judge's word weighs more than any overlap of words."""
     weight, reasons = _lexical(task, menu, lexical, ties)
-    if judged is not None and judged.score < USABLE:
-        weight += USABLE - judged.score
+    if judged is not None and judged.score < MIN_USABLE_SCORE:
+        weight += MIN_USABLE_SCORE - judged.score
         reasons = [f"judge: {judged.score} of 5 {judged.reason}".rstrip(), *reasons]
-    return Suspicion(weight, tuple(reasons))
+    return Priority(weight, tuple(reasons))
 
 
 def _lexical(
-    task: Task, menu: Sequence[Tool], lexical: Lexical, ties: Ties
+    task: Task, menu: Sequence[Tool], lexical: WordOverlap, ties: WordOverlapLimits
 ) -> tuple[float, list[str]]:
     """How close another tool comes to the gold's, or any tool to a task that wants none (0-1)."""
-    asked = query(task)
+    asked = last_user_text(task)
     overlaps = {tool.name: lexical.overlap(asked, tool) for tool in menu}
     called = {call.name for gold in task.golds for call in gold.calls}
     others = overlaps.keys() - called

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from agent_tuning.records import Json, Record, Turn
-from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.rating.rubric import Judgement
 from benchmark.annotation.review import verdicts
-from benchmark.annotation.review.priority import Suspicion, Ties, suspicions
-from benchmark.annotation.review.verdicts import Double, Settled
-from benchmark.annotation.web.events import Event, Verdict, standing
+from benchmark.annotation.review.priority import Priority, WordOverlapLimits, prioritize_tasks
+from benchmark.annotation.review.verdicts import DoubleReview, ReviewOutcome
+from benchmark.annotation.web.events import Event, Verdict, find_current
 from benchmark.annotation.web.journal import Journal
 from benchmark.tasks.suites import Suite, Task
 
 
-class Params(Record, frozen=True):
+class ReviewConfig(Record, frozen=True):
     port: int
-    double: Double
-    ties: Ties
+    double: DoubleReview
+    ties: WordOverlapLimits
     held: float
 
 
@@ -27,8 +27,8 @@ class Card(NamedTuple):
 
     place: int
     task: Task
-    suspicion: Suspicion
-    settled: Settled
+    suspicion: Priority
+    settled: ReviewOutcome
     mine: Event | None
     others: Mapping[str, Verdict]  # what others said; empty until this person has
 
@@ -37,38 +37,38 @@ class Card(NamedTuple):
         return self.mine.after if self.mine and isinstance(self.mine.after, Verdict) else None
 
 
-Said = Callable[[str, Json, Sequence[Turn]], bool]  # a tool's value stands in these turns
+IsGrounded = Callable[[str, Json, Sequence[Turn]], bool]  # a tool's value stands in these turns
 
 
-class Desk:
+class ReviewQueue:
     def __init__(
         self,
         candidates: Suite,
-        judged: Mapping[str, Judged],
+        judged: Mapping[str, Judgement],
         journal: Journal,
-        p: Params,
-        said: Said,
+        p: ReviewConfig,
+        said: IsGrounded,
     ) -> None:
         self.suite = candidates
         self.said = said
         self.journal = journal
         self.p = p
-        self.order = suspicions(candidates, judged, p.ties)
+        self.order = prioritize_tasks(candidates, judged, p.ties)
         self.places = {task.id: place for place, (task, _) in enumerate(self.order, 1)}
-        self.shown = {task.id: verdicts.digest(candidates, task) for task in candidates.tasks}
+        self.shown = {task.id: verdicts.hash_task(candidates, task) for task in candidates.tasks}
         self.held: dict[int, tuple[str, float]] = {}  # place -> who looks at it, since when
 
     def cards(self, who: str) -> list[Card]:
-        found = standing(self.journal.events())
+        found = find_current(self.journal.events())
         return [
             self._card(place, task, suspicion, found.get(task.id, {}), who)
             for place, (task, suspicion) in enumerate(self.order, 1)
         ]
 
     def _card(
-        self, place: int, task: Task, suspicion: Suspicion, held: Mapping[str, Event], who: str
+        self, place: int, task: Task, suspicion: Priority, held: Mapping[str, Event], who: str
     ) -> Card:
-        valid = verdicts.valid(held, self.shown[task.id])
+        valid = verdicts.select_valid(held, self.shown[task.id])
         settled = verdicts.settle(task, valid, self.p.double.needed(task))
         mine = held.get(who) if who in valid else None
         # A second opinion is worth nothing if it has seen the first.
@@ -91,7 +91,7 @@ class Desk:
         return other != who and time.monotonic() - since < self.p.held
 
 
-def progress(cards: Sequence[Card]) -> dict[str, int]:
+def count_progress(cards: Sequence[Card]) -> dict[str, int]:
     """How many of all are done, and how many in each state."""
     states = Counter[str](card.settled.state for card in cards)
     done = len(cards) - states["open"] - states["conflict"]

@@ -7,18 +7,18 @@ from flask import Blueprint, abort, jsonify, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from benchmark.annotation.review import editing, verdicts
-from benchmark.annotation.review.diff import changes
-from benchmark.annotation.review.queue import Card, Desk, progress
-from benchmark.annotation.review.verdicts import REASONS
+from benchmark.annotation.review.diff import diff_lines
+from benchmark.annotation.review.queue import Card, ReviewQueue, count_progress
+from benchmark.annotation.review.verdicts import REJECTION_REASONS
 from benchmark.annotation.web.events import Verdict
-from benchmark.annotation.web.security import visible
-from benchmark.scoring.task_score import query
+from benchmark.annotation.web.security import make_visible
+from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Task
 
 Page = str | tuple[str, int] | Response
 
 
-def review(desk: Desk) -> Blueprint:
+def build_pages(desk: ReviewQueue) -> Blueprint:
     pages, views = Blueprint("pages", __name__), Views(desk)
     pages.get("/")(views.start)
     pages.get("/all")(views.listing)
@@ -33,7 +33,7 @@ def review(desk: Desk) -> Blueprint:
 class Views:
     """What the pages answer to; a method's name is its endpoint."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ReviewQueue) -> None:
         self.desk = desk
 
     def start(self, who: str) -> Response:
@@ -41,9 +41,9 @@ class Views:
 
     def listing(self, who: str) -> str:
         cards = self.desk.cards(who)
-        queries = {card.place: query(card.settled.task or card.task) for card in cards}
+        queries = {card.place: last_user_text(card.settled.task or card.task) for card in cards}
         return render_template(
-            "list.html", who=who, cards=cards, queries=queries, progress=progress(cards)
+            "list.html", who=who, cards=cards, queries=queries, progress=count_progress(cards)
         )
 
     def card(self, who: str, place: int) -> str:
@@ -53,19 +53,19 @@ class Views:
     def check(self, who: str, place: int) -> Response:
         """Of the form as it stands: problems and notes by field, and what it changes."""
         card = _card(self.desk.cards(who), place)
-        read = editing.read(request.form, self.desk.suite.menu(card.task))
-        lines = [] if read.problems else changes(card.task, _corrected(card, read))
+        read = editing.parse_form(request.form, self.desk.suite.tools_of(card.task))
+        lines = [] if read.problems else diff_lines(card.task, _corrected(card, read))
         return jsonify(
             problems=_visible(read.problems),
             notes=_visible(self._notes(card, read)),
-            changes=[(sign, visible(line)) for sign, line in lines],
+            changes=[(sign, make_visible(line)) for sign, line in lines],
         )
 
     def editor(self, who: str, place: int) -> str:
         """The form again, with the fields of the tools and decisions chosen in it."""
         card = _card(self.desk.cards(who), place)
-        menu = self.desk.suite.menu(card.task)
-        read = editing.read(request.form, menu)
+        menu = self.desk.suite.tools_of(card.task)
+        read = editing.parse_form(request.form, menu)
         notes = self._notes(card, read)
         return render_template(
             "editor.html",
@@ -81,7 +81,7 @@ class Views:
         shown = self.desk.shown[card.task.id]
         if request.form.get("shown") != shown:
             abort(409, "This page is older than the candidates; reload it.")
-        read = editing.read(request.form, self.desk.suite.menu(card.task))
+        read = editing.parse_form(request.form, self.desk.suite.tools_of(card.task))
         verdict = _verdict(card, read)
         if verdict is None:
             return self._page(who, place, read), 422
@@ -101,14 +101,16 @@ class Views:
             return redirect(url_for("pages.listing", who=who, **done), 303)
         return redirect(url_for("pages.card", who=who, place=place, **done), 303)
 
-    def _page(self, who: str, place: int, typed: editing.Read | None = None) -> str:
+    def _page(self, who: str, place: int, typed: editing.ParsedForm | None = None) -> str:
         """With what somebody just typed, if it could not be saved; else with what holds now."""
         cards = self.desk.cards(who)
         card = _card(cards, place)
-        menu = self.desk.suite.menu(card.task)
-        now = (card.verdict and verdicts.corrected(card.task, card.verdict)) or card.task
+        menu = self.desk.suite.tools_of(card.task)
+        now = (card.verdict and verdicts.apply_verdict(card.task, card.verdict)) or card.task
         reply = card.verdict.reply if card.verdict else ""
-        read = typed or editing.Read(editing.filled(now.golds, menu), (), {}, query(now), reply)
+        read = typed or editing.ParsedForm(
+            editing.fill_form(now.golds, menu), (), {}, last_user_text(now), reply
+        )
         return render_template(
             "review.html",
             who=who,
@@ -120,16 +122,18 @@ class Views:
             notes=self._notes(card, read),
             query=read.query,
             reply=read.reply,
-            changes=changes(card.task, now),
-            reasons=REASONS,
-            progress=progress(cards),
+            changes=diff_lines(card.task, now),
+            reasons=REJECTION_REASONS,
+            progress=count_progress(cards),
             shown=self.desk.shown[card.task.id],
         )
 
-    def _notes(self, card: Card, read: editing.Read) -> dict[str, str]:
+    def _notes(self, card: Card, read: editing.ParsedForm) -> dict[str, str]:
         """Arguments that nobody said, in the words that the user has in the form."""
-        turns = verdicts.reworded(card.task, read.query) if read.query else card.task.turns
-        return editing.unsaid(read.forms, lambda tool, value: self.desk.said(tool, value, turns))
+        turns = verdicts.reword(card.task, read.query) if read.query else card.task.turns
+        return editing.find_ungrounded(
+            read.forms, lambda tool, value: self.desk.said(tool, value, turns)
+        )
 
 
 def _card(cards: Sequence[Card], place: int) -> Card:
@@ -139,30 +143,30 @@ def _card(cards: Sequence[Card], place: int) -> Card:
 
 
 def _visible(lines: dict[str, str]) -> dict[str, str]:
-    return {field: visible(line) for field, line in lines.items()}
+    return {field: make_visible(line) for field, line in lines.items()}
 
 
-def _verdict(card: Card, read: editing.Read) -> Verdict | None:
+def _verdict(card: Card, read: editing.ParsedForm) -> Verdict | None:
     """What the form's button says; None for a correction that cannot be saved."""
     reason, comment = request.form.get("reason", ""), request.form.get("comment", "").strip()
     action = "reject" if reason else request.form.get("action")  # a button says but one thing
     if action == "approve":
         return Verdict("approve", comment=comment)
-    if action == "reject" and reason in REASONS:
+    if action == "reject" and reason in REJECTION_REASONS:
         return Verdict("reject", reason=reason, comment=comment)
     if action != "correct":
         abort(400, "action: expected approve, correct, or reject with a reason")
     return None if read.problems else _correction(card, read, comment)
 
 
-def _correction(card: Card, read: editing.Read, comment: str) -> Verdict:
+def _correction(card: Card, read: editing.ParsedForm, comment: str) -> Verdict:
     """Saving the draft unchanged approves it."""
-    words = read.query if read.query != editing.posted(query(card.task)) else ""
+    words = read.query if read.query != editing.normalize_posted(last_user_text(card.task)) else ""
     reply = read.reply if read.golds[0].decision != "call" else ""
     if read.golds == card.task.golds and not words and not reply:
         return Verdict("approve", comment=comment)
     return Verdict("correct", read.golds, comment=comment, query=words, reply=reply)
 
 
-def _corrected(card: Card, read: editing.Read) -> Task:
-    return verdicts.corrected(card.task, _correction(card, read, "")) or card.task
+def _corrected(card: Card, read: editing.ParsedForm) -> Task:
+    return verdicts.apply_verdict(card.task, _correction(card, read, "")) or card.task

@@ -9,26 +9,28 @@ writes  CANDIDATES/reviews.jsonl   every action as an event, sorted; DATABASE is
 from pathlib import Path
 
 from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.quality.decontamination import Fence
-from agent_tuning.quality.validation import Checks
+from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.runtime import cli, config
-from benchmark.annotation.rating.rubric import judgements
+from benchmark.annotation.rating.rubric import read_judgements
 from benchmark.annotation.review import review_pages
-from benchmark.annotation.review.queue import Desk, Params
+from benchmark.annotation.review.queue import ReviewConfig, ReviewQueue
 from benchmark.annotation.web import server
 from benchmark.annotation.web.journal import Journal
-from benchmark.annotation.web.pages import create
+from benchmark.annotation.web.pages import create_app
 from benchmark.tasks import suites
 
 CATALOGUE = Path("data/catalogue")
 
 
 def main(folder: Path, database: Path) -> None:
-    p = config.load("review", Params)
+    p = config.load("review", ReviewConfig)
     journal = Journal(database, folder / "reviews.jsonl")
-    said = Checks(Catalogue(CATALOGUE), Fence((), 1.0)).grounded
-    desk = Desk(suites.read(folder), judgements(folder / "judge.jsonl"), journal, p, said)
-    app, token = create(review_pages.review(desk), "Review")
+    said = TrajectoryValidator(Catalogue(CATALOGUE), ContaminationFilter((), 1.0)).is_grounded
+    desk = ReviewQueue(
+        suites.read(folder), read_judgements(folder / "judge.jsonl"), journal, p, said
+    )
+    app, token = create_app(review_pages.build_pages(desk), "Review")
     server.serve(app, token, p.port)
 
 

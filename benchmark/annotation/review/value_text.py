@@ -12,24 +12,24 @@ import msgspec
 from agent_tuning.records import Json
 
 
-def kind(property: Mapping[str, Json]) -> str:
+def describe_type(property: Mapping[str, Json]) -> str:
     """A schema's type in a word or two."""
     found = property.get("type", "any")
     if found == "array" and "type" in property.get("items", {}):
-        return f"array of {kind(property['items'])}"
+        return f"array of {describe_type(property['items'])}"
     return found if isinstance(found, str) else " or ".join(map(str, found))
 
 
-def written(accepted: Sequence[Json], type: str) -> str:
-    return "\n".join(line(value, type) for value in accepted)
+def format_values(accepted: Sequence[Json], type: str) -> str:
+    return "\n".join(format_value(value, type) for value in accepted)
 
 
-def values(lines: str, type: str) -> tuple[Json, ...]:
+def parse_values(lines: str, type: str) -> tuple[Json, ...]:
     """Accepted values, one a line; raises ValueError naming the line that is no JSON."""
     return tuple(_value(line, type) for line in lines.split("\n") if line.strip())
 
 
-def line(value: Json, type: str = "") -> str:
+def format_value(value: Json, type: str = "") -> str:
     if type == "string" and isinstance(value, str) and _plain(value):
         return value
     spelt = json.dumps(value, ensure_ascii=False)

@@ -7,13 +7,13 @@ from typing import Literal
 
 import msgspec
 
-from agent_tuning.quality.validation import POSITIVE
+from agent_tuning.quality.validation import POSITIVE_KINDS
 from agent_tuning.records import Decision, Record, Turn, User
 from benchmark.annotation.web.events import Event, Verdict
-from benchmark.scoring.task_score import query
+from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Suite, Task
 
-REASONS = {
+REJECTION_REASONS = {
     "unclear": "the query is unclear",
     "ambiguous": "two tools fit as well",
     "ungrounded": "an argument is not said",
@@ -25,7 +25,7 @@ REASONS = {
 State = Literal["open", "conflict", "rejected", "ready"]
 
 
-class Double(Record, frozen=True):
+class DoubleReview(Record, frozen=True):
     """Which tasks two people review: a share of them (0-1), drawn by the seed."""
 
     seed: int
@@ -35,7 +35,7 @@ class Double(Record, frozen=True):
         return 2 if random.Random(f"{self.seed}:{task.id}").random() < self.share else 1
 
 
-class Settled(Record, frozen=True):
+class ReviewOutcome(Record, frozen=True):
     """`task` is the one that everybody agrees on; None where it is open or rejected."""
 
     state: State
@@ -44,13 +44,13 @@ class Settled(Record, frozen=True):
     reply: str = ""  # to train on where no tool is called
 
 
-def digest(suite: Suite, task: Task) -> str:
+def hash_task(suite: Suite, task: Task) -> str:
     """Of everything a reviewer sees: a verdict does not hold for a task that has changed since."""
-    seen = msgspec.json.encode((task, suite.menu(task)), order="sorted")
+    seen = msgspec.json.encode((task, suite.tools_of(task)), order="sorted")
     return hashlib.blake2b(seen, digest_size=8).hexdigest()
 
 
-def valid(held: Mapping[str, Event], shown: str) -> dict[str, Verdict]:
+def select_valid(held: Mapping[str, Event], shown: str) -> dict[str, Verdict]:
     """The verdicts of one task by person, but those on another wording of it."""
     return {
         who: event.after
@@ -59,19 +59,21 @@ def valid(held: Mapping[str, Event], shown: str) -> dict[str, Verdict]:
     }
 
 
-def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> Settled:
-    said = {who: corrected(task, verdict) for who, verdict in verdicts.items()}
+def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> ReviewOutcome:
+    said = {who: apply_verdict(task, verdict) for who, verdict in verdicts.items()}
     if len({msgspec.json.encode(found, order="sorted") for found in said.values()}) > 1:
-        return Settled("conflict", detail=", ".join(map(_clause, verdicts, verdicts.values())))
+        return ReviewOutcome(
+            "conflict", detail=", ".join(map(_clause, verdicts, verdicts.values()))
+        )
     if len(said) < needed:
-        return Settled("open", detail=f"{len(said)} of {needed} reviews")
+        return ReviewOutcome("open", detail=f"{len(said)} of {needed} reviews")
     agreed = next(iter(said.values()))
     reasons = sorted({verdict.reason for verdict in verdicts.values()})
     reply = next((verdict.reply for verdict in verdicts.values() if verdict.reply), "")
-    return Settled("ready" if agreed else "rejected", agreed, " ".join(reasons), reply)
+    return ReviewOutcome("ready" if agreed else "rejected", agreed, " ".join(reasons), reply)
 
 
-def corrected(task: Task, verdict: Verdict) -> Task | None:
+def apply_verdict(task: Task, verdict: Verdict) -> Task | None:
     """The task as a verdict leaves it; None after a rejection.
 
     Another decision makes another kind of task. Training knows the phrasings of drafts, not the
@@ -83,20 +85,20 @@ def corrected(task: Task, verdict: Verdict) -> Task | None:
         return task
     kind = _kind(task.kind, verdict.golds[0].decision)
     now = msgspec.structs.replace(task, golds=verdict.golds, kind=kind)
-    if verdict.query in ("", query(task)):
+    if verdict.query in ("", last_user_text(task)):
         return now
     axes = {axis: "unseen" if axis == "query" else side for axis, side in task.axes.items()}
-    return msgspec.structs.replace(now, turns=reworded(task, verdict.query), axes=axes)
+    return msgspec.structs.replace(now, turns=reword(task, verdict.query), axes=axes)
 
 
 def _kind(drafted: str, decision: Decision) -> str:
     """What a task was drafted for, unless it has become something else."""
-    if (decision == "call") == (drafted in POSITIVE):
+    if (decision == "call") == (drafted in POSITIVE_KINDS):
         return drafted
     return {"call": "call", "ask": "missing", "no_call": "topic"}[decision]
 
 
-def reworded(task: Task, words: str) -> tuple[Turn, ...]:
+def reword(task: Task, words: str) -> tuple[Turn, ...]:
     """The turns with other words in place of the last ones of the user."""
     last = max(n for n, turn in enumerate(task.turns) if isinstance(turn, User))
     return (*task.turns[:last], User(words), *task.turns[last + 1 :])

@@ -9,7 +9,7 @@ import msgspec
 from agent_tuning.records import Record
 from benchmark.tasks.suites import Gold
 
-NAME = re.compile(r"\w[\w .-]{0,31}")  # of a person, as it stands in URLs, files and metrics
+PERSON_NAME = re.compile(r"\w[\w .-]{0,31}")  # of a person, as it stands in URLs, files and metrics
 Action = Literal["approve", "correct", "reject"]
 
 
@@ -59,7 +59,7 @@ class Event(Record, frozen=True):
         return self.who, self.number
 
 
-def standing(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
+def find_current(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
     """subject -> person -> the event whose opinion holds now."""
     found: dict[str, dict[str, Event]] = {}
     for event in sorted(events, key=lambda event: event.place):
@@ -71,7 +71,7 @@ def standing(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
     return {subject: by_person for subject, by_person in found.items() if by_person}
 
 
-def undoable(mine: Sequence[Event]) -> Event | None:
+def find_undoable(mine: Sequence[Event]) -> Event | None:
     """The last event of one person that no undo has taken back."""
     taken = {event.takes_back for event in mine}
     left = [event for event in mine if not event.takes_back and event.number not in taken]

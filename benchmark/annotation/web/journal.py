@@ -16,9 +16,9 @@ import msgspec
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
-from benchmark.annotation.web.events import Event, Opinion, standing, undoable
+from benchmark.annotation.web.events import Event, Opinion, find_current, find_undoable
 
-WAIT = 30.0  # seconds for another writer
+LOCK_TIMEOUT = 30.0  # seconds for another writer
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -54,7 +54,7 @@ class Journal:
     def record(self, who: str, subject: str, after: Opinion, shown: str = "") -> Event:
         with self._writing() as connection:
             mine = list(_read(connection, who))
-            held = standing(mine).get(subject, {}).get(who)
+            held = find_current(mine).get(subject, {}).get(who)
             before = held.after if held else None
             event = Event(subject, who, len(mine) + 1, _now(), before, after, shown=shown)
             _insert(connection, event)
@@ -65,7 +65,7 @@ class Journal:
         """Take back this person's last opinion; None if there is none left."""
         with self._writing() as connection:
             mine = list(_read(connection, who))
-            last = undoable(mine)
+            last = find_undoable(mine)
             if last is None:
                 return None
             event = Event(
@@ -105,7 +105,7 @@ class Journal:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.database, timeout=WAIT, isolation_level=None)
+        connection = sqlite3.connect(self.database, timeout=LOCK_TIMEOUT, isolation_level=None)
         try:
             # With NORMAL a power cut may take the last commits of a WAL.
             connection.execute("PRAGMA synchronous = FULL")

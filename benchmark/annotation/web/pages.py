@@ -10,43 +10,43 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from agent_tuning.records import Json
-from benchmark.annotation.review.value_text import kind
+from benchmark.annotation.review.value_text import describe_type
 from benchmark.annotation.web import security
-from benchmark.annotation.web.events import NAME
+from benchmark.annotation.web.events import PERSON_NAME
 
 
-def create(pages: Blueprint, title: str) -> tuple[Flask, str]:
+def create_app(pages: Blueprint, title: str) -> tuple[Flask, str]:
     """The app, and the secret first part of all its URLs."""
     token = secrets.token_urlsafe(24)
     app = Flask(__name__, static_url_path=f"/{token}/static")
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["title"] = title
-    app.jinja_env.filters["json"] = as_json
-    app.jinja_env.filters["said"] = said
-    app.jinja_env.filters["kind"] = kind
+    app.jinja_env.filters["json"] = format_json
+    app.jinja_env.filters["said"] = isolate_text
+    app.jinja_env.filters["kind"] = describe_type
     security.protect(app)
 
     @app.get(f"/{token}/")
     def welcome() -> str | Response:
         who = request.args.get("who", "").strip()
-        if NAME.fullmatch(who):
+        if PERSON_NAME.fullmatch(who):
             return redirect(url_for(f"{pages.name}.start", who=who))
         return render_template("welcome.html", who=who)
 
     @pages.url_value_preprocessor
     def known(_: str | None, values: dict[str, Any] | None) -> None:
-        if values and not NAME.fullmatch(values.get("who", "")):
+        if values and not PERSON_NAME.fullmatch(values.get("who", "")):
             abort(404)
 
     app.register_blueprint(pages, url_prefix=f"/{token}/<who>")
     return app, token
 
 
-def as_json(value: Json, indent: int | None = None) -> str:
+def format_json(value: Json, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def said(text: str) -> Markup:
+def isolate_text(text: str) -> Markup:
     """Text of a user or a model: shown as it is, and no direction mark leaks out of it."""
-    return Markup("<bdi>{}</bdi>").format(escape(security.visible(text)))
+    return Markup("<bdi>{}</bdi>").format(escape(security.make_visible(text)))

@@ -10,26 +10,30 @@ import unicodedata
 
 from flask import Flask, Response, abort, request
 
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-MOST = 4 * 1024 * 1024  # bytes of a request
+MAX_REQUEST_BYTES = 4 * 1024 * 1024  # bytes of a request
 
 
 def protect(app: Flask) -> None:
     form_token = secrets.token_urlsafe(24)
-    app.config.update(MAX_CONTENT_LENGTH=MOST, MAX_FORM_MEMORY_SIZE=MOST, MAX_FORM_PARTS=10_000)
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_REQUEST_BYTES,
+        MAX_FORM_PARTS=10_000,
+    )
     app.jinja_env.globals["form_token"] = form_token
-    app.jinja_env.filters["visible"] = visible
+    app.jinja_env.filters["visible"] = make_visible
 
     @app.before_request
     def check() -> None:
@@ -49,7 +53,7 @@ def protect(app: Flask) -> None:
         return response
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """Control and direction marks as something one can see: ANSI codes, right-to-left overrides."""
     return "".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text)
 

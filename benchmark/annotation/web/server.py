@@ -9,14 +9,16 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 
-class Quiet(WSGIRequestHandler):
+class SilentRequestHandler(WSGIRequestHandler):
     """Says nothing: a log of requests would hold the token."""
 
     def log(self, type: str, message: str, *args: object) -> None: ...
 
 
 def serve(app: Flask, token: str, port: int) -> None:
-    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet)
+    server = make_server(
+        "127.0.0.1", port, app, threaded=True, request_handler=SilentRequestHandler
+    )
     print(f"Open http://127.0.0.1:{server.port}/{token}/ (Ctrl-C ends)", flush=True)
 
     def stop(_: int, __: FrameType | None) -> None:

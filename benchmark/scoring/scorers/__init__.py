@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import msgspec
 
 from agent_tuning.records import Assistant, Json, Record
-from benchmark.scoring.scorers.arguments import args, args_f1, args_text
+from benchmark.scoring.scorers.arguments import args_f1, args_similarity, call_exact_match
 from benchmark.scoring.scorers.match import em
-from benchmark.scoring.scorers.text import TEXT_SCORERS, TextScorer, signature
+from benchmark.scoring.scorers.text import TEXT_SCORERS, TextScorer, scorer_signature
 from benchmark.tasks.suites import Gold, Task
 
-__all__ = ["TEXT_SCORERS", "Score", "TextScorer", "score", "signature"]
+__all__ = ["TEXT_SCORERS", "Score", "TextScorer", "score_turn", "scorer_signature"]
 
 
 class Score(Record, frozen=True):
@@ -27,7 +27,7 @@ class Score(Record, frozen=True):
     args_f1: float | None = None
 
 
-def score(task: Task, turn: Assistant | None, alike: TextScorer, lam: float) -> Score:
+def score_turn(task: Task, turn: Assistant | None, alike: TextScorer, lam: float) -> Score:
     """Score what was read from an answer; `turn` is None where nothing could be read."""
     right = em(task.golds, turn)
     plain = Score(right)
@@ -65,7 +65,7 @@ class _Calls:
 
     @property
     def args(self) -> int:
-        return max(args(gold.calls, self.calls) for gold in self.golds)
+        return max(call_exact_match(gold.calls, self.calls) for gold in self.golds)
 
     @property
     def args_f1(self) -> float:
@@ -75,7 +75,7 @@ class _Calls:
     def kagent_tool(self) -> float:
         """em(name) · the mean likeness of the argument values."""
         return max(
-            em([gold], self.turn) * args_text(gold.calls, self.calls, self._value_alike)
+            em([gold], self.turn) * args_similarity(gold.calls, self.calls, self._value_alike)
             for gold in self.golds
         )
 

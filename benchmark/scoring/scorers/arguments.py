@@ -7,25 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from agent_tuning.quality.word_overlap import fold
+from agent_tuning.quality.word_overlap import fold_text
 from agent_tuning.records import Call, Json
 from benchmark.tasks.suites import GoldCall
 
 
-def same(gold: Json, value: Json) -> bool:
+def is_same_value(gold: Json, value: Json) -> bool:
     """12 is 12.0 and "Oslo " is "oslo", but neither "12" nor True is a number."""
     if isinstance(gold, str) and isinstance(value, str):
-        return fold(gold).strip() == fold(value).strip()
+        return fold_text(gold).strip() == fold_text(value).strip()
     if _is_number(gold) and _is_number(value):
         return bool(gold == value)
     if isinstance(gold, list | tuple) and isinstance(value, list | tuple):
-        return len(gold) == len(value) and all(map(same, gold, value))
+        return len(gold) == len(value) and all(map(is_same_value, gold, value))
     if isinstance(gold, dict) and isinstance(value, dict):
-        return gold.keys() == value.keys() and all(same(gold[key], value[key]) for key in gold)
+        return gold.keys() == value.keys() and all(
+            is_same_value(gold[key], value[key]) for key in gold
+        )
     return type(gold) is type(value) and bool(gold == value)
 
 
-def args(gold: Sequence[GoldCall], calls: Sequence[Call]) -> int:
+def call_exact_match(gold: Sequence[GoldCall], calls: Sequence[Call]) -> int:
     """1 when the calls pair up with the gold's and every pair agrees in all arguments."""
     pairs = _paired(gold, calls, lambda pair: pair.exact)
     return int(len(gold) == len(calls) == sum(pair.exact for pair in pairs))
@@ -44,7 +46,7 @@ def args_f1(gold: Sequence[GoldCall], calls: Sequence[Call]) -> float:
     return 2 * sum(pair.hits for pair in pairs) / size if size else 1.0
 
 
-def args_text(
+def args_similarity(
     gold: Sequence[GoldCall], calls: Sequence[Call], alike: Callable[[Json, Json], float]
 ) -> float:
     """The mean likeness of the gold's values to the answer's; 1 where the gold has none."""
@@ -70,7 +72,7 @@ class _Pair:
     def right(self) -> set[str]:
         wanted, given = self.want.arguments, self.call.arguments
         shared = wanted.keys() & given.keys()
-        return {name for name in shared if any(same(v, given[name]) for v in wanted[name])}
+        return {name for name in shared if any(is_same_value(v, given[name]) for v in wanted[name])}
 
     @property
     def exact(self) -> bool:

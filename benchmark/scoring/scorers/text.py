@@ -13,11 +13,11 @@ from importlib.metadata import version
 from rapidfuzz.distance import LCSseq
 from sacrebleu.metrics.bleu import BLEU
 
-from agent_tuning.quality.word_overlap import tokens
+from agent_tuning.quality.word_overlap import split_tokens
 
 TOKENIZER = "nfkc-casefold-cjk.1"  # raise the number with any change of `tokens`
 
-PLAIN = re.compile(r"\w+|[^\w\s]")  # what `tokens` finds in ASCII, three times as fast
+ASCII_TOKEN = re.compile(r"\w+|[^\w\s]")  # what `tokens` finds in ASCII, three times as fast
 
 TextScorer = Callable[[str, str], float]
 
@@ -47,7 +47,7 @@ def _overlap(words: Words, said: Words) -> float:
 
 @lru_cache(maxsize=100_000)
 def _words(text: str) -> Words:
-    return tuple(PLAIN.findall(text.lower()) if text.isascii() else tokens(text))
+    return tuple(ASCII_TOKEN.findall(text.lower()) if text.isascii() else split_tokens(text))
 
 
 def _guarded(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
@@ -64,7 +64,7 @@ TEXT_SCORERS: dict[str, TextScorer] = {"rouge_l": rouge_l, "bleu": bleu}
 LIBRARIES = {"rouge_l": "rouge-score", "bleu": "sacrebleu"}
 
 
-def signature(name: str) -> str:
+def scorer_signature(name: str) -> str:
     """Two texts are comparable only when scored under the same signature."""
     library = LIBRARIES[name]
     return f"{name}|tok:{TOKENIZER}|{library}:{version(library)}"

@@ -15,12 +15,12 @@ from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from benchmark.annotation.review import candidates, contamination, merge
 from benchmark.drafting import draft_house
-from benchmark.drafting.draft_house import sources
+from benchmark.drafting.draft_house import read_sources
 from benchmark.tasks import suites
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
-P = config.load("candidates", candidates.Params)
+P = config.load("candidates", candidates.CandidatesConfig)
 
 
 def texts(tasks):
@@ -30,11 +30,11 @@ def texts(tasks):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
-    p = msgspec.structs.replace(config.load("draft", draft_house.Params), groups=36)
-    author = draft_house.Draft(*sources(), p)
+    p = msgspec.structs.replace(config.load("draft", draft_house.HouseDraftConfig), groups=36)
+    author = draft_house.HouseDrafter(*read_sources(), p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    tools = draft_house.offered(author.catalogue, [task.menu for task in tasks])
+    tools = draft_house.collect_tools(author.catalogue, [task.menu for task in tasks])
     suites.write(folder, suites.Suite("house", tools, tasks))
     return folder
 
@@ -42,7 +42,7 @@ def house(tmp_path_factory):
 @pytest.fixture(scope="module")
 def training(tmp_path_factory):
     path = tmp_path_factory.mktemp("training") / "mixed.jsonl"
-    jsonl.write(path, default_data.raw())
+    jsonl.write(path, default_data.raw_groups())
     return path
 
 
@@ -55,9 +55,11 @@ def drafted(tmp_path_factory, house, training):
 
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = default_data.CATALOGUE
-    author = draft_house.Draft(*sources(), config.load("draft", draft_house.Params))
+    author = draft_house.HouseDrafter(
+        *read_sources(), config.load("draft", draft_house.HouseDraftConfig)
+    )
     tasks = [task for task in author.tasks(0) if task.kind == "call"]
-    found = candidates.covered(catalogue, tasks)
+    found = candidates.count_coverage(catalogue, tasks)
     by_tool = Counter({(tool, language): 0 for tool, _, language in found})
     for (tool, _, language), count in found.items():
         by_tool[tool, language] += count
@@ -68,9 +70,9 @@ def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
 
 def test_what_is_covered_least_comes_first(house, drafted):
     """On average: a menu also wants near-duplicates, however often they were asked for."""
-    before = candidates.covered(default_data.CATALOGUE, suites.read(house).tasks)
+    before = candidates.count_coverage(default_data.CATALOGUE, suites.read(house).tasks)
     cells = [(tool, s.name, "en") for tool, s in default_data.CATALOGUE.cells()]
-    asked = candidates.covered(default_data.CATALOGUE, suites.read(drafted).tasks)
+    asked = candidates.count_coverage(default_data.CATALOGUE, suites.read(drafted).tasks)
     chosen = [before[cell] for cell in cells if asked[cell]]
     assert fmean(chosen) < 0.6 * fmean(before[cell] for cell in cells)
 
@@ -81,13 +83,13 @@ def test_candidates_are_a_sound_suite_of_their_own(drafted):
     for task in suite.tasks:
         for call in task.golds[0].calls:
             given = {name: accepted[0] for name, accepted in call.arguments.items()}
-            assert schema.problem(Call(call.name, given), suite.menu(task)) is None
+            assert schema.find_call_problem(Call(call.name, given), suite.tools_of(task)) is None
 
 
 def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
     known, new = texts(suites.read(house).tasks), texts(suites.read(drafted).tasks)
     assert not set(known) & set(new)
-    fence = contamination.around_training(jsonl.read(training, Group))
+    fence = contamination.build_training_filter(jsonl.read(training, Group))
     assert [text for text in new if fence.overlap(text, default_data.CATALOGUE.entries)] == []
 
 
@@ -130,14 +132,14 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    fence = contamination.around_training(jsonl.read(training, Group))
-    shape = config.load("draft", draft_house.Params)
+    fence = contamination.build_training_filter(jsonl.read(training, Group))
+    shape = config.load("draft", draft_house.HouseDraftConfig)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
-    thin = candidates.Thin(shape, tasks, [], fence, unseen=True)
+    thin = candidates.LeastCoveredDraft(shape, tasks, [], fence, unseen=True)
     planned = list(thin.tasks(thin.first))
-    wanted = list(candidates.requests(planned, thin.items))
-    chat = config.load("synthesize", candidates.select.Params)
-    table = default_data.perfect(Author(thin.teachers["unseen"]), wanted, chat.model)
+    wanted = list(candidates.build_requests(planned, thin.items))
+    chat = config.load("synthesize", candidates.select.SynthesizeConfig)
+    table = default_data.perfect_answers(Author(thin.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'
     section = yaml.safe_load((root / "params.yaml").read_text())

@@ -11,8 +11,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from agent_tuning.records import BadInput
 from benchmark.annotation.rating import agreement, rated_answers, results
-from benchmark.annotation.rating.rated_answers import Rated
-from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.rating.rated_answers import RatedAnswer
+from benchmark.annotation.rating.rubric import Judgement
 from benchmark.annotation.web.events import Event, Rating
 from benchmark.engines.answer import Answer
 from tests.support import annotation_data
@@ -44,42 +44,44 @@ def two_raters(seed: int, noise: float = 0.4, count: int = 60):
 
 
 def test_the_sheet_holds_every_version_of_every_drawn_task():
-    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
+    listed = rated_answers.draw_sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
     assert len(listed) == 10
     assert len({one.task for one in listed}) == 5
     assert {one.versions for one in listed} == {("base",), ("tuned",)}
 
 
 def test_versions_that_say_the_same_are_rated_once():
-    listed = rated_answers.sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
+    listed = rated_answers.draw_sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
     assert [one.versions for one in listed] == [("base", "tuned")] * 5
 
 
 def test_the_sheet_made_again_is_the_same_in_whatever_order():
     said = answers(base="no", tuned="yes")
-    again = rated_answers.sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
-    assert [one.id for one in again] == [one.id for one in rated_answers.sheet(TASKS, said, 5, 1)]
+    again = rated_answers.draw_sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
+    assert [one.id for one in again] == [
+        one.id for one in rated_answers.draw_sheet(TASKS, said, 5, 1)
+    ]
 
 
 def test_an_answer_that_was_not_heard_is_not_rated():
     said = answers(base="no")
     said["base"][TASKS[0].id] = Answer(TASKS[0].id, "", error="timeout")
-    listed = rated_answers.sheet(TASKS, said, len(TASKS), 1)
+    listed = rated_answers.draw_sheet(TASKS, said, len(TASKS), 1)
     assert len(listed) == len(TASKS) - 1
 
 
 def test_an_id_does_not_tell_the_version():
-    one = rated_answers.sheet(TASKS, answers(base="yes"), 5, 1)
-    other = rated_answers.sheet(TASKS, answers(tuned="yes"), 5, 1)
+    one = rated_answers.draw_sheet(TASKS, answers(base="yes"), 5, 1)
+    other = rated_answers.draw_sheet(TASKS, answers(tuned="yes"), 5, 1)
     assert [rated.id for rated in one] == [rated.id for rated in other]
 
 
 def test_everybody_has_an_order_of_their_own_that_stays():
-    listed = rated_answers.sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
-    ann, ben = (rated_answers.shuffled(listed, who, 1) for who in ("ann", "ben"))
+    listed = rated_answers.draw_sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
+    ann, ben = (rated_answers.shuffle_for(listed, who, 1) for who in ("ann", "ben"))
     assert ann != ben
     assert sorted(ann, key=lambda one: one.id) == sorted(ben, key=lambda one: one.id)
-    assert ann == rated_answers.shuffled(listed[::-1], "ann", 1)
+    assert ann == rated_answers.shuffle_for(listed[::-1], "ann", 1)
     versions = [one.versions for one in ann]
     assert versions not in (sorted(versions), sorted(versions)[::-1])
 
@@ -88,12 +90,12 @@ def test_a_version_without_an_answer_is_named():
     said = answers(base="no")
     del said["base"][TASKS[0].id]
     with pytest.raises(BadInput, match=f"base: no answer to '{TASKS[0].id}'"):
-        rated_answers.sheet(TASKS, said, len(TASKS), 1)
+        rated_answers.draw_sheet(TASKS, said, len(TASKS), 1)
 
 
 def test_a_rating_without_versions_says_how():
     with pytest.raises(BadInput, match="VERSION"):
-        rated_answers.answers(())
+        rated_answers.read_answers(())
 
 
 def test_alpha_is_the_one_of_krippendorffs_example():
@@ -102,7 +104,7 @@ def test_alpha_is_the_one_of_krippendorffs_example():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_agreement_is_what_the_libraries_say(seed):
-    found = agreement.matrix(two_raters(seed), ["ann", "ben"])
+    found = agreement.build_matrix(two_raters(seed), ["ann", "ben"])
     alpha = krippendorff.alpha(found, level_of_measurement="ordinal", value_domain=range(6))
     assert agreement.alpha(found) == pytest.approx(alpha)
     ann, ben = found.astype(int)
@@ -134,7 +136,7 @@ def test_the_interval_of_a_mean_is_scipys():
     ids=["no variation", "nothing in common", "one rater", "nobody"],
 )
 def test_what_cannot_be_compared_has_no_alpha(table):
-    found = agreement.matrix({}, []) if len(table) == 0 else np.array(table)
+    found = agreement.build_matrix({}, []) if len(table) == 0 else np.array(table)
     assert agreement.alpha(found) is None
     assert agreement.alpha_interval(found, 50, 0) is None
 
@@ -147,17 +149,17 @@ def test_disagreements_are_the_far_ones_and_every_veto_that_not_all_share():
         "both": {"ann": 0, "ben": 0},
         "alone": {"ann": 0},
     }
-    assert agreement.disagreements(scores) == ["far", "veto"]
+    assert agreement.find_disagreements(scores) == ["far", "veto"]
 
 
 def listed(scores):
-    return [Rated(i, f"house/{i}", i, ("a" if n % 2 else "b",)) for n, i in enumerate(scores)]
+    return [RatedAnswer(i, f"house/{i}", i, ("a" if n % 2 else "b",)) for n, i in enumerate(scores)]
 
 
 def test_the_metrics_of_a_version_are_means_over_its_answers():
     scores = {"x": {"ann": 5, "ben": 4}, "y": {"ann": 0, "ben": 3}, "z": {"ann": 2}}
-    rated = [Rated(i, "house/t", i, ("tuned",)) for i in scores]
-    found = results.metrics(scores, rated, {}, annotation_data.RATE)
+    rated = [RatedAnswer(i, "house/t", i, ("tuned",)) for i in scores]
+    found = results.compute_metrics(scores, rated, {}, annotation_data.RATING_CONFIG)
     assert found["tuned.n"] == 3
     assert found["tuned.mean"] == pytest.approx((4.5 + 1.5 + 2) / 3)
     assert found["tuned.usable"] == pytest.approx(1 / 3)
@@ -171,22 +173,22 @@ def test_low_alpha_is_not_fit_for_a_headline(noise, headline):
     if noise == "random":
         rng = random.Random(4)
         scores = {answer: by | {"ben": rng.randrange(6)} for answer, by in scores.items()}
-    found = results.metrics(scores, listed(scores), {}, annotation_data.RATE)
+    found = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
     assert found["headline"] == headline
-    assert (found["alpha"] >= annotation_data.RATE.min_alpha) == bool(headline)
+    assert (found["alpha"] >= annotation_data.RATING_CONFIG.min_alpha) == bool(headline)
 
 
 def test_one_rater_alone_is_not_fit_for_a_headline():
     scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(1).items()}
-    found = results.metrics(scores, listed(scores), {}, annotation_data.RATE)
+    found = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
     assert found["headline"] == 0
     assert "alpha" not in found
 
 
 def test_a_judge_is_reported_beside_the_people():
     scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(5).items()}
-    judged = {i: Judged(i, min(5, by["ann"] + 1)) for i, by in scores.items()}
-    found = results.metrics(scores, listed(scores), judged, annotation_data.RATE)
+    judged = {i: Judgement(i, min(5, by["ann"] + 1)) for i, by in scores.items()}
+    found = results.compute_metrics(scores, listed(scores), judged, annotation_data.RATING_CONFIG)
     assert found["judge.n"] == len(scores)
     ann = [by["ann"] for by in scores.values()]
     judge = [judged[i].score for i in scores]
@@ -208,7 +210,7 @@ def test_the_files_are_the_same_bytes_every_time(tmp_path):
     written = []
     for name, order in (("one", events), ("two", events[::-1])):
         paths = tmp_path / f"{name}.json", tmp_path / f"{name}.jsonl"
-        results.write(order, rated, {}, annotation_data.RATE, "0123456789abcdef", *paths)
+        results.write(order, rated, {}, annotation_data.RATING_CONFIG, "0123456789abcdef", *paths)
         written.append([path.read_bytes() for path in paths])
     assert written[0] == written[1]
     assert b'"signature.bands:0-5|tasks:10|seed:1|suite:0123456789ab": 1' in written[0][0]

@@ -19,10 +19,10 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Trajectory, User
 from benchmark.annotation.rating import results
 from benchmark.annotation.review import merge
-from benchmark.annotation.review.verdicts import Double
-from benchmark.annotation.web.events import Rating, Verdict, standing
-from benchmark.annotation.web.pages import create
-from benchmark.annotation.web.server import Quiet
+from benchmark.annotation.review.verdicts import DoubleReview
+from benchmark.annotation.web.events import Rating, Verdict, find_current
+from benchmark.annotation.web.pages import create_app
+from benchmark.annotation.web.server import SilentRequestHandler
 from benchmark.tasks import suites
 from tests.support import annotation_data
 
@@ -118,8 +118,8 @@ def look(driver, width: int, scheme: str = "light") -> None:
 
 @contextmanager
 def served(blueprint, title: str) -> Iterator[str]:
-    app, token = create(blueprint, title)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    app, token = create_app(blueprint, title)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=SilentRequestHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -137,12 +137,12 @@ def shoot(driver, name: str) -> None:
 
 
 def held(desk, who: str) -> dict[str, object]:
-    found = standing(desk.journal.events())
+    found = find_current(desk.journal.events())
     return {subject: by[who].after for subject, by in found.items() if who in by}
 
 
 def test_ten_tasks_are_reviewed_by_keys_alone(tmp_path, driver):
-    blueprint, desk = annotation_data.reviewing(tmp_path, annotation_data.suite())
+    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite())
     order = [task.id for task, _ in desk.order]
     with served(blueprint, "Review") as url:
         ann = Person(driver, url, "ann")
@@ -196,17 +196,19 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
     tmp_path, driver, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    double = Double(seed=0, share=1.0)
+    double = DoubleReview(seed=0, share=1.0)
     section = {"review": {"double": msgspec.to_builtins(double)}, "verify": {"near_benchmark": 0.7}}
     Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
-    annotation_data.write(Path("house"), [annotation_data.task("Bonn")])
-    of = annotation_data.write(
+    annotation_data.write_suite(Path("house"), [annotation_data.task("Bonn")])
+    of = annotation_data.write_suite(
         Path("candidates"), [annotation_data.task("Oslo"), annotation_data.task("Rome")]
     )
     trained = Trajectory("t", (User("Hello"), Assistant("no_call")), "general", "en")
     jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), (trained,))])
-    blueprint, _ = annotation_data.reviewing(
-        Path("candidates"), of, msgspec.structs.replace(annotation_data.P, double=double)
+    blueprint, _ = annotation_data.open_review(
+        Path("candidates"),
+        of,
+        msgspec.structs.replace(annotation_data.REVIEW_CONFIG, double=double),
     )
     paths = [
         Path("house"),
@@ -235,12 +237,12 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
     merge.main(*paths)
     new = suites.read(Path("house"))
     assert {task.id for task in new.tasks} == {"house/Bonn", "house/Oslo", "house/Rome"}
-    assert set(merge.version(Path("house"), new).merged.values()) == {("ann", "ben")}
+    assert set(merge.read_version(Path("house"), new).merged.values()) == {("ann", "ben")}
 
 
 def test_twenty_answers_are_rated_by_two_people_who_then_see_how_far_they_agree(tmp_path, driver):
     texts = {"base": "I cannot. {}", "tuned": "Sure. {}"}
-    blueprint, sheet = annotation_data.rated_by(tmp_path, annotation_data.suite(), texts)
+    blueprint, sheet = annotation_data.open_rating(tmp_path, annotation_data.suite(), texts)
     assert len(sheet.rated) == 20
     versions = {one.id: one.versions[0] for one in sheet.rated}
     with served(blueprint, "Rate") as url:
@@ -267,14 +269,14 @@ def test_twenty_answers_are_rated_by_two_people_who_then_see_how_far_they_agree(
         person.sees("h1", "agree well enough")
         person.sees("table", "tuned")
         shoot(driver, "agreement")
-        alpha = results.metrics(
-            results.scores_of(sheet.journal.events(), sheet.rated),
+        alpha = results.compute_metrics(
+            results.read_scores(sheet.journal.events(), sheet.rated),
             sheet.rated,
             {},
-            annotation_data.RATE,
+            annotation_data.RATING_CONFIG,
         )["alpha"]
         person.sees(".lead", f"α {alpha:.2f}")
-    found = standing(sheet.journal.events())
+    found = find_current(sheet.journal.events())
     assert {after.score for by in found.values() for after in [by["ann"].after]} == {2, 5}
     comments = [e.after.comment for by in found.values() for e in by.values() if e.after.comment]
     assert comments == ["so so", "so so"]
@@ -298,7 +300,7 @@ def test_pages_fit_and_can_be_read_at_every_width_in_both_schemes(tmp_path, driv
         annotation_data.task("Rome", LONG["zh"]),
         annotation_data.task("Bern", EVIL),
     ]
-    blueprint, _ = annotation_data.reviewing(tmp_path, annotation_data.suite(tasks), Oslo=1)
+    blueprint, _ = annotation_data.open_review(tmp_path, annotation_data.suite(tasks), Oslo=1)
     look(driver, width, scheme)
     driver.get_log("browser")  # of the tests before
     with served(blueprint, "Review") as url:
@@ -346,7 +348,7 @@ return [...document.querySelectorAll(fields)].filter((e) => e.checkVisibility())
 
 
 def test_another_tool_brings_its_own_fields_and_keeps_the_focus(tmp_path, driver):
-    blueprint, desk = annotation_data.reviewing(
+    blueprint, desk = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo")])
     )
     with served(blueprint, "Review") as url:
@@ -369,7 +371,7 @@ def test_another_tool_brings_its_own_fields_and_keeps_the_focus(tmp_path, driver
 
 
 def test_the_users_words_are_corrected_by_keys_and_held_against_the_arguments(tmp_path, driver):
-    blueprint, desk = annotation_data.reviewing(
+    blueprint, desk = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo")])
     )
     with served(blueprint, "Review") as url:

@@ -47,7 +47,7 @@ def posted(forms):
 
 
 def edited(**changes):
-    return posted(editing.filled([GOLD], annotation_data.MENU)) | changes
+    return posted(editing.fill_form([GOLD], annotation_data.TOOLS)) | changes
 
 
 @settings(max_examples=200, deadline=None)
@@ -59,8 +59,8 @@ def edited(**changes):
 )
 def test_values_come_out_of_a_box_as_they_went_in(typed):
     type, accepted = typed
-    lines = accepted_values.written(accepted, type)
-    assert repr(accepted_values.values(lines, type)) == repr(tuple(accepted))
+    lines = accepted_values.format_values(accepted, type)
+    assert repr(accepted_values.parse_values(lines, type)) == repr(tuple(accepted))
     assert all(char == "\n" or char.isprintable() for char in lines)
 
 
@@ -76,7 +76,9 @@ def test_values_come_out_of_a_box_as_they_went_in(typed):
     ids=["call", "no call", "two golds", "two calls", "accepted values"],
 )
 def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
-    read = editing.read(posted(editing.filled(golds, annotation_data.MENU)), annotation_data.MENU)
+    read = editing.parse_form(
+        posted(editing.fill_form(golds, annotation_data.TOOLS)), annotation_data.TOOLS
+    )
     assert read.problems == {}
     assert list(read.golds) == golds
 
@@ -97,13 +99,15 @@ def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
     ],
 )
 def test_a_problem_names_its_field(changes, field, problem):
-    read = editing.read(edited(**changes), annotation_data.MENU)
+    read = editing.parse_form(edited(**changes), annotation_data.TOOLS)
     assert problem in read.problems[field]
     assert len(read.problems) == 1
 
 
 def test_another_tool_brings_its_own_fields():
-    form, *_ = editing.read(edited(**{"0.0.tool": "get_weather"}), annotation_data.MENU).forms
+    form, *_ = editing.parse_form(
+        edited(**{"0.0.tool": "get_weather"}), annotation_data.TOOLS
+    ).forms
     assert [argument.name for argument in form.calls[0].arguments] == ["city"]
 
 
@@ -111,43 +115,47 @@ def test_an_answer_and_a_call_can_be_added_and_taken_away():
     more = edited(
         **{"1.decision": "ask", "1.thought": "Ask.", "0.1.tool": "get_time", "0.1.city": "Oslo"}
     )
-    read = editing.read(more, annotation_data.MENU)
+    read = editing.parse_form(more, annotation_data.TOOLS)
     assert [gold.decision for gold in read.golds] == ["call", "ask"]
     assert [call.name for call in read.golds[0].calls] == ["plan_trip", "get_time"]
-    fewer = editing.read(more | {"0.decision": ""}, annotation_data.MENU)
+    fewer = editing.parse_form(more | {"0.decision": ""}, annotation_data.TOOLS)
     assert [gold.decision for gold in fewer.golds] == ["ask"]
 
 
 def test_a_field_of_no_tool_is_not_heard():
-    read = editing.read(edited(**{"0.0.price": "9", "x.decision": "call"}), annotation_data.MENU)
+    read = editing.parse_form(
+        edited(**{"0.0.price": "9", "x.decision": "call"}), annotation_data.TOOLS
+    )
     assert read.golds == (GOLD,)
 
 
 def test_the_changes_are_those_against_the_draft():
-    read = editing.read(edited(**{"0.0.days": "3\n4"}), annotation_data.MENU)
+    read = editing.parse_form(edited(**{"0.0.days": "3\n4"}), annotation_data.TOOLS)
     draft = annotation_data.task("Oslo", gold=GOLD)
     now = msgspec.structs.replace(draft, golds=read.golds)
-    changed = [pair for pair in diff.changes(draft, now) if pair[0] != " "]
+    changed = [pair for pair in diff.diff_lines(draft, now) if pair[0] != " "]
     assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
 
 
 def test_a_reworded_query_stands_first_among_the_changes():
     draft = annotation_data.task("Oslo")
     now = msgspec.structs.replace(draft, turns=annotation_data.task("Oslo", "Oslo, 3 days?").turns)
-    assert diff.changes(draft, now)[:2] == [
+    assert diff.diff_lines(draft, now)[:2] == [
         ("-", "user: Three days in Oslo, please plan them."),
         ("+", "user: Oslo, 3 days?"),
     ]
-    assert diff.changes(draft, draft)[0] == (" ", "call")
+    assert diff.diff_lines(draft, draft)[0] == (" ", "call")
 
 
 @pytest.mark.parametrize("words", ["", "  \r\n ", "?!"])
 def test_a_user_who_says_nothing_is_a_problem(words):
-    assert editing.read(edited(query=words), annotation_data.MENU).problems.keys() == {"query"}
+    assert editing.parse_form(edited(query=words), annotation_data.TOOLS).problems.keys() == {
+        "query"
+    }
 
 
 def test_values_that_nobody_said_are_noted_and_no_problem():
     said = {("plan_trip", "Oslo")}
-    read = editing.read(edited(**{"0.0.stops": "no JSON"}), annotation_data.MENU)
-    notes = editing.unsaid(read.forms, lambda tool, value: (tool, value) in said)
+    read = editing.parse_form(edited(**{"0.0.stops": "no JSON"}), annotation_data.TOOLS)
+    notes = editing.find_ungrounded(read.forms, lambda tool, value: (tool, value) in said)
     assert notes.keys() == {"0.0.days"}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
-from benchmark.annotation.web.events import Event, Rating, Verdict, standing, undoable
+from benchmark.annotation.web.events import Event, Rating, Verdict, find_current, find_undoable
 from benchmark.annotation.web.journal import Journal
 
 WRITER = """
@@ -40,7 +40,9 @@ def journal(tmp_path):
 def opinions(journal, who="ann"):
     """What holds, by subject."""
     return {
-        subject: by[who].after for subject, by in standing(journal.events()).items() if who in by
+        subject: by[who].after
+        for subject, by in find_current(journal.events()).items()
+        if who in by
     }
 
 
@@ -76,15 +78,15 @@ def test_undos_leave_what_would_hold_without_what_they_undid(actions):
     events: list[Event] = []
     kept: list[tuple[str, Rating]] = []
     for number, action in enumerate(actions, 1):
-        held = {subject: by["ann"].after for subject, by in standing(events).items()}
+        held = {subject: by["ann"].after for subject, by in find_current(events).items()}
         if action != "undo":
             kept.append((action, Rating(number % 6)))
             events.append(Event(action, "ann", number, "", held.get(action), kept[-1][1]))
-        elif last := undoable(events):
+        elif last := find_undoable(events):
             kept.pop()
             back = Event(last.subject, "ann", number, "", last.after, last.before, last.number)
             events.append(back)
-        held = {subject: by["ann"].after for subject, by in standing(events).items()}
+        held = {subject: by["ann"].after for subject, by in find_current(events).items()}
         assert held == dict(kept)
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.word_overlap import Lexical
+from agent_tuning.quality.word_overlap import WordOverlap
 from agent_tuning.records import (
     Assistant,
     BadInput,
@@ -18,9 +18,9 @@ from agent_tuning.records import (
     Trajectory,
     User,
 )
-from benchmark.annotation.rating.rubric import Judged
+from benchmark.annotation.rating.rubric import Judgement
 from benchmark.annotation.review import export_corrections, merge, priority, verdicts
-from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.review.verdicts import DoubleReview
 from benchmark.annotation.web.events import Event, Verdict
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Gold
@@ -28,7 +28,7 @@ from tests.support import annotation_data
 
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
 OSLO, ROME = annotation_data.task("Oslo"), annotation_data.task("Rome")
-FOUR = annotation_data.corrected(OSLO, days=(4,))
+FOUR = annotation_data.correction(OSLO, days=(4,))
 NEAR = {"near_benchmark": 0.7}
 ONCE = {"review": {"double": {"seed": 0, "share": 0.0}}, "verify": NEAR}
 TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "verify": NEAR}
@@ -69,7 +69,7 @@ def test_the_words_that_are_corrected_are_the_users_last():
     called = Assistant("call", "Look.", (Call("get_weather", {"city": "Oslo"}),))
     turns = (User("Weather?"), Assistant("ask", text="Where?"), User("Oslo"), called)
     task = msgspec.structs.replace(OSLO, turns=(*turns, ToolResult("get_weather", "rain")))
-    now = verdicts.reworded(task, "In Oslo")
+    now = verdicts.reword(task, "In Oslo")
     assert now == (*turns[:2], User("In Oslo"), *task.turns[3:])
 
 
@@ -81,7 +81,7 @@ def test_the_words_that_are_corrected_are_the_users_last():
 def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
     task = msgspec.structs.replace(OSLO, kind=drafted)
     gold = OSLO.golds[0] if decision == "call" else Gold(decision)
-    assert verdicts.corrected(task, Verdict("correct", (gold,))).kind == kind
+    assert verdicts.apply_verdict(task, Verdict("correct", (gold,))).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -97,20 +97,21 @@ def test_a_rejection_has_a_reason_and_a_correction_a_gold(wrong):
 
 def test_the_share_of_tasks_reviewed_twice_is_the_one_asked_for():
     tasks = [annotation_data.task(f"Town{n}") for n in range(1000)]
-    twice = [Double(47, 0.2).needed(task) == 2 for task in tasks]
+    twice = [DoubleReview(47, 0.2).needed(task) == 2 for task in tasks]
     assert 160 < sum(twice) < 240
-    assert twice == [Double(47, 0.2).needed(task) == 2 for task in tasks]
+    assert twice == [DoubleReview(47, 0.2).needed(task) == 2 for task in tasks]
 
 
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates, said, trained=()):
     """A suite of Bonn, candidates, their reviews and training data, as `make merge` has them."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
-    annotation_data.write(Path("house"), [annotation_data.task("Bonn")])
-    annotation_data.write(Path("candidates"), candidates)
+    annotation_data.write_suite(Path("house"), [annotation_data.task("Bonn")])
+    annotation_data.write_suite(Path("candidates"), candidates)
     of = suites.read(Path("candidates"))
     events = [
-        annotation_data.said(of, task, who, what, n) for n, (task, who, what) in enumerate(said, 1)
+        annotation_data.review_event(of, task, who, what, n)
+        for n, (task, who, what) in enumerate(said, 1)
     ]
     jsonl.write(Path("reviews.jsonl"), events)
     asked = (Trajectory(q, (User(q), Assistant("no_call")), "call", "en") for q in trained)
@@ -176,13 +177,13 @@ def test_a_reworded_task_is_merged_in_its_new_words_and_never_drafted_again(tmp_
     run()
     new = suites.read(Path("house"))
     assert new.tasks[1].turns == (User("Oslo for three days!"),)
-    assert merge.version(Path("house"), new).corrected == ("house/Oslo",)
-    assert merge.all_rejected(Path("house")) == [OSLO]
+    assert merge.read_version(Path("house"), new).corrected == ("house/Oslo",)
+    assert merge.read_rejected(Path("house")) == [OSLO]
 
 
 def test_a_verdict_on_another_wording_of_the_task_does_not_count(tmp_path, monkeypatch):
     folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
-    annotation_data.write(
+    annotation_data.write_suite(
         Path("candidates"), [annotation_data.task("Oslo", "A week in Oslo, please.")]
     )
     with pytest.raises(BadInput, match="unreviewed"):
@@ -197,13 +198,13 @@ def test_the_new_version_says_what_was_merged_by_whom_and_from_what(tmp_path, mo
     new = suites.read(Path("house"))
     assert [task.id for task in new.tasks] == ["house/Bonn", "house/Oslo"]
     assert new.tasks[1].golds == FOUR.golds
-    version = merge.version(Path("house"), new)
+    version = merge.read_version(Path("house"), new)
     assert (version.version, version.digest, version.parent) == (2, new.digest, parent)
     assert version.merged == {"house/Oslo": ("ann", "ben")}
     assert version.corrected == ("house/Oslo",)
     assert version.rejected == {"house/Rome": "unclear"}
     assert version.reviews == hashlib.sha256(Path("reviews.jsonl").read_bytes()).hexdigest()
-    assert merge.all_rejected(Path("house")) == [ROME]
+    assert merge.read_rejected(Path("house")) == [ROME]
     assert "version 2, 1 tasks merged, 1 of them corrected, 1 rejected" in capsys.readouterr().out
 
 
@@ -225,8 +226,8 @@ def test_merging_again_makes_the_next_version_and_the_same_bytes(tmp_path, monke
         (tmp_path / name).mkdir()
         folder(tmp_path / name, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
         run()
-        annotation_data.write(Path("candidates"), [ROME])
-        one = annotation_data.said(suites.read(Path("candidates")), ROME, "ann", APPROVE)
+        annotation_data.write_suite(Path("candidates"), [ROME])
+        one = annotation_data.review_event(suites.read(Path("candidates")), ROME, "ann", APPROVE)
         jsonl.write(Path("reviews.jsonl"), [one])
         run()
         written.append({p: p.read_bytes() for p in Path().rglob("house*/*")})
@@ -237,8 +238,8 @@ def test_merging_again_makes_the_next_version_and_the_same_bytes(tmp_path, monke
 def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypatch):
     folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
     run()
-    annotation_data.write(Path("house"), [annotation_data.task("Bonn")])
-    annotation_data.write(Path("candidates"), [ROME])
+    annotation_data.write_suite(Path("house"), [annotation_data.task("Bonn")])
+    annotation_data.write_suite(Path("candidates"), [ROME])
     with pytest.raises(BadInput, match=r"version\.json: digest: .* not as version 2"):
         run()
 
@@ -289,8 +290,10 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
 )
 def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
     task = annotation_data.task("Oslo", query, gold)
-    lexical = Lexical(annotation_data.MENU)
-    found = priority.suspicion(task, annotation_data.MENU, lexical, None, annotation_data.P.ties)
+    lexical = WordOverlap(annotation_data.TOOLS)
+    found = priority.compute_priority(
+        task, annotation_data.TOOLS, lexical, None, annotation_data.REVIEW_CONFIG.ties
+    )
     assert list(found.reasons) == reasons
     assert (found.weight > 0) == bool(reasons)
 
@@ -298,8 +301,8 @@ def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
 def test_a_judge_that_disagrees_comes_before_any_tie():
     tie = annotation_data.task("Rome", "Weather of a city on my trip?")
     of = annotation_data.suite([tie, OSLO])
-    judged = {OSLO.id: Judged(OSLO.id, 2, "days are not said")}
-    (first, why), _ = priority.suspicions(of, judged, annotation_data.P.ties)
+    judged = {OSLO.id: Judgement(OSLO.id, 2, "days are not said")}
+    (first, why), _ = priority.prioritize_tasks(of, judged, annotation_data.REVIEW_CONFIG.ties)
     assert first == OSLO
     assert why.reasons[0] == "judge: 2 of 5 days are not said"
 

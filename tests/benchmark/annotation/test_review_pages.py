@@ -13,9 +13,9 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Call, ToolResult
-from benchmark.annotation.review.verdicts import Double
+from benchmark.annotation.review.verdicts import DoubleReview
 from benchmark.annotation.web import pages, security
-from benchmark.annotation.web.events import Event, Verdict, standing
+from benchmark.annotation.web.events import Event, Verdict, find_current
 from benchmark.tasks.suites import Gold
 from tests.support import annotation_data
 
@@ -37,7 +37,7 @@ class Client:
     """A browser that knows the URL and the form's token."""
 
     def __init__(self, blueprint, title="Review"):
-        self.app, self.token = pages.create(blueprint, title)
+        self.app, self.token = pages.create_app(blueprint, title)
         self.app.testing = True
         self.web = self.app.test_client()
         self.form_token = self.app.jinja_env.globals["form_token"]
@@ -57,12 +57,12 @@ class Client:
 
 @pytest.fixture
 def opened(tmp_path):
-    blueprint, desk = annotation_data.reviewing(tmp_path, annotation_data.suite())
+    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite())
     return Client(blueprint), desk
 
 
 def held(desk):
-    found = standing(desk.journal.events())
+    found = find_current(desk.journal.events())
     return {(subject, who): e.after for subject, by in found.items() for who, e in by.items()}
 
 
@@ -172,13 +172,13 @@ class Elements(HTMLParser):
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_shown_as_text(tmp_path, text):
-    blueprint, _ = annotation_data.reviewing(tmp_path, annotation_data.suite([hostile(text)]))
+    blueprint, _ = annotation_data.open_review(tmp_path, annotation_data.suite([hostile(text)]))
     client = Client(blueprint)
     for path in ("ann/1", "ann/all"):
         answer = client.get(path)
         page = Elements(answer.text)
         assert answer.status_code == 200
-        assert security.visible(text) in page.text
+        assert security.make_visible(text) in page.text
         scripts = [given for tag, given in page.found if tag == "script"]
         assert all(given["src"].endswith(("keys.js", "review.js")) for given in scripts)
         assert not {tag for tag, _ in page.found} & {"img", "iframe", "object", "style"}
@@ -186,14 +186,17 @@ def test_hostile_text_is_shown_as_text(tmp_path, text):
 
 
 def test_what_cannot_be_seen_is_made_visible():
-    assert security.visible("\x1b[31m") == "⟨U+001B⟩[31m"
-    assert security.visible("a\u202eb\u200f") == "a⟨U+202E⟩b⟨U+200F⟩"
-    assert security.visible("one\n\ttwo 北京\u00a0é 😀") == "one\n\ttwo 北京 é 😀"
+    assert security.make_visible("\x1b[31m") == "⟨U+001B⟩[31m"
+    assert security.make_visible("a\u202eb\u200f") == "a⟨U+202E⟩b⟨U+200F⟩"
+    assert security.make_visible("one\n\ttwo 北京\u00a0é 😀") == "one\n\ttwo 北京 é 😀"
 
 
 def test_a_request_that_is_too_large_is_refused(opened):
     client, _ = opened
-    assert client.post("ann/1/check", {"0.thought": "x" * security.MOST}).status_code == 413
+    assert (
+        client.post("ann/1/check", {"0.thought": "x" * security.MAX_REQUEST_BYTES}).status_code
+        == 413
+    )
 
 
 def test_a_hundred_kilobytes_can_be_corrected(opened):
@@ -238,7 +241,7 @@ def test_the_users_words_can_be_corrected_and_the_arguments_are_held_against_the
 def test_words_that_nobody_touched_are_no_correction(tmp_path):
     """A browser takes the carriage return, the NUL and the outer blanks for its own."""
     raw = " one\r\ntwo\0 \n"
-    blueprint, desk = annotation_data.reviewing(
+    blueprint, desk = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo", raw)])
     )
     client = Client(blueprint)
@@ -278,8 +281,10 @@ def test_a_form_that_makes_no_sense_is_refused(opened, form, status):
 
 
 def test_nobody_sees_what_others_said_before_saying_it_oneself(tmp_path):
-    twice = annotation_data.desk.Params(0, Double(0, 1.0), annotation_data.P.ties, 300.0)
-    blueprint, desk = annotation_data.reviewing(tmp_path, annotation_data.suite(), twice)
+    twice = annotation_data.queue.ReviewConfig(
+        0, DoubleReview(0, 1.0), annotation_data.REVIEW_CONFIG.ties, 300.0
+    )
+    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite(), twice)
     client = Client(blueprint)
     client.give(desk, "ann", "Oslo", reason="ambiguous", comment="two fit")
     place = desk.places["house/Oslo"]
@@ -310,14 +315,14 @@ def test_two_people_at_once_lose_nothing(opened):
 
 
 def test_the_suspicious_come_first(tmp_path):
-    blueprint, desk = annotation_data.reviewing(tmp_path, annotation_data.suite(), Riga=1, Nice=3)
+    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite(), Riga=1, Nice=3)
     assert [task.id for task, _ in desk.order[:2]] == ["house/Riga", "house/Nice"]
     assert "judge: 1 of 5" in Client(blueprint).get("ann/1").text
 
 
 def test_a_rating_page_does_not_say_whose_answer_it_is(tmp_path):
     texts = {"swiftmodel": "Sure. {}", "slowmodel": "No. {}"}
-    blueprint, sheet = annotation_data.rated_by(tmp_path, annotation_data.suite(), texts)
+    blueprint, sheet = annotation_data.open_rating(tmp_path, annotation_data.suite(), texts)
     client = Client(blueprint, "Rate")
     for place in range(1, len(sheet.rated) + 1):
         assert not re.search("swift|slow", client.get(f"ann/{place}").text)
@@ -326,14 +331,16 @@ def test_a_rating_page_does_not_say_whose_answer_it_is(tmp_path):
 
 @pytest.mark.parametrize("score", ["6", "-1", "", "five", "55"])
 def test_a_rating_is_a_number_of_the_bands(tmp_path, score):
-    blueprint, sheet = annotation_data.rated_by(tmp_path, annotation_data.suite(), {"base": "{}"})
+    blueprint, sheet = annotation_data.open_rating(
+        tmp_path, annotation_data.suite(), {"base": "{}"}
+    )
     assert Client(blueprint, "Rate").post("ann/1", {"score": score}).status_code == 400
     assert sheet.journal.events() == []
 
 
 @pytest.mark.slow
 def test_a_killed_server_has_saved_what_it_answered(tmp_path):
-    annotation_data.write(tmp_path / "candidates")
+    annotation_data.write_suite(tmp_path / "candidates")
     database = tmp_path / "review.db"
     command = [sys.executable, "-m", "benchmark.annotation.review.serve"]
     with subprocess.Popen(

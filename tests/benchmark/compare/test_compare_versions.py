@@ -35,8 +35,8 @@ def other_scorer() -> None:
 
 
 CHANGES: dict[str, Callable[[], object]] = {
-    "known": lambda: versioned_repo.answer(KNOWN),
-    "few": lambda: versioned_repo.answer(FEW),
+    "known": lambda: versioned_repo.write_answers(KNOWN),
+    "few": lambda: versioned_repo.write_answers(FEW),
     "paced": lambda: other_params(rows=1, threads=1),
     "asked": lambda: Path("data/prompts.jsonl").write_text('{"other": 1}\n'),
     "decoded": lambda: other_params(max_new_tokens=10),
@@ -52,13 +52,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
         patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc/tmp/site"))
         patch.setenv("DVC_NO_ANALYTICS", "1")
-        versioned_repo.start()
+        versioned_repo.start_project()
         commit("first")
         for tag, change in CHANGES.items():
             shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
             change()
             commit(tag)
-            versioned_repo.git("checkout", "-q", "first")
+            versioned_repo.run_git("checkout", "-q", "first")
             shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
         yield folder
 
@@ -130,19 +130,19 @@ def test_the_gate_compares_what_lies_here_with_the_version_it_names(
     project: Path, against: str, passed: bool
 ) -> None:
     answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
-    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
+    paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
-        found = gate.unbeaten(against, paths, target)
+        found = gate.check_regressions(against, paths, target)
     assert found.passed == passed, found
 
 
 def test_a_regression_fails_the_gate(project: Path) -> None:
     answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
-    paths = compare_versions.Paths(answers, prompts, metrics, tuple(suites))
+    paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
         shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
-        versioned_repo.answer(KNOWN)
-        found = gate.unbeaten("first", paths, target)
+        versioned_repo.write_answers(KNOWN)
+        found = gate.check_regressions("first", paths, target)
         shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
     assert not found.passed
     assert found.found.startswith("house em, house args")
@@ -183,7 +183,7 @@ def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
     run: Callable[..., int],
 ) -> None:
     shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
-    versioned_repo.answer(KNOWN)
+    versioned_repo.write_answers(KNOWN)
     assert run("first", "workspace") == compare_versions.REGRESSION
     with Repo(".") as repo:
         repo.commit(force=True)
@@ -191,7 +191,7 @@ def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
     shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
     assert run("workspace", "tried") == compare_versions.REGRESSION
     assert [flip["task"] for flip in found()["flips"]] == KNOWN
-    versioned_repo.git("checkout", "-q", "-f", "first")
+    versioned_repo.run_git("checkout", "-q", "-f", "first")
 
 
 def test_committed_answers_need_no_cache(
@@ -204,9 +204,9 @@ def test_committed_answers_need_no_cache(
         for path in Path("data").rglob(".gitignore"):
             path.unlink()
         for tag, spoilt in (("one", []), ("two", KNOWN)):
-            versioned_repo.answer(spoilt)
-            versioned_repo.git("add", "-A")
-            versioned_repo.git("commit", "-q", "-m", tag)
-            versioned_repo.git("tag", tag)
+            versioned_repo.write_answers(spoilt)
+            versioned_repo.run_git("add", "-A")
+            versioned_repo.run_git("commit", "-q", "-m", tag)
+            versioned_repo.run_git("tag", tag)
         assert run("one", "two") == compare_versions.REGRESSION
         assert [flip["task"] for flip in found()["flips"]] == KNOWN

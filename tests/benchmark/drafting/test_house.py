@@ -16,17 +16,17 @@ from benchmark.drafting import draft_house
 from benchmark.tasks import suites
 from tests.support import default_data
 
-P = config.load("draft", draft_house.Params)
+P = config.load("draft", draft_house.HouseDraftConfig)
 HELD_OUT = config.load("diversify", draft_house.TrainingFormats).held_out
 HELD_OUT_TOOLS = config.load("plan", draft_house.TrainingTools).held_out_tools
 TASKS = default_data.HOUSE.tasks
 
 
-def drafted(p: draft_house.Params) -> list[suites.Task]:
-    author = draft_house.Draft(
+def drafted(p: draft_house.HouseDraftConfig) -> list[suites.Task]:
+    author = draft_house.HouseDrafter(
         default_data.CATALOGUE,
         default_data.PHRASING,
-        default_data.EVERYDAY,
+        default_data.GENERAL_QUESTIONS,
         HELD_OUT_TOOLS,
         HELD_OUT,
         p,
@@ -52,9 +52,10 @@ def test_every_gold_is_callable_and_fits_its_schema():
     for task in TASKS:
         for call in (call for gold in task.golds for call in gold.calls):
             given = {name: accepted[0] for name, accepted in call.arguments.items()}
-            assert schema.problem(Call(call.name, given), default_data.HOUSE.menu(task)) is None, (
-                task.id
-            )
+            assert (
+                schema.find_call_problem(Call(call.name, given), default_data.HOUSE.tools_of(task))
+                is None
+            ), task.id
 
 
 def test_a_task_ends_before_a_decision():
@@ -154,13 +155,13 @@ def as_pattern(phrasing: str) -> re.Pattern[str]:
 
 
 def test_no_query_of_the_suite_is_said_in_training():
-    fence = default_data.fence()
+    fence = default_data.contamination_filter()
     trained = [
         (one.query, tuple(tool.name for tool in group.tools))
-        for group in default_data.with_negatives()
+        for group in default_data.groups_with_negatives()
         for one in group.trajectories
     ]
-    trained += [(one.query, ()) for one in default_data.EVERYDAY.asked("train")]
+    trained += [(one.query, ()) for one in default_data.GENERAL_QUESTIONS.asked("train")]
     found = {query: fence.overlap(query, tools) for query, tools in trained}
     assert {query: why for query, why in found.items() if why} == {}
 

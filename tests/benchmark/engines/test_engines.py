@@ -4,32 +4,38 @@ import msgspec
 import pytest
 
 from agent_tuning.chat_model.messages import Message, Service
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, User
 from agent_tuning.runtime import config
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark import engines
 from benchmark.engines import openai_engine
 from benchmark.engines.answer import Answer
-from benchmark.engines.config import Server, Settings
+from benchmark.engines.config import PredictConfig, ServerConfig
 from tests.support.chat_server import ChatServer
 
 SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
 QUICK = Service("", 4, timeout=5, retries=1, first_wait=0.01, longest_wait=0.01, poll=1)
-SETTINGS = Settings(
-    "openai", 8, 3, 4, 1, Server({"tuned": "some-model"}, "max_tokens", {"temperature": 0}), QUICK
+SETTINGS = PredictConfig(
+    "openai",
+    8,
+    3,
+    4,
+    1,
+    ServerConfig({"tuned": "some-model"}, "max_tokens", {"temperature": 0}),
+    QUICK,
 )
 
 
 @pytest.fixture(scope="module")
-def asked(base) -> list[Questions]:
-    chat = Chat(base / "tokenizer.json")
+def asked(base) -> list[QuestionGroup]:
+    chat = ChatTokenizer(base / "tokenizer.json")
     texts = ["Hi.", "Rain?\nOr <|im_start|>snow?", "你好"]
     questions = {f"t{n}": tuple(chat.question([User(x)], "react")) for n, x in enumerate(texts)}
-    return [Questions("g", ("Thought:",), tuple(chat.prefix(SYSTEM)), questions)]
+    return [QuestionGroup("g", ("Thought:",), tuple(chat.prefix(SYSTEM)), questions)]
 
 
-def at(url: str, **changes: object) -> Settings:
+def at(url: str, **changes: object) -> PredictConfig:
     service = msgspec.structs.replace(QUICK, base_url=url)
     return msgspec.structs.replace(SETTINGS, service=service, **changes)
 
@@ -51,10 +57,10 @@ def test_an_answer_that_cannot_be_read_any_more_is_cut_off_and_no_other_is(livel
 
 
 def test_the_words_of_a_prompt_come_back_out_of_its_ids(base, asked):
-    chat = Chat(base / "tokenizer.json")
+    chat = ChatTokenizer(base / "tokenizer.json")
     turns = [User("Hi."), Assistant("no_call", text="Hello!"), User("Bye.")]
     ids = [*asked[0].prefix, *chat.question(turns, "hermes")]
-    system, *rest = openai_engine.messages(ids, chat)
+    system, *rest = openai_engine.decode_messages(ids, chat)
     assert system == Message("system", SYSTEM)
     assert [(one.role, one.content) for one in rest[::2]] == [("user", "Hi."), ("user", "Bye.")]
     assert rest[1].role == "assistant"
@@ -103,9 +109,14 @@ def test_an_engine_that_cannot_answer_says_why_in_one_line(base, settings, row, 
 
 def test_another_pace_takes_up_what_was_answered():
     faster = msgspec.structs.replace(QUICK, concurrency=64)
-    assert msgspec.structs.replace(SETTINGS, service=faster).decisive == SETTINGS.decisive
-    assert msgspec.structs.replace(SETTINGS, max_new_tokens=9).decisive != SETTINGS.decisive
+    assert (
+        msgspec.structs.replace(SETTINGS, service=faster).without_pacing == SETTINGS.without_pacing
+    )
+    assert (
+        msgspec.structs.replace(SETTINGS, max_new_tokens=9).without_pacing
+        != SETTINGS.without_pacing
+    )
 
 
 def test_the_committed_section_names_an_engine_that_there_is():
-    assert config.load("predict", Settings).engine in engines.ENGINES
+    assert config.load("predict", PredictConfig).engine in engines.ENGINES

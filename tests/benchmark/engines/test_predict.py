@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from agent_tuning.files import jsonl
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import User
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from stages.predict import stored
-from tests.support.killed_stage import Stage
+from tests.support.killed_stage import KillableStage
 
-PREDICT = Stage(
+PREDICT = KillableStage(
     "predict", ["prompts.jsonl", "base", "fingerprint.json", "answers.jsonl"], "answers.jsonl"
 )
 GROUPS = 30
@@ -23,9 +23,9 @@ GROUPS = 30
 def made(lively, tmp_path_factory) -> Path:
     numbers = {"max_new_tokens": 40, "unreadable_tokens": 20, "rows": 4, "threads": 1}
     folder = PREDICT.ready(tmp_path_factory.mktemp("predict"), lively, numbers)
-    chat = Chat(lively / "tokenizer.json")
+    chat = ChatTokenizer(lively / "tokenizer.json")
     questions = [
-        Questions(
+        QuestionGroup(
             f"g{number:02}",
             ("",),
             tuple(chat.prefix(f"You are number {number}.")),

@@ -2,15 +2,15 @@
 
 import pytest
 
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, User
 from benchmark.engines.answer import Answer
 from benchmark.tasks.suites import Gold, Suite, Task
-from stages.noise import noise, part
+from stages.noise import choose_groups, measure_rerun_variance
 from tests.conftest import WEATHER
 
-GROUPS = [Questions(f"g{number}", ("",), (1,), {f"t{number}": (2,)}) for number in range(40)]
+GROUPS = [QuestionGroup(f"g{number}", ("",), (1,), {f"t{number}": (2,)}) for number in range(40)]
 DECLINES = REPLY_FORMATS["react"].write(Assistant("no_call", "Answer directly.", text="No."))
 
 
@@ -32,10 +32,10 @@ def suite(name: str, count: int) -> Suite:
 
 
 def test_the_part_is_fixed_whatever_the_order_and_stays_when_others_come():
-    chosen = {group.group for group in part(GROUPS, 0.1)}
+    chosen = {group.group for group in choose_groups(GROUPS, 0.1)}
     assert len(chosen) == 4
-    assert {group.group for group in part(GROUPS[::-1], 0.1)} == chosen
-    assert chosen <= {group.group for group in part(GROUPS, 0.3)}
+    assert {group.group for group in choose_groups(GROUPS[::-1], 0.1)} == chosen
+    assert chosen <= {group.group for group in choose_groups(GROUPS, 0.3)}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_only_what_was_asked_again_counts(said, equal, flipped):
     first = {task.id: Answer(task.id, DECLINES) for one in both for task in one.tasks}
     asked = ["house/0", "house/1", "house/2", "bfcl/1"]
     again = {task: Answer(task, text) for task, text in zip(asked, said, strict=True)}
-    found = noise(both, first, again)
+    found = measure_rerun_variance(both, first, again)
     assert (found["asked"], found["equal"], found["em_flipped"]) == (4, equal, flipped)
     assert found["em_difference"] == flipped

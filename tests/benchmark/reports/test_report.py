@@ -13,18 +13,24 @@ import pytest
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
-from agent_tuning.synthesis.coverage import Covered
+from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import leaderboard, report
 from benchmark.reports.report import Results
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.goal_scoring import Judged
+from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.scoring import retention
-from benchmark.scoring.metrics import Row, SweepRow, breakdown, metrics, sweep
+from benchmark.scoring.metrics import (
+    BreakdownRow,
+    SweepRow,
+    compute_breakdown,
+    compute_metrics,
+    sweep_lambda,
+)
 from benchmark.scoring.outcome import Verdict
-from benchmark.scoring.retention import Item
+from benchmark.scoring.retention import RetentionItem
 from benchmark.scoring.scorers import Score
-from benchmark.scoring.task_score import Scored
+from benchmark.scoring.task_score import ScoredAnswer
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
 from stages import report as stage
@@ -32,7 +38,7 @@ from stages import report as stage
 KINDS = ("call", "topic", "missing")
 
 
-def scored(suite: str, model: str, number: int, **changes: Any) -> Scored:
+def scored(suite: str, model: str, number: int, **changes: Any) -> ScoredAnswer:
     right = int(model == "tuned" and number % 3 != 0)
     text = 0.5 if suite == "house" else None
     fields: dict[str, Any] = {
@@ -53,7 +59,7 @@ def scored(suite: str, model: str, number: int, **changes: Any) -> Scored:
         "answer": "x" * 1000,
         "reason": "no_call is right, not call",
     }
-    return Scored(**{**fields, **changes})
+    return ScoredAnswer(**{**fields, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +72,12 @@ def results() -> Results:
     return Results(
         metrics={suite: suite_metrics(rows, suite) for suite in ("house", "bfcl")},
         noise={"asked": 56, "equal": 0.982143, "em_difference": 0.017857},
-        breakdown=[row for scores in rows.values() for row in breakdown(scores, 50, 7)],
-        sweep=[row for scores in rows.values() for row in sweep(scores, (0.0, 0.5, 1.0))],
+        breakdown=[row for scores in rows.values() for row in compute_breakdown(scores, 50, 7)],
+        sweep=[row for scores in rows.values() for row in sweep_lambda(scores, (0.0, 0.5, 1.0))],
         scores=[s for (_, model), ss in rows.items() if model in report.MODELS for s in ss],
         train_log=[TrainStep(step, 3 / step, 1e-4, 1.0) for step in range(1, 9)],
         coverage=[
-            Covered(tool, scenario, "simple", language, count)
+            CoverageRow(tool, scenario, "simple", language, count)
             for tool in ("get_weather", "get_time")
             for scenario in ("plan", "ask")
             for language, count in (("en", 4), ("zh", 0))
@@ -79,41 +85,45 @@ def results() -> Results:
         episodes={
             f"{model}.{name}": value
             for model, rows in played().items()
-            for name, value in goal_scoring.metrics(rows, 20, 0).items()
+            for name, value in goal_scoring.compute_metrics(rows, 20, 0).items()
         },
         goals=[row for rows in played().values() for row in rows],
-        general=retention.metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
+        general=retention.compute_metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
     )
 
 
-def kept(accuracy: float, bits: float) -> list[Item]:
+def kept(accuracy: float, bits: float) -> list[RetentionItem]:
     """A model's general ability, of four sentence endings and a dialogue."""
-    right = [Item("cloze", str(n), "en", "en", float(n < 4 * accuracy), 1) for n in range(4)]
-    return [*right, Item("dialogue", "d", "en", "en", bits * 80, 80)]
+    right = [
+        RetentionItem("cloze", str(n), "en", "en", float(n < 4 * accuracy), 1) for n in range(4)
+    ]
+    return [*right, RetentionItem("dialogue", "d", "en", "en", bits * 80, 80)]
 
 
 @cache
-def played() -> dict[str, list[Judged]]:
+def played() -> dict[str, list[EpisodeScore]]:
     """A model that is right and one that is silent, in six worlds; a wish of theirs is hostile."""
     suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
     first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
     suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
-    policies = {"base": rollout.silent, "tuned": rollout.golden}
+    policies = {"base": rollout.noop_policy, "tuned": rollout.oracle_policy}
     return {
-        model: list(goal_scoring.judged(suite, model, rollout.play(suite, policy, 6)))
+        model: list(
+            goal_scoring.score_episodes(suite, model, rollout.run_rollouts(suite, policy, 6))
+        )
         for model, policy in policies.items()
     }
 
 
-def suite_metrics(rows: dict[tuple[str, str], list[Scored]], suite: str) -> dict[str, float]:
-    models = {model: metrics(rows[suite, model]) for model in report.MODELS}
+def suite_metrics(rows: dict[tuple[str, str], list[ScoredAnswer]], suite: str) -> dict[str, float]:
+    models = {model: compute_metrics(rows[suite, model]) for model in report.MODELS}
     flat = {f"{model}.{name}": v for model, values in models.items() for name, v in values.items()}
     return {**flat, "signature.rouge_l|lam:0.5": 1}
 
 
 @pytest.fixture(scope="module")
 def page(results: Results) -> str:
-    return report.html(results)
+    return report.render_html(results)
 
 
 class Page(HTMLParser):
@@ -174,7 +184,7 @@ def test_the_page_shows_what_was_done_in_the_worlds(results: Results, page: str)
     assert page.count("<b>saw</b>") == len(longest.steps) - 1  # the reply has no observation
     assert "<img src=x>" not in page
     silent = {**results.__dict__, "goals": [], "episodes": {}}
-    assert "simulated worlds" not in report.html(Results(**silent))
+    assert "simulated worlds" not in report.render_html(Results(**silent))
 
 
 def test_the_page_shows_what_tuning_cost(results: Results, page: str) -> None:
@@ -182,15 +192,15 @@ def test_the_page_shows_what_tuning_cost(results: Results, page: str) -> None:
     assert re.search(r"accuracy\s+\+0\.250", text)
     assert re.search(r"bits per byte\s+\+0\.250", text)
     without = {**results.__dict__, "general": {}}
-    assert "general ability" not in report.html(Results(**without))
+    assert "general ability" not in report.render_html(Results(**without))
 
 
 def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first() -> None:
     cells = [
-        Covered("get_time", "c", "complex", "en", 1),
-        Covered("get_time", "b", "simple", "en", 2),
-        Covered("get_time", "a", "simple", "en", 0),
-        Covered("add", "x", "simple", "en", 3),
+        CoverageRow("get_time", "c", "complex", "en", 1),
+        CoverageRow("get_time", "b", "simple", "en", 2),
+        CoverageRow("get_time", "a", "simple", "en", 0),
+        CoverageRow("add", "x", "simple", "en", 3),
     ]
     points = report._coverage_points(cells)
     assert [(point["scenario"], point["tool"], point["count"]) for point in points] == [
@@ -206,18 +216,18 @@ def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(
 ) -> None:
     assert "<h3>BFCL-derived, 60 tasks</h3>" in page
     assert not re.search(r"<h\d>bfcl", page)
-    assert "| BFCL-derived | tuned |" in report.markdown(results)
+    assert "| BFCL-derived | tuned |" in report.render_markdown(results)
 
 
 def test_half_of_every_interval_stands_beside_it(results: Results, page: str) -> None:
-    line = leaderboard.lines(results.breakdown)[1]
-    assert leaderboard.half_width(line) == f"{(line.high - line.low) / 2:.2f}"
-    assert f'<td class="range">{leaderboard.half_width(line)}</td>' in page
+    line = leaderboard.build_lines(results.breakdown)[1]
+    assert leaderboard.format_half_width(line) == f"{(line.high - line.low) / 2:.2f}"
+    assert f'<td class="range">{leaderboard.format_half_width(line)}</td>' in page
 
 
 def test_long_answers_are_cut(page: str) -> None:
-    assert "x" * report.LONGEST + " …" in page
-    assert "x" * (report.LONGEST + 1) not in page
+    assert "x" * report.MAX_ANSWER_CHARS + " …" in page
+    assert "x" * (report.MAX_ANSWER_CHARS + 1) not in page
 
 
 def test_the_page_can_be_dark_and_narrow(page: str) -> None:
@@ -234,19 +244,19 @@ def test_twelve_wrong_answers_come_from_every_suite_and_kind_in_turn() -> None:
     ]
     right = scored("house", "tuned", 50, score=Score(1))
     other = scored("house", "base", 50, score=Score(0))
-    shown = report.wrong_answers([right, other, *wrong])
+    shown = report.choose_wrong_answers([right, other, *wrong])
     assert len(shown) == 12
     assert len({(row.suite, row.kind) for row in shown}) == 6
     assert {row.model for row in shown} == {"tuned"}
 
 
 def test_the_same_results_give_the_same_page(results: Results, page: str) -> None:
-    assert report.html(results) == page
+    assert report.render_html(results) == page
 
 
 def test_a_run_without_training_has_a_page_without_a_loss_curve(results: Results) -> None:
     fields = {name: getattr(results, name) for name in Results.__dataclass_fields__}
-    page = report.html(Results(**{**fields, "train_log": [], "coverage": [], "sweep": []}))
+    page = report.render_html(Results(**{**fields, "train_log": [], "coverage": [], "sweep": []}))
     assert "Training loss" not in page
     assert page.count("<svg") == 2
 
@@ -255,7 +265,7 @@ def test_a_run_without_training_has_a_page_without_a_loss_curve(results: Results
 
 
 def test_the_leaderboard_lines_up_on_a_terminal(results: Results) -> None:
-    printed = leaderboard.table(leaderboard.lines(results.breakdown))
+    printed = leaderboard.format_table(leaderboard.build_lines(results.breakdown))
     header, *lines = [line for line in printed.splitlines() if line]
     assert header.split()[:4] == ["suite", "model", "n", "em"]
     assert len(lines) == 8
@@ -265,13 +275,13 @@ def test_the_leaderboard_lines_up_on_a_terminal(results: Results) -> None:
 
 
 def test_the_leaderboard_is_a_markdown_table(results: Results) -> None:
-    table = [line for line in report.markdown(results).splitlines() if line.startswith("|")]
+    table = [line for line in report.render_markdown(results).splitlines() if line.startswith("|")]
     assert len(table) == 2 + 8
     assert len({line.count("|") for line in table}) == 1
 
 
 def test_a_suite_without_descriptions_leaves_their_cells_empty(results: Results) -> None:
-    board = {(line.suite, line.model): line for line in leaderboard.lines(results.breakdown)}
+    board = {(line.suite, line.model): line for line in leaderboard.build_lines(results.breakdown)}
     assert board["house", "tuned"].score is not None
     assert board["bfcl", "tuned"].score is None
     assert board["bfcl", "tuned"].em_macro == pytest.approx(2 / 3, abs=1e-5)
@@ -283,10 +293,12 @@ def test_the_leaderboard_is_a_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    csv_records.write(tmp_path / "breakdown.csv", Row, results.breakdown)
+    csv_records.write(tmp_path / "breakdown.csv", BreakdownRow, results.breakdown)
     monkeypatch.setattr(sys, "argv", ["leaderboard", str(tmp_path / "breakdown.csv")])
     cli.run(leaderboard.main)
-    assert capsys.readouterr().out == leaderboard.table(leaderboard.lines(results.breakdown))
+    assert capsys.readouterr().out == leaderboard.format_table(
+        leaderboard.build_lines(results.breakdown)
+    )
 
 
 # ---- the stage
@@ -296,7 +308,7 @@ def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path
     paths = written(results, tmp_path)
     stage.main(*paths)
     html, markdown, table = (path.read_text() for path in paths[-3:])
-    assert html == report.html(results)
+    assert html == report.render_html(results)
     assert markdown.startswith("# Benchmark")
     assert table.splitlines()[0].startswith("suite,model,n,em,low,high")
     assert len(table.splitlines()) == 1 + 8
@@ -317,11 +329,11 @@ def written(results: Results, folder: Path) -> list[Path]:
     for path, values in zip(paths, results.metrics.values(), strict=False):
         path.write_bytes(msgspec.json.encode(values))
     paths[2].write_bytes(msgspec.json.encode(results.noise))
-    csv_records.write(paths[3], Row, results.breakdown)
+    csv_records.write(paths[3], BreakdownRow, results.breakdown)
     csv_records.write(paths[4], SweepRow, results.sweep)
     jsonl.write(paths[5], results.scores)
     csv_records.write(paths[6], TrainStep, results.train_log)
-    csv_records.write(paths[7], Covered, results.coverage)
+    csv_records.write(paths[7], CoverageRow, results.coverage)
     metrics_file.write(paths[8], results.episodes)
     jsonl.write(paths[9], results.goals)
     metrics_file.write(paths[10], results.general)

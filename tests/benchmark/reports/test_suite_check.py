@@ -105,4 +105,4 @@ def test_what_no_answer_can_meet_is_a_problem(
 
 def test_the_house_suite_is_sound() -> None:
     house = suites.read(Path("benchmark/suites/house"))
-    assert list(suite_check.problems(house, suite_check.Scoring(0.5, "rouge_l"))) == []
+    assert list(suite_check.find_problems(house, suite_check.Scoring(0.5, "rouge_l"))) == []

@@ -12,21 +12,21 @@ from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call
 from agent_tuning.runtime import config
 from benchmark.drafting import draft_episodes
-from benchmark.drafting.draft_episodes import Draft, Formats
+from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
 from benchmark.drafting.draft_house import TrainingFormats
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.goal_scoring import Judged
-from benchmark.rollouts.rollout import Play, Step, Transcript
+from benchmark.rollouts.goal_scoring import EpisodeScore
+from benchmark.rollouts.rollout import Rollout, Step, Transcript
 from benchmark.tasks import episodes, suites
 from benchmark.tasks.episodes import Episode, Episodes
 from stages import goals as stage
 from stages.episodes import stored
 from tests.support import default_data
-from tests.support.killed_stage import Stage
+from tests.support.killed_stage import KillableStage
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = config.load("episodes", stage.Slice).steps
+STEPS = config.load("episodes", stage.EpisodeSlice).steps
 TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
@@ -63,7 +63,7 @@ ANSWER = f"There are {TOP['count']} processes, {TOP['name']} leads."
 def says(*turns: Assistant | str) -> rollout.Policy:
     """A policy that says these one after the other, and the last one for ever."""
 
-    def policy(plays: list[Play]) -> list[str]:
+    def policy(plays: list[Rollout]) -> list[str]:
         chosen = [turns[min(len(play.steps), len(turns) - 1)] for play in plays]
         react = REPLY_FORMATS["react"]
         return [turn if isinstance(turn, str) else react.write(turn) for turn in chosen]
@@ -79,17 +79,19 @@ def reply(text: str = "Done.") -> Assistant:
     return Assistant("no_call", text=text)
 
 
-def one(wish: Episode, *turns: Assistant | str) -> Judged:
+def one(wish: Episode, *turns: Assistant | str) -> EpisodeScore:
     suite = Episodes(TOOLS, (wish,))
-    [judged] = goal_scoring.judged(suite, "m", rollout.play(suite, says(*turns), STEPS))
+    [judged] = goal_scoring.score_episodes(
+        suite, "m", rollout.run_rollouts(suite, says(*turns), STEPS)
+    )
     return judged
 
 
 @pytest.mark.parametrize(("policy", "share"), [("gold", 1.0), ("always_none", 0.0)])
 def test_the_gold_policy_reaches_every_goal_and_silence_none(policy, share):
-    played = rollout.play(SUITE, rollout.POLICIES[policy], STEPS)
-    rows = list(goal_scoring.judged(SUITE, policy, played))
-    assert goal_scoring.metrics(rows, 10, 0)["success"] == share
+    played = rollout.run_rollouts(SUITE, rollout.POLICIES[policy], STEPS)
+    rows = list(goal_scoring.score_episodes(SUITE, policy, played))
+    assert goal_scoring.compute_metrics(rows, 10, 0)["success"] == share
     assert {row.success for row in rows} == {bool(share)}
 
 
@@ -102,18 +104,21 @@ def test_all_six_families_are_there_in_both_languages():
 
 
 def test_attempts_at_a_task_differ_in_words_and_world_but_not_in_what_is_wanted():
-    for attempts in episodes.by_task(SUITE.episodes).values():
+    for attempts in episodes.group_by_task(SUITE.episodes).values():
         assert len({one.query for one in attempts}) == len(attempts)
         assert len({one.seed for one in attempts}) == len(attempts)
         assert len({tuple(call.name for call in one.gold) for one in attempts}) == 1
 
 
 def test_a_draft_is_the_same_every_time():
-    p = msgspec.structs.replace(config.load("draft_episodes", draft_episodes.Params), tasks=2)
+    p = msgspec.structs.replace(
+        config.load("draft_episodes", draft_episodes.EpisodeDraftConfig), tasks=2
+    )
     held_out = config.load("diversify", TrainingFormats).held_out
-    formats = config.load("draft", Formats)
+    formats = config.load("draft", DraftedFormats)
     one, other = (
-        list(Draft(default_data.CATALOGUE, formats, held_out, p).episodes()) for _ in range(2)
+        list(EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).episodes())
+        for _ in range(2)
     )
     assert one == other
     assert len(one) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
@@ -163,8 +168,10 @@ def test_a_call_that_cannot_be_made_is_named_seen_and_may_be_mended(call, proble
 
 def test_a_transcript_that_is_missing_counts_as_a_failure():
     suite = Episodes(TOOLS, (CHANGE, episode(MAKE, number=1)))
-    played = rollout.play(suite, rollout.golden, STEPS)[:1]
-    found = goal_scoring.metrics(list(goal_scoring.judged(suite, "m", played)), 10, 0)
+    played = rollout.run_rollouts(suite, rollout.oracle_policy, STEPS)[:1]
+    found = goal_scoring.compute_metrics(
+        list(goal_scoring.score_episodes(suite, "m", played)), 10, 0
+    )
     assert (found["coverage"], found["success"], found["outcome.missing"]) == (0.5, 0.5, 0.5)
 
 
@@ -182,19 +189,19 @@ def test_a_transcript_that_is_missing_counts_as_a_failure():
     ],
 )
 def test_a_reply_states_facts_in_whole_words(facts, text, said):
-    assert goal_scoring.told(facts, text) == said
+    assert goal_scoring.states_all_facts(facts, text) == said
 
 
 def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
-    def row(task: str, number: int, won: bool) -> Judged:
+    def row(task: str, number: int, won: bool) -> EpisodeScore:
         outcome = "success" if won else "malformed"
-        return Judged("m", f"{task}.{number}", task, "web", "en", "", outcome)
+        return EpisodeScore("m", f"{task}.{number}", task, "web", "en", "", outcome)
 
     rows = [row("a", n, n < 3) for n in range(4)] + [row("b", n, True) for n in range(4)]
-    assert goal_scoring.pass_hat(rows, 1) == pytest.approx((3 / 4 + 1) / 2)
-    assert goal_scoring.pass_hat(rows, 2) == pytest.approx((3 / 6 + 1) / 2)
-    assert goal_scoring.pass_hat(rows, 4) == pytest.approx((0 + 1) / 2)
-    assert goal_scoring.pass_hat(rows, 5) == 0.0
+    assert goal_scoring.compute_pass_hat(rows, 1) == pytest.approx((3 / 4 + 1) / 2)
+    assert goal_scoring.compute_pass_hat(rows, 2) == pytest.approx((3 / 6 + 1) / 2)
+    assert goal_scoring.compute_pass_hat(rows, 4) == pytest.approx((0 + 1) / 2)
+    assert goal_scoring.compute_pass_hat(rows, 5) == 0.0
 
 
 def test_a_slice_takes_the_first_tasks_of_each_family():
@@ -230,7 +237,7 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
     sections = yaml.safe_load(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(sections))
-    played = rollout.play(suite, rollout.golden, STEPS)
+    played = rollout.run_rollouts(suite, rollout.oracle_policy, STEPS)
     written = []
     for order in (played, played[::-1]):
         for name in ("base", "tuned"):
@@ -243,12 +250,12 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
 def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
     jsonl.write(tmp_path / "base.jsonl", [Transcript("other", (Step("?"),), "malformed")])
     with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is no episode here"):
-        stage.transcripts(tmp_path / "base.jsonl", SUITE)
+        stage.read_transcripts(tmp_path / "base.jsonl", SUITE)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
     paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
-    act = Stage("episodes", paths, "transcripts.jsonl")
+    act = KillableStage("episodes", paths, "transcripts.jsonl")
     numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "rows": 4, "threads": 1}
     ready = act.ready(tmp_path / "ready", lively, numbers)
     (ready / "suite").symlink_to(Path("benchmark/suites/episodes").resolve())

@@ -9,14 +9,16 @@ from agent_tuning.catalogue.entries import LANGUAGES
 from agent_tuning.catalogue.simulators import STATEFUL, World
 from agent_tuning.catalogue.simulators.cart import BEGUN
 from agent_tuning.records import Assistant, Call
-from agent_tuning.synthesis.teachers import Item
+from agent_tuning.synthesis.teachers import TrajectoryRequest
 from tests.support import default_data
 
 CALLS = [
     call
     for language in LANGUAGES
     for tool, scenario in default_data.CATALOGUE.cells()
-    for turn in default_data.teacher().positive(Item(tool, scenario.name, "", 0), language).turns
+    for turn in default_data.teacher()
+    .write_positive(TrajectoryRequest(tool, scenario.name, "", 0), language)
+    .turns
     if isinstance(turn, Assistant)
     for call in turn.calls
     if any(call.name in owner.TOOLS for owner in STATEFUL)

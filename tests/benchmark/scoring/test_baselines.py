@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
-from agent_tuning.quality.word_overlap import Lexical, words
+from agent_tuning.quality.word_overlap import WordOverlap, split_words
 from agent_tuning.records import Language, Tool, User
 from benchmark.engines.answer import Answer
 from benchmark.scoring.baselines import BASELINES
-from benchmark.scoring.outcome import Outcome, Verdict, outcome
+from benchmark.scoring.outcome import ParsedAnswer, Verdict, parse_answer
 from benchmark.tasks.suites import Gold, Task
 
 
@@ -45,9 +45,9 @@ def task(query: str, reply_format: str = "react", language: Language = "en") -> 
 
 def answered(
     name: str, query: str, tools: tuple[Tool, ...] = TOOLS, form: str = "react"
-) -> Outcome:
+) -> ParsedAnswer:
     asked = task(query, form)
-    return outcome(asked, tools, Answer("t1", BASELINES[name](asked, tools)))
+    return parse_answer(asked, tools, Answer("t1", BASELINES[name](asked, tools)))
 
 
 def called(name: str, query: str, tools: tuple[Tool, ...] = TOOLS) -> tuple[str, Any]:
@@ -121,11 +121,11 @@ def test_echoes_describe_with_the_query_or_with_the_menu() -> None:
 
 @pytest.mark.parametrize("name", ["getHTTPWeather2", "get_http_weather2", "get HTTP-weather2"])
 def test_names_are_taken_apart_however_they_are_spelled(name: str) -> None:
-    assert words(name) == {"get", "http", "weather2"}
+    assert split_words(name) == {"get", "http", "weather2"}
 
 
 def test_overlap_weighs_rare_words_more_and_stays_from_0_to_1() -> None:
-    lexical = Lexical(TOOLS)
+    lexical = WordOverlap(TOOLS)
     weather = TOOLS[1]
     rare, common = (lexical.overlap(query, weather) for query in ("forecast", "a"))
     assert 0 < common < rare < 1

@@ -10,7 +10,7 @@ from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.degenerate import DEGENERATE
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.scorers import TEXT_SCORERS
-from benchmark.scoring.task_score import Scored, judged
+from benchmark.scoring.task_score import ScoredAnswer, score_answers
 from benchmark.tasks import suites
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
@@ -19,10 +19,10 @@ SCORES = ("em", "text", "score", "score_gated", "kagent_plan", "kagent_tool", "a
 UNREADABLE = ("empty", "garbage", "bare_description", "bare_menu", "query_as_text", "cut_off")
 
 
-def lines(name: str) -> list[Scored]:
+def lines(name: str) -> list[ScoredAnswer]:
     rule = RULES[name]
-    said = {task.id: Answer(task.id, rule(task, HOUSE.menu(task))) for task in HOUSE.tasks}
-    return list(judged(HOUSE, name, said, TEXT_SCORERS["rouge_l"], 0.5))
+    said = {task.id: Answer(task.id, rule(task, HOUSE.tools_of(task))) for task in HOUSE.tasks}
+    return list(score_answers(HOUSE, name, said, TEXT_SCORERS["rouge_l"], 0.5))
 
 
 GOLD = lines("gold")

@@ -8,13 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.records import Decision
-from benchmark.scoring.metrics import breakdown, confusion, intervals, metrics, sweep
+from benchmark.scoring.metrics import (
+    collect_intervals,
+    compute_breakdown,
+    compute_metrics,
+    count_confusions,
+    sweep_lambda,
+)
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.scorers import Score
-from benchmark.scoring.task_score import Scored
+from benchmark.scoring.task_score import ScoredAnswer
 
 
-def scored(number: int, wanted: Decision, outcome: Verdict, em: int, **changes: Any) -> Scored:
+def scored(
+    number: int, wanted: Decision, outcome: Verdict, em: int, **changes: Any
+) -> ScoredAnswer:
     fields: dict[str, Any] = {
         "suite": "house",
         "model": "tuned",
@@ -27,7 +35,7 @@ def scored(number: int, wanted: Decision, outcome: Verdict, em: int, **changes: 
         "reply_format": "react",
         "score": Score(em),
     }
-    return Scored(wanted=wanted, outcome=outcome, **{**fields, **changes})
+    return ScoredAnswer(wanted=wanted, outcome=outcome, **{**fields, **changes})
 
 
 FIVE = [
@@ -40,7 +48,9 @@ FIVE = [
 
 
 def test_metrics_are_what_a_person_computes() -> None:
-    numbers = {name: n for name, n in metrics(FIVE).items() if not name.startswith("confusion.")}
+    numbers = {
+        name: n for name, n in compute_metrics(FIVE).items() if not name.startswith("confusion.")
+    }
     assert numbers == {
         "args": 0.333333,
         "args_f1": 0.5,
@@ -65,55 +75,55 @@ def test_metrics_are_what_a_person_computes() -> None:
 
 
 def test_names_are_sorted_and_values_are_plain_numbers() -> None:
-    found = metrics(FIVE)
+    found = compute_metrics(FIVE)
     assert list(found) == sorted(found)
     assert all(type(value) in (int, float) for value in found.values())
 
 
 def test_a_metric_without_tasks_is_absent() -> None:
-    found = metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
+    found = compute_metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
     assert found["em_macro"] == 1
     assert not found.keys() & {"call_em", "ask_em", "args", "text", "score", "under_call"}
 
 
 def test_refusing_everything_is_half_right_however_many_refusals_are_due() -> None:
     refusals = [scored(n, "no_call", Verdict.NO_CALL, 1) for n in range(4)]
-    found = metrics([*refusals, scored(9, "call", Verdict.NO_CALL, 0)])
+    found = compute_metrics([*refusals, scored(9, "call", Verdict.NO_CALL, 0)])
     assert (found["em"], found["em_macro"]) == (0.8, 0.5)
 
 
 def test_a_missing_answer_lowers_coverage_and_counts_as_an_error() -> None:
     gone = scored(1, "call", Verdict.ERROR, 0, missing=True)
     broken = scored(2, "call", Verdict.ERROR, 0)
-    found = metrics([gone, broken, *FIVE[2:4]])
+    found = compute_metrics([gone, broken, *FIVE[2:4]])
     assert (found["coverage"], found["error"], found["n"]) == (0.75, 0.5, 4)
 
 
 def test_one_answer_that_was_not_heard_marks_a_run_as_partial() -> None:
     heard = [scored(n, "call", Verdict.MALFORMED, 0) for n in range(99)]
     gone = scored(99, "call", Verdict.ERROR, 0, missing=True)
-    assert [metrics(rows)["partial"] for rows in (heard, [*heard, gone])] == [0, 1]
+    assert [compute_metrics(rows)["partial"] for rows in (heard, [*heard, gone])] == [0, 1]
 
 
 def test_malformed_is_neither_a_call_nor_a_refusal() -> None:
     rows = [scored(1, "call", Verdict.MALFORMED, 0), scored(2, "no_call", Verdict.MALFORMED, 0)]
-    found = metrics(rows)
+    found = compute_metrics(rows)
     assert (found["malformed"], found["over_call"], found["under_call"]) == (1, 0, 0)
 
 
 def test_the_confusion_matrix_counts_every_pair() -> None:
-    counts = confusion(FIVE)
+    counts = count_confusions(FIVE)
     assert counts["call", "no_call"] == 1
     assert counts["ask", "call"] == 1
     assert counts["ask", "error"] == 0
     assert sum(counts.values()) == 5
     assert len(counts) == 3 * 5
-    assert metrics(FIVE)["confusion.call.no_call"] == 1
-    assert not [name for name in metrics(FIVE[:3]) if name.startswith("confusion.ask")]
+    assert compute_metrics(FIVE)["confusion.call.no_call"] == 1
+    assert not [name for name in compute_metrics(FIVE[:3]) if name.startswith("confusion.ask")]
 
 
 def test_the_sweep_is_em_plus_lambda_times_text() -> None:
-    assert [(row.lam, row.score) for row in sweep(FIVE, (0, 0.5, 2))] == [
+    assert [(row.lam, row.score) for row in sweep_lambda(FIVE, (0, 0.5, 2))] == [
         (0, 0.4),
         (0.5, 0.6),
         (2, 1.2),
@@ -121,11 +131,11 @@ def test_the_sweep_is_em_plus_lambda_times_text() -> None:
 
 
 def test_a_suite_without_descriptions_has_no_sweep() -> None:
-    assert sweep([scored(1, "call", Verdict.CALL, 1)], (0, 1)) == []
+    assert sweep_lambda([scored(1, "call", Verdict.CALL, 1)], (0, 1)) == []
 
 
 def test_the_breakdown_has_every_slice_with_its_own_mean() -> None:
-    rows = {(row.slice, row.value): row for row in breakdown(FIVE, 200, 7)}
+    rows = {(row.slice, row.value): row for row in compute_breakdown(FIVE, 200, 7)}
     assert (rows["all", "all"].n, rows["all", "all"].em) == (5, 0.4)
     assert (rows["wanted", "call"].n, rows["wanted", "call"].em) == (3, 0.333333)
     assert (rows["language", "zh"].n, rows["language", "zh"].em) == (1, 0)
@@ -137,7 +147,7 @@ def test_the_breakdown_has_every_slice_with_its_own_mean() -> None:
 
 def test_an_interval_holds_its_mean_and_is_as_wide_as_theory_says() -> None:
     rows = [scored(n, "call", Verdict.CALL, n % 2) for n in range(400)]
-    whole = breakdown(rows, 2000, 7)[0]
+    whole = compute_breakdown(rows, 2000, 7)[0]
     half = 1.96 * (0.25 / 400) ** 0.5
     assert whole.low == pytest.approx(0.5 - half, abs=0.008)
     assert whole.high == pytest.approx(0.5 + half, abs=0.008)
@@ -148,12 +158,12 @@ def test_tasks_of_a_group_are_resampled_together() -> None:
     together = [
         scored(n, "call", Verdict.CALL, n // 20 % 2, group=f"{n // 20}") for n in range(400)
     ]
-    narrow, wide = (breakdown(rows, 500, 7)[0] for rows in (alone, together))
+    narrow, wide = (compute_breakdown(rows, 500, 7)[0] for rows in (alone, together))
     assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
 
 
 def test_one_group_alone_has_no_interval_to_speak_of() -> None:
-    row = breakdown([scored(1, "call", Verdict.CALL, 1)], 100, 7)[0]
+    row = compute_breakdown([scored(1, "call", Verdict.CALL, 1)], 100, 7)[0]
     assert (row.low, row.em, row.high) == (1, 1, 1)
 
 
@@ -162,12 +172,16 @@ def test_the_gap_of_an_axis_is_seen_minus_unseen() -> None:
         scored(n, "call", Verdict.CALL, int(n < 30), axes={"tool": "seen" if n < 20 else "unseen"})
         for n in range(40)
     ]
-    found = {row.value: row for row in breakdown(rows, 500, 7) if row.slice == "axis.tool"}
+    found = {row.value: row for row in compute_breakdown(rows, 500, 7) if row.slice == "axis.tool"}
     assert (found["seen"].em, found["unseen"].em, found["gap"].em) == (1, 0.5, 0.5)
     assert found["gap"].n == 20
     assert 0.2 < found["gap"].low < 0.5 < found["gap"].high < 0.8
     gap = found["gap"]
-    assert intervals([gap]) == {"gap.tool": 0.5, "gap.tool.low": gap.low, "gap.tool.high": gap.high}
+    assert collect_intervals([gap]) == {
+        "gap.tool": 0.5,
+        "gap.tool.low": gap.low,
+        "gap.tool.high": gap.high,
+    }
 
 
 ROWS = st.lists(
@@ -189,18 +203,18 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, seed=st.integers())
-def test_the_order_of_answers_changes_nothing(rows: list[Scored], seed: int) -> None:
+def test_the_order_of_answers_changes_nothing(rows: list[ScoredAnswer], seed: int) -> None:
     turned = list(rows)
     random.Random(seed).shuffle(turned)
-    assert metrics(rows) == metrics(turned)
-    assert breakdown(rows, 20, 7) == breakdown(turned, 20, 7)
-    assert sweep(rows, (0, 1)) == sweep(turned, (0, 1))
+    assert compute_metrics(rows) == compute_metrics(turned)
+    assert compute_breakdown(rows, 20, 7) == compute_breakdown(turned, 20, 7)
+    assert sweep_lambda(rows, (0, 1)) == sweep_lambda(turned, (0, 1))
 
 
 @given(rows=ROWS)
-def test_rates_are_from_0_to_1(rows: list[Scored]) -> None:
-    found = metrics(rows)
+def test_rates_are_from_0_to_1(rows: list[ScoredAnswer]) -> None:
+    found = compute_metrics(rows)
     counts = ("n", "confusion")
     assert all(0 <= n <= 1 for name, n in found.items() if name.split(".")[0] not in counts)
-    for row in breakdown(rows, 20, 7):
+    for row in compute_breakdown(rows, 20, 7):
         assert row.low <= row.high

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call, Tool, User
 from benchmark.engines.answer import Answer
-from benchmark.scoring.outcome import Verdict, outcome
+from benchmark.scoring.outcome import Verdict, parse_answer
 from benchmark.tasks.suites import Gold, Task
 
 TOOLS = (Tool("get_weather", "Weather.", {"type": "object", "properties": {}}),)
@@ -40,14 +40,14 @@ def test_a_decision_is_read_back_in_every_format(
     reply_format: str, turn: Assistant, verdict: Verdict
 ) -> None:
     said = Answer("t", REPLY_FORMATS[reply_format].write(turn))
-    found = outcome(task(reply_format), TOOLS, said)
+    found = parse_answer(task(reply_format), TOOLS, said)
     assert (found.verdict, found.turn) == (verdict, turn)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
     whole = REPLY_FORMATS[reply_format].write(Assistant("call", "", (Call("get_weather"),)))
-    found = outcome(task(reply_format), TOOLS, Answer("t", whole[:-3]))
+    found = parse_answer(task(reply_format), TOOLS, Answer("t", whole[:-3]))
     assert found.verdict == Verdict.MALFORMED
     assert found.turn is None
     assert found.reason
@@ -64,7 +64,7 @@ def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
 def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
     answer: Answer | None, reason: str
 ) -> None:
-    found = outcome(task(), TOOLS, answer)
+    found = parse_answer(task(), TOOLS, answer)
     assert (found.verdict, found.reason) == (Verdict.ERROR, reason)
 
 
@@ -75,9 +75,9 @@ def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
 @example(text="Action: get_weather\nAction Input: " + '{"a":' * 5000)
 @given(text=st.text() | st.from_regex(r"(Thought: .*\n)?(Action: .*\nAction Input: )?\{.*\}"))
 def test_whatever_a_model_says_has_an_outcome(reply_format: str, text: str) -> None:
-    assert outcome(task(reply_format), TOOLS, Answer("t", text)).verdict in Verdict
+    assert parse_answer(task(reply_format), TOOLS, Answer("t", text)).verdict in Verdict
 
 
 def test_an_unknown_reply_format_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match=r"t: reply_format: 'morse' is none of .*react"):
-        outcome(task("morse"), TOOLS, Answer("t", ""))
+        parse_answer(task("morse"), TOOLS, Answer("t", ""))

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import Fence, Protected
+from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.records import BadInput, Record
 from benchmark.scoring import retention
-from benchmark.scoring.retention import Item
+from benchmark.scoring.retention import RetentionItem
 from stages import retention as stage
 from tests.support import default_data
 
@@ -37,17 +37,17 @@ CLOZE = list(jsonl.read(FOLDER / "cloze.jsonl", Cloze))
 DIALOGUES = list(jsonl.read(FOLDER / "dialogue.jsonl", Dialogue))
 
 
-def item(task: str, number: int, value: float, weight: int = 1) -> Item:
-    return Item(task, f"{task}.{number}", "en", "en", value, weight)
+def item(task: str, number: int, value: float, weight: int = 1) -> RetentionItem:
+    return RetentionItem(task, f"{task}.{number}", "en", "en", value, weight)
 
 
-def items(right: int, bits: float) -> list[Item]:
+def items(right: int, bits: float) -> list[RetentionItem]:
     cloze = [item("cloze", n, float(n < right)) for n in range(10)]
     return [*cloze, *(item("dialogue", n, bits * 100, 100) for n in range(4))]
 
 
 def test_a_loss_is_positive_for_either_measure():
-    found = retention.metrics(items(8, 1.0), items(6, 1.5), 200, 0)
+    found = retention.compute_metrics(items(8, 1.0), items(6, 1.5), 200, 0)
     assert (found["base.accuracy"], found["tuned.accuracy"]) == (0.8, 0.6)
     assert found["loss.accuracy"] == pytest.approx(0.2)
     assert found["loss.bits_per_byte"] == pytest.approx(0.5)
@@ -56,14 +56,16 @@ def test_a_loss_is_positive_for_either_measure():
 
 def test_the_same_model_loses_nothing_whatever_the_order():
     one = items(7, 1.0)
-    found = retention.metrics(one, one[::-1], 200, 0)
+    found = retention.compute_metrics(one, one[::-1], 200, 0)
     losses = {value for name, value in found.items() if name.startswith("loss.")}
     assert losses == {0.0}
 
 
 def test_items_of_one_model_only_are_an_error():
     with pytest.raises(BadInput, match=r"cloze: 'cloze.9' was asked of one model only"):
-        retention.metrics(items(5, 1.0), [o for o in items(5, 1.0) if o.id != "cloze.9"], 9, 0)
+        retention.compute_metrics(
+            items(5, 1.0), [o for o in items(5, 1.0) if o.id != "cloze.9"], 9, 0
+        )
 
 
 def test_every_item_has_four_different_endings_and_its_own_text():
@@ -85,19 +87,23 @@ def test_arithmetic_is_right():
 
 
 def test_no_everyday_question_of_training_stands_in_the_items():
-    texts = [Protected(d.query, d.id) for d in DIALOGUES] + [
-        Protected(one.text, one.id) for one in CLOZE
+    texts = [ProtectedQuery(d.query, d.id) for d in DIALOGUES] + [
+        ProtectedQuery(one.text, one.id) for one in CLOZE
     ]
-    fence = Fence(texts, 0.7)
-    asked = [one.query for one in default_data.EVERYDAY.asked("train")]
+    fence = ContaminationFilter(texts, 0.7)
+    asked = [one.query for one in default_data.GENERAL_QUESTIONS.asked("train")]
     assert not [query for query in asked if fence.overlap(query, ())]
 
 
 def test_samples_of_lm_eval_become_items():
     cloze = {"doc": {"id": "a", "kind": "k", "language": "en"}, "acc": 1.0}
     text = {"doc": {"id": "b", "language": "zh"}, "bits_per_byte": (-8 * math.log(2), 4)}
-    assert list(stage.items("cloze", [cloze])) == [Item("cloze", "a", "k", "en", 1.0, 1)]
-    assert list(stage.items("dialogue", [text])) == [Item("dialogue", "b", "zh", "zh", 8.0, 4)]
+    assert list(stage.convert_samples("cloze", [cloze])) == [
+        RetentionItem("cloze", "a", "k", "en", 1.0, 1)
+    ]
+    assert list(stage.convert_samples("dialogue", [text])) == [
+        RetentionItem("dialogue", "b", "zh", "zh", 8.0, 4)
+    ]
 
 
 def test_the_tasks_are_local():

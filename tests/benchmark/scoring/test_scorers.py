@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
-from agent_tuning.quality.word_overlap import tokens
+from agent_tuning.quality.word_overlap import split_tokens
 from agent_tuning.records import Assistant, Call, Decision, User
-from benchmark.scoring.scorers import TEXT_SCORERS, Score, score
-from benchmark.scoring.scorers.arguments import args, args_f1, args_text, same
+from benchmark.scoring.scorers import TEXT_SCORERS, Score, score_turn
+from benchmark.scoring.scorers.arguments import (
+    args_f1,
+    args_similarity,
+    call_exact_match,
+    is_same_value,
+)
 from benchmark.scoring.scorers.match import em
-from benchmark.scoring.scorers.text import PLAIN, bleu, rouge_l, signature
+from benchmark.scoring.scorers.text import ASCII_TOKEN, bleu, rouge_l, scorer_signature
 from benchmark.tasks.suites import Gold, GoldCall, Task
 
 ALIKE = pytest.mark.parametrize("alike", TEXT_SCORERS.values(), ids=TEXT_SCORERS)
@@ -50,12 +55,12 @@ def golds(calls: list[Call]) -> list[GoldCall]:
     ],
 )
 def test_words_are_split_in_every_script(text: str, expected: list[str]) -> None:
-    assert tokens(text) == [unicodedata.normalize("NFKC", word) for word in expected]
+    assert split_tokens(text) == [unicodedata.normalize("NFKC", word) for word in expected]
 
 
 @given(text=st.text(st.characters(codec="ascii")))
 def test_the_short_way_through_ascii_finds_the_same_words(text: str) -> None:
-    assert PLAIN.findall(text.lower()) == tokens(text)
+    assert ASCII_TOKEN.findall(text.lower()) == split_tokens(text)
 
 
 @ALIKE
@@ -105,20 +110,20 @@ TEXT = st.text() | st.lists(st.sampled_from(["a", "b", "the", "查", "天", "�
 
 class OurTokenizer:
     def tokenize(self, text: str) -> list[str]:
-        return tokens(text)
+        return split_tokens(text)
 
 
 @given(gold=TEXT, answer=TEXT)
 def test_rouge_l_is_rouge_scores_own_to_12_digits(gold: str, answer: str) -> None:
     reference = RougeScorer(["rougeL"], tokenizer=OurTokenizer()).score(gold, answer)["rougeL"]
     # where there is not a word on either side, the library says 0 to what is equal
-    expected = reference.fmeasure if tokens(gold) or tokens(answer) else 1.0
+    expected = reference.fmeasure if split_tokens(gold) or split_tokens(answer) else 1.0
     assert rouge_l(gold, answer) == pytest.approx(expected, abs=1e-12)
 
 
-@given(gold=TEXT.filter(tokens), answer=TEXT.filter(tokens))
+@given(gold=TEXT.filter(split_tokens), answer=TEXT.filter(split_tokens))
 def test_bleu_is_sacrebleus_own_to_12_digits(gold: str, answer: str) -> None:
-    spaced = (" ".join(tokens(text)) for text in (answer, gold))
+    spaced = (" ".join(split_tokens(text)) for text in (answer, gold))
     reference = BLEU(tokenize="none", effective_order=True)
     expected = reference.sentence_score(next(spaced), [next(spaced)]).score / 100
     assert bleu(gold, answer) == pytest.approx(expected, abs=1e-12)
@@ -130,7 +135,7 @@ def test_words_that_the_gold_has_not_never_pay(gold: str, answer: str, times: in
 
 
 @ALIKE
-@given(gold=TEXT.filter(tokens), times=st.integers(2, 4))
+@given(gold=TEXT.filter(split_tokens), times=st.integers(2, 4))
 def test_saying_the_gold_again_never_pays(alike: Any, gold: str, times: int) -> None:
     assert alike(gold, f"{gold} " * times) < 1
 
@@ -147,9 +152,9 @@ def test_rouge_l_is_the_f1_of_the_longest_common_subsequence() -> None:
 
 
 def test_a_signature_names_scorer_tokenizer_and_library() -> None:
-    assert signature("bleu").split("|")[0] == "bleu"
-    assert "tok:nfkc" in signature("rouge_l")
-    assert "rouge-score:" in signature("rouge_l")
+    assert scorer_signature("bleu").split("|")[0] == "bleu"
+    assert "tok:nfkc" in scorer_signature("rouge_l")
+    assert "rouge-score:" in scorer_signature("rouge_l")
 
 
 # ---- values
@@ -181,12 +186,12 @@ def test_a_signature_names_scorer_tokenizer_and_library() -> None:
 def test_values_are_the_same_when_a_tool_would_take_them_so(
     gold: Any, value: Any, equal: bool
 ) -> None:
-    assert same(gold, value) is equal
+    assert is_same_value(gold, value) is equal
 
 
 @given(value=VALUES)
 def test_a_value_is_the_same_as_itself(value: Any) -> None:
-    assert same(value, value)
+    assert is_same_value(value, value)
 
 
 # ---- arguments
@@ -242,7 +247,7 @@ CITY_DAY = GoldCall("weather", {"city": ("Oslo", "Oslo, Norway"), "day": (1,)}, 
 def test_arguments_count_when_present_right_and_not_invented(
     gold: list[GoldCall], calls: list[Call], exact: int, f1: float
 ) -> None:
-    assert args(gold, calls) == exact
+    assert call_exact_match(gold, calls) == exact
     assert args_f1(gold, calls) == pytest.approx(f1)
 
 
@@ -252,13 +257,13 @@ def test_argument_scores_are_from_0_to_1_whatever_is_repeated(
 ) -> None:
     for said in (calls, calls * 3):
         assert 0 <= args_f1(golds(gold), said) <= 1
-        assert 0 <= args_text(golds(gold), said, same) <= 1
-        assert args(golds(gold), said) in (0, 1)
+        assert 0 <= args_similarity(golds(gold), said, is_same_value) <= 1
+        assert call_exact_match(golds(gold), said) in (0, 1)
 
 
 @given(gold=CALLS, calls=CALLS)
 def test_all_arguments_are_right_exactly_when_f1_is_1(gold: list[Call], calls: list[Call]) -> None:
-    assert args(golds(gold), calls) == (args_f1(golds(gold), calls) == 1)
+    assert call_exact_match(golds(gold), calls) == (args_f1(golds(gold), calls) == 1)
 
 
 @given(gold=CALLS, calls=CALLS, seed=st.integers())
@@ -266,10 +271,11 @@ def test_the_order_of_calls_is_free(gold: list[Call], calls: list[Call], seed: i
     turned_gold, turned = list(gold), list(calls)
     random.Random(seed).shuffle(turned_gold)
     random.Random(seed + 1).shuffle(turned)
-    for scorer in (args, args_f1):
+    for scorer in (call_exact_match, args_f1):
         assert scorer(golds(gold), calls) == scorer(golds(turned_gold), turned)
     before, after = (
-        args_text(golds(a), b, same) for a, b in ((gold, calls), (turned_gold, turned))
+        args_similarity(golds(a), b, is_same_value)
+        for a, b in ((gold, calls), (turned_gold, turned))
     )
     assert before == pytest.approx(after)
 
@@ -277,7 +283,7 @@ def test_the_order_of_calls_is_free(gold: list[Call], calls: list[Call], seed: i
 @given(gold=CALLS.filter(bool))
 def test_an_invented_argument_lowers_a_perfect_answer(gold: list[Call]) -> None:
     worse = [Call(gold[0].name, {**gold[0].arguments, "invented": 1}), *gold[1:]]
-    assert args(golds(gold), worse) == 0
+    assert call_exact_match(golds(gold), worse) == 0
     assert args_f1(golds(gold), worse) < args_f1(golds(gold), gold) == 1
 
 
@@ -294,7 +300,7 @@ def test_mending_a_value_never_lowers_a_score(
         [*said[:where], Call(gold[where].name, given), *said[where + 1 :]]
         for given in (wrong, mended)
     )
-    for scorer in (args, args_f1):
+    for scorer in (call_exact_match, args_f1):
         assert scorer(golds(gold), before) <= scorer(golds(gold), after)
 
 
@@ -338,7 +344,7 @@ def test_em_wants_the_decision_and_the_tools(
 
 def test_the_score_is_em_plus_lambda_times_text() -> None:
     turn = Assistant("call", "look up the weather", (Call("weather", {"city": "Oslo"}),))
-    found = score(task(CALL), turn, rouge_l, 0.5)
+    found = score_turn(task(CALL), turn, rouge_l, 0.5)
     assert found.text == pytest.approx(0.75)
     assert found.score == pytest.approx(1.375)
     assert found.score_gated == pytest.approx(1.375 / 1.5)
@@ -348,33 +354,33 @@ def test_the_score_is_em_plus_lambda_times_text() -> None:
 
 def test_text_cannot_rescue_a_wrong_tool_in_the_gated_score() -> None:
     turn = Assistant("call", "look up the rain", (Call("fly", {"city": "Oslo"}),))
-    found = score(task(CALL), turn, rouge_l, 0.5)
+    found = score_turn(task(CALL), turn, rouge_l, 0.5)
     assert found == Score(0, 1.0, 0.5, 0.0, 0.0, 0.0, 0, 0.0)
 
 
 @pytest.mark.parametrize("decision", ["no_call", "ask"])
 def test_a_description_counts_without_a_call_and_arguments_do_not(decision: Decision) -> None:
-    found = score(task(Gold(decision, "say why")), Assistant(decision, "say why"), rouge_l, 1)
+    found = score_turn(task(Gold(decision, "say why")), Assistant(decision, "say why"), rouge_l, 1)
     assert found == Score(1, 1.0, 2.0, 1.0, 1.0)
 
 
 def test_a_task_without_descriptions_has_no_text_and_no_score() -> None:
     turn = Assistant("call", "anything", (Call("weather", {"city": "Oslo"}),))
-    found = score(task(Gold("call", "", (CITY,))), turn, rouge_l, 1)
+    found = score_turn(task(Gold("call", "", (CITY,))), turn, rouge_l, 1)
     assert found == Score(1, kagent_tool=1.0, args=1, args_f1=1.0)
 
 
 def test_the_best_of_several_golds_counts() -> None:
     other = Gold("call", "check the forecast", (GoldCall("forecast", {"city": ("Oslo",)}),))
     turn = Assistant("call", "check the forecast", (Call("forecast", {"city": "Oslo"}),))
-    found = score(task(CALL, other), turn, rouge_l, 1)
+    found = score_turn(task(CALL, other), turn, rouge_l, 1)
     assert (found.em, found.text, found.args) == (1, 1, 1)
 
 
 @ALIKE
 @given(said=CALLS.filter(bool), thought=st.sampled_from(["", "look up the rain", "雨"]))
 def test_every_score_of_a_task_is_in_its_range(alike: Any, said: list[Call], thought: str) -> None:
-    found = score(task(CALL), Assistant("call", thought, tuple(said)), alike, 0.5)
+    found = score_turn(task(CALL), Assistant("call", thought, tuple(said)), alike, 0.5)
     assert 0 <= (found.score or 0) <= 1.5
     for value in (found.text, found.score_gated, found.kagent_plan, found.kagent_tool):
         assert value is not None
@@ -390,9 +396,10 @@ def test_the_score_rises_with_text_and_with_em(
     alike: Any, thoughts: tuple[str, str], calls: list[Call]
 ) -> None:
     one, other = (
-        score(task(CALL), Assistant("call", said, tuple(calls)), alike, 0.5) for said in thoughts
+        score_turn(task(CALL), Assistant("call", said, tuple(calls)), alike, 0.5)
+        for said in thoughts
     )
-    right = score(task(CALL), Assistant("call", thoughts[0], (Call("weather"),)), alike, 0.5)
+    right = score_turn(task(CALL), Assistant("call", thoughts[0], (Call("weather"),)), alike, 0.5)
     for name in ("score", "score_gated", "kagent_plan"):
         if (one.text or 0) <= (other.text or 0):
             assert getattr(one, name) <= getattr(other, name)
@@ -407,5 +414,5 @@ def test_the_order_of_golds_and_golds_that_stand_twice_change_nothing(
     several = [Gold("call", f"look up {name}", (GoldCall(name, {"a": (1,)}),)) for name in "fgh"]
     turned = random.Random(seed).choices(several, k=3) + several
     turn = Assistant("call", thought, tuple(said))
-    first, second = (score(task(*golds), turn, alike, 0.5) for golds in (several, turned))
+    first, second = (score_turn(task(*golds), turn, alike, 0.5) for golds in (several, turned))
     assert first == second

@@ -19,15 +19,17 @@ def test_mcnemar_is_the_exact_binomial_of_the_discordant_pairs(lost: int, won: i
 
 
 def test_holm_is_what_a_person_computes() -> None:
-    assert significance.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert significance.apply_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )
 
 
 @given(ps=PS, seed=st.integers())
 def test_holm_only_ever_raises_a_p_and_keeps_the_order(ps: list[float], seed: int) -> None:
-    corrected = dict(zip(ps, significance.holm(ps), strict=True))
+    corrected = dict(zip(ps, significance.apply_holm(ps), strict=True))
     assert all(p <= corrected[p] <= 1 for p in ps)
     turned = Random(seed).sample(ps, len(ps))
-    assert dict(zip(turned, significance.holm(turned), strict=True)) == corrected
+    assert dict(zip(turned, significance.apply_holm(turned), strict=True)) == corrected
     assert sorted(corrected.values()) == [corrected[p] for p in sorted(corrected)]
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from agent_tuning.records import BadInput, Tool
 from benchmark.sources import bfcl, distractors
-from benchmark.sources.lexicon import Lexicon, subject
+from benchmark.sources.lexicon import ToolSimilarity, subject_words
 from benchmark.tasks.suites import GoldCall, Suite
 
 LIMITS = bfcl.Limits(max_tool_chars=600, max_query_chars=200, max_accepted=8)
-MENUS = distractors.Menus(
+MENUS = distractors.DistractorsConfig(
     seed=1,
     calls_per_group=4,
     no_calls_per_group=2,
@@ -54,7 +54,7 @@ def answer(name: str, called: str, **accepted: list[Any]) -> bfcl.Answer:
 
 
 def reasons(*questions: bfcl.Question, golds: tuple[bfcl.Answer, ...] = ()) -> Counter[str]:
-    return bfcl.items(questions, {gold.id: gold for gold in golds}, LIMITS)[1]
+    return bfcl.build_items(questions, {gold.id: gold for gold in golds}, LIMITS)[1]
 
 
 # ---- schemas ----------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def reasons(*questions: bfcl.Question, golds: tuple[bfcl.Answer, ...] = ()) -> C
     ids=["float", "any", "tuple", "a property named type", "unknown keyword"],
 )
 def test_schemas_become_json_schema(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    assert bfcl.json_schema(theirs) == ours
+    assert bfcl.convert_schema(theirs) == ours
     assert jsonschema_rs.meta.is_valid(ours)
 
 
@@ -89,8 +89,8 @@ def test_schemas_become_json_schema(theirs: dict[str, Any], ours: dict[str, Any]
 
 
 def gold(schema: dict[str, Any], *accepted: Any) -> GoldCall:
-    converted = bfcl.convert(tool("f", x=schema), LIMITS.max_tool_chars)
-    return bfcl.gold_call(converted, {"x": accepted}, LIMITS.max_accepted)
+    converted = bfcl.convert_tool(tool("f", x=schema), LIMITS.max_tool_chars)
+    return bfcl.convert_gold(converted, {"x": accepted}, LIMITS.max_accepted)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_accepted_values_are_those_that_fit_the_schema(
 def test_a_gold_that_cannot_be_read_says_why(
     schema: dict[str, Any], accepted: list[Any], reason: str
 ) -> None:
-    with pytest.raises(bfcl.Unfit, match=f"^{reason}$"):
+    with pytest.raises(bfcl.UnusableItem, match=f"^{reason}$"):
         gold(schema, *accepted)
 
 
@@ -172,7 +172,7 @@ def test_a_no_call_whose_tools_are_unusable_still_contradicts_its_call() -> None
 
 def test_of_equal_queries_the_first_id_stays() -> None:
     twice = [question(name, "Roll it", tool("f")) for name in ("b", "a")]
-    kept, dropped = bfcl.items(twice, {}, LIMITS)
+    kept, dropped = bfcl.build_items(twice, {}, LIMITS)
     assert [item.id for item in kept] == ["a"]
     assert dropped == {"query repeats another": 1}
 
@@ -193,12 +193,12 @@ def corpus() -> list[bfcl.Item]:
                 question(f"none_{name}", f"Sing me a {deed} song, number {len(answers)}", offered),
             ]
             answers[f"call_{name}"] = answer(f"call_{name}", name, x=[7])
-    return bfcl.items(questions, answers, LIMITS)[0]
+    return bfcl.build_items(questions, answers, LIMITS)[0]
 
 
 @pytest.fixture(scope="module")
 def suite() -> Suite:
-    return distractors.derive("bfcl", corpus(), MENUS)[0]
+    return distractors.derive_suite("bfcl", corpus(), MENUS)[0]
 
 
 def test_every_item_is_asked_once_in_groups_of_at_most_four_calls_and_two_no_calls(
@@ -222,8 +222,8 @@ def test_a_no_call_may_be_declined_or_asked_about(suite: Suite) -> None:
 
 
 def likeness() -> dict[tuple[str, str], float]:
-    tools = distractors.keyed(corpus())
-    found = Lexicon(tools.values()).likeness()
+    tools = distractors.key_tools(corpus())
+    found = ToolSimilarity(tools.values()).likeness()
     return {(a, b): found[i, j] for i, a in enumerate(tools) for j, b in enumerate(tools)}
 
 
@@ -243,13 +243,13 @@ def test_no_menu_has_two_tools_that_would_both_answer(suite: Suite) -> None:
 
 
 def test_neither_the_order_of_items_nor_of_tools_changes_the_suite(suite: Suite) -> None:
-    again, _ = distractors.derive("bfcl", corpus()[::-1], MENUS)
+    again, _ = distractors.derive_suite("bfcl", corpus()[::-1], MENUS)
     assert again == suite
     assert list(again.tools) == list(suite.tools)
 
 
 def test_another_seed_gives_another_suite(suite: Suite) -> None:
-    other, _ = distractors.derive("bfcl", corpus(), msgspec.structs.replace(MENUS, seed=2))
+    other, _ = distractors.derive_suite("bfcl", corpus(), msgspec.structs.replace(MENUS, seed=2))
     assert other != suite
 
 
@@ -264,7 +264,7 @@ def test_formats_rotate_over_the_groups(suite: Suite) -> None:
 def test_too_few_tools_for_a_menu_are_said_so() -> None:
     few = [item for item in corpus() if item.id.endswith("violin_price")]
     with pytest.raises(BadInput, match=r"^bfcl: 2 items make no menu of 8 tools$"):
-        distractors.derive("bfcl", few, MENUS)
+        distractors.derive_suite("bfcl", few, MENUS)
 
 
 def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name() -> None:
@@ -273,19 +273,19 @@ def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name
         bfcl.Item(str(number), f"q{number}", (offered,), (GoldCall("f"),))
         for number, offered in enumerate([rare, usual, usual])
     ]
-    assert distractors.keyed(items) == {"f": usual, "f@2": rare}
+    assert distractors.key_tools(items) == {"f": usual, "f@2": rare}
 
 
 def test_parameters_stay_in_their_authors_order() -> None:
     fields = {name: {"type": "string"} for name in ("to", "from", "at")}
-    (kept,) = distractors.keyed([bfcl.Item("a", "?", (tool("f", **fields),), ())]).values()
+    (kept,) = distractors.key_tools([bfcl.Item("a", "?", (tool("f", **fields),), ())]).values()
     assert list(kept.parameters["properties"]) == ["to", "from", "at"]
 
 
-def offering(*tools: Tool) -> distractors.Grouping:
+def offering(*tools: Tool) -> distractors.GroupBuilder:
     item = bfcl.Item("a", "Will it rain?", tools, (GoldCall("weather"),))
     other = bfcl.Item("b", "Will it rain now?", (tool("current_weather"),), ())
-    return distractors.Grouping([item, other], distractors.keyed([item, other]), MENUS)
+    return distractors.GroupBuilder([item, other], distractors.key_tools([item, other]), MENUS)
 
 
 def test_an_author_who_offers_two_like_tools_has_told_them_apart() -> None:
@@ -305,7 +305,7 @@ def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> N
         replace(item, tools=(*item.tools, beside)) if item.id == "call_violin_price" else item
         for item in corpus()
     ]
-    tasks = distractors.derive("bfcl", items, MENUS)[0].tasks
+    tasks = distractors.derive_suite("bfcl", items, MENUS)[0].tasks
     [mine] = [task for task in tasks if task.id == "bfcl/call_violin_price"]
     assert "rosin" in mine.menu
 
@@ -314,10 +314,10 @@ def test_several_calls_in_one_turn_bring_all_their_tools() -> None:
     price, owner = tool("comet_price"), tool("comet_owner")
     asked = question("both", "Price and owner of comet 7", price, owner)
     gold = bfcl.Answer("both", ({"comet_price": {"x": (7,)}}, {"comet_owner": {"x": (7,)}}))
-    [item] = bfcl.items([asked], {"both": gold}, LIMITS)[0]
+    [item] = bfcl.build_items([asked], {"both": gold}, LIMITS)[0]
     [task] = [
         one
-        for one in distractors.derive("bfcl", [*corpus(), item], MENUS)[0].tasks
+        for one in distractors.derive_suite("bfcl", [*corpus(), item], MENUS)[0].tasks
         if one.id == "bfcl/both"
     ]
     assert task.kind == "multi"
@@ -333,4 +333,4 @@ def test_several_calls_in_one_turn_bring_all_their_tools() -> None:
     ],
 )
 def test_names_that_differ_in_their_verb_have_one_subject(one: str, other: str) -> None:
-    assert subject(one) == subject(other)
+    assert subject_words(one) == subject_words(other)

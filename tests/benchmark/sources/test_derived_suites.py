@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import Protected
+from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import BadInput
 from benchmark.tasks import suites as suite_files
 from stages import suites
@@ -163,12 +163,12 @@ def test_nested_calls_refer_to_each_other() -> None:
 @pytest.mark.usefixtures("place")
 def test_every_user_turn_of_suites_and_episodes_is_protected() -> None:
     run()
-    fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), Protected))
+    fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), ProtectedQuery))
     assert [(record.query, record.task) for record in fenced[:2]] == [
         ("Good morning", "house/1"),
         ("And good night", "house/1"),
     ]
-    assert fenced.pop() == Protected("What does ada run?", "episodes/1", ("list_processes",))
+    assert fenced.pop() == ProtectedQuery("What does ada run?", "episodes/1", ("list_processes",))
     derived = [suite_files.read(Path(name)) for name in ("bfcl", "nestful")]
     offered = {task.id: task.menu for suite in derived for task in suite.tasks}
     assert all(record.tools == offered[record.task] for record in fenced[2:])

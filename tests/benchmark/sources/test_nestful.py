@@ -49,7 +49,7 @@ def items(folder: Path, *output: dict[str, Any], query: str = "How far?") -> Any
     usable = {"input": "Oslo to Rome", "output": [OSLO, ROME, BETWEEN, RESULT]}
     entries = [usable, {"input": query, "output": list(output)}] if output else [usable]
     (folder / "towns-data.json").write_text(json.dumps(entries))
-    return nestful.items(folder, LIMITS)
+    return nestful.build_items(folder, LIMITS)
 
 
 def test_an_item_is_the_calls_without_the_entry_that_gathers_results(folder: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_item_is_the_calls_without_the_entry_that_gathers_results(folder: Pat
     assert not dropped
     assert [call.name for call in item.golds] == ["find_city", "find_city", "distance"]
     assert item.golds[0] == GoldCall("find_city", {"name": ("Oslo",), "unit": ("km",)}, ("unit",))
-    assert item.query == f"Oslo to Rome\n\n{nestful.HOW}"
+    assert item.query == f"Oslo to Rome\n\n{nestful.REFERENCE_INSTRUCTION}"
 
 
 def test_tools_say_what_they_return_and_their_types_are_those_of_json_schema(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_tools_say_what_they_return_and_their_types_are_those_of_json_schema(fol
 
 def test_independent_calls_may_come_in_either_order_and_references_follow(folder: Path) -> None:
     [item], _ = items(folder)
-    one, other = nestful.orders(item.golds)
+    one, other = nestful.list_orders(item.golds)
     assert [call.arguments["name"][0] for call in other[:2]] == ["Rome", "Oslo"]
     assert one[2].arguments == {"cities": (["$var1.id$", "$var2.id$"],)}
     assert other[2].arguments == {"cities": (["$var2.id$", "$var1.id$"],)}
@@ -126,12 +126,12 @@ def test_a_query_asked_twice_stays_once(folder: Path) -> None:
 def test_a_broken_file_is_named(folder: Path, text: str) -> None:
     (folder / "towns-data.json").write_text(text)
     with pytest.raises(BadInput, match=r"towns-data\.json: "):
-        nestful.items(folder, LIMITS)
+        nestful.build_items(folder, LIMITS)
 
 
 def test_a_folder_without_files_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"expected usable \*-data\.json"):
-        nestful.items(tmp_path, LIMITS)
+        nestful.build_items(tmp_path, LIMITS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agent_tuning.files import jsonl
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import BadInput
 from benchmark.tasks import suites
 from stages import prompts
@@ -31,7 +31,9 @@ def write(groups: dict[str, int | None]) -> None:
 
 def run(base: Path) -> set[str]:
     prompts.main(*map(Path, (base, "asked", "prompts.jsonl", "prompts.json", "house")))
-    return {task for one in jsonl.read(Path("prompts.jsonl"), Questions) for task in one.questions}
+    return {
+        task for one in jsonl.read(Path("prompts.jsonl"), QuestionGroup) for task in one.questions
+    }
 
 
 def test_what_is_asked_is_a_suite_of_its_own_and_is_counted(folder: Path) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.tasks import suites
-from benchmark.tasks.sampling import sampled
+from benchmark.tasks.sampling import sample_groups
 from benchmark.tasks.suites import Suite
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PART = sampled(HOUSE, 36)
+PART = sample_groups(HOUSE, 36)
 
 
 def groups(suite: Suite) -> set[str]:
@@ -25,20 +25,20 @@ def test_it_is_whole_groups():
 
 def test_the_order_of_tasks_changes_nothing():
     turned = replace(HOUSE, tasks=HOUSE.tasks[::-1])
-    assert groups(sampled(turned, 36)) == groups(PART)
+    assert groups(sample_groups(turned, 36)) == groups(PART)
 
 
 def test_a_larger_part_holds_the_smaller_one():
-    assert groups(sampled(HOUSE, 20)) < groups(PART)
+    assert groups(sample_groups(HOUSE, 20)) < groups(PART)
 
 
 @pytest.mark.parametrize("number", [None, 180, 9999])
 def test_all_groups_are_the_suite_itself(number):
-    assert sampled(HOUSE, number) is HOUSE
+    assert sample_groups(HOUSE, number) is HOUSE
 
 
 def test_no_group_is_no_task():
-    assert sampled(HOUSE, 0).tasks == ()
+    assert sample_groups(HOUSE, 0).tasks == ()
 
 
 @pytest.mark.parametrize("facet", ["kind", "decision", "language", "reply_format", "tool_format"])

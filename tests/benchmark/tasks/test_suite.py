@@ -49,7 +49,7 @@ def gold_call(**changes: Any) -> list[Any]:
 def test_a_good_suite_is_read_whole(tmp_path: Path) -> None:
     suite = suites.read(written(tmp_path, [TASK, second()]))
     assert [task.id for task in suite.tasks] == ["house/1", "house/2"]
-    assert suite.menu(suite.tasks[0])[0].name == "get_weather"
+    assert suite.tools_of(suite.tasks[0])[0].name == "get_weather"
     assert suite.tasks[0].decision == "call"
 
 
@@ -105,7 +105,7 @@ def test_a_key_tells_two_translations_of_a_tool_apart(tmp_path: Path) -> None:
     chinese = {**TOOL, "description": "查询天气。", "key": "get_weather.zh"}
     task = second(group="g2", language="zh", menu=["get_weather.zh"])
     suite = suites.read(written(tmp_path, [TASK, task], (TOOL, chinese)))
-    assert [suite.menu(task)[0].description for task in suite.tasks] == [
+    assert [suite.tools_of(task)[0].description for task in suite.tasks] == [
         "Weather of a city.",
         "查询天气。",
     ]

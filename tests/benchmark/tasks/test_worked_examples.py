@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from agent_tuning.inference.requests import Questions
+from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
-from agent_tuning.tokens.chat_template import Chat
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks.suites import Gold, Suite, Task
-from stages.shots import Examples, Params, worked
+from stages.shots import ExamplePool, WorkedExamplesConfig, add_worked_examples
 from tests.conftest import CLOCK, WEATHER
 
-BOTH = Params(call=1, no_call=1)
+BOTH = WorkedExamplesConfig(call=1, no_call=1)
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def known(groups):
 
 
 def text(base, groups, suite, p=BOTH) -> str:
-    chat = Chat(base / "tokenizer.json")
+    chat = ChatTokenizer(base / "tokenizer.json")
     asked = [
-        Questions("h", ("",), tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
-        Questions("b", ("",), tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
+        QuestionGroup("h", ("",), tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
+        QuestionGroup("b", ("",), tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
     ]
-    (found,) = worked(asked, suite, Examples(groups), p, chat)
+    (found,) = add_worked_examples(asked, suite, ExamplePool(groups), p, chat)
     assert found.prefix[: len(asked[0].prefix)] == asked[0].prefix
     assert found.questions == asked[0].questions
     return chat.text(found.prefix)
@@ -64,4 +64,4 @@ def test_the_order_of_the_training_data_changes_no_example(base, known, suite):
 
 def test_fewer_examples_than_wanted_are_one_clear_line(base, groups, suite):
     with pytest.raises(BadInput, match="6 en examples of no_call: expected 7"):
-        text(base, groups, suite, Params(call=0, no_call=7))
+        text(base, groups, suite, WorkedExamplesConfig(call=0, no_call=7))

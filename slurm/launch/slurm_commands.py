@@ -12,18 +12,24 @@ from typing import IO
 
 from agent_tuning.records import BadInput, Record
 
-ENDED = (
+END_STATES = (
     *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"),
     *("NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"),
 )
 # Nothing of these goes through a shell of ours; a name that needs quoting is a slip or an attack.
-PLAIN = re.compile(r"[\w.,:+-]+")
-NAMES = ("SBATCH_PARTITION", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION", "CPU_PARTITION")
-FORGOTTEN = "Invalid job id"
-PATIENCE = 60.0  # seconds without an answer of the controller, when one must be had
+PLAIN_NAME = re.compile(r"[\w.,:+-]+")
+CHECKED_VARIABLES = (
+    "SBATCH_PARTITION",
+    "SBATCH_ACCOUNT",
+    "SBATCH_QOS",
+    "SBATCH_RESERVATION",
+    "CPU_PARTITION",
+)
+JOB_UNKNOWN = "Invalid job id"
+CONTROLLER_TIMEOUT_S = 60.0  # seconds without an answer of the controller, when one must be had
 
 
-class State(Record, frozen=True):
+class JobState(Record, frozen=True):
     """One answer about a job."""
 
     name: str
@@ -34,20 +40,20 @@ class State(Record, frozen=True):
 
     @property
     def ended(self) -> bool:
-        return self.name in ENDED
+        return self.name in END_STATES
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """What a submission inherits; not the job in which we may be running ourselves."""
-    for name in NAMES:
+    for name in CHECKED_VARIABLES:
         value = os.environ.get(name, "plain")
-        if not PLAIN.fullmatch(value):
+        if not PLAIN_NAME.fullmatch(value):
             raise BadInput(f"{name}={value!r}: expected letters, digits and . , : + - _")
     ours = ("SLURM_CONF",)
     return {k: v for k, v in os.environ.items() if k in ours or not k.startswith("SLURM_")}
 
 
-def ask(*command: str, keep: tuple[int, ...] = ()) -> str:
+def run_command(*command: str, keep: tuple[int, ...] = ()) -> str:
     """What the command prints. Refused: BadInput with Slurm's own words.
 
     It inherits the file descriptors in `keep`.
@@ -55,60 +61,60 @@ def ask(*command: str, keep: tuple[int, ...] = ()) -> str:
     try:
         done = subprocess.run(
             command,
-            env=environment(),
+            env=build_environment(),
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=CONTROLLER_TIMEOUT_S,
             pass_fds=keep,
         )
     except FileNotFoundError as error:
         raise BadInput(f"no {command[0]} on PATH: this machine has no Slurm") from error
     except subprocess.TimeoutExpired as error:
-        raise BadInput(f"{command[0]}: no answer within {PATIENCE:g} s") from error
+        raise BadInput(f"{command[0]}: no answer within {CONTROLLER_TIMEOUT_S:g} s") from error
     if done.returncode:
         said = done.stderr.replace(f"{command[0]}: error: ", "").split("\n")
         raise BadInput(f"{command[0]}: {'; '.join(filter(None, said)) or done.returncode}")
     return done.stdout
 
 
-def live(name: str) -> list[str]:
+def find_live_jobs(name: str) -> list[str]:
     """Ids of the jobs of this name that wait or run, the first one first."""
-    found = patiently("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    found = run_with_retries("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
     return sorted(set(found.split()), key=int)
 
 
 def submit(command: Sequence[str], turn: int) -> str:
     """The id of the new job. `turn` lasts until sbatch has ended, whoever kills us meanwhile."""
-    return ask(*command, keep=(turn,)).split(";")[0].strip()
+    return run_command(*command, keep=(turn,)).split(";")[0].strip()
 
 
-def state(job: str) -> State:
+def query_state(job: str) -> JobState:
     """Of a job that the controller knows or the accounting remembers; else UNKNOWN."""
     try:
-        return _state(patiently("scontrol", "--oneliner", "show", "job", job))
+        return _state(run_with_retries("scontrol", "--oneliner", "show", "job", job))
     except BadInput as error:
-        if FORGOTTEN in str(error):  # after MinJobAge
+        if JOB_UNKNOWN in str(error):  # after MinJobAge
             return _remembered(job)
         raise
 
 
-def patiently(*command: str) -> str:
+def run_with_retries(*command: str) -> str:
     """What the command prints, if need be once the controller is up again."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + CONTROLLER_TIMEOUT_S
     while True:
         try:
-            return ask(*command)
+            return run_command(*command)
         except BadInput as error:
-            if FORGOTTEN in str(error) or time.monotonic() > end:
+            if JOB_UNKNOWN in str(error) or time.monotonic() > end:
                 raise
             time.sleep(1)
 
 
-def _state(line: str) -> State:
+def _state(line: str) -> JobState:
     fields = dict(re.findall(r"(\w+)=(\S*)", line))
     code, _, signal = fields["ExitCode"].partition(":")
-    return State(
+    return JobState(
         fields["JobState"],
         fields["Reason"].replace("None", ""),
         fields["NodeList"].replace("(null)", ""),
@@ -117,19 +123,19 @@ def _state(line: str) -> State:
     )
 
 
-def _remembered(job: str) -> State:
+def _remembered(job: str) -> JobState:
     try:
-        rows = ask("sacct", "-j", job, "-nXP", "-o", "State,NodeList,ExitCode").splitlines()
+        rows = run_command("sacct", "-j", job, "-nXP", "-o", "State,NodeList,ExitCode").splitlines()
     except BadInput:
         rows = []
     if not rows:
-        return State("UNKNOWN")
+        return JobState("UNKNOWN")
     name, nodes, code = rows[-1].split("|")
-    return State(name.split()[0], nodes=nodes, status=int(code.split(":")[0]))
+    return JobState(name.split()[0], nodes=nodes, status=int(code.split(":")[0]))
 
 
 @contextmanager
-def turn(path: Path) -> Iterator[int]:
+def launcher_lock(path: Path) -> Iterator[int]:
     """One launcher of a run at a time, on every node that shares the file.
 
     The kernel ends a turn with the last process that holds it. After a wait in which any
@@ -147,7 +153,7 @@ def turn(path: Path) -> Iterator[int]:
 
 
 def _wait_for(file: IO[str]) -> None:
-    end = time.monotonic() + 3 * PATIENCE
+    end = time.monotonic() + 3 * CONTROLLER_TIMEOUT_S
     while time.monotonic() < end:
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,7 @@
 from agent_tuning.records import Json, Record
 
 
-class Foreign(Record, frozen=True):
+class ImportedTool(Record, frozen=True):
     place: str  # where it stands in its file
     name: str
     description: str

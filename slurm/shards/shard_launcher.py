@@ -17,44 +17,46 @@ from typing import Any
 
 import msgspec
 
-from agent_tuning.chat_model.answer_store import Store
+from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
-from agent_tuning.synthesis.teachers.replay import Replay
-from agent_tuning.synthesis.teachers.select import Params
-from slurm.launch import launcher, queue, requirements, run_folder
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
+from slurm.launch import launcher, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.node import consistency
 from slurm.shards import shard_plan
 from stages import synthesize
 
-AT_ONCE = 1000  # answers under one fsync
-MOST = 1000  # tasks of an array that Slurm takes unless told otherwise
-LINES = 5  # of the log of a shard that failed
+REPLIES_PER_FSYNC = 1000  # answers under one fsync
+MAX_SHARDS = 1000  # tasks of an array that Slurm takes unless told otherwise
+LOG_TAIL_LINES = 5  # of the log of a shard that failed
 
 
-def undone(run: Run) -> list[int]:
+def find_unfinished_shards(run: Run) -> list[int]:
     every = (path for path in (run.folder / "shards").glob("*") if not (path / "DONE").exists())
     return sorted(int(path.name) for path in every)
 
 
-def collect(run: Run, store: Path) -> int:
+def collect_replies(run: Run, store: Path) -> int:
     """Move the new answers of all shards to the store; how many there were."""
-    stores = [Store(path) for path in sorted((run.folder / "shards").glob("*/replies.jsonl"))]
+    stores = [AnswerStore(path) for path in sorted((run.folder / "shards").glob("*/replies.jsonl"))]
     there = {reply.key: shard for shard in stores for reply in shard}
-    target = Store(store)
+    target = AnswerStore(store)
     target.open()
     try:
         new = sorted(key for key in there if key not in target)
-        for start in range(0, len(new), AT_ONCE):
-            replies = (there[key].get(key) for key in new[start : start + AT_ONCE])
+        for start in range(0, len(new), REPLIES_PER_FSYNC):
+            replies = (there[key].get(key) for key in new[start : start + REPLIES_PER_FSYNC])
             asyncio.run(target.put(*filter(None, replies)))
     finally:
         target.close()
     return len(new)
 
 
-def teacher(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Replay:
+def build_replay_teacher(
+    p: SynthesizeConfig, catalogue: Path, phrasing: Path, store: Path
+) -> ReplayTeacher:
     if p.teacher != "openai":
         raise BadInput(
             f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others ask"
@@ -63,11 +65,11 @@ def teacher(p: Params, catalogue: Path, phrasing: Path, store: Path) -> Replay:
     chosen = synthesize.chosen(
         msgspec.structs.replace(p, teacher="replay"), catalogue, phrasing, store
     )
-    assert isinstance(chosen, Replay)
+    assert isinstance(chosen, ReplayTeacher)
     return chosen
 
 
-def command(run: Run, shards: list[int]) -> list[str]:
+def build_command(run: Run, shards: list[int]) -> list[str]:
     _, catalogue, phrasing = run.job.inputs
     partition = os.environ.get("CPU_PARTITION")
     return [
@@ -83,62 +85,64 @@ def command(run: Run, shards: list[int]) -> list[str]:
     ]
 
 
-def follow(run: Run) -> None:
+def wait_for_shards(run: Run) -> None:
     """Wait until no shard waits or runs."""
     before, pause = -1, 0.2
-    while queue.live(run.name):
-        left = len(undone(run))
+    while slurm_commands.find_live_jobs(run.name):
+        left = len(find_unfinished_shards(run))
         if left != before:
             print(f"{run.name}: {left} shards to go", flush=True)
-        before, pause = left, min(pause * 1.1, launcher.SLOWEST)
+        before, pause = left, min(pause * 1.1, launcher.MAX_POLL_S)
         time.sleep(pause)
 
 
-def failed(run: Run, shards: list[int]) -> Iterator[str]:
+def failure_lines(run: Run, shards: list[int]) -> Iterator[str]:
     yield f"error: {len(shards)} shards are not done; the same command runs them again, alone"
     for index in shards:
         log = run.folder / f"log/{index}.log"
         yield f"{log}:"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else ["(nothing)"]
-        yield from (f"  {line}" for line in lines[-LINES:])
+        yield from (f"  {line}" for line in lines[-LOG_TAIL_LINES:])
 
 
 def main(count: int, plan: Path, catalogue: Path, phrasing: Path, store: Path) -> int:
-    requirements.cluster()
-    p = config.load("synthesize", Params)
-    replay = teacher(p, catalogue, phrasing, store)
+    requirements.require_cluster()
+    p = config.load("synthesize", SynthesizeConfig)
+    replay = build_replay_teacher(p, catalogue, phrasing, store)
     facts = {
         "shards": count,
-        "code": consistency.digest(consistency.code(Path(), ["agent_tuning"])),
+        "code": consistency.hash_files(consistency.list_code_files(Path(), ["agent_tuning"])),
     }
-    run = run_folder.made(
+    run = run_folder.find_or_create_run(
         Job("data", "synthesize", (plan, catalogue, phrasing), ()),
         config.load("synthesize", dict[str, Any]),
         facts,
-        lambda folder: shard_plan.deal(p, replay, plan, count, folder),
+        lambda folder: shard_plan.write_shards(p, replay, plan, count, folder),
     )
-    if left := undone(run):
-        launcher.find_or_submit(run, command(run, left))
+    if left := find_unfinished_shards(run):
+        launcher.find_or_submit(run, build_command(run, left))
         if os.environ.get("WAIT") == "0":
-            return launcher.detached(run.name)
-        follow(run)
-    print(f"{store}: {collect(run, store)} new answers of {run.name}")
-    left = undone(run)
+            return launcher.report_detached(run.name)
+        wait_for_shards(run)
+    print(f"{store}: {collect_replies(run, store)} new answers of {run.name}")
+    left = find_unfinished_shards(run)
     if left:
-        print(*failed(run, left), sep="\n", file=sys.stderr)
+        print(*failure_lines(run, left), sep="\n", file=sys.stderr)
     return 1 if left else 0
 
 
-def parsed(words: list[str]) -> tuple[int, list[Path]]:
+def parse_arguments(words: list[str]) -> tuple[int, list[Path]]:
     count, *paths = words
-    if not count.isdecimal() or not 1 <= int(count) <= MOST or len(paths) != 4:
-        raise BadInput(f"SHARDS={count!r}: expected a number from 1 to {MOST}, and four paths")
+    if not count.isdecimal() or not 1 <= int(count) <= MAX_SHARDS or len(paths) != 4:
+        raise BadInput(
+            f"SHARDS={count!r}: expected a number from 1 to {MAX_SHARDS}, and four paths"
+        )
     return int(count), list(map(Path, paths))
 
 
 if __name__ == "__main__":
     try:
-        number, given = parsed(sys.argv[1:])
+        number, given = parse_arguments(sys.argv[1:])
         sys.exit(main(number, *given))
     except BadInput as error:
         sys.exit(f"error: {error}")
