@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.catalogue.grammar import Grammar
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.records import BadInput, Language, Record

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import OBSERVED_FIELD, Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import OBSERVED_FIELD, Scenario
 from agent_tuning.catalogue.grammar import Grammar, SlotValue
 from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.files import jsonl

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent_tuning.catalogue.entries import LANGUAGES, Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import LANGUAGES, Scenario
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import yaml_records
 from agent_tuning.prompts import system_prompt

@@ -20,13 +20,13 @@ import msgspec
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
+from agent_tuning.synthesis import write_positives
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.node import consistency
 from slurm.shards import shard_plan
-from stages import synthesize
 
 REPLIES_PER_FSYNC = 1000  # answers under one fsync
 MAX_SHARDS = 1000  # tasks of an array that Slurm takes unless told otherwise
@@ -62,7 +62,7 @@ def build_replay_teacher(
             f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others ask"
             " nobody, and `dvc repro synthesize` is all they need"
         )
-    chosen = synthesize.chosen(
+    chosen = write_positives.build_teacher(
         msgspec.structs.replace(p, teacher="replay"), catalogue, phrasing, store
     )
     assert isinstance(chosen, ReplayTeacher)

@@ -15,9 +15,9 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher
 from slurm.shards import shard_plan
-from stages.synthesize import SynthesizeConfig
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 from tests.support.slurm_cluster import SlurmCluster, wait_for

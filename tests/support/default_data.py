@@ -19,8 +19,9 @@ from agent_tuning.synthesis.general_questions import GeneralQuestions
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from benchmark.tasks import suites
-from stages import diversify, negatives, plan, synthesize, verify
+from stages import diversify, negatives, plan, verify
 from stages import suites as suite_stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
@@ -81,7 +82,7 @@ def requests() -> list[GroupRequest]:
 
 @cache
 def raw_groups() -> list[Group]:
-    style = config.load("synthesize", synthesize.SynthesizeConfig).style
+    style = config.load("synthesize", SynthesizeConfig).style
     return list(map(teacher(style).group, requests()))
 
 

@@ -9,13 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from agent_tuning.catalogue.entries import (
-    SLOT,
-    Catalogue,
-    LocalizedTexts,
-    MissingArgument,
-    Scenario,
-)
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, MissingArgument, Scenario
 from agent_tuning.catalogue.grammar import Grammar, SlotValue, Split, shuffle_index
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.catalogue.wordings import Phrasing

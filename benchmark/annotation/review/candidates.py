@@ -18,7 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.catalogue.entries import LANGUAGES, SLOT, Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT, Scenario
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.records import Assistant, BadInput, Group, Language, Record, Trajectory, User

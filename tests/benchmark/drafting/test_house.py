@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
 from agent_tuning.records import Assistant, Call, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.hard_negatives import KINDS
