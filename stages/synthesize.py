@@ -22,6 +22,7 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl, metrics_file, yaml_records
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
@@ -29,7 +30,6 @@ from agent_tuning.synthesis.teachers import (
     Failure,
     GroupRequest,
     Teacher,
-    Usage,
     WrittenGroup,
     select,
 )
