@@ -26,8 +26,8 @@ from agent_tuning.synthesis.general_questions import GeneralQuestions
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
-from benchmark.annotation.review.merge import Version, write_version
 from benchmark.tasks import suites
+from benchmark.tasks.suite_version import Version, write_version
 from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 
 
