@@ -16,18 +16,19 @@ from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.tasks import suites
-from stages import diversify, negatives, plan, synthesize, verify
+from stages import diversify, negatives, synthesize, verify
 from stages import suites as suite_stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestions)
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PLAN = config.load("plan", plan.PlanConfig)
+PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
 NEGATIVES = config.load("negatives", negatives.NegativesConfig)
 DIVERSIFY = config.load("diversify", diversify.DiversifyConfig)
@@ -64,9 +65,9 @@ def contamination_filter() -> ContaminationFilter:
 
 
 @cache
-def planner() -> plan.Planner:
+def planner() -> Planner:
     """After it has planned everything."""
-    planner = plan.Planner(CATALOGUE, PLAN)
+    planner = Planner(CATALOGUE, PLAN)
     _requests.extend(request for language in PLAN.groups for request in planner.requests(language))
     return planner
 
