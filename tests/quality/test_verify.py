@@ -9,6 +9,7 @@ import pytest
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, yaml_records
+from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import (
@@ -23,7 +24,7 @@ from agent_tuning.records import (
 )
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
-from stages import verify
+from stages import verify as stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
@@ -248,9 +249,9 @@ def test_more_rejects_than_allowed_stop_the_stage_after_their_reasons_are_writte
     paths = [Path(name) for name in ("protected", "sound", "rejects", "metrics")]
     if fails:
         with pytest.raises(BadInput, match=r"rejects: 2 of 4 .* verify\.max_rejected = 0\.4"):
-            verify.main(Path("raw"), catalogue, *paths)
+            stage.main(Path("raw"), catalogue, *paths)
     else:
-        verify.main(Path("raw"), catalogue, *paths)
+        stage.main(Path("raw"), catalogue, *paths)
     reasons = [reject.reason for reject in jsonl.read(Path("rejects"), verify.Reject)]
     assert reasons == ["schema", "ungrounded"]
 
@@ -288,7 +289,7 @@ def run(folder: Path, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     jsonl.write(Path("raw"), [group])
     jsonl.write(Path("protected"), [ProtectedQuery("Something else", "house/1")])
     outs = (Path("good"), Path("bad"), Path("metrics"))
-    verify.main(Path("raw"), catalogue, Path("protected"), *outs)
+    stage.main(Path("raw"), catalogue, Path("protected"), *outs)
 
 
 def test_too_many_rejects_fail_and_the_file_gives_each_reason(tmp_path, monkeypatch):

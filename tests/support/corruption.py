@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Call, Group, ToolResult, Trajectory, Turn, User
-from stages import verify
 from tests.support import default_data
 
 EACH = 15
@@ -57,7 +57,8 @@ class Sound(NamedTuple):
         """The first tool changed."""
         first, *rest = self.group.tools
         tools = (msgspec.structs.replace(first, **changes), *rest)
-        return msgspec.structs.replace(self.with_one(self.trajectory), tools=tools)
+        prompt = msgspec.structs.replace(self.group.prompt, tools=tools)
+        return msgspec.structs.replace(self.with_one(self.trajectory), prompt=prompt)
 
 
 def elsewhere(sound: Sound) -> Group:

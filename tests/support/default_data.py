@@ -11,6 +11,7 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.chat_model.messages import Ask, ChatModel, Reply
 from agent_tuning.files import yaml_records
+from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Group
@@ -21,7 +22,7 @@ from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.tasks import suites
-from stages import diversify, negatives, synthesize, verify
+from stages import diversify, negatives, synthesize
 from stages import suites as suite_stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
