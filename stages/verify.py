@@ -33,7 +33,7 @@ def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, met
     counts = verify.summarize(rejects, p.positives)
     metrics_file.write(metrics, counts)
     rejected, total = counts["rejected"], counts["trajectories"]
-    print(f"{good}: {counts['groups']} groups; {counts}")
+    print(f"{good}: {counts['groups']} groups; {rejected} of {total} trajectories rejected")
     if rejected > p.max_rejected * total:
         raise BadInput(
             f"{bad}: {rejected} of {total} trajectories rejected, more than "

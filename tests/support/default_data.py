@@ -16,14 +16,17 @@ from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
+from agent_tuning.synthesis import negative_selection
+from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.synthesis.negative_selection import NegativesConfig
 from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.tasks import suites
-from stages import diversify, negatives, synthesize
 from stages import suites as suite_stage
+from stages import synthesize
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
@@ -31,8 +34,8 @@ GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestion
 HOUSE = suites.read(Path("benchmark/suites/house"))
 PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("negatives", negatives.NegativesConfig)
-DIVERSIFY = config.load("diversify", diversify.DiversifyConfig)
+NEGATIVES = config.load("negatives", NegativesConfig)
+DIVERSIFY = config.load("diversify", DiversifyConfig)
 PLAIN_STYLE = WritingStyle(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
@@ -99,7 +102,7 @@ def verified_groups() -> tuple[list[Group], list[verify.Reject]]:
 
 def add_negatives(groups: list[Group]) -> list[Group]:
     """The groups, each with its hard negative, in order of their ids."""
-    found = negatives.add_negatives(
+    found = negative_selection.add_negatives(
         groups,
         GENERAL_QUESTIONS.asked("train"),
         teacher(NEGATIVES.style),
@@ -116,4 +119,4 @@ def groups_with_negatives() -> list[Group]:
 
 @cache
 def diversified_groups() -> list[Group]:
-    return list(diversify.diversify(groups_with_negatives(), DIVERSIFY))
+    return list(diversify(groups_with_negatives(), DIVERSIFY))
