@@ -6,8 +6,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.quality.validation import RepetitionFilter, TrajectoryValidator, list_calls
-from agent_tuning.records import Group, Record, Trajectory, User
+from agent_tuning.quality.validation import (
+    RepetitionFilter,
+    TrajectoryValidator,
+    list_calls,
+    list_queries,
+)
+from agent_tuning.records import Group, Record, Trajectory
 
 INCOMPLETE = "incomplete_group"
 
@@ -59,16 +64,16 @@ def find_problems(
     for number, group in enumerate(groups):
         for member, trajectory in enumerate(group.trajectories):
             position = Position(number, member)
-            if problem := validator.problem(trajectory, group.tools):
+            if problem := validator.find_problem(trajectory, group.tools):
                 problems[position] = problem
             else:
                 id = f"{trajectory.id} {group.id}"
-                query = "\n".join(turn.text for turn in trajectory.turns if isinstance(turn, User))
+                query = "\n".join(list_queries(trajectory))
                 calls = msgspec.json.encode(list_calls(trajectory), order="sorted")
                 candidates.append(Candidate(id, position, query, calls))
     repetitions = RepetitionFilter(near_duplicate)
     for candidate in sorted(candidates):
-        if problem := repetitions.problem(candidate.query, candidate.calls.decode()):
+        if problem := repetitions.find_problem(candidate.query, candidate.calls.decode()):
             problems[candidate.position] = problem
     return problems
 

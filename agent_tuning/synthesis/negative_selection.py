@@ -8,7 +8,8 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.quality.decontamination import ContaminationFilter
-from agent_tuning.records import BadInput, Group, Record, Trajectory, User
+from agent_tuning.quality.validation import list_queries
+from agent_tuning.records import BadInput, Group, Record, Trajectory
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.quota import allocate_quota
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
@@ -79,7 +80,7 @@ def _choose_negatives(
         if negative is None:
             raise BadInput(f"negatives: no new hard negative for group {group.id}; add remarks")
         left[negative.kind] -= 1
-        used.add((negative.kind, *_list_queries(negative)))
+        used.add((negative.kind, *list_queries(negative)))
         negatives[group.id] = negative
     return negatives
 
@@ -97,15 +98,11 @@ def _generate_candidates(
     for kind in kinds:
         rng = random.Random(f"{seed}:{kind}:{group.id}")
         for candidate in KINDS[kind](source, group, rng):
-            queries = _list_queries(candidate)
+            queries = list_queries(candidate)
             if (kind, *queries) not in used and not any(
                 contamination.overlap(query, tools) for query in queries
             ):
                 yield candidate
-
-
-def _list_queries(trajectory: Trajectory) -> tuple[str, ...]:
-    return tuple(turn.text for turn in trajectory.turns if isinstance(turn, User))
 
 
 def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str]:

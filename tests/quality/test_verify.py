@@ -101,12 +101,12 @@ DAMAGED = {
 
 def test_what_the_teacher_writes_is_sound():
     found = checks()
-    assert [found.problem(one, SOUND.tools) for one in SOUND.trajectories] == [None, None]
+    assert [found.find_problem(one, SOUND.tools) for one in SOUND.trajectories] == [None, None]
 
 
 @pytest.mark.parametrize("reason", DAMAGED)
 def test_a_damaged_trajectory_is_rejected_for_its_own_reason(reason):
-    assert str(checks().problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
+    assert str(checks().find_problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
         "call",
         "en",
     )
-    assert (checks().problem(one, [tool]) is None) == sound
+    assert (checks().find_problem(one, [tool]) is None) == sound
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
 )
 def test_a_menu_has_a_name_for_every_tool_and_each_once(menu, problem):
     extra = tuple(Tool(name, "", {"type": "object"}) for name in menu)
-    assert checks().problem(FIRST, (*SOUND.tools, *extra)) == problem
+    assert checks().find_problem(FIRST, (*SOUND.tools, *extra)) == problem
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_menu_has_a_name_for_every_tool_and_each_once(menu, problem):
     ids=["a type of another language", "no object", "undeclared"],
 )
 def test_a_menu_has_json_schemas_of_draft_2020_12(schema, problem):
-    found = checks().problem(FIRST, (*SOUND.tools, Tool("other", "", schema)))
+    found = checks().find_problem(FIRST, (*SOUND.tools, Tool("other", "", schema)))
     assert str(found).startswith(f"menu_schema: other: {problem}")
 
 
@@ -196,7 +196,7 @@ def test_a_similar_query_with_other_arguments_is_no_repetition():
 
 
 def test_a_query_of_the_benchmark_is_rejected():
-    assert str(checks(QUERY.text).problem(FIRST, SOUND.tools)).startswith(
+    assert str(checks(QUERY.text).find_problem(FIRST, SOUND.tools)).startswith(
         "benchmark_overlap: exact"
     )
 
@@ -205,7 +205,7 @@ def test_a_query_of_the_benchmark_is_rejected():
 def test_nearly_a_query_of_the_benchmark_is_rejected_with_its_tools(shared, reason):
     words = QUERY.text.split()
     protected = ProtectedQuery(" ".join(words[:3] + words[4:]), "t", shared)  # no 8 in a row left
-    found = TrajectoryValidator(CATALOGUE, ContaminationFilter([protected], 0.6)).problem(
+    found = TrajectoryValidator(CATALOGUE, ContaminationFilter([protected], 0.6)).find_problem(
         FIRST, SOUND.tools
     )
     assert str(found).startswith(reason)
@@ -264,7 +264,7 @@ def test_a_number_is_grounded_whole_and_not_as_a_part_of_another(number, reason)
     call = Call("convert_length", {"value": number, "from_unit": "mile", "to_unit": "meter"})
     turns = (User("25 miles, or 7.5, in meters?"), Assistant("call", calls=(call,)))
     tools = (CATALOGUE.entries[call.name].tool("en"),)
-    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
+    found = checks().find_problem(Trajectory("t", turns, "call", "en"), tools)
     assert (found and found.split(":")[0]) == reason
 
 
@@ -277,7 +277,7 @@ def test_a_call_that_no_simulator_can_compute_is_rejected_and_no_crash():
         Assistant("no_call", text="A Monday."),
     )
     tools = (CATALOGUE.entries[call.name].tool("en"),)
-    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
+    found = checks().find_problem(Trajectory("t", turns, "call", "en"), tools)
     assert str(found).startswith("impossible: get_weekday: ")
 
 
@@ -313,14 +313,14 @@ def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
     tool = CATALOGUE.entries["get_weekday"].tool("en")
     call = Call("get_weekday", {"date": "2026-02-30"})
     one = with_turns(FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,)))
-    assert str(checks().problem(one, [tool])).startswith("impossible: get_weekday")
+    assert str(checks().find_problem(one, [tool])).startswith("impossible: get_weekday")
 
 
 def test_observations_are_checked_in_the_order_of_the_calls():
     item = TrajectoryRequest("make_directory", "make_and_move", "complex", 0)
     group = TEACHER.group(GroupRequest("g0", "g0", "en", ("make_directory", "move_file"), (item,)))
     [chain] = group.trajectories
-    assert checks().problem(chain, group.tools) is None
+    assert checks().find_problem(chain, group.tools) is None
     query, _, _, *rest = chain.turns  # without the folder nothing can be moved into it
-    found = checks().problem(with_turns(chain, query, *rest), group.tools)
+    found = checks().find_problem(with_turns(chain, query, *rest), group.tools)
     assert found == "wrong_observation: move_file"

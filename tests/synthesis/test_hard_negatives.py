@@ -101,7 +101,7 @@ def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
     checks = TrajectoryValidator(default_data.CATALOGUE, ContaminationFilter([], 0.7))
     for group, one in of_kind("answered"):
         _, call, result, reply, _, last = one.turns
-        assert checks.problem(one, group.tools) is None
+        assert checks.find_problem(one, group.tools) is None
         assert call.calls[0].name == one.tool == result.name
         seen = [str(leaf) for leaf in list_leaves(result.content)]
         assert last.text == reply.text or any(value in last.text for value in seen)
