@@ -1,6 +1,6 @@
-"""The training data as the committed parameters make it, for tests of the data side.
+"""The training data that the committed parameters give, for tests of data and synthesis.
 
-Without a model: an everyday question stands here without the reply that `rehearse` would add.
+No model runs: general questions lack the reply that the stage `rehearse` would add.
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,22 +49,22 @@ def perfect_answers(
     """What a perfect model answers to every question of these requests, by the question's key."""
     answers: dict[str, str] = {}
     for request in requests:
-        menu = author.scripted.prompt(request).tools
+        tools = author.scripted.prompt(request).tools
         for item in request.items:
-            rehearsed = author.scripted_answers(item, request.language)
+            scripted = author.scripted_answers(item, request.language)
 
-            def answer(ask: Ask, rehearsed: Iterator[str] = rehearsed) -> Reply:
+            def answer(ask: Ask, scripted: Iterator[str] = scripted) -> Reply:
                 sent = model.sent(ask)
-                answers[sent.key] = next(rehearsed)
+                answers[sent.key] = next(scripted)
                 return Reply(sent.key, ask.name, model.name, answers[sent.key], "stop", 0, 0)
 
-            author.write_positive(item, request.language, menu, answer)
+            author.write_positive(item, request.language, tools, answer)
     return answers
 
 
 @cache
 def contamination_filter() -> ContaminationFilter:
-    """Around the committed house suite."""
+    """The filter of the committed house suite."""
     return ContaminationFilter(suite_stage.list_task_queries(HOUSE), VERIFY.near_benchmark)
 
 
@@ -92,24 +92,25 @@ def raw_groups() -> list[Group]:
 
 @cache
 def verified_groups() -> tuple[list[Group], list[verify.Reject]]:
-    found = verify.find_problems(
-        raw_groups(), TrajectoryValidator(CATALOGUE, contamination_filter()), VERIFY.near_duplicate
-    )
-    wrong = list(verify.reject_groups(raw_groups(), found, VERIFY.positives))
-    sound = [group for group, reasons in zip(raw_groups(), wrong, strict=True) if not reasons]
-    return sound, [reject for reasons in wrong for reject in reasons]
+    """The groups that `verify` keeps, and its rejects."""
+    validator = TrajectoryValidator(CATALOGUE, contamination_filter())
+    problems = verify.find_problems(raw_groups(), validator, VERIFY.near_duplicate)
+    rejects = list(verify.reject_groups(raw_groups(), problems, VERIFY.positives))
+    pairs = zip(raw_groups(), rejects, strict=True)
+    sound = [group for group, of_group in pairs if not of_group]
+    return sound, [reject for of_group in rejects for reject in of_group]
 
 
 def add_negatives(groups: list[Group]) -> list[Group]:
     """The groups, each with its hard negative, in order of their ids."""
-    found = negative_selection.add_negatives(
+    added = negative_selection.add_negatives(
         groups,
         GENERAL_QUESTIONS.asked("train"),
         teacher(NEGATIVES.style),
         contamination_filter(),
         NEGATIVES,
     )
-    return sorted(found, key=lambda group: group.id)
+    return sorted(added, key=lambda group: group.id)
 
 
 @cache
