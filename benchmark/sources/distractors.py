@@ -14,9 +14,9 @@ from random import Random
 import msgspec
 import numpy as np
 
+from agent_tuning.quality.word_overlap import Matrix, ToolSimilarity, build_incidence, subject_words
 from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.sources.bfcl import Item
-from benchmark.sources.lexicon import Matrix, ToolSimilarity, build_incidence, subject_words
 from benchmark.tasks.suites import Gold, Suite, Task
 
 

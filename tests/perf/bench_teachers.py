@@ -17,12 +17,12 @@ import msgspec
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
 from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.synthesis.planner import Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.openai import OpenAITeacher
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.scripted import WritingStyle
-from stages import plan
 from tests.support import default_data
 
 DELAY = 0.2  # seconds
@@ -37,7 +37,7 @@ STYLE = WritingStyle(
 def planned(questions: int) -> list[GroupRequest]:
     """Requests that take about so many questions; a group takes about nine."""
     p = msgspec.structs.replace(default_data.PLAN, groups={"en": questions // 9}, minimum={"en": 0})
-    return list(plan.Planner(default_data.CATALOGUE, p).requests("en"))
+    return list(Planner(default_data.CATALOGUE, p).requests("en"))
 
 
 def cpu() -> float:
