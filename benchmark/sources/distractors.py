@@ -16,7 +16,7 @@ import numpy as np
 
 from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.sources.bfcl import Item
-from benchmark.sources.lexicon import Matrix, ToolSimilarity, build_incidence, subject_words
+from benchmark.sources.tool_similarity import Matrix, ToolSimilarity, build_incidence, subject_words
 from benchmark.tasks.suites import Gold, Suite, Task
 
 

@@ -19,9 +19,10 @@ from agent_tuning.synthesis.general_questions import GeneralQuestions
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from benchmark.drafting.draft_sources import DraftSources, TrainingFormats, TrainingTools
+from benchmark.sources.derived_suites import list_task_queries
 from benchmark.tasks import suites
 from stages import diversify, negatives, plan, synthesize, verify
-from stages import suites as suite_stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
@@ -31,6 +32,13 @@ PLAN = config.load("plan", plan.PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
 NEGATIVES = config.load("negatives", negatives.NegativesConfig)
 DIVERSIFY = config.load("diversify", diversify.DiversifyConfig)
+DRAFT_SOURCES = DraftSources(
+    CATALOGUE,
+    PHRASING,
+    GENERAL_QUESTIONS,
+    config.load("plan", TrainingTools).held_out_tools,
+    config.load("diversify", TrainingFormats).held_out,
+)
 PLAIN_STYLE = WritingStyle(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
@@ -60,7 +68,7 @@ def perfect_answers(
 @cache
 def contamination_filter() -> ContaminationFilter:
     """Around the committed house suite."""
-    return ContaminationFilter(suite_stage.list_task_queries(HOUSE), VERIFY.near_benchmark)
+    return ContaminationFilter(list_task_queries(HOUSE), VERIFY.near_benchmark)
 
 
 @cache

@@ -26,8 +26,15 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.teachers import GroupRequest, Teacher, TrajectoryRequest, select
 from agent_tuning.synthesis.teachers.scripted import strip_thought_prefix
 from benchmark.annotation.review import contamination, merge
-from benchmark.drafting import draft_house
-from benchmark.drafting.draft_house import DraftedTask, read_sources
+from benchmark.drafting.catalogue_tools import collect_tools
+from benchmark.drafting.draft_house import DraftedTask, HouseDrafter
+from benchmark.drafting.draft_sources import (
+    DraftSources,
+    TrainingFormats,
+    TrainingTools,
+    read_sources,
+)
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite, Task
 
@@ -64,61 +71,62 @@ def _pattern(goal: str) -> re.Pattern[str]:
     return re.compile(".+".join(map(re.escape, SLOT.split(goal)[::2])), re.IGNORECASE)
 
 
-class LeastCoveredDraft(draft_house.HouseDrafter):
+class LeastCoveredDraft(HouseDrafter):
     """Drafts what the suite covers least; never what it, training or a reject asks already."""
 
     def __init__(
         self,
-        shape: draft_house.HouseDraftConfig,
+        sources: DraftSources,
+        shape: HouseDraftConfig,
         tasks: Sequence[Task],
         rejected: Sequence[Task],
         fence: ContaminationFilter,
         unseen: bool,
     ) -> None:
         """`unseen`: every query is of a phrasing that training does not use."""
-        super().__init__(*read_sources(), shape)
+        super().__init__(sources, shape)
         self.cells = count_coverage(self.catalogue, tasks)
         self.first = next_group_number([*tasks, *rejected])
-        self.said |= {_query(task) for task in (*tasks, *rejected)}
+        self.queries |= {_query(task) for task in (*tasks, *rejected)}
         self.fence = fence
         self.sides = ("unseen",) if unseen else ("seen", "unseen")
         self.items: dict[str, TrajectoryRequest] = {}  # by the query drawn for them
 
-    def _axes(self, number: int, language: Language) -> dict[str, str]:
+    def _choose_axes(self, number: int, language: Language) -> dict[str, str]:
         """Tools of the side, seen or unseen in training, that has the thinnest cells."""
         thinnest = {
-            side: sorted(self._asked(tool, language) for tool in tools)[: self.p.calls]
+            side: sorted(self._count_requests(tool, language) for tool in tools)[: self.p.calls]
             for side, tools in self.tools.items()
         }
         side = min(thinnest, key=lambda side: thinnest[side])
-        return super()._axes(number, language) | {"tool": side}
+        return super()._choose_axes(number, language) | {"tool": side}
 
-    def _asked(self, tool: str, language: Language) -> int:
+    def _count_requests(self, tool: str, language: Language) -> int:
         return self.cells[self._cell(tool, language)]
 
-    def _scenario(self, tool: str, language: Language) -> Scenario:
+    def _choose_scenario(self, tool: str, language: Language) -> Scenario:
         cell = self._cell(tool, language)
         self.cells[cell] += 1
         return self.catalogue.scenario(tool, cell[1])
 
     def _cell(self, tool: str, language: Language) -> Cell:
         """The least covered one of a tool."""
-        cells: list[Cell] = [(tool, s.name, language) for s in self._scenarios(tool)]
+        cells: list[Cell] = [(tool, s.name, language) for s in self._list_scenarios(tool)]
         return min(cells, key=lambda cell: self.cells[cell])
 
-    def _new(self, query: str) -> bool:
-        return query not in self.said and not self.fence.overlap(query, self.catalogue.entries)
+    def _is_new(self, query: str) -> bool:
+        return query not in self.queries and not self.fence.overlap(query, self.catalogue.entries)
 
-    def _drawn(
+    def _draw_query(
         self, axis: str, tool: str, scenario: Scenario, language: Language
     ) -> tuple[str, Trajectory]:
         """A phrasing that training uses may be exhausted: then one that it does not."""
         for side in self.sides[self.sides.index(axis) :] if axis in self.sides else self.sides:
             for _ in range(MAX_TRIES):
-                index = self.drawn[f"{tool}.{scenario.name}.{language}.{side}"]
-                _, drawn = super()._drawn(side, tool, scenario, language)
-                if self._new(drawn.query):
-                    self.said.add(drawn.query)
+                index = self.uses[f"{tool}.{scenario.name}.{language}.{side}"]
+                _, drawn = super()._draw_query(side, tool, scenario, language)
+                if self._is_new(drawn.query):
+                    self.queries.add(drawn.query)
                     self.items[drawn.query] = TrajectoryRequest(
                         tool, scenario.name, scenario.complexity, index
                     )
@@ -149,8 +157,8 @@ def rewrite_positives(
             continue
         for trajectory in written[task.id].trajectories:
             cut, query = len(task.turns), trajectory.query
-            if _called(trajectory, cut) and (query == _query(task) or thin._new(query)):
-                thin.said.add(query)
+            if _called(trajectory, cut) and (query == _query(task) or thin._is_new(query)):
+                thin.queries.add(query)
                 gold = DraftedTask("unseen", trajectory, cut).gold
                 turns = trajectory.turns[:cut]
                 yield msgspec.structs.replace(task, turns=turns, golds=(gold,))
@@ -176,13 +184,17 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     tasks, rejected = suites.read(folder).tasks, merge.read_rejected(folder)
     _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
     shape = msgspec.structs.replace(
-        config.load("draft", draft_house.HouseDraftConfig),
+        config.load("draft", HouseDraftConfig),
         groups=p.groups,
         calls=p.calls,
         negatives=p.negatives,
     )
     fence = contamination.build_training_filter(jsonl.read(training, Group))
-    thin = LeastCoveredDraft(shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
+    sources = read_sources(
+        config.load("plan", TrainingTools).held_out_tools,
+        config.load("diversify", TrainingFormats).held_out,
+    )
+    thin = LeastCoveredDraft(sources, shape, tasks, rejected, fence, unseen=p.teacher != "scripted")
     drafted = list(thin.tasks(thin.first))
     if p.teacher != "scripted":
         chat = msgspec.structs.replace(
@@ -190,7 +202,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         )
         teacher = select.choose_teacher(chat, thin.teachers["unseen"], store)
         drafted = list(rewrite_positives(drafted, thin, teacher))
-    tools = draft_house.collect_tools(thin.catalogue, [task.menu for task in drafted])
+    tools = collect_tools(thin.catalogue, [task.menu for task in drafted])
     suites.write(out, Suite(out.name, tools, tuple(drafted)))
     print(f"{out}: {len(drafted)} candidates by teacher {p.teacher}; review them: make review")
 

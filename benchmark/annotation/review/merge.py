@@ -28,23 +28,12 @@ from benchmark.annotation.review import contamination, verdicts
 from benchmark.annotation.review.verdicts import DoubleReview, ReviewOutcome
 from benchmark.annotation.web import events
 from benchmark.tasks import suites
+from benchmark.tasks.suite_version import Version, read_version, write_version
 from benchmark.tasks.suites import Suite, Task
 
 
 class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
     double: DoubleReview
-
-
-class Version(Record, frozen=True):
-    """SUITE/version.json. A suite without one is version 1, as drafted."""
-
-    version: int
-    digest: str  # of this suite
-    parent: str = ""  # digest of the version before
-    merged: dict[str, tuple[str, ...]] = {}  # task -> who reviewed it
-    corrected: tuple[str, ...] = ()
-    rejected: dict[str, str] = {}  # task -> reason codes
-    reviews: str = ""  # sha256 of the events it was merged from
 
 
 class ReviewedTask(NamedTuple):
@@ -105,20 +94,6 @@ def merge_suite(suite: Suite, candidates: Suite, found: Iterable[ReviewedTask]) 
     return Suite(suite.name, tools, (*suite.tasks, *ready))
 
 
-def read_version(folder: Path, suite: Suite) -> Version:
-    """The version of a suite on disk, which must be as it was merged."""
-    path = folder / "version.json"
-    if not path.exists():
-        return Version(1, suite.digest)
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Version)
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{path}: {error}") from error
-    if found.digest != suite.digest:
-        raise BadInput(f"{path}: digest: the suite is not as version {found.version} was merged")
-    return found
-
-
 def build_version(
     old: Version, new: Suite, found: Iterable[ReviewedTask], reviews: bytes
 ) -> Version:
@@ -151,11 +126,6 @@ def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iter
 def is_retired(draft: Task, settled: ReviewOutcome) -> bool:
     """Nobody should see its words again: rejected, or merged in other words."""
     return settled.task is None or settled.task.turns != draft.turns
-
-
-def write_version(folder: Path, version: Version) -> None:
-    text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
-    (folder / "version.json").write_bytes(text + b"\n")
 
 
 def read_rejected(folder: Path) -> list[Task]:

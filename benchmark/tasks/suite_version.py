@@ -1,0 +1,39 @@
+"""The version of a suite: SUITE/version.json."""
+
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.records import BadInput, Record
+from benchmark.tasks.suites import Suite
+
+
+class Version(Record, frozen=True):
+    """A suite without version.json is version 1, as drafted."""
+
+    version: int
+    digest: str  # of this suite
+    parent: str = ""  # digest of the version before
+    merged: dict[str, tuple[str, ...]] = {}  # task -> who reviewed it
+    corrected: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}  # task -> reason codes
+    reviews: str = ""  # sha256 of the events it was merged from
+
+
+def read_version(folder: Path, suite: Suite) -> Version:
+    """Raises BadInput where the suite is not the one that version.json was written for."""
+    path = folder / "version.json"
+    if not path.exists():
+        return Version(1, suite.digest)
+    try:
+        version = msgspec.json.decode(path.read_bytes(), type=Version)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{path}: {error}") from error
+    if version.digest != suite.digest:
+        raise BadInput(f"{path}: digest: the suite is not as version {version.version} was merged")
+    return version
+
+
+def write_version(folder: Path, version: Version) -> None:
+    text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
+    (folder / "version.json").write_bytes(text + b"\n")
