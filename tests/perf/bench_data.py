@@ -17,7 +17,7 @@ import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Group, PromptSpec, User
-from stages import suites
+from benchmark.sources.derived_suites import list_task_queries
 from tests.support import default_data
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def write_inputs(folder: Path, trajectories: int) -> None:
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
-    jsonl.write(folder / "protected", suites.list_task_queries(default_data.HOUSE))
+    jsonl.write(folder / "protected", list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")
     answered = tuple(
         msgspec.structs.replace(question, turns=(User(question.query), reply))

@@ -14,12 +14,9 @@ from agent_tuning.records import BadInput, Call, Group, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from benchmark.annotation.review import candidates, contamination, merge
-from benchmark.annotation.review.contamination import ContaminationConfig
-from benchmark.annotation.review.coverage import count_coverage
-from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
-from benchmark.annotation.review.rewrite_positives import build_requests
-from benchmark.drafting import draft_house
-from benchmark.drafting.draft_house import read_sources
+from benchmark.drafting.catalogue_tools import collect_tools
+from benchmark.drafting.draft_house import HouseDrafter
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import Version
 from tests.support import default_data
@@ -35,12 +32,12 @@ def texts(tasks):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """The first groups of the suite as drafted today: the whole suite covers every cell."""
-    p = msgspec.structs.replace(config.load("draft", draft_house.HouseDraftConfig), groups=36)
-    author = draft_house.HouseDrafter(*read_sources(), p)
+    """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
+    p = msgspec.structs.replace(config.load("draft", HouseDraftConfig), groups=36)
+    author = HouseDrafter(default_data.DRAFT_SOURCES, p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    tools = draft_house.collect_tools(author.catalogue, [task.menu for task in tasks])
+    tools = collect_tools(author.catalogue, [task.menu for task in tasks])
     suites.write(folder, suites.Suite("house", tools, tasks))
     return folder
 
@@ -61,9 +58,7 @@ def drafted(tmp_path_factory, house, training):
 
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = default_data.CATALOGUE
-    author = draft_house.HouseDrafter(
-        *read_sources(), config.load("draft", draft_house.HouseDraftConfig)
-    )
+    author = HouseDrafter(default_data.DRAFT_SOURCES, config.load("draft", HouseDraftConfig))
     tasks = [task for task in author.tasks(0) if task.kind == "call"]
     coverage = count_coverage(catalogue, tasks)
     by_tool = Counter({(tool, language): 0 for tool, _, language in coverage})
@@ -140,12 +135,14 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    training_filter = contamination.build_training_filter(jsonl.read(training, Group), NEAR)
-    shape = config.load("draft", draft_house.HouseDraftConfig)
+    fence = contamination.build_training_filter(jsonl.read(training, Group))
+    shape = config.load("draft", HouseDraftConfig)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
-    drafter = LeastCoveredDraft(shape, tasks, [], training_filter, unseen_only=True)
-    planned = list(drafter.tasks(drafter.first))
-    wanted = list(build_requests(planned, drafter.items))
+    thin = candidates.LeastCoveredDraft(
+        default_data.DRAFT_SOURCES, shape, tasks, [], fence, unseen=True
+    )
+    planned = list(thin.tasks(thin.first))
+    wanted = list(candidates.build_requests(planned, thin.items))
     chat = config.load("synthesize", candidates.select.SynthesizeConfig)
     table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
