@@ -49,7 +49,7 @@ def scored(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
         task = tasks[answer.task]
         yield score_answer(
             suite.name, "model", task, suite.tools_of(task), answer, alike, 0.5
-        ).numbers
+        ).without_texts
 
 
 def pairs(suite: Suite) -> list[tuple[str, str]]:
