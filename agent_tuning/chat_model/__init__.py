@@ -1,1 +1,1 @@
-"""Asking any OpenAI-compatible server: requests, retries, budget, a store of paid answers."""
+"""Ask any OpenAI-compatible server: requests, retries, a budget, and a store of paid replies."""

@@ -1,4 +1,4 @@
-"""Money: reserved before a request leaves, settled by the usage that comes back."""
+"""A budget in USD: reserve before each request, settle with the usage in its reply."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,33 +8,33 @@ from agent_tuning.records import BadInput, Record, Unfinished
 
 
 class Price(Record, frozen=True):
-    """USD for a million tokens; `batch` is the share of it that the Batch API takes (0-1)."""
+    """USD for a million tokens; the Batch API costs the share `batch` (0-1) of it."""
 
     input: float
     output: float
     batch: float = 1.0
 
-    def of(self, prompt_tokens: int, completion_tokens: int, batch: bool = False) -> float:
+    def cost(self, prompt_tokens: int, completion_tokens: int, batch: bool = False) -> float:
+        """USD for so many tokens."""
         usd = prompt_tokens * self.input + completion_tokens * self.output
         return usd / 1e6 * (self.batch if batch else 1)
 
-    def paid(self, reply: Reply) -> Usage:
-        """What one answer took."""
+    def usage_of(self, reply: Reply) -> Usage:
         tokens = reply.prompt_tokens, reply.completion_tokens
-        return Usage(1, *tokens, self.of(*tokens, reply.batch))
+        return Usage(1, *tokens, self.cost(*tokens, reply.batch))
 
-    def spent(self, model: str, replies: Iterable[Reply]) -> Usage:
-        """What the answers of one model took, whatever they were for."""
-        return sum((self.paid(reply) for reply in replies if reply.model == model), Usage())
+    def total_usage(self, model: str, replies: Iterable[Reply]) -> Usage:
+        """The usage of all replies of one model."""
+        return sum((self.usage_of(reply) for reply in replies if reply.model == model), Usage())
 
-    def bound(self, sent: ChatRequest, batch: bool = False) -> Usage:
-        """What one answer takes at most."""
-        tokens = sent.prompt_tokens, sent.model.max_tokens
-        return Usage(1, *tokens, self.of(*tokens, batch))
+    def max_usage(self, request: ChatRequest, batch: bool = False) -> Usage:
+        """The most that the reply to a request can take."""
+        tokens = request.prompt_tokens, request.model.max_tokens
+        return Usage(1, *tokens, self.cost(*tokens, batch))
 
 
-def price_of(model: str, prices: Mapping[str, Price], limit: float | None) -> Price:
-    """A model of no known price counts as free, unless there is a budget to keep."""
+def find_price(model: str, prices: Mapping[str, Price], limit: float | None) -> Price:
+    """A model without a price is free. Raises BadInput if there is a budget to keep."""
     if model not in prices and limit is not None:
         known = ", ".join(prices)
         raise BadInput(
@@ -45,9 +45,9 @@ def price_of(model: str, prices: Mapping[str, Price], limit: float | None) -> Pr
 
 
 class Budget:
-    """Never more than `limit` USD are spent and reserved; None is no limit.
+    """Keeps the sum of what is spent and reserved within `limit` USD; None is no limit.
 
-    `section` of params.yaml sets it, and may ask for more.
+    `section` is the section of params.yaml that sets the limit.
     """
 
     def __init__(self, limit: float | None, spent: Usage, section: str = "synthesize") -> None:
@@ -57,17 +57,18 @@ class Budget:
         self.reserved = 0.0
 
     def reserve(self, usd: float) -> None:
-        """Raises Unfinished if the money does not reach."""
+        """Raises Unfinished if the budget does not reach."""
         if self.limit is not None and self.spent.usd + self.reserved + usd > self.limit:
             raise Unfinished(
                 f"{self.section}.budget = {self.limit} USD does not reach: "
                 f"{self.spent.usd:.4f} spent, {self.reserved:.4f} reserved, "
                 f"the next request up to {usd:.4f}; "
-                "every answer is kept, and a larger budget goes on from here"
+                "all replies are kept: raise the budget and run the same command to resume"
             )
         self.reserved += usd
 
     def settle(self, reserved: float, paid: Usage) -> None:
+        """Replace a reservation by what was paid."""
         self.reserved -= reserved
         self.spent += paid
 

@@ -1,7 +1,7 @@
-"""The wire: one request at a time to an OpenAI-compatible server, with bounded retries.
+"""Send requests to an OpenAI-compatible server, with bounded retries.
 
-The key comes from the environment. Every text of the server passes `_public`, which takes the key
-out, and no exception of the openai client leaves this file: nothing can print the key by accident.
+The key comes from the environment. `_redact_key` removes it from every text of the server, and no
+exception of the openai client leaves this file. So nothing can print the key by accident.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from agent_tuning.records import BadInput, Unfinished
 T = TypeVar("T")
 
 KEY_VARIABLE = "OPENAI_API_KEY"
-RETRYABLE_STATUSES = {408, 409, 429}  # and all of 5xx
+RETRYABLE_STATUSES = {408, 409, 429}  # and 500 or more
 
 
 class RetriesExhausted(Exception):
-    """The retries are used up; the text is the last failure."""
+    """The last retry failed; the text is its failure."""
 
 
 class Client:
@@ -46,60 +46,66 @@ class Client:
             )
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
             raise BadInput(f"{KEY_VARIABLE} holds characters that no key has")
-        # The library keeps 100 connections: with more at once, every request would shake hands.
-        most = service.concurrency
-        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        # The library keeps 100 connections open: beyond that, every request would open its own.
+        count = service.concurrency
+        limits = httpx2.Limits(max_connections=count, max_keepalive_connections=count)
         self.api = openai.AsyncOpenAI(
-            api_key=self._key or "none",  # a server of one's own wants none
+            api_key=self._key or "none",  # your own server may need none
             base_url=base_url,
             timeout=service.timeout,
-            max_retries=0,  # ours are counted, and wait as the limiter says
+            max_retries=0,  # `call` retries, and waits as the limiter says
             http_client=openai.DefaultAsyncHttpxClient(limits=limits),
         )
 
-    async def ask(self, sent: ChatRequest) -> Reply:
-        """Raises what `call` raises."""
+    async def ask(self, request: ChatRequest) -> Reply:
+        """The reply to one request. Raises what `call` raises."""
 
-        async def request() -> Reply:
+        async def send() -> Reply:
             response = await self.api.post(
                 "/chat/completions",
-                content=sent.body,
+                content=request.body,
                 options={"headers": {"Content-Type": "application/json"}},
                 cast_to=httpx2.Response,
             )
-            return self.decoded(response.content, Completion).reply(sent)
+            return self.decode(response.content, Completion).to_reply(request)
 
-        return await self.call(sent.name, request)
+        return await self.call(request.name, send)
 
-    async def call(self, name: str, request: Callable[[], Awaitable[T]]) -> T:
-        """Unanswered after the last retry; BadInput if the server will never say yes."""
+    async def call(self, name: str, send: Callable[[], Awaitable[T]]) -> T:
+        """Call `send`, and retry it after failures that may pass.
+
+        Raises RetriesExhausted after the last retry, Unfinished if the quota is used up, and
+        BadInput if the server will reject every retry.
+        """
         rng = random.Random(name)
         problem = ""
         for attempt in range(self.service.retries + 1):
             if attempt:
-                await asyncio.sleep(self._wait(attempt) * rng.uniform(0.5, 1))
+                await asyncio.sleep(self._compute_backoff(attempt) * rng.uniform(0.5, 1))
             async with self.limiter as burst:
                 try:
-                    result = await request()
+                    result = await send()
                     self.limiter.record_success()
                     return result
                 except openai.APIStatusError as error:
-                    problem = self._public(f"HTTP {error.status_code}: {error.message}")
-                    self._refused(name, error, problem, burst)
-                except openai.APIError as error:  # no connection, no answer in time, or no sense
-                    problem = self._public(f"{error.message} {error.__cause__ or ''}".strip())
+                    problem = self._redact_key(f"HTTP {error.status_code}: {error.message}")
+                    self._handle_status(name, error, problem, burst)
+                except openai.APIError as error:  # no connection, a timeout, or not an API response
+                    problem = self._redact_key(f"{error.message} {error.__cause__ or ''}".strip())
                 except msgspec.DecodeError as error:
                     problem = f"not a chat completion: {error}"
         raise RetriesExhausted(problem)
 
-    def decoded(self, body: bytes, kind: type[T]) -> T:
+    def decode(self, body: bytes, kind: type[T]) -> T:
         """Raises msgspec.DecodeError."""
-        text = self._public(body.decode(errors="replace"))
+        text = self._redact_key(body.decode(errors="replace"))
         return msgspec.json.decode(text, type=kind)
 
-    def _refused(self, name: str, error: openai.APIStatusError, problem: str, burst: int) -> None:
+    def _handle_status(
+        self, name: str, error: openai.APIStatusError, problem: str, burst: int
+    ) -> None:
         status, code = error.status_code, error.code
-        if code == "insufficient_quota":  # a 429 that no waiting mends
+        if code == "insufficient_quota":  # a 429 that no waiting ends
             raise Unfinished(f"{name}: {problem}") from None
         if status < 500 and status not in RETRYABLE_STATUSES:
             raise BadInput(f"{self.api.base_url}: {name}: {problem}") from None
@@ -107,16 +113,16 @@ class Client:
             self.limiter.halve(burst)
         self.limiter.pause(read_retry_after(error.response.headers))
 
-    def _wait(self, attempt: int) -> float:
+    def _compute_backoff(self, attempt: int) -> float:
         doubled = self.service.first_wait * 2.0 ** (attempt - 1)
         return min(doubled, self.service.longest_wait)
 
-    def _public(self, text: str) -> str:
+    def _redact_key(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that the server asks to wait, given as a number or as a date; 0 if it does not."""
+    """The seconds that the server asks to wait, as a number or as a date; 0 if it asks for none."""
     value = headers.get("retry-after", "")
     try:
         return max(0.0, float(value))

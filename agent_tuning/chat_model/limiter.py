@@ -1,17 +1,17 @@
-"""How many requests run at once: half after a 429, one more after each round of answers."""
+"""How many requests run at once: half as many after a 429, one more after a round of replies."""
 
 import asyncio
 import time
 
 
 class Limiter:
-    """`async with limiter as burst:` around one request; `burst` tells which halving it knew."""
+    """Wrap each request in `async with limiter as burst:`; `burst` counts the halvings so far."""
 
-    def __init__(self, most: int) -> None:
-        self.most = self.limit = most
+    def __init__(self, max_limit: int) -> None:
+        self.max_limit = self.limit = max_limit
         self.running = 0
         self._burst = 0
-        self._calm = 0  # answers since the limit last changed
+        self._successes = 0  # replies since the limit last changed
         self._not_before = 0.0
         self._changed = asyncio.Condition()
 
@@ -26,22 +26,22 @@ class Limiter:
     async def __aexit__(self, *_: object) -> None:
         self.running -= 1
         async with self._changed:
-            self._changed.notify(2)  # the slot, and the one that `calm` may have added
+            self._changed.notify(2)  # this slot, and the one that `record_success` may have added
 
     def record_success(self) -> None:
-        """An answer came: after as many as the limit, one more may run."""
-        self._calm += 1
-        if self._calm >= self.limit and self.limit < self.most:
+        """Count a reply. After as many replies as the limit, one more request may run."""
+        self._successes += 1
+        if self._successes >= self.limit and self.limit < self.max_limit:
             self.limit += 1
-            self._calm = 0
+            self._successes = 0
 
     def halve(self, burst: int) -> None:
-        """Once for a burst: the others that were under way have met the same wall."""
+        """Halve the limit, once for all requests that started before the last halving."""
         if burst == self._burst:
             self._burst += 1
-            self._calm = 0
+            self._successes = 0
             self.limit = max(1, self.limit // 2)
 
     def pause(self, seconds: float) -> None:
-        """Nothing starts before then: the server asked for it."""
+        """Start no request for so many seconds."""
         self._not_before = max(self._not_before, time.monotonic() + seconds)

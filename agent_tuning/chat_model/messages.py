@@ -1,4 +1,4 @@
-"""What a chat model is asked and what it answers: the words between teacher, client and store."""
+"""Questions to a chat model and its replies: the records that teacher, client and store share."""
 
 import hashlib
 from typing import Literal
@@ -7,16 +7,16 @@ import msgspec
 
 from agent_tuning.records import Json, Record
 
-TRUNCATED = {"length", "content_filter"}  # finish reasons of an answer that is not whole
+TRUNCATED = {"length", "content_filter"}  # finish reasons of an incomplete reply
 TOKEN_LIMITS = (
     "max_tokens",
     "max_completion_tokens",
-)  # the second is what newer OpenAI models take
-BYTES_PER_TOKEN = 3.0  # cautious: the least of our requests is 3.5 with SmolLM2's tokenizer
+)  # newer OpenAI models take the second
+BYTES_PER_TOKEN = 3.0  # cautious: our requests have at least 3.5 with SmolLM2's tokenizer
 
 
 class UnusableReply(Exception):
-    """An answer that makes no trajectory: `reason` is counted, `detail` is for people."""
+    """A reply that gives no result: `reason` is counted, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
@@ -34,42 +34,42 @@ class Ask(Record, frozen=True):
 
     name: str
     messages: tuple[Message, ...]
-    schema: dict[str, Json]  # of the answer
+    schema: dict[str, Json]  # of the reply
 
 
 class ChatModel(Record, frozen=True):
-    """Which model is asked, and how it samples; all of it decides what an answer is."""
+    """Which model is asked, and how it samples. All of it decides what the reply is."""
 
     name: str
-    structured: bool  # the server can hold an answer to a JSON Schema
-    sampling: dict[str, Json]  # passed on as they stand
+    structured: bool  # whether the server can hold a reply to a JSON Schema
+    sampling: dict[str, Json]  # sent as they are
 
     def __post_init__(self) -> None:
-        found = [self.sampling[name] for name in TOKEN_LIMITS if name in self.sampling]
-        if len(found) != 1 or type(found[0]) is not int or found[0] < 1:
+        limits = [self.sampling[name] for name in TOKEN_LIMITS if name in self.sampling]
+        if len(limits) != 1 or type(limits[0]) is not int or limits[0] < 1:
             raise ValueError(f"sampling: expected one of {' and '.join(TOKEN_LIMITS)}, at least 1")
 
     @property
     def max_tokens(self) -> int:
         return next(int(self.sampling[name]) for name in TOKEN_LIMITS if name in self.sampling)
 
-    def sent(self, ask: Ask) -> "ChatRequest":
+    def build_request(self, ask: Ask) -> "ChatRequest":
         body: dict[str, Json] = {"model": self.name, "messages": ask.messages}
         body |= sorted(self.sampling.items())
         if self.structured:
-            form = {"name": "answer", "schema": ask.schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
+            schema = {"name": "answer", "schema": ask.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         encoded = msgspec.json.encode(body)
         key = hashlib.blake2b(encoded, digest_size=16).hexdigest()
         return ChatRequest(ask.name, self, encoded, key)
 
 
 class Service(Record, frozen=True):
-    """How the server is used. None of it changes what an answer is."""
+    """How the server is used. None of it changes what a reply is."""
 
     base_url: str  # empty: OPENAI_BASE_URL, or OpenAI itself
     concurrency: int
-    timeout: float  # seconds until an answer counts as lost
+    timeout: float  # seconds until a request counts as lost
     retries: int
     first_wait: float  # seconds before the first retry; doubled for each further one
     longest_wait: float
@@ -77,7 +77,7 @@ class Service(Record, frozen=True):
 
 
 class ChatRequest(Record, frozen=True):
-    """A question as the server gets it; `key` hashes the body: all that decides the answer."""
+    """A question as the server gets it. `key` hashes the body, which decides the reply."""
 
     name: str
     model: ChatModel
@@ -86,12 +86,12 @@ class ChatRequest(Record, frozen=True):
 
     @property
     def prompt_tokens(self) -> int:
-        """A cautious estimate: no tokenizer of the model is at hand."""
+        """A cautious estimate: the model's tokenizer is not available."""
         return int(len(self.body) / BYTES_PER_TOKEN)
 
 
 class Reply(Record, frozen=True):
-    """One answer that was paid for: a line of the store."""
+    """One reply that was paid for: a line of the store."""
 
     key: str
     name: str
@@ -105,7 +105,7 @@ class Reply(Record, frozen=True):
     batch: bool = False
 
     def text(self) -> str:
-        """The whole answer; raises Unusable if there is none."""
+        """The complete text. Raises UnusableReply if there is none."""
         if self.refusal:
             raise UnusableReply("refusal", self.refusal)
         if self.finish in TRUNCATED:
@@ -113,13 +113,13 @@ class Reply(Record, frozen=True):
         return self.content
 
 
-class _Said(msgspec.Struct):
+class _Message(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
 
 
 class _Choice(msgspec.Struct):
-    message: _Said
+    message: _Message
     finish_reason: str | None = None
 
 
@@ -129,7 +129,7 @@ class _Tokens(msgspec.Struct):
 
 
 class Completion(msgspec.Struct):
-    """What a server sends, as far as we read it."""
+    """A server's response, as far as it is read."""
 
     choices: list[_Choice]
     usage: _Tokens | None = None
@@ -139,14 +139,14 @@ class Completion(msgspec.Struct):
         if not self.choices:
             raise ValueError("no choices")
 
-    def reply(self, sent: ChatRequest, batch: bool = False) -> Reply:
-        """Without a usage the upper bound counts: no budget is overdrawn by a silent server."""
+    def to_reply(self, request: ChatRequest, batch: bool = False) -> Reply:
+        """Without a usage, the upper bound counts, so that no budget is exceeded."""
         choice = self.choices[0]
-        tokens = self.usage or _Tokens(sent.prompt_tokens, sent.model.max_tokens)
+        tokens = self.usage or _Tokens(request.prompt_tokens, request.model.max_tokens)
         return Reply(
-            key=sent.key,
-            name=sent.name,
-            model=sent.model.name,
+            key=request.key,
+            name=request.name,
+            model=request.model.name,
             content=choice.message.content or "",
             finish=choice.finish_reason or "",
             prompt_tokens=tokens.prompt_tokens,

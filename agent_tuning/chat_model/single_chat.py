@@ -1,4 +1,4 @@
-"""A chat model as a function of its messages: one question at a time, each paid for once."""
+"""A chat model as a function of its messages: one request at a time, each paid for once."""
 
 import asyncio
 from types import TracebackType
@@ -12,9 +12,9 @@ from agent_tuning.records import Unfinished
 
 
 class SingleChat:
-    """`with SingleChat(...) as model`: the store is open for writing as long as the block lasts.
+    """Use it as `with SingleChat(...) as model:`. The store is open for writing in the block.
 
-    The budget counts what the store's answers of this model took, whatever they were for.
+    The budget counts all replies of this model in the store.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class SingleChat:
         self.price = price
         self.store = store
         self.client = Client(service)
-        self.budget = Budget(limit, price.spent(model.name, store))
+        self.budget = Budget(limit, price.total_usage(model.name, store))
         self._runner = asyncio.Runner()  # one loop: the client's connections belong to it
 
     def __enter__(self) -> "SingleChat":
@@ -47,22 +47,24 @@ class SingleChat:
         self.store.close()
 
     def complete(self, messages: list[dict[str, str]]) -> str:
-        """The text as far as it goes; raises Unfinished, and BadInput as the client does."""
+        """The reply's text, even if it is cut off. Raises Unfinished or BadInput."""
         typed = tuple(Message(**message) for message in messages)  # type: ignore[arg-type]
-        sent = self.model.sent(Ask("complete", typed, {}))
-        reply = self.store.get(sent.key) or self._runner.run(self._asked(sent))
+        request = self.model.build_request(Ask("complete", typed, {}))
+        reply = self.store.get(request.key) or self._runner.run(self._ask(request))
         return reply.content
 
-    async def _asked(self, sent: ChatRequest) -> Reply:
-        bound = self.price.bound(sent).usd
-        self.budget.reserve(bound)
+    async def _ask(self, request: ChatRequest) -> Reply:
+        max_usd = self.price.max_usage(request).usd
+        self.budget.reserve(max_usd)
         paid = Usage()
         try:
-            reply = await self.client.ask(sent)
-            paid = self.price.paid(reply)
+            reply = await self.client.ask(request)
+            paid = self.price.usage_of(reply)
             await self.store.put(reply)
         except RetriesExhausted as error:
-            raise Unfinished(f"{error}; every answer is kept, the same command goes on") from error
+            raise Unfinished(
+                f"{error}; all replies are kept: run the same command to resume"
+            ) from error
         finally:
-            self.budget.settle(bound, paid)
+            self.budget.settle(max_usd, paid)
         return reply

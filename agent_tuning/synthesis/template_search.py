@@ -20,7 +20,7 @@ from typing import Annotated, NamedTuple, Protocol
 import msgspec
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Price, price_of
+from agent_tuning.chat_model.budget import Price, find_price
 from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt, template_check
@@ -235,7 +235,7 @@ def main(groups: Path, store: Path, folder: Path) -> None:
     from agent_tuning.chat_model.single_chat import SingleChat
 
     model = msgspec.structs.replace(endpoint.model, structured=False)  # a template is no JSON
-    price = price_of(model.name, endpoint.prices, endpoint.budget)
+    price = find_price(model.name, endpoint.prices, endpoint.budget)
     with SingleChat(model, endpoint.service, price, endpoint.budget, AnswerStore(store)) as chat:
         for title, verdict in write_kept_templates(
             TemplateSearch(chat, chat, p), list(jsonl.read(groups, Group)), folder

@@ -52,7 +52,7 @@ class OpenAIEngine:
         return await asyncio.gather(*(self._ask(client, task, ids) for task, ids in questions))
 
     async def _ask(self, client: Client, task: str, ids: list[int]) -> Answer:
-        request = self.model.sent(Ask(task, decode_messages(ids, self.chat), {}))
+        request = self.model.build_request(Ask(task, decode_messages(ids, self.chat), {}))
         try:
             reply = await client.ask(request)
         except RetriesExhausted as error:

@@ -71,7 +71,7 @@ def write_shards(
     for group in unanswered_groups(replay, jsonl.read(plan, GroupRequest)):
         shards[shard_of(group.request.id, count)].append(group)
     budget = section["budget"]
-    spent = sum(replay.price.paid(reply).usd for reply in replay.store)
+    spent = sum(replay.price.usage_of(reply).usd for reply in replay.store)
     share = None if budget is None else max(0.0, budget - spent) / count
     for index, groups in enumerate(shards):
         if groups:
@@ -89,5 +89,7 @@ def _write_shard(
     jsonl.write(folder / "plan.jsonl", [group.request for group in groups])
     jsonl.write(folder / "replies.jsonl", known)
     if share is not None:  # the stage counts the cost of all that is in its store
-        section = section | {"budget": share + sum(replay.price.paid(reply).usd for reply in known)}
+        section = section | {
+            "budget": share + sum(replay.price.usage_of(reply).usd for reply in known)
+        }
     sizes.write_section("synthesize", section, folder / "params.yaml")

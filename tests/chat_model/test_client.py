@@ -6,7 +6,7 @@ from email.utils import formatdate
 import msgspec
 import pytest
 
-from agent_tuning.chat_model.budget import Budget, Price, price_of
+from agent_tuning.chat_model.budget import Budget, Price, find_price
 from agent_tuning.chat_model.client import read_retry_after
 from agent_tuning.chat_model.messages import Ask, ChatModel, Completion, Message
 from agent_tuning.chat_model.usage import Usage
@@ -40,12 +40,15 @@ CHANGED = {
 @pytest.mark.parametrize("what", CHANGED)
 def test_whatever_decides_the_answer_changes_the_key(what):
     model, ask = CHANGED[what]
-    assert model.sent(ask).key != MODEL.sent(ASK).key
+    assert model.build_request(ask).key != MODEL.build_request(ASK).key
 
 
 def test_names_and_the_order_of_parameters_do_not_change_the_key():
     model = msgspec.structs.replace(MODEL, sampling=dict(reversed(MODEL.sampling.items())))
-    assert model.sent(msgspec.structs.replace(ASK, name="b")).key == MODEL.sent(ASK).key
+    assert (
+        model.build_request(msgspec.structs.replace(ASK, name="b")).key
+        == MODEL.build_request(ASK).key
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,9 +62,9 @@ def test_a_model_without_one_bound_of_its_answers_is_refused(sampling):
 
 def test_an_answer_without_usage_counts_as_the_most_it_can_have_taken():
     completion = msgspec.json.decode(b'{"choices": [{"message": {}}]}', type=Completion)
-    reply = completion.reply(MODEL.sent(ASK))
+    reply = completion.to_reply(MODEL.build_request(ASK))
     assert reply.completion_tokens == 100
-    assert reply.prompt_tokens == MODEL.sent(ASK).prompt_tokens > 0
+    assert reply.prompt_tokens == MODEL.build_request(ASK).prompt_tokens > 0
 
 
 def test_reserved_money_is_not_spent_twice_and_comes_back():
@@ -76,12 +79,12 @@ def test_reserved_money_is_not_spent_twice_and_comes_back():
 
 def test_a_price_is_for_a_million_tokens_and_a_batch_pays_its_share():
     price = Price(2.0, 8.0, batch=0.5)
-    assert price.of(1_000_000, 500_000) == 6.0
-    assert price.of(1_000_000, 500_000, batch=True) == 3.0
+    assert price.cost(1_000_000, 500_000) == 6.0
+    assert price.cost(1_000_000, 500_000, batch=True) == 3.0
 
 
 def test_an_unknown_model_is_free_without_a_budget_and_named_with_one():
     prices = {"known": Price(1.0, 1.0)}
-    assert price_of("local", prices, None).of(10**6, 10**6) == 0
+    assert find_price("local", prices, None).cost(10**6, 10**6) == 0
     with pytest.raises(BadInput, match="no price of local, which a budget needs; there are known"):
-        price_of("local", prices, 1.0)
+        find_price("local", prices, 1.0)

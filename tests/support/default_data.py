@@ -61,7 +61,7 @@ def perfect_answers(
             scripted = author.scripted_answers(item, request.language)
 
             def answer(ask: Ask, scripted: Iterator[str] = scripted) -> Reply:
-                sent = model.sent(ask)
+                sent = model.build_request(ask)
                 answers[sent.key] = next(scripted)
                 return Reply(sent.key, ask.name, model.name, answers[sent.key], "stop", 0, 0)
 

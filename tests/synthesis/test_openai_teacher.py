@@ -184,7 +184,7 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
         one = teacher(server, tmp_path / "store", budget=half, batch=batch)
         with pytest.raises(Unfinished, match=r"synthesize\.budget = .* does not reach"):
             one.write(WANTED)
-        paid = sum(PRICE.paid(reply).usd for reply in AnswerStore(tmp_path / "store"))
+        paid = sum(PRICE.usage_of(reply).usd for reply in AnswerStore(tmp_path / "store"))
         assert 0 < paid <= half
         more = teacher(server, tmp_path / "store", budget=4 * half, batch=batch)
         assert groups(more) == PERFECT
@@ -246,6 +246,9 @@ def test_a_batch_asks_again_only_for_the_lines_it_lost(tmp_path):
     assert server.arrived == 0
     assert server.answered == dict.fromkeys(TABLE, 1)
     assert one.usage.usd == pytest.approx(
-        sum(PRICE.of(r.prompt_tokens, r.completion_tokens) for r in AnswerStore(tmp_path / "store"))
+        sum(
+            PRICE.cost(r.prompt_tokens, r.completion_tokens)
+            for r in AnswerStore(tmp_path / "store")
+        )
         / 2
     )

@@ -60,7 +60,7 @@ class OpenAITeacher:
         jobs.sort(key=lambda job: -self._steps(*job))
         most = self.max_failed * len(jobs)
         store, price = self.replay.store, self.replay.price
-        budget = Budget(self.budget, price.spent(self.replay.model.name, store))
+        budget = Budget(self.budget, price.total_usage(self.replay.model.name, store))
         filling = StoreFiller(store, self.service, price, budget, self.unanswered, most)
         async with filling.client.api:
             if self.batch:
@@ -68,7 +68,7 @@ class OpenAITeacher:
                 run = hashlib.blake2b(named, digest_size=16).hexdigest()
                 await filling.ask_in_batches(jobs, self._wanting, run)
             else:
-                await filling.live(jobs, self._wanting)
+                await filling.ask_live(jobs, self._wanting)
 
     def _steps(self, _: GroupRequest, item: TrajectoryRequest) -> int:
         return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).turns(item.tool))
@@ -108,7 +108,7 @@ class OpenAITeacher:
             text = next(rehearsed, "")
             with suppress(MissingAnswer):
                 return self.replay.stored(ask)
-            left.append(self.replay.price.bound(model.sent(ask), self.batch))
+            left.append(self.replay.price.max_usage(model.build_request(ask), self.batch))
             return Reply("", ask.name, model.name, text, "stop", 0, 0)
 
         with suppress(UnusableReply):

@@ -42,7 +42,7 @@ class ReplayTeacher:
 
     def stored(self, ask: Ask) -> Reply:
         """Raises Missing."""
-        sent = self.model.sent(ask)
+        sent = self.model.build_request(ask)
         reply = self.store.get(sent.key)
         if reply is None:
             raise MissingAnswer(sent)
@@ -52,5 +52,5 @@ class ReplayTeacher:
         return self.count(self.stored(ask))
 
     def count(self, reply: Reply) -> Reply:
-        self.usage += self.price.paid(reply)
+        self.usage += self.price.usage_of(reply)
         return reply

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Price, price_of
+from agent_tuning.chat_model.budget import Price, find_price
 from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.records import Record
 from agent_tuning.synthesis.teachers import Teacher
@@ -29,7 +29,7 @@ class SynthesizeConfig(Record, frozen=True):
 def choose_teacher(p: SynthesizeConfig, scripted: ScriptedTeacher, store: Path) -> Teacher:
     if p.teacher == "scripted":
         return scripted
-    price = price_of(p.model.name, p.prices, p.budget)
+    price = find_price(p.model.name, p.prices, p.budget)
     replay = ReplayTeacher(Author(scripted), p.model, AnswerStore(store), price)
     if p.teacher == "replay":
         return replay

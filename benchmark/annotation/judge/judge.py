@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Budget, Price, price_of
+from agent_tuning.chat_model.budget import Budget, Price, find_price
 from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Service, UnusableReply
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl
@@ -40,9 +40,9 @@ class Judge:
     ) -> None:
         self.p = p
         self.endpoint = endpoint
-        self.price = price_of(p.model.name, endpoint.prices, p.budget)
+        self.price = find_price(p.model.name, endpoint.prices, p.budget)
         self.store = AnswerStore(store)
-        self.requests = {subject: p.model.sent(ask) for subject, ask in asks.items()}
+        self.requests = {subject: p.model.build_request(ask) for subject, ask in asks.items()}
         self.unanswered: dict[str, str] = {}
 
     @property
@@ -52,7 +52,7 @@ class Judge:
         return list(missing.values())
 
     def estimate(self) -> str:
-        usage = sum(map(self.price.bound, self.missing), Usage())
+        usage = sum(map(self.price.max_usage, self.missing), Usage())
         return f"{SECTION}: {usage.describe_estimate()} ({SECTION}.budget = {self.p.budget})"
 
     def ask(self) -> None:
@@ -87,14 +87,16 @@ class Judge:
         # The client takes a second to import.
         from agent_tuning.chat_model.fill_store import StoreFiller
 
-        budget = Budget(self.p.budget, self.price.spent(self.p.model.name, self.store), SECTION)
+        budget = Budget(
+            self.p.budget, self.price.total_usage(self.p.model.name, self.store), SECTION
+        )
         max_unanswered = self.p.max_failed * len(self.requests)
         service = self.endpoint.service
         filler = StoreFiller(
             self.store, service, self.price, budget, self.unanswered, max_unanswered
         )
         async with filler.client.api:
-            await filler.live(missing, self._next_request)
+            await filler.ask_live(missing, self._next_request)
 
     def _next_request(self, request: ChatRequest) -> ChatRequest | None:
         return None if request.key in self.store or request.key in self.unanswered else request

@@ -70,7 +70,7 @@ def ask(answer: rated_answers.RatedAnswer):
 def table(marks: dict[str, int]) -> dict[str, str]:
     """What the judge says to each answer of the sheet, by the mark of its version."""
     return {
-        MODEL.sent(ask(answer)).key: json.dumps(
+        MODEL.build_request(ask(answer)).key: json.dumps(
             {"reason": "so so", "score": marks[answer.versions[0]]}
         )
         for answer in sheet()
@@ -176,7 +176,7 @@ def test_the_judge_stands_beside_the_people_with_its_agreement():
     ]
     jsonl.write(Path("ratings/ratings.jsonl"), rated)
     replies = {
-        MODEL.sent(ask(answer)).key: json.dumps({"reason": "", "score": marks[answer.id]})
+        MODEL.build_request(ask(answer)).key: json.dumps({"reason": "", "score": marks[answer.id]})
         for answer in sheet()
     }
     with ChatServer(replies).running_in_a_thread() as server:
@@ -202,7 +202,7 @@ def test_whatever_an_answer_says_is_a_string_of_the_document_and_never_an_order(
     assert document(ask)["answer"]["written"] == text
     rest = ("tools", "dialogue", "right")
     assert [document(ask)[name] for name in rest] == [document(plain)[name] for name in rest]
-    body = MODEL.sent(ask).body.decode()
+    body = MODEL.build_request(ask).body.decode()
     assert "<" not in ask.messages[1].content
     assert "<|" not in body
     assert "\n" not in ask.messages[1].content
@@ -222,7 +222,7 @@ def test_the_judge_is_told_the_bands_of_people_and_what_is_right():
 def test_drafts_are_judged_before_people_review_them_worst_first(tmp_path):
     of = annotation_data.suite(TASKS)
     replies = {
-        MODEL.sent(prompt.ask_about_draft(task, of.tools_of(task))).key: json.dumps(
+        MODEL.build_request(prompt.ask_about_draft(task, of.tools_of(task))).key: json.dumps(
             {"reason": "days are not said", "score": 2 if task.id == "house/Kyiv" else 5}
         )
         for task in TASKS
