@@ -83,7 +83,7 @@ def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
         "num_train_epochs": 1,
         "learning_rate": p.learning_rate,
         "weight_decay": p.weight_decay,
-        "max_grad_norm": p.clip,
+        "max_grad_norm": p.max_grad_norm,
         "optim": "adamw_torch_fused",
         "logging_steps": 1,
         "save_strategy": "no",
@@ -167,7 +167,7 @@ def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 loss = supervised_loss(network, batch, targets, weights) / len(targets)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), p.clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), p.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()
 
