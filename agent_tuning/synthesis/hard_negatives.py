@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.catalogue.entries import SLOT, Scenario
+from agent_tuning.catalogue.entry_records import SLOT, Scenario
 from agent_tuning.catalogue.grammar import Split, take_split
 from agent_tuning.records import Assistant, Group, Language, ToolResult, Trajectory, User
 from agent_tuning.synthesis.teachers import TrajectoryRequest

@@ -19,14 +19,14 @@ from agent_tuning.runtime import config
 from agent_tuning.synthesis import negative_selection
 from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 from agent_tuning.synthesis.general_questions import GeneralQuestions
-from agent_tuning.synthesis.negative_selection import NegativesConfig
 from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
+from benchmark.drafting.draft_sources import DraftSources, TrainingFormats, TrainingTools
+from benchmark.sources.derived_suites import list_task_queries
 from benchmark.tasks import suites
-from stages import suites as suite_stage
-from stages import synthesize
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
@@ -34,8 +34,15 @@ GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestion
 HOUSE = suites.read(Path("benchmark/suites/house"))
 PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("negatives", NegativesConfig)
+NEGATIVES = config.load("negatives", negative_selection.NegativesConfig)
 DIVERSIFY = config.load("diversify", DiversifyConfig)
+DRAFT_SOURCES = DraftSources(
+    CATALOGUE,
+    PHRASING,
+    GENERAL_QUESTIONS,
+    config.load("plan", TrainingTools).held_out_tools,
+    config.load("diversify", TrainingFormats).held_out,
+)
 PLAIN_STYLE = WritingStyle(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
@@ -64,8 +71,8 @@ def perfect_answers(
 
 @cache
 def contamination_filter() -> ContaminationFilter:
-    """The filter of the committed house suite."""
-    return ContaminationFilter(suite_stage.list_task_queries(HOUSE), VERIFY.near_benchmark)
+    """Around the committed house suite."""
+    return ContaminationFilter(list_task_queries(HOUSE), VERIFY.near_benchmark)
 
 
 @cache
@@ -86,7 +93,7 @@ def requests() -> list[GroupRequest]:
 
 @cache
 def raw_groups() -> list[Group]:
-    style = config.load("synthesize", synthesize.SynthesizeConfig).style
+    style = config.load("synthesize", SynthesizeConfig).style
     return list(map(teacher(style).group, requests()))
 
 

@@ -9,9 +9,8 @@ import yaml
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.records import BadInput, Record
-from benchmark.scoring import retention
+from benchmark.scoring import lm_eval_retention, retention
 from benchmark.scoring.retention import RetentionItem
-from stages import retention as stage
 from tests.support import default_data
 
 FOLDER = Path("benchmark/suites/general")
@@ -98,10 +97,10 @@ def test_no_everyday_question_of_training_stands_in_the_items():
 def test_samples_of_lm_eval_become_items():
     cloze = {"doc": {"id": "a", "kind": "k", "language": "en"}, "acc": 1.0}
     text = {"doc": {"id": "b", "language": "zh"}, "bits_per_byte": (-8 * math.log(2), 4)}
-    assert list(stage.convert_samples("cloze", [cloze])) == [
+    assert list(lm_eval_retention.convert_samples("cloze", [cloze])) == [
         RetentionItem("cloze", "a", "k", "en", 1.0, 1)
     ]
-    assert list(stage.convert_samples("dialogue", [text])) == [
+    assert list(lm_eval_retention.convert_samples("dialogue", [text])) == [
         RetentionItem("dialogue", "b", "zh", "zh", 8.0, 4)
     ]
 
