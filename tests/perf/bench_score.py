@@ -48,7 +48,7 @@ def score_file(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
     for answer in jsonl.read(path, Answer):
         task = tasks[answer.task]
         yield score_answer(
-            suite.name, "model", task, suite.tools_of(task), answer, alike, 0.5
+            suite.name, "model", task, suite.tools_of(task), answer, rouge_l, 0.5
         ).without_texts
 
 
