@@ -108,7 +108,7 @@ class ToolSimilarity:
         self._weight = np.array([round(value * WEIGHT_SCALE) for value in idf], dtype=np.int64)
         self._uses = build_incidence(bags, self._column)
 
-    def likeness(self) -> Matrix:
+    def similarity(self) -> Matrix:
         """tools x tools: the cosine of their words, 1 for the same words, 0 for none in common."""
         common = ((self._uses * self._weight**2) @ self._uses.T).toarray()
         norm = np.sqrt(common.diagonal())

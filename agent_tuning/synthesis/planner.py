@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_tuning.catalogue.entries import Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.catalogue.grammar import Grammar
 from agent_tuning.records import BadInput, Language, Record
 from agent_tuning.synthesis.coverage import CoverageRow

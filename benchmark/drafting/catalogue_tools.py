@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from agent_tuning.catalogue.entries import LANGUAGES, Catalogue
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.records import Language, Tool
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agent_tuning.catalogue.entries import Scenario
+from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Group, Language, PromptSpec, Trajectory
 from agent_tuning.runtime import cli, config
@@ -148,7 +148,7 @@ class HouseDrafter:
             or {step.tool for step in scenario.steps(tool)} <= set(self.tools[side])
         ]
 
-    def _is_new(self, query: str) -> bool:
+    def is_new(self, query: str) -> bool:
         return query not in self.queries
 
     def _build_menu(self, tools: Sequence[str], rng: random.Random) -> list[str]:
@@ -207,7 +207,7 @@ class HouseDrafter:
             candidates = (
                 trajectory for kind in kinds for trajectory in KINDS[kind](source, group, rng)
             )
-            negative = next(t for t in candidates if self._is_new(t.query))
+            negative = next(t for t in candidates if self.is_new(t.query))
             self.queries.add(negative.query)
             yield DraftedTask("unseen", negative, len(negative.turns) - 1)
 

@@ -17,7 +17,6 @@ import numpy as np
 from agent_tuning.quality.word_overlap import Matrix, ToolSimilarity, build_incidence, subject_words
 from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.sources.bfcl import Item
-from benchmark.sources.tool_similarity import Matrix, ToolSimilarity, build_incidence, subject_words
 from benchmark.tasks.suites import Gold, Suite, Task
 
 
@@ -25,7 +24,7 @@ class DistractorsConfig(Record, frozen=True):
     """How groups are built.
 
     Two tools more similar than `ambiguous` (0-1) never share a menu. A tool whose affinity to a
-    query is at least `answerable` (0-1) may answer it. `tool_similarity` defines both measures.
+    query is at least `answerable` (0-1) may answer it. `quality/word_overlap.py` defines both.
     """
 
     seed: int

@@ -1,15 +1,16 @@
-"""The version of a suite: SUITE/version.json."""
+"""The version of a suite that people reviewed: `version.json` and `rejected.jsonl`."""
 
 from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
-from benchmark.tasks.suites import Suite
+from benchmark.tasks.suites import Suite, Task
 
 
 class Version(Record, frozen=True):
-    """A suite without version.json is version 1, as drafted."""
+    """SUITE/version.json. A suite without one is version 1, as drafted."""
 
     version: int
     digest: str  # of this suite
@@ -17,11 +18,11 @@ class Version(Record, frozen=True):
     merged: dict[str, tuple[str, ...]] = {}  # task -> who reviewed it
     corrected: tuple[str, ...] = ()
     rejected: dict[str, str] = {}  # task -> reason codes
-    reviews: str = ""  # sha256 of the events it was merged from
+    reviews: str = ""  # sha256 of the reviews file it was merged from
 
 
 def read_version(folder: Path, suite: Suite) -> Version:
-    """Raises BadInput where the suite is not the one that version.json was written for."""
+    """The version of a suite on disk. Raises BadInput if the suite was changed since its merge."""
     path = folder / "version.json"
     if not path.exists():
         return Version(1, suite.digest)
@@ -37,3 +38,9 @@ def read_version(folder: Path, suite: Suite) -> Version:
 def write_version(folder: Path, version: Version) -> None:
     text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
     (folder / "version.json").write_bytes(text + b"\n")
+
+
+def read_rejected(folder: Path) -> list[Task]:
+    """The drafts that reviewers rejected or reworded, in all versions so far."""
+    path = folder / "rejected.jsonl"
+    return list(jsonl.read(path, Task)) if path.exists() else []

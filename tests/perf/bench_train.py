@@ -9,8 +9,8 @@ alternating order, from the same real weights (DATA/base), in the same precision
     shared   ours, shared-prefix packs
     bare     a PyTorch loop over the packs of `shared`
 
-The metric is supervised tokens per CPU second of the call of `train`, which a busy machine does not
-stretch. The number of threads is that of params.yaml unless OMP_NUM_THREADS is set.
+The metric is supervised tokens per second of CPU, which a busy machine does not stretch, of what
+each spends in its call of train. Threads are params.yaml's; OMP_NUM_THREADS wins.
 """
 
 import os
@@ -51,29 +51,27 @@ from agent_tuning.training.trainer import TrainConfig, build_trainer
 from stages import render
 
 ROOT = Path(__file__).parents[2]
-ROWS = 4  # of a padded batch: about as many trajectories as a pack holds
+ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
 Start = Callable[[], object]
 
 
-def pack_groups(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
-    """The first `count` groups with tools, packed in every way."""
+def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
+    """The first groups of some prompts, packed in every way."""
     p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
     chat = ChatTokenizer(data / "base/tokenizer.json")
-    packs = {}
+    made = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
-            store = TokenStore(file)
+            spool = TokenStore(file)
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            lengths = render.encode_groups(groups, chat, p.weights, store)
-            bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
-            pack_file.write(
-                folder / kind, (packing.build_pack(members, store.tokens) for members in bins)
-            )
+            outlines = render.encode_groups(groups, chat, p.weights, spool)
+            bins = packing.plan_packs(outlines, kind, p.max_len, p.seed)
+            pack_file.write(folder / kind, (packing.build_pack(one, spool.tokens) for one in bins))
         cache = str(folder / "cache")
-        packs[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
-    return packs
+        made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
+    return made
 
 
 def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
@@ -94,12 +92,12 @@ def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
     }
 
 
-def load_model(base: Path, attention: str = "sdpa") -> Any:
-    model = AutoModelForCausalLM.from_pretrained(
+def model(base: Path, attention: str = "sdpa") -> Any:
+    made = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, attn_implementation=attention, local_files_only=True
     )
-    model.config.use_cache = False
-    return model
+    made.config.use_cache = False
+    return made
 
 
 def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
@@ -124,16 +122,16 @@ def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> 
         train_dataset=label_rows(rows),
         data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer.train
+    made.remove_callback(PrinterCallback)
+    return made.train
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
     length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
-    trainer = SFTTrainer(
-        model=load_model(base),
+    made = SFTTrainer(
+        model=model(base),
         args=SFTConfig(
-            **shared_arguments(p, folder),
+            **settings(p, folder),
             per_device_train_batch_size=1,
             packing=True,
             packing_strategy="bfd",
@@ -143,8 +141,8 @@ def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Sta
         train_dataset=label_rows(rows),
         processing_class=AutoTokenizer.from_pretrained(base),
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer.train
+    made.remove_callback(PrinterCallback)
+    return made.train
 
 
 def ours(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
@@ -180,7 +178,7 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
     p = config.load("train", TrainConfig, ROOT / "params.yaml")
     configure_threads(p.threads)
     datasets.disable_progress_bars()
-    warnings.simplefilter("ignore")  # TRL fears that attention sees the other rows of a pack
+    warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         rows = pack_groups(Path(data), int(count), folder)
@@ -192,23 +190,21 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
             "shared": partial(ours, rows["shared"]),
             "bare": partial(bare, rows["shared"]),
         }
-        cpu_seconds: dict[str, list[float]] = {name: [] for name in names or starts}
+        spent: dict[str, list[float]] = {name: [] for name in names or todo}
         for repeat in range(int(repeats)):
-            for name in list(cpu_seconds)[:: -1 if repeat % 2 else 1]:
-                start = starts[name](Path(data) / "base", p, folder / f"{name}{repeat}")
+            for name in list(spent)[:: -1 if repeat % 2 else 1]:
+                start = todo[name](Path(data) / "base", p, folder / f"{name}{repeat}")
                 before = time.process_time()
                 start()
-                cpu_seconds[name].append(time.process_time() - before)
-                print(f"{repeat} {name:7} {cpu_seconds[name][-1]:7.1f} s", flush=True)
+                spent[name].append(time.process_time() - before)
+                print(f"{repeat} {name:7} {spent[name][-1]:7.1f} s", flush=True)
     precision = "bf16 products" if has_bf16() else "float32"
     threads = torch.get_num_threads()
-    sizes = ", ".join(f"{sum(map(len, packs['ids']))} {kind}" for kind, packs in rows.items())
-    print(f"tokens: {supervised} supervised; {sizes}")
+    sizes = ", ".join(f"{sum(map(len, one['ids']))} {kind}" for kind, one in rows.items())
+    print(f"tokens: {trained} supervised; {sizes}")
     print(f"{precision}, {threads} threads, {os.uname().machine}")
-    for name, each in cpu_seconds.items():
-        rates = [
-            supervised / seconds for seconds in (statistics.median(each), max(each), min(each))
-        ]
+    for name, each in spent.items():
+        rates = [trained / seconds for seconds in (statistics.median(each), max(each), min(each))]
         print(f"{name:7} {rates[0]:7.1f} supervised tokens/s  ({rates[1]:.1f} to {rates[2]:.1f})")
 
 

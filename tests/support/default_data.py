@@ -19,15 +19,14 @@ from agent_tuning.runtime import config
 from agent_tuning.synthesis import negative_selection
 from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 from agent_tuning.synthesis.general_questions import GeneralQuestions
-from agent_tuning.synthesis.negative_selection import NegativesConfig
 from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from benchmark.drafting.draft_sources import DraftSources, TrainingFormats, TrainingTools
 from benchmark.sources.derived_suites import list_task_queries
 from benchmark.tasks import suites
-from stages import diversify, negatives, plan, synthesize, verify
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
@@ -35,8 +34,8 @@ GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestion
 HOUSE = suites.read(Path("benchmark/suites/house"))
 PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("negatives", negatives.NegativesConfig)
-DIVERSIFY = config.load("diversify", diversify.DiversifyConfig)
+NEGATIVES = config.load("negatives", negative_selection.NegativesConfig)
+DIVERSIFY = config.load("diversify", DiversifyConfig)
 DRAFT_SOURCES = DraftSources(
     CATALOGUE,
     PHRASING,

@@ -23,7 +23,9 @@ from benchmark.annotation.review import contamination
 from benchmark.annotation.review.contamination import ContaminationConfig
 from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
 from benchmark.annotation.review.rewrite_positives import rewrite_positives
-from benchmark.drafting import draft_house
+from benchmark.drafting.catalogue_tools import collect_tools
+from benchmark.drafting.draft_sources import TrainingFormats, TrainingTools, read_sources
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import read_rejected
 from benchmark.tasks.suites import Suite, Task
@@ -41,7 +43,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     tasks, rejected = suites.read(folder).tasks, read_rejected(folder)
     _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
     draft_config = msgspec.structs.replace(
-        config.load("draft", draft_house.HouseDraftConfig),
+        config.load("draft", HouseDraftConfig),
         groups=p.groups,
         calls=p.calls,
         negatives=p.negatives,
@@ -49,7 +51,13 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     limit = config.load("verify", ContaminationConfig).near_benchmark
     training_filter = contamination.build_training_filter(jsonl.read(training, Group), limit)
     unseen_only = p.teacher != "scripted"
-    drafter = LeastCoveredDraft(draft_config, tasks, rejected, training_filter, unseen_only)
+    sources = read_sources(
+        config.load("plan", TrainingTools).held_out_tools,
+        config.load("diversify", TrainingFormats).held_out,
+    )
+    drafter = LeastCoveredDraft(
+        sources, draft_config, tasks, rejected, training_filter, unseen_only
+    )
     candidates = list(drafter.tasks(drafter.first))
     if p.teacher != "scripted":
         synthesize = msgspec.structs.replace(
@@ -57,7 +65,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         )
         teacher = select.choose_teacher(synthesize, drafter.teachers["unseen"], store)
         candidates = list(rewrite_positives(candidates, drafter, teacher))
-    tools = draft_house.collect_tools(drafter.catalogue, [task.menu for task in candidates])
+    tools = collect_tools(drafter.catalogue, [task.menu for task in candidates])
     suites.write(out, Suite(out.name, tools, tuple(candidates)))
     print(f"{out}: {len(candidates)} candidates by teacher {p.teacher}; review them: make review")
 

@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from agent_tuning.catalogue.entries import LANGUAGES, SLOT, Catalogue
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
 from agent_tuning.records import Language
 from agent_tuning.synthesis.teachers.scripted import strip_thought_prefix
 from benchmark.tasks.suites import Task

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from agent_tuning.catalogue.entries import Scenario
+from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.records import BadInput, Language, Trajectory, User
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from benchmark.annotation.review.coverage import Cell, count_coverage
-from benchmark.drafting.draft_house import HouseDraftConfig, HouseDrafter, read_sources
+from benchmark.drafting.draft_house import HouseDrafter
+from benchmark.drafting.draft_sources import DraftSources
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks.suites import Task
 
 MAX_TRIES = 40  # known queries of a cell before the cell counts as exhausted
@@ -19,6 +21,7 @@ class LeastCoveredDraft(HouseDrafter):
 
     def __init__(
         self,
+        sources: DraftSources,
         draft_config: HouseDraftConfig,
         tasks: Sequence[Task],
         rejected: Sequence[Task],
@@ -26,54 +29,53 @@ class LeastCoveredDraft(HouseDrafter):
         unseen_only: bool,
     ) -> None:
         """With `unseen_only`, every query has a phrasing that training does not use."""
-        super().__init__(*read_sources(), draft_config)
+        super().__init__(sources, draft_config)
         self.cells = count_coverage(self.catalogue, tasks)
         self.first = next_group_number([*tasks, *rejected])
-        self.said |= {first_query(task) for task in (*tasks, *rejected)}
+        self.queries |= {first_query(task) for task in (*tasks, *rejected)}
         self.training_filter = training_filter
         self.sides = ("unseen",) if unseen_only else ("seen", "unseen")
         self.items: dict[str, TrajectoryRequest] = {}  # by the query drawn for each
 
-    def _axes(self, number: int, language: Language) -> dict[str, str]:
+    def _choose_axes(self, number: int, language: Language) -> dict[str, str]:
         """Choose the tools, seen or unseen in training, whose cells are covered least."""
         lowest_counts = {
-            side: sorted(self._asked(tool, language) for tool in tools)[: self.p.calls]
+            side: sorted(self._count_requests(tool, language) for tool in tools)[: self.p.calls]
             for side, tools in self.tools.items()
         }
         side = min(lowest_counts, key=lambda side: lowest_counts[side])
-        return super()._axes(number, language) | {"tool": side}
+        return super()._choose_axes(number, language) | {"tool": side}
 
-    def _asked(self, tool: str, language: Language) -> int:
+    def _count_requests(self, tool: str, language: Language) -> int:
         return self.cells[self._find_cell(tool, language)]
 
-    def _scenario(self, tool: str, language: Language) -> Scenario:
+    def _choose_scenario(self, tool: str, language: Language) -> Scenario:
         cell = self._find_cell(tool, language)
         self.cells[cell] += 1
         return self.catalogue.scenario(tool, cell[1])
 
     def _find_cell(self, tool: str, language: Language) -> Cell:
         """The least covered cell of a tool."""
-        cells: list[Cell] = [(tool, scenario.name, language) for scenario in self._scenarios(tool)]
+        cells: list[Cell] = [
+            (tool, scenario.name, language) for scenario in self._list_scenarios(tool)
+        ]
         return min(cells, key=lambda cell: self.cells[cell])
-
-    def _new(self, query: str) -> bool:
-        return self.is_new(query)
 
     def is_new(self, query: str) -> bool:
         """Whether neither the suite, an earlier draft nor training has the query."""
         tools = self.catalogue.entries
-        return query not in self.said and not self.training_filter.overlap(query, tools)
+        return query not in self.queries and not self.training_filter.overlap(query, tools)
 
-    def _drawn(
+    def _draw_query(
         self, axis: str, tool: str, scenario: Scenario, language: Language
     ) -> tuple[str, Trajectory]:
         """Fall back to a phrasing that training does not use if the others are exhausted."""
         for side in self.sides[self.sides.index(axis) :] if axis in self.sides else self.sides:
             for _ in range(MAX_TRIES):
-                index = self.drawn[f"{tool}.{scenario.name}.{language}.{side}"]
-                _, trajectory = super()._drawn(side, tool, scenario, language)
+                index = self.uses[f"{tool}.{scenario.name}.{language}.{side}"]
+                _, trajectory = super()._draw_query(side, tool, scenario, language)
                 if self.is_new(trajectory.query):
-                    self.said.add(trajectory.query)
+                    self.queries.add(trajectory.query)
                     self.items[trajectory.query] = TrajectoryRequest(
                         tool, scenario.name, scenario.complexity, index
                     )

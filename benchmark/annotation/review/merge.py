@@ -27,7 +27,7 @@ from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_revi
 from benchmark.annotation.review.verdicts import DoubleReview
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
-from benchmark.tasks.suite_version import Version, read_version, write_version
+from benchmark.tasks.suite_version import Version, read_rejected, read_version, write_version
 from benchmark.tasks.suites import Suite, Task
 
 
@@ -35,56 +35,9 @@ class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
     double: DoubleReview
 
 
-class ReviewedTask(NamedTuple):
-    task: Task
-    settled: ReviewOutcome
-    people: tuple[str, ...]
-
-
-def settle_reviews(
-    candidates: Suite, said: Iterable[events.Event], double: DoubleReview
-) -> Iterator[ReviewedTask]:
-    standing = events.find_current(said)
-    for task in candidates.tasks:
-        held = standing.get(task.id, {})
-        valid = verdicts.select_valid(held, verdicts.hash_task(candidates, task))
-        settled = verdicts.settle(task, valid, double.needed(task))
-        yield ReviewedTask(task, settled, tuple(valid))
-
-
-def find_problems(
-    suite: Suite, found: Sequence[ReviewedTask], training: Iterable[Group]
-) -> Iterator[str]:
-    """Why the candidates may not be merged, one line each, named."""
-    fence = contamination.build_training_filter(training)
-    ids = {task.id for task in suite.tasks}
-    asked = {_asked(task): task.id for task in suite.tasks}
-    for draft, settled, _ in found:
-        task = settled.task or draft
-        if settled.state == "open":
-            yield f"{task.id}: unreviewed: {settled.detail}"
-        if settled.state == "conflict":
-            yield f"{task.id}: conflict: {settled.detail}"
-        if settled.state == "rejected":
-            continue
-        if task.id in ids:
-            yield f"{task.id}: duplicate: the suite has a task of this id"
-        other = asked.setdefault(_asked(task), task.id)
-        if other != task.id:
-            yield f"{task.id}: duplicate: asks the same as {other}"
-        for turn in task.turns:
-            if isinstance(turn, User) and (overlap := fence.overlap(turn.text, task.menu)):
-                yield f"{task.id}: trained on: {overlap}: {turn.text}"
-
-
-def _asked(task: Task) -> tuple[object, ...]:
-    """What makes two tasks the same one: the menu and everything said so far."""
-    said = (normalize_tokens(msgspec.json.encode(turn).decode()) for turn in task.turns)
-    return frozenset(task.menu), *said
-
-
-def merge_suite(suite: Suite, candidates: Suite, found: Iterable[ReviewedTask]) -> Suite:
-    ready = [one.settled.task for one in found if one.settled.task]
+def merge_suite(suite: Suite, candidates: Suite, reviewed: Iterable[ReviewedTask]) -> Suite:
+    """The suite, followed by the candidates that are ready."""
+    ready = [result.outcome.task for result in reviewed if result.outcome.task]
     used = {key for task in ready for key in task.menu}
     tools = {**suite.tools, **{key: candidates.tools[key] for key in sorted(used)}}
     changed = [key for key in sorted(used) if suite.tools.get(key, tools[key]) != tools[key]]
@@ -127,15 +80,10 @@ def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iter
     return copy
 
 
-def is_retired(draft: Task, settled: ReviewOutcome) -> bool:
-    """Nobody should see its words again: rejected, or merged in other words."""
-    return settled.task is None or settled.task.turns != draft.turns
-
-
-def read_rejected(folder: Path) -> list[Task]:
-    """The drafts that were turned down or reworded in any version so far."""
-    path = folder / "rejected.jsonl"
-    return list(jsonl.read(path, Task)) if path.exists() else []
+def is_retired(result: ReviewedTask) -> bool:
+    """Whether the draft's words must not be drafted again: it was rejected or reworded."""
+    task = result.outcome.task
+    return task is None or task.turns != result.draft.turns
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:

@@ -35,7 +35,7 @@ def rewrite_positives(
             cut, query = len(task.turns), trajectory.query
             is_new = query == first_query(task) or drafter.is_new(query)
             if _has_call_at(trajectory, cut) and is_new:
-                drafter.said.add(query)
+                drafter.queries.add(query)
                 gold = DraftedTask("unseen", trajectory, cut).gold
                 turns = trajectory.turns[:cut]
                 yield msgspec.structs.replace(task, turns=turns, golds=(gold,))

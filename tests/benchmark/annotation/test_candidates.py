@@ -14,6 +14,10 @@ from agent_tuning.records import BadInput, Call, Group, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from benchmark.annotation.review import candidates, contamination, merge
+from benchmark.annotation.review.contamination import ContaminationConfig
+from benchmark.annotation.review.coverage import count_coverage
+from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
+from benchmark.annotation.review.rewrite_positives import build_requests
 from benchmark.drafting.catalogue_tools import collect_tools
 from benchmark.drafting.draft_house import HouseDrafter
 from benchmark.drafting.house_layout import HouseDraftConfig
@@ -32,7 +36,7 @@ def texts(tasks):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
+    """The first groups of the suite as drafted today: the whole suite covers every cell."""
     p = msgspec.structs.replace(config.load("draft", HouseDraftConfig), groups=36)
     author = HouseDrafter(default_data.DRAFT_SOURCES, p)
     tasks = tuple(author.tasks(0))
@@ -135,14 +139,14 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    fence = contamination.build_training_filter(jsonl.read(training, Group))
+    training_filter = contamination.build_training_filter(jsonl.read(training, Group), NEAR)
     shape = config.load("draft", HouseDraftConfig)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
-    thin = candidates.LeastCoveredDraft(
-        default_data.DRAFT_SOURCES, shape, tasks, [], fence, unseen=True
+    drafter = LeastCoveredDraft(
+        default_data.DRAFT_SOURCES, shape, tasks, [], training_filter, unseen_only=True
     )
-    planned = list(thin.tasks(thin.first))
-    wanted = list(candidates.build_requests(planned, thin.items))
+    planned = list(drafter.tasks(drafter.first))
+    wanted = list(build_requests(planned, drafter.items))
     chat = config.load("synthesize", candidates.select.SynthesizeConfig)
     table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])

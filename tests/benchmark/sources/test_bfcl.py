@@ -11,7 +11,6 @@ import pytest
 from agent_tuning.quality.word_overlap import ToolSimilarity, subject_words
 from agent_tuning.records import BadInput, Tool
 from benchmark.sources import bfcl, distractors
-from benchmark.sources.tool_similarity import ToolSimilarity, subject_words
 from benchmark.tasks.suites import GoldCall, Suite
 
 LIMITS = bfcl.Limits(max_tool_chars=600, max_query_chars=200, max_accepted=8)
