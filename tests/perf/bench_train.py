@@ -74,8 +74,8 @@ def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     return made
 
 
-def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
-    """What the two rivals share with us."""
+def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Arguments of the two other trainers that make them train as ours does."""
     return {
         "output_dir": str(folder),
         "use_cpu": True,
@@ -115,12 +115,12 @@ def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
 
 
 def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    words = AutoTokenizer.from_pretrained(base)
-    made = Trainer(
-        model=model(base),
-        args=TrainingArguments(**settings(p, folder), per_device_train_batch_size=ROWS),
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    trainer = Trainer(
+        model=load_model(base),
+        args=TrainingArguments(**shared_arguments(p, folder), per_device_train_batch_size=ROWS),
         train_dataset=label_rows(rows),
-        data_collator=DataCollatorForSeq2Seq(words, label_pad_token_id=IGNORED),
+        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
     )
     made.remove_callback(PrinterCallback)
     return made.train
@@ -146,13 +146,13 @@ def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Sta
 
 
 def ours(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    sharing = ROOT / "slurm/zero3.json"
-    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, sharing)
+    zero3 = ROOT / "slurm/zero3.json"
+    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, zero3)
     return trainer.train
 
 
 def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
-    network = model(base, SHARED_PREFIX)
+    network = load_model(base, SHARED_PREFIX)
     attach_loss_head(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
@@ -181,9 +181,9 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = packed(Path(data), int(count), folder)
-        trained = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
-        todo = {
+        rows = pack_groups(Path(data), int(count), folder)
+        supervised = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
+        starts = {
             "padded": partial(padded, rows["none"]),
             "trl": partial(trl, rows["none"]),
             "plain": partial(ours, rows["plain"]),
