@@ -1,1 +1,1 @@
-"""Records to files and back, with one clear line on bad input."""
+"""Read and write files of records; bad input is one line with file, line and field."""

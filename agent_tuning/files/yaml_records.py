@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 def read(path: Path, kind: type[T], section: str | None = None) -> T:
     """Read `path`, or one top-level `section` of it, as a `kind`."""
-    root = _composed(path)
+    root = _parse(path)
     keys = [] if section is None else [section]
-    node = _child(root, keys)
+    node = _find_child(root, keys)
     if node is None:
         raise BadInput(f"{path}: no section `{section}`")
     loader = yaml.SafeLoader("")
@@ -25,20 +25,20 @@ def read(path: Path, kind: type[T], section: str | None = None) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(_located(path, node, section, str(error))) from error
+        raise BadInput(_locate_error(path, node, section, str(error))) from error
 
 
 def find_line(path: Path, keys: list[str]) -> int:
-    """The line, from 1, where the value under `keys` stands, or its nearest parent."""
-    root = _composed(path)
-    while keys and _child(root, keys) is None:
+    """The line (from 1) of the value under `keys`, or of its nearest parent."""
+    root = _parse(path)
+    while keys and _find_child(root, keys) is None:
         keys = keys[:-1]
-    node = _child(root, keys)
+    node = _find_child(root, keys)
     return node.start_mark.line + 1 if node is not None else 1
 
 
-def _composed(path: Path) -> yaml.Node | None:
-    """The file's tree, in which no key stands twice."""
+def _parse(path: Path) -> yaml.Node | None:
+    """The file's tree. Raises BadInput for bad YAML, and for a key that appears twice."""
     try:
         text = path.read_bytes().decode()
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -53,41 +53,41 @@ def _composed(path: Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"{path}:{line}: {error.problem}") from error
-    for key in _repeated(root):
+    for key in _find_repeated_keys(root):
         line = key.start_mark.line + 1
-        raise BadInput(f"{path}:{line}: {key.value}: stands here a second time")
+        raise BadInput(f"{path}:{line}: {key.value}: this key appears twice")
     return root
 
 
-def _repeated(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    """Keys that an earlier one of the same mapping would silently lose to."""
+def _find_repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:
+    """Keys that silently replace an earlier one of the same mapping."""
     if isinstance(node, yaml.MappingNode):
         seen: set[object] = set()
         for key, value in node.value:
             if key.value in seen:
                 yield key
             seen.add(key.value)
-            yield from _repeated(value)
+            yield from _find_repeated_keys(value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _repeated(item)
+            yield from _find_repeated_keys(item)
 
 
-def _located(path: Path, node: yaml.Node, section: str | None, message: str) -> str:
-    """Put the line of the field that msgspec complains about before its message."""
+def _locate_error(path: Path, node: yaml.Node, section: str | None, message: str) -> str:
+    """Put file and line of the field that msgspec complains about before its message."""
     where = re.search(r" - at `(?:key in )?\$([^`]*)`$", message)
     keys = re.findall(r"[^.\[\]]+", where.group(1)) if where else []
     unknown = re.search(r"unknown field `([^`]*)`", message)
     if unknown:
         keys.append(unknown.group(1))
-    while keys and _child(node, keys) is None:
+    while keys and _find_child(node, keys) is None:
         keys.pop()
-    found = _child(node, keys) or node
+    field = _find_child(node, keys) or node
     name = f"{section}: " if section else ""
-    return f"{path}:{found.start_mark.line + 1}: {name}{message}"
+    return f"{path}:{field.start_mark.line + 1}: {name}{message}"
 
 
-def _child(node: yaml.Node | None, keys: list[str]) -> yaml.Node | None:
+def _find_child(node: yaml.Node | None, keys: list[str]) -> yaml.Node | None:
     for key in keys:
         if isinstance(node, yaml.MappingNode):
             node = next((value for name, value in node.value if name.value == key), None)

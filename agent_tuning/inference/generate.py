@@ -12,7 +12,7 @@ from agent_tuning.inference.attention_layouts import DecodeLayout, PrefillLayout
 from agent_tuning.inference.kv_cache import KVCache
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
 from agent_tuning.records import BadInput
-from agent_tuning.tokens.packing import Span
+from agent_tuning.tokens.pack_file import Span
 
 
 class Prompt(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from agent_tuning.tokens.packing import Span
+from agent_tuning.tokens.pack_file import Span
 
 GROWTH = 32  # tokens by which a table grows: products with a slice are slower than with all of it
 SHORT_QUESTION = 64  # tokens of a question; rows of twice the length stand in a table of their own

@@ -1,8 +1,9 @@
 """Shared-prefix attention on a GPU: two calls of flash-attn's kernel for sequences in one row.
 
-One for all prefixes, causal; one for all branches, each over its prefix and itself, causal from the
-bottom right. Tested against the kernel's documented meaning in plain torch; not yet run on a GPU:
-this was made without one.
+The first call is causal attention of every prefix to itself. The second is attention of every
+branch to its prefix and itself, with the causal mask aligned to the bottom right. The calls are
+tested against a plain torch version of what the kernel documents. They have not run on a GPU yet:
+none was available.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from agent_tuning.tokens.packing import Span
+from agent_tuning.tokens.pack_file import Span
 
 Kernel = Callable[..., Tensor]  # flash_attn_varlen_func, of flash-attn 2.1 or later
 
 
 class VarlenSequences(NamedTuple):
-    """What one call sees: rows of queries and of keys, and where each sequence ends in them."""
+    """One call: the rows of its queries and keys, and where each sequence ends in them."""
 
     queries: Tensor
     keys: Tensor
@@ -31,7 +32,7 @@ class VarlenAttention:
 
     def __init__(self, spans: Sequence[Span], device: torch.device) -> None:
         prefixes: list[range] = []
-        branches: list[tuple[range, range]] = []  # rows of the prefix and of the branch
+        branches: list[tuple[range, range]] = []  # rows of the prefix, and of the branch
         start = 0
         for span in spans:
             prefix = range(start, start + span.prefix)
@@ -40,14 +41,13 @@ class VarlenAttention:
             for length in span.branches:
                 branches.append((prefix, range(start, start + length)))
                 start += length
-        own = [[branch] for _, branch in branches]
         calls = [
-            _sequences([[one] for one in prefixes], [[one] for one in prefixes]),
-            _sequences(own, [list(both) for both in branches]),
+            _build_call([[prefix] for prefix in prefixes], [[prefix] for prefix in prefixes]),
+            _build_call([[branch] for _, branch in branches], [list(pair) for pair in branches]),
         ]
         order = torch.cat([call.queries for call in calls])
         self.order = order.argsort().to(device)  # from the calls' order back to the row's
-        self.calls = [_moved(call, device) for call in calls]
+        self.calls = [_move_call(call, device) for call in calls]
 
     def attend(self, kernel: Kernel, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Query [1, heads, tokens, width], key and value [1, kv_heads, tokens, width]."""
@@ -60,16 +60,17 @@ class VarlenAttention:
 
 
 def find_kernel() -> Kernel | None:
-    """flash-attn's, where it is installed and there is a GPU to run it."""
+    """flash-attn's kernel; None if it is not installed or there is no GPU."""
     if not torch.cuda.is_available() or find_spec("flash_attn") is None:
         return None
     from flash_attn import flash_attn_varlen_func
 
-    found: Kernel = flash_attn_varlen_func
-    return found
+    kernel: Kernel = flash_attn_varlen_func
+    return kernel
 
 
-def _sequences(queries: list[list[range]], keys: list[list[range]]) -> VarlenSequences:
+def _build_call(queries: list[list[range]], keys: list[list[range]]) -> VarlenSequences:
+    """One sequence for each item: the ranges of rows that its queries and its keys are in."""
     bounds: dict[str, Tensor | int] = {}
     rows = []
     for name, sides in (("q", queries), ("k", keys)):
@@ -81,6 +82,6 @@ def _sequences(queries: list[list[range]], keys: list[list[range]]) -> VarlenSeq
     return VarlenSequences(rows[0], rows[1], bounds)
 
 
-def _moved(call: VarlenSequences, device: torch.device) -> VarlenSequences:
+def _move_call(call: VarlenSequences, device: torch.device) -> VarlenSequences:
     bounds = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in call.bounds.items()}
     return VarlenSequences(call.queries.to(device), call.keys.to(device), bounds)

@@ -1,4 +1,4 @@
-"""What a model costs, from its config alone: no weight is read or made."""
+"""Parameters and FLOPs of a model, from its config alone: no weight is read or made."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,10 +8,11 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 
 class ModelShape(NamedTuple):
-    """Parameters in a layer, in all layers with the last norm, and in the vocabulary projection.
+    """Numbers of parameters, and the size of attention.
 
-    `attention`: layers x heads x width of a head; two products of this size for each key that a
-    token sees.
+    `layer`: of one layer. `body`: of all layers and the last norm. `head`: of the vocabulary
+    projection. `attention`: layers x heads x width of a head; a token costs two products of this
+    size for each key that it attends to.
     """
 
     layer: int
@@ -20,16 +21,18 @@ class ModelShape(NamedTuple):
     attention: int
 
     def flops(self, tokens: int, supervised: int, seen: int) -> int:
-        """Of a forward and a backward pass, by the causal convention.
+        """FLOPs of a forward and a backward pass, by the causal convention.
 
-        2 for each weight and token, the vocabulary projection on the supervised positions only;
-        4 x `attention` for each of the `seen` keys, summed over tokens; twice as much backward.
-        Recomputed activations do not count.
+        `seen`: keys that a token attends to, summed over tokens. The forward pass costs 2 for each
+        weight and token (the vocabulary projection at the supervised positions only) and
+        4 x `attention` for each key seen. The backward pass costs twice as much. Recomputed
+        activations do not count.
         """
         return 6 * (self.body * tokens + self.head * supervised) + 12 * self.attention * seen
 
 
 def read_model_shape(base: Path) -> ModelShape:
+    """Read config.json of the model in the folder `base`."""
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)

@@ -1,9 +1,11 @@
-"""Cross-entropy at supervised positions, without all of their logits at once.
+"""Weighted cross-entropy at supervised positions, without all of their logits in memory at once.
 
-A row of 4096 tokens over a vocabulary of 152,000 has 2.5 GB of float32 logits. Here a chunk of them
-lives at a time, and its gradient is taken while it does, so that nothing is computed twice.
+A row of 4096 tokens over a vocabulary of 152,000 has 2.5 GB of float32 logits. Here the logits are
+computed in chunks. The gradient of a chunk is taken while its logits are there, so that nothing is
+computed twice.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,32 +16,37 @@ CHUNK = 1024  # positions whose logits are in memory together
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
-    """hidden [n, width], vocabulary [words, width], targets [n], weights [n] -> a scalar.
+    """The sum of weight x cross-entropy, a scalar.
 
-    The sum of weight x cross-entropy. Products are in autocast's precision, the rest is float32.
+    hidden [n, width], vocabulary [words, width], targets [n], weights [n]. Matrix products are in
+    autocast's precision, all else in float32.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, vocabulary: Tensor, *truth: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, vocabulary: Tensor, targets: Tensor, weights: Tensor
+    ) -> Tensor:
         device = hidden.device.type
         autocast = torch.is_autocast_enabled(device)
         precision = torch.get_autocast_dtype(device) if autocast else vocabulary.dtype
         with torch.autocast(device, enabled=False):
             words = vocabulary.to(precision)
             by_hidden: list[Tensor] = []
-            by_words: list[Tensor] = []  # one sum
+            by_words: Tensor | None = None  # the sum of the chunks so far
             total = hidden.new_zeros((), dtype=torch.float32)
-            for part, targets, weights in zip(
-                *(torch.split(x, CHUNK) for x in (hidden.to(precision), *truth)), strict=True
-            ):
-                loss, gradient = _loss((part @ words.t()).float(), targets)
-                total += (loss * weights).sum()
-                # Weighed are the narrow factors: one pass over the gradient of all words less.
-                by_logits, each = gradient.to(precision), weights[:, None]
-                by_hidden.append(by_logits @ words * each)
-                product = by_logits.t() @ (part * each).to(precision)
-                by_words = [one.to(vocabulary.dtype).add_(product) for one in by_words] or [product]
-        ctx.save_for_backward(torch.cat(by_hidden), *by_words)
+            rows = (hidden.to(precision), targets, weights)
+            for chunk, target, weight in zip(*(torch.split(x, CHUNK) for x in rows), strict=True):
+                loss, gradient = _compute_loss((chunk @ words.t()).float(), target)
+                total += (loss * weight).sum()
+                # The weights multiply the narrow factors, not the gradient of all words.
+                by_logits, column = gradient.to(precision), weight[:, None]
+                by_hidden.append(by_logits @ words * column)
+                product = by_logits.t() @ (chunk * column).to(precision)
+                if by_words is None:
+                    by_words = product
+                else:
+                    by_words = by_words.to(vocabulary.dtype).add_(product)
+        ctx.save_for_backward(torch.cat(by_hidden), by_words)
         return total
 
     @staticmethod
@@ -49,26 +56,24 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         return by_hidden.mul_(scale), by_words.mul_(scale), None, None
 
 
-def _loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropy [n] of a chunk, and each one's gradient by its own logits [n, words]."""
-    each = torch.arange(len(targets), device=targets.device)
-    likely = logits.log_softmax(-1)
-    loss = -likely[each, targets]
-    gradient = likely.exp_()
-    gradient[each, targets] -= 1
+def _compute_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy [n] of a chunk, and its gradient by the logits [n, words]."""
+    rows = torch.arange(len(targets), device=targets.device)
+    log_probabilities = logits.log_softmax(-1)
+    loss = -log_probabilities[rows, targets]
+    gradient = log_probabilities.exp_()
+    gradient[rows, targets] -= 1
     return loss, gradient
 
 
 class LossHead(nn.Linear):
-    """The vocabulary projection; with `truth`, the loss comes out in place of the logits.
+    """The vocabulary projection. With `targets_and_weights` it returns the loss, not the logits.
 
-    Inside the module's own forward, so that ZeRO-3 gathers the weights once for all chunks: ranks
-    have different numbers of them, and would wait for each other otherwise.
+    The loss is computed inside this module's forward, so that ZeRO-3 gathers the weights once for
+    all chunks. Ranks have different numbers of chunks, and would wait for each other otherwise.
     """
 
-    targets_and_weights: tuple[Tensor, Tensor] | None = (
-        None  # the next call's targets and weights, [n] each
-    )
+    targets_and_weights: tuple[Tensor, Tensor] | None = None  # of the next call, [n] each
 
     def forward(self, hidden: Tensor) -> Tensor:
         if self.targets_and_weights is None:
@@ -79,10 +84,25 @@ class LossHead(nn.Linear):
         return loss
 
 
-def attach_loss_head(model: PreTrainedModel) -> LossHead:
-    """Give the model a head that can compute the loss; the weights stay its own."""
+def attach_loss_head(model: PreTrainedModel) -> None:
+    """Replace the model's vocabulary projection by one that can compute the loss; same weights."""
     old = model.get_output_embeddings()
     head = LossHead(old.in_features, old.out_features, bias=False, device="meta")
     head.weight = old.weight
     model.set_output_embeddings(head)
-    return head
+
+
+def supervised_loss(
+    model: nn.Module, inputs: Mapping[str, Any], targets: Tensor, weights: Tensor
+) -> Tensor:
+    """The sum of weight x cross-entropy over the supervised positions of a row, a float32 scalar.
+
+    `model` has a loss head (`attach_loss_head`); it may be wrapped, as by DeepSpeed. `inputs` are
+    the keyword arguments of its forward pass, with one row. Their `logits_to_keep` are the n
+    positions that predict `targets` [n]; each counts with its weight in `weights` [n].
+    """
+    (head,) = (module for module in model.modules() if isinstance(module, LossHead))
+    head.targets_and_weights = targets, weights
+    loss: Tensor = model(**inputs).logits  # what the head returned
+    head.targets_and_weights = None
+    return loss

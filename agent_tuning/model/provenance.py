@@ -1,4 +1,4 @@
-"""Where a base model comes from: written beside its weights, read for the card of a tuned one."""
+"""Where a base model comes from: a file beside its weights, for the card of the tuned model."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ FILE = "source.json"
 
 
 class Provenance(Record, frozen=True):
-    """`name`: of the model; `origin`: what was downloaded; `license`: as that states it."""
+    """`name` of the model, `origin`: what was downloaded, `license` as the download states it."""
 
     name: str
     origin: str
@@ -22,7 +22,7 @@ def write(folder: Path, source: Provenance) -> None:
 
 
 def read(folder: Path) -> Provenance:
-    """Of a base without such a file, which one may bring along, nothing is known."""
+    """Read where the model in `folder` comes from; all "unknown" if it has no such file."""
     path = folder / FILE
     if not path.exists():
         return Provenance("unknown", "unknown", "unknown")

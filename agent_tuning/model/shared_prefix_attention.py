@@ -1,6 +1,7 @@
 """Shared-prefix attention, registered with transformers under the name `shared_prefix`.
 
-The model runs on one row of token ids; the keyword argument `layout` says which token sees which.
+The model runs on one row of token ids. The keyword argument `layout` is the attention mask: it
+computes the attention of every token to those that it may see.
 Shapes: queries [1, heads, tokens, width], keys and values [1, kv_heads, tokens, width].
 """
 
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from transformers import AttentionInterface
 
 from agent_tuning.model.flash_attention import VarlenAttention, find_kernel
-from agent_tuning.tokens.packing import Span
+from agent_tuning.tokens.pack_file import Span
 
 SHARED_PREFIX = "shared_prefix"
 KERNEL = find_kernel()
@@ -22,7 +23,7 @@ BLOCK = 256  # queries of a prefix at a time: keys after the last of them need n
 
 
 class AttentionLayout(Protocol):
-    """Which token of the row sees which."""
+    """The attention mask of a row: which token attends to which."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """The attention output, shaped like `query`."""
@@ -38,7 +39,7 @@ def shared_prefix(
     layout: AttentionLayout,
     **_: object,
 ) -> tuple[Tensor, None]:
-    """What transformers calls in place of its own attention; returns [1, tokens, heads, width]."""
+    """Called by transformers in place of its own attention; returns [1, tokens, heads, width]."""
     assert attention_mask is None, "the layout is the mask"
     layer: int = module.layer_idx  # type: ignore[assignment]
     return layout.attend(layer, query, key, value).transpose(1, 2), None
@@ -48,19 +49,20 @@ AttentionInterface.register(SHARED_PREFIX, shared_prefix)
 
 
 class PackLayout:
-    """Rows of `packing.Pack`: one causal pass over each prefix, then every branch over both."""
+    """The mask of a pack: a prefix attends to itself, a branch to its prefix and itself."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = spans
-        self._hidden: dict[tuple[int, int], Tensor] = {}  # masks, the same in every layer
+        self._masks: dict[tuple[int, int], Tensor] = {}  # the same in every layer
         self._varlen: VarlenAttention | None = None
 
     def positions(self) -> Tensor:
+        """Position ids [1, tokens]."""
         return torch.tensor([[p for span in self.spans for p in span.positions()]])
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # noqa: ARG002 - a pack is the same in every layer
-        # Autocast leaves rotated queries and keys in float32, and would compute the softmax and
-        # each mask in it: twice the memory traffic for products that are rounded anyway.
+        # Autocast leaves rotated queries and keys in float32. Softmax and masks would be float32,
+        # too: twice the memory traffic for products that are rounded anyway.
         query, key = query.to(value.dtype), key.to(value.dtype)
         if KERNEL and query.is_cuda and query.dtype != torch.float32:
             self._varlen = self._varlen or VarlenAttention(self.spans, query.device)
@@ -68,42 +70,42 @@ class PackLayout:
         lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
         parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
         with torch.autocast(query.device.type, enabled=False):
-            outputs = [output for span in self.spans for output in self._group(span, parts)]
+            outputs = [output for span in self.spans for output in self._attend_group(span, parts)]
         return torch.cat(outputs, dim=2)
 
-    def _group(self, span: Span, parts: Iterator[tuple[Tensor, ...]]) -> Iterator[Tensor]:
+    def _attend_group(self, span: Span, parts: Iterator[tuple[Tensor, ...]]) -> Iterator[Tensor]:
         query, keys, values = next(parts)
         for start, block in enumerate(torch.split(query, BLOCK, dim=2)):
             before = start * BLOCK
             seen = slice(before + block.shape[2])
-            yield self._attention(block, keys[:, :, seen], values[:, :, seen], before)
+            yield self._attend_causally(block, keys[:, :, seen], values[:, :, seen], before)
         for query, key, value in islice(parts, len(span.branches)):
             key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
-            yield self._attention(query, key, value, span.prefix)
+            yield self._attend_causally(query, key, value, span.prefix)
 
-    def _attention(self, query: Tensor, key: Tensor, value: Tensor, before: int) -> Tensor:
+    def _attend_causally(self, query: Tensor, key: Tensor, value: Tensor, before: int) -> Tensor:
         """Causal attention of tokens that come after `before` others; shapes as above."""
         tokens, width = query.shape[2:]
         if query.is_cuda:
-            hidden = self._mask(query, 1, before)
+            mask = self._get_mask(query, 1, before)
             return F.scaled_dot_product_attention(
-                query, key, value, attn_mask=hidden, enable_gqa=True
+                query, key, value, attn_mask=mask, enable_gqa=True
             )
         # On a CPU two matrix products are four times as fast as the fused kernel on short branches.
         kv_heads = key.shape[1]
         heads_each = query.shape[1] // kv_heads
         scores = torch.baddbmm(
-            self._mask(query, heads_each, before),
+            self._get_mask(query, heads_each, before),
             query.reshape(kv_heads, heads_each * tokens, width),
             key[0].transpose(1, 2),
             alpha=width**-0.5,
         )
         return torch.bmm(scores.softmax(-1), value[0]).view(query.shape)
 
-    def _mask(self, query: Tensor, heads: int, before: int) -> Tensor:
-        """[heads * tokens, before + tokens], -inf where a token must not see another."""
+    def _get_mask(self, query: Tensor, heads: int, before: int) -> Tensor:
+        """[heads * tokens, before + tokens], -inf where a token must not attend to another."""
         tokens = query.shape[2]
-        if (tokens, before) not in self._hidden:
-            hidden = query.new_full((tokens, tokens), -torch.inf).triu(1)
-            self._hidden[tokens, before] = F.pad(hidden, (before, 0)).repeat(heads, 1)
-        return self._hidden[tokens, before]
+        if (tokens, before) not in self._masks:
+            mask = query.new_full((tokens, tokens), -torch.inf).triu(1)
+            self._masks[tokens, before] = F.pad(mask, (before, 0)).repeat(heads, 1)
+        return self._masks[tokens, before]

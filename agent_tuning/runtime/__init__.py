@@ -1,1 +1,1 @@
-"""What every command shares: command line, parameters, progress, CPU, and hashes of code."""
+"""What every command needs: command line, config, progress, CPU, hashes of inputs and code."""

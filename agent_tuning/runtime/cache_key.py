@@ -1,4 +1,4 @@
-"""A name for all that shapes a result, so that work left by other input is never taken up."""
+"""A hash of all that shapes a result: work that other inputs left is never resumed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,27 +7,30 @@ from pathlib import Path
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput, Record
 
-MODEL = ("*.safetensors", "*.json")
+MODEL_FILES = ("*.safetensors", "*.json")
 
 
-def compute_run_key(settings: Record, inputs: Iterable[Path]) -> str:
-    """16 hex digits over the settings and every input's bytes.
+def compute_run_key(config: Record, inputs: Iterable[Path]) -> str:
+    """16 hex digits: a hash of the config and of the bytes of every input.
 
-    A folder stands for the weights and settings of the model in it, sharded or not. Files that
-    have not changed since the last call are not read again.
+    A folder counts as the weights and settings of the model in it, sharded or not. Files that have
+    not changed since the last call are not read again.
     """
-    digest = hashlib.blake2b(f"{settings!r}".encode(), digest_size=8)
+    digest = hashlib.blake2b(f"{config!r}".encode(), digest_size=8)
     for path in inputs:
-        for file in file_hashes.hash_files(list_input_files(path)).values():
-            digest.update(file.encode())
+        for file_hash in file_hashes.hash_files(list_input_files(path)).values():
+            digest.update(file_hash.encode())
     return digest.hexdigest()
 
 
 def list_input_files(path: Path) -> list[Path]:
-    """The file itself; of a model's folder those that shape its answers."""
+    """The file itself; of a model's folder the files that shape its answers.
+
+    Raises BadInput if the folder has no safetensors.
+    """
     if not path.is_dir():
         return [path]
-    found = sorted(file for pattern in MODEL for file in path.glob(pattern))
-    if not any(file.suffix == ".safetensors" for file in found):
+    files = sorted(file for pattern in MODEL_FILES for file in path.glob(pattern))
+    if not any(file.suffix == ".safetensors" for file in files):
         raise BadInput(f"{path}: no safetensors here")
-    return found
+    return files

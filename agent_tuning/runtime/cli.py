@@ -1,4 +1,4 @@
-"""A stage as a command: paths in, one clear line and a non-zero exit on bad input."""
+"""A function as a command. Its signature is the usage; bad input is one line and exit status 1."""
 
 import inspect
 import sys
@@ -7,21 +7,22 @@ from pathlib import Path
 
 from agent_tuning.records import BadInput, Unfinished
 
-EXIT_UNFINISHED = 75  # EX_TEMPFAIL: the same command, later, goes on
+# sysexits' EX_TEMPFAIL: the work so far is kept; run the same command again to resume.
+EXIT_UNFINISHED = 75
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call `main` with the command line; its signature is the usage.
+    """Call `main` with the arguments of the command line.
 
-    Positional parameters are paths. A keyword-only `dry_run: bool` is the option `--dry-run`, an
-    `int` one such as `preview` takes a number: `--preview 3`.
+    Positional parameters are paths. A keyword-only parameter is an option: `dry_run: bool` is
+    `--dry-run`; `preview: int` takes a number, as in `--preview 3`.
     """
     signature = inspect.signature(main)
     try:
-        paths, options = _parsed(sys.argv[1:], signature)
+        paths, options = _parse(sys.argv[1:], signature)
         signature.bind(*paths, **options)
     except (TypeError, ValueError) as error:
-        sys.exit(f"usage: {sys.argv[0]} {_usage(signature)} ({error})")
+        sys.exit(f"usage: {sys.argv[0]} {_format_usage(signature)} ({error})")
     try:
         main(*paths, **options)
     except BadInput as error:
@@ -31,25 +32,25 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(EXIT_UNFINISHED)
 
 
-def _parsed(
+def _parse(
     arguments: list[str], signature: inspect.Signature
 ) -> tuple[list[Path], dict[str, bool | int]]:
-    """Raises ValueError if an option's number is none."""
+    """Split into paths and options. Raises ValueError if an option has no number."""
     paths: list[Path] = []
     options: dict[str, bool | int] = {}
-    waiting = iter(arguments)
-    for argument in waiting:
+    remaining = iter(arguments)
+    for argument in remaining:
         name = argument.removeprefix("--").replace("-", "_")
         if not argument.startswith("--"):
             paths.append(Path(argument))
         elif name in signature.parameters and signature.parameters[name].annotation is int:
-            options[name] = int(next(waiting, ""))
+            options[name] = int(next(remaining, ""))
         else:
             options[name] = True
     return paths, options
 
 
-def _usage(signature: inspect.Signature) -> str:
+def _format_usage(signature: inspect.Signature) -> str:
     words = []
     for name, parameter in signature.parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:

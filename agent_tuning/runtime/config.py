@@ -9,4 +9,5 @@ T = TypeVar("T")
 
 
 def load(section: str, kind: type[T], path: Path = Path("params.yaml")) -> T:
+    """Read one section. Raises BadInput with file, line and field if it is not a `kind`."""
     return yaml_records.read(path, kind, section)

@@ -4,17 +4,16 @@ Trained are exactly the tokens the model has to emit: a decision's text and its 
 prompt, an observation, or the newline after the end token, which the model does not write.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from itertools import count, groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import msgspec
 from tokenizers import Tokenizer
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, ReplyFormat
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.formats.segments import Segment
 from agent_tuning.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -109,45 +108,31 @@ def _messages(
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:
             results = [turn for turn in block if isinstance(turn, ToolResult)]
-            yield "user", form.observe(results) if form else format_json(results), None
+            yield "user", form.write_observations(results) if form else format_json(results), None
             continue
         for turn in block:
             if isinstance(turn, User):
                 yield "user", turn.text, None
             elif isinstance(turn, Assistant):
-                text = form.write(turn) if form else turn.text
-                spans = _parts(turn, text, form) if form else ()
-                yield "assistant", text, spans if turn.trained else None
+                segments = form.segments(turn) if form else [Segment(turn.text)]
+                text = "".join(segment.text for segment in segments)
+                yield "assistant", text, _find_spans(segments) if turn.trained else None
 
 
-def _parts(turn: Assistant, text: str, form: ReplyFormat) -> list[TextSpan]:
-    """Found by writing the turn once more with marks in it.
-
-    A search for a name would also find it in a thought, or in an argument.
-    """
-    # No mark overlaps itself, so none is found that was not put there.
-    mark = next(mark for n in count(1) if (mark := "q" + "z" * n) not in text)
-    replace = msgspec.structs.replace
-    calls = [replace(call, name=call.name + mark) for call in turn.calls]
-    stops = _marks(form.write(replace(turn, calls=tuple(calls))), mark, text)
-    names = [
-        TextSpan(stop - len(call.name), stop, "name")
-        for call, stop in zip(turn.calls, stops, strict=bool(stops))
+def _find_spans(segments: Sequence[Segment]) -> list[TextSpan]:
+    """Names, then thoughts, then arguments: all that follows a name, up to the next one."""
+    names: list[TextSpan] = []
+    thoughts: list[TextSpan] = []
+    position = 0
+    for text, part in segments:
+        start, position = position, position + len(text)
+        if part == "name":
+            names.append(TextSpan(start, position, part))
+        elif part == "thought":
+            thoughts.append(TextSpan(start, position, part))
+    next_starts = [*(name.start for name in names[1:]), position]
+    arguments = [
+        TextSpan(name.stop, start, "arguments")
+        for name, start in zip(names, next_starts, strict=False)
     ]
-    thought = form.write(replace(turn, thought=mark + turn.thought + mark)) if turn.thought else ""
-    around = _marks(thought, mark, text)
-    after = zip(stops, [*(name.start for name in names[1:]), len(text)], strict=False)
-    return [
-        *names,
-        *(TextSpan(start, stop, "thought") for start, stop in pairwise(around)),
-        *(TextSpan(start, stop, "arguments") for start, stop in after),
-    ]
-
-
-def _marks(marked: str, mark: str, text: str) -> list[int]:
-    """Where the marks stand in the text; nowhere if they changed it otherwise, as in a name such
-    as `import`, which pythonic has to quote."""
-    if marked.replace(mark, "") != text:
-        return []
-    found = enumerate(re.finditer(mark, marked))
-    return [match.start() - number * len(mark) for number, match in found]
+    return [*names, *thoughts, *arguments]

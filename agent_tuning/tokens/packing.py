@@ -13,32 +13,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from agent_tuning.records import Record
+from agent_tuning.tokens.pack_file import Pack, Span
 
-IGNORED = -100  # the label of a token that carries no loss
 MAX_CANDIDATES = 64  # sizes of which one bin is filled
-
-
-class Span(Record, frozen=True):
-    """One group's place in a row: lengths of its prefix and of each branch, in tokens."""
-
-    prefix: int
-    branches: tuple[int, ...]
-
-    @property
-    def tokens(self) -> int:
-        return self.prefix + sum(self.branches)
-
-    @property
-    def attention_pairs(self) -> int:
-        """Pairs of a query and a key that it sees: what attention costs."""
-        own = sum(length * (length + 1) // 2 for length in (self.prefix, *self.branches))
-        return own + self.prefix * sum(self.branches)
-
-    def positions(self) -> Iterator[int]:
-        yield from range(self.prefix)
-        for length in self.branches:
-            yield from range(self.prefix, self.prefix + length)
 
 
 class WeightedTokens(NamedTuple):
@@ -65,15 +42,6 @@ class GroupLengths(NamedTuple):
     @property
     def span(self) -> Span:
         return Span(self.prefix.tokens, tuple(branch.tokens for branch in self.branches))
-
-
-class Pack(NamedTuple):
-    """A training row. `labels[i]` is `ids[i]` where trained, else IGNORED."""
-
-    ids: list[int]
-    labels: list[int]
-    weights: list[float]
-    spans: list[Span]
 
 
 Bin = list[GroupLengths]  # what becomes one row
@@ -182,7 +150,4 @@ def build_pack(groups: Bin, tokens: Callable[[TokenSlice], WeightedTokens]) -> P
             ids, weights = tokens(place)
             row.ids.extend(ids)
             row.weights.extend(weights)
-    labels = [
-        token if weight else IGNORED for token, weight in zip(row.ids, row.weights, strict=True)
-    ]
-    return Pack(row.ids, labels, row.weights, [group.span for group in groups])
+    return Pack(row.ids, row.weights, [group.span for group in groups])

@@ -1,4 +1,4 @@
-"""What happens around training steps: progress, signals, and the marker of a whole checkpoint."""
+"""What happens around training steps: progress, signals, and marking checkpoints as complete."""
 
 import math
 import signal
@@ -15,36 +15,40 @@ from agent_tuning.training.throughput import ThroughputLog
 
 
 class RunMonitor(TrainerCallback):
-    """USR1 or TERM on any rank: every rank saves the same step, then training stops."""
+    """Shows progress and marks checkpoints. On USR1 or TERM it saves one and stops training.
 
-    def __init__(self, speed: ThroughputLog) -> None:
-        self.speed = speed
-        self.asked = False
+    One rank that gets the signal is enough: all ranks save the same step. `stopped` says that
+    training ended that way.
+    """
+
+    def __init__(self, throughput: ThroughputLog) -> None:
+        self.throughput = throughput
+        self.stop_requested = False
         self.stopped = False
         self.progress: Progress | None = None
         for number in (signal.SIGUSR1, signal.SIGTERM):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._request_stop)
 
-    def _ask(self, *_: object) -> None:
-        self.asked = True
+    def _request_stop(self, *_: object) -> None:
+        self.stop_requested = True
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         self.progress = Progress("train", state.max_steps, state.global_step)
-        self.speed.start()
+        self.throughput.start()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        # One rank that stops alone would leave the others waiting for ever.
-        flag = torch.tensor(int(self.asked), device=args.device)
+        # A rank that stopped alone would leave the others waiting for ever.
+        flag = torch.tensor(int(self.stop_requested), device=args.device)
         if torch.distributed.is_initialized():
             torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
         if flag.item():
             self.stopped = control.should_save = control.should_training_stop = True
         if distributed.is_rank0():
-            self.speed.step(state.global_step)
+            self.throughput.step(state.global_step)
 
     def on_log(
         self,
@@ -58,20 +62,20 @@ class RunMonitor(TrainerCallback):
             return
         step, loss, norm = state.global_step, logs["loss"], logs["grad_norm"]
         if not math.isfinite(loss):  # the same on every rank
-            raise BadInput(f"step {step}: loss is {loss}; a lower train.learning_rate may hold")
+            raise BadInput(f"step {step}: loss is {loss}; try a lower train.learning_rate")
         if not distributed.is_rank0():
             return
         if not math.isfinite(norm):
-            print(f"step {step}: gradient norm is {norm}, DeepSpeed skips the step", flush=True)
+            print(f"step {step}: gradient norm is {norm}; DeepSpeed skips the step", flush=True)
         if self.progress:
-            self.progress.show(step, f"loss {loss:.3f}, {self.speed.note()}")
+            self.progress.show(step, f"loss {loss:.3f}, {self.throughput.note()}")
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         if torch.distributed.is_initialized():
-            torch.distributed.barrier()  # the marker vouches for every rank's shards
+            torch.distributed.barrier()  # the marker covers the shards of every rank
         if distributed.is_rank0():
             folder = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
             checkpoints.mark_complete(Path(str(args.output_dir)) / folder, distributed.world_size())
-        self.speed.start()
+        self.throughput.start()

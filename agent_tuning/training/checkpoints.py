@@ -1,7 +1,7 @@
 """Checkpoints that survive a kill at any moment: one counts only with its COMPLETE marker.
 
-The marker is written last and lists every file with its size, so a torn or truncated checkpoint
-is told from a whole one. transformers' own `get_last_checkpoint` takes the highest number, torn
+The marker is written last and lists every file with its size. So an incomplete or truncated
+checkpoint is recognised. transformers' own `get_last_checkpoint` takes the highest number, complete
 or not.
 """
 
@@ -24,7 +24,7 @@ class Marker(Record, frozen=True):
 
 
 def mark_complete(folder: Path, ranks: int) -> None:
-    """Mark a checkpoint as whole."""
+    """Write the marker of a checkpoint that all `ranks` have finished writing."""
     sizes = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -39,45 +39,46 @@ def mark_complete(folder: Path, ranks: int) -> None:
 
 
 def find_problem(folder: Path) -> str | None:
-    """Why a checkpoint cannot be resumed from; None if it can."""
+    """Say why a checkpoint is not complete; None if it is."""
     marker = folder / MARKER
     if not marker.exists():
-        return f"{folder}: no {MARKER} marker, it was not finished"
+        return f"{folder}: no {MARKER} marker, it is incomplete"
     try:
-        files = _read(folder).files
+        files = _read_marker(folder).files
     except msgspec.DecodeError as error:
         return f"{marker}: {error}"
     for name, size in files.items():
         path = folder / name
-        found = path.stat().st_size if path.exists() else 0
-        if found != size:
-            return f"{path}: {found} bytes of {size}"
+        actual = path.stat().st_size if path.exists() else 0
+        if actual != size:
+            return f"{path}: {actual} bytes of {size}"
     return None
 
 
 def find_newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
-    """The newest whole checkpoint of a run, and why newer ones were passed over.
+    """The newest complete checkpoint of a run, and why newer ones were skipped.
 
-    Those are removed: a torn one must not count as one of the two that are kept. A checkpoint of
-    another number of ranks is refused: DeepSpeed could convert it ("universal checkpoints"), but
-    then gives every parameter the weight decay of the first group (0.19.8).
+    Skipped ones are removed: an incomplete one must not count as one of the two that are kept.
+    Raises BadInput for a checkpoint of another number of ranks. DeepSpeed could convert it
+    ("universal checkpoints"), but 0.19.8 then gives every parameter the weight decay of the first
+    group.
     """
     folders = [path for path in run.glob("checkpoint-*") if path.is_dir()]
     problems: list[str] = []
     for folder in sorted(folders, key=lambda path: -int(path.name.rsplit("-", 1)[1])):
-        found = find_problem(folder)
-        if found is None:
-            wrote = _read(folder).ranks
-            if wrote != ranks:
+        problem = find_problem(folder)
+        if problem is None:
+            written_by = _read_marker(folder).ranks
+            if written_by != ranks:
                 raise BadInput(
-                    f"{folder}: written by {wrote} ranks, this run has {ranks}: go on with"
-                    f" {wrote}, or remove {run} to train anew"
+                    f"{folder}: written by {written_by} ranks, this run has {ranks}: continue with"
+                    f" {written_by}, or remove {run} to start again"
                 )
             return folder, problems
-        problems.append(found)
+        problems.append(problem)
         shutil.rmtree(folder)
     return None, problems
 
 
-def _read(folder: Path) -> Marker:
+def _read_marker(folder: Path) -> Marker:
     return msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)

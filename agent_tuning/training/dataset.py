@@ -9,18 +9,19 @@ import torch
 from torch.utils.data import Dataset
 
 from agent_tuning.model.shared_prefix_attention import PackLayout
-from agent_tuning.tokens.packing import IGNORED, Span
+from agent_tuning.tokens.pack_file import read_spans
 
-PackRow = Mapping[str, Any]
+IGNORED = -100  # the label that transformers does not count
+PackRow = Mapping[str, Any]  # a row of a pack file: ids, weights, spans
 
 
 class PackDataset(Dataset[PackRow]):
-    """All epochs one after another: position in training alone says which pack comes.
+    """All epochs, one after another: an index alone says which pack comes.
 
-    Within an optimiser step of `batch` packs the order is by attention cost: ranks wait for each
-    other, and those that work at the same time then have as much to do. Ranks take equally many
-    rows; if the packs do not divide by them, blank ones fill up at the end. Repeated packs,
-    accelerate's way, would count twice.
+    Within an optimiser step of `batch` packs, packs are sorted by attention cost: ranks wait for
+    each other, and packs that run at the same time then take equally long. Every rank gets equally
+    many rows. If the number of rows does not divide by `ranks`, blank rows are added at the end;
+    repeated packs, as accelerate would add, would count twice.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class PackDataset(Dataset[PackRow]):
             random.Random(f"{seed}:{epoch}").shuffle(order)
             self.order += order
         if batch > 1:
-            self._balance(batch)
+            self._sort_steps_by_cost(batch)
         self.blanks = -len(self.order) % ranks
 
     def __len__(self) -> int:
@@ -44,10 +45,10 @@ class PackDataset(Dataset[PackRow]):
             row: PackRow = self.packs[self.order[index]]
             return row
         if index < len(self):
-            return self._blank()
-        raise IndexError(index)  # how a loop over the rows knows that it is done
+            return self._make_blank_row()
+        raise IndexError(index)  # ends a loop over the dataset
 
-    def _balance(self, batch: int) -> None:
+    def _sort_steps_by_cost(self, batch: int) -> None:
         costs = [
             sum(span.attention_pairs for span in read_spans(row))
             for row in self.packs.select_columns("spans")
@@ -56,10 +57,10 @@ class PackDataset(Dataset[PackRow]):
         steps = (sorted(self.order[s : s + batch], key=costs.__getitem__) for s in starts)
         self.order = [index for step in steps for index in step]
 
-    def _blank(self) -> PackRow:
-        """A pack of which no token is trained: it adds nothing to loss, gradient and count."""
+    def _make_blank_row(self) -> PackRow:
+        """A pack without trained tokens: it adds nothing to loss, gradient and token count."""
         row = self.packs[self.order[0]]
-        return {**row, "labels": [IGNORED] * len(row["labels"])}
+        return {**row, "weights": [0.0] * len(row["weights"])}
 
     def step(self, number: int, batch: int) -> Iterator[PackRow]:
         """The packs of an optimiser step, over all ranks; the first step is 1."""
@@ -67,26 +68,23 @@ class PackDataset(Dataset[PackRow]):
             yield self.packs[index]
 
 
-def read_spans(row: PackRow) -> list[Span]:
-    return [Span(prefix, tuple(branches)) for prefix, *branches in row["spans"]]
-
-
 def collate(rows: Sequence[PackRow]) -> dict[str, object]:
-    """One pack as the model's inputs.
+    """Turn one pack into the model's inputs.
 
-    input_ids, position_ids: [1, tokens]. logits_to_keep: [supervised] positions whose next token
-    is trained: only these are projected onto the vocabulary. labels: [1, 1 + supervised], weights:
-    [supervised].
+    input_ids, position_ids: [1, tokens]. logits_to_keep: [supervised], the positions whose next
+    token is trained: only these are projected onto the vocabulary. weights: [supervised]. labels:
+    [1, 1 + supervised], as transformers counts labels from the second one on.
     """
     (row,) = rows
     layout = PackLayout(read_spans(row))
-    labels = torch.tensor(row["labels"])
-    trained = (labels != IGNORED).nonzero()[:, 0]
+    ids, weights = torch.tensor(row["ids"]), torch.tensor(row["weights"])
+    trained = weights.nonzero()[:, 0]
     return {
-        "input_ids": torch.tensor(row["ids"])[None],
+        "input_ids": ids[None],
         "position_ids": layout.positions(),
         "layout": layout,
-        "logits_to_keep": trained - 1,  # a branch opens with an untrained token: never its prefix
-        "weights": torch.tensor(row["weights"])[trained],
-        "labels": torch.cat([torch.tensor([IGNORED]), labels[trained]])[None],
+        # A branch's first token is never trained: the token before a trained one is in its branch.
+        "logits_to_keep": trained - 1,
+        "weights": weights[trained],
+        "labels": torch.cat([torch.tensor([IGNORED]), ids[trained]])[None],
     }

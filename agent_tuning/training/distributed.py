@@ -1,7 +1,7 @@
-"""The processes of one run: one, or under torchrun one a GPU.
+"""The processes of one run: a single one, or under torchrun one for each GPU.
 
-What only one of them should do (read all inputs, look for a checkpoint) rank 0 does for all, so
-they never disagree, and what it refuses is said once.
+Rank 0 does for all ranks what one should do alone: it reads the inputs and looks for a checkpoint.
+So ranks never disagree, and an error is printed once.
 """
 
 import os
@@ -15,7 +15,7 @@ from torch import distributed
 
 from agent_tuning.records import BadInput
 
-# A rank waits so long for the others: reading 145 GB of weights and saving 1 TB are no hang.
+# How long a rank waits for the others: reading 145 GB of weights and saving 1 TB takes a while.
 TIMEOUT = timedelta(hours=1)
 T = TypeVar("T")
 
@@ -29,7 +29,10 @@ def is_rank0() -> bool:
 
 
 def join_ranks() -> None:
-    """Meet the other ranks. Before TrainingArguments: else DeepSpeed believes that it is alone."""
+    """Connect to the other ranks.
+
+    Call it before TrainingArguments are made: otherwise DeepSpeed assumes that there is one rank.
+    """
     if world_size() == 1:
         return
     import deepspeed
@@ -40,18 +43,21 @@ def join_ranks() -> None:
     deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo", timeout=TIMEOUT)
 
 
-def run_on_rank0_and_broadcast(make: Callable[[], T]) -> T:
-    """What `make` returns on rank 0, on every rank. BadInput there ends the others silently."""
-    said: list[T | BadInput | None] = [None]
+def run_on_rank0_and_broadcast(function: Callable[[], T]) -> T:
+    """Call `function` on rank 0; return its result on every rank.
+
+    If it raises BadInput, rank 0 raises it and the other ranks exit with status 1, silently.
+    """
+    results: list[T | BadInput | None] = [None]
     if is_rank0():
         try:
-            said = [make()]
+            results = [function()]
         except BadInput as error:
-            said = [error]
+            results = [error]
     if world_size() > 1:
-        distributed.broadcast_object_list(said)
-    if isinstance(said[0], BadInput):
+        distributed.broadcast_object_list(results)
+    if isinstance(results[0], BadInput):
         if is_rank0():
-            raise said[0]
+            raise results[0]
         sys.exit(1)
-    return cast(T, said[0])
+    return cast(T, results[0])

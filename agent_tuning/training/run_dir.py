@@ -1,4 +1,4 @@
-"""The folder of a training run: named by all that goes in, which inputs.json in it lists."""
+"""The folder of a training run, named by a hash of its inputs; inputs.json in it lists them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,27 +14,31 @@ SCRATCH = Path("scratch/train")
 INPUTS_FILE = "inputs.json"
 
 
-def open_run_dir(settings: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
-    """The run's folder, and the checkpoint to go on from; says why others are passed over."""
-    run = SCRATCH / compute_run_key(settings, inputs)
+def open_run_dir(config: Record, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+    """Make the run's folder; return it and the checkpoint to resume from.
+
+    Prints why a checkpoint is skipped. If there is none to resume from, it also prints which inputs
+    differ from those of other runs that have one.
+    """
+    run = SCRATCH / compute_run_key(config, inputs)
     facts = {
         **file_hashes.hash_files(file for path in inputs for file in list_input_files(path)),
-        **{name: str(value) for name, value in msgspec.structs.asdict(settings).items()},
+        **{name: str(value) for name, value in msgspec.structs.asdict(config).items()},
     }
     run.mkdir(parents=True, exist_ok=True)
     (run / INPUTS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
     checkpoint, problems = checkpoints.find_newest(run, distributed.world_size())
-    for problem in [*problems, *(() if checkpoint else _others(run, facts))]:
-        print(f"passed over: {problem}")
+    for problem in [*problems, *(() if checkpoint else _find_other_runs(run, facts))]:
+        print(f"skipped: {problem}")
     print(f"resuming from {checkpoint}" if checkpoint else f"checkpoints in {run}", flush=True)
     return run, checkpoint
 
 
-def _others(run: Path, facts: dict[str, str]) -> Iterator[str]:
-    """Runs whose checkpoints are of other input, and what is other."""
+def _find_other_runs(run: Path, facts: dict[str, str]) -> Iterator[str]:
+    """Runs that have checkpoints and other inputs: a line each, with what differs."""
     for path in sorted(SCRATCH.glob(f"*/{INPUTS_FILE}")):
         if path.parent != run and any(path.parent.glob(f"*/{checkpoints.MARKER}")):
             theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
             names = sorted(theirs.keys() | facts.keys())
             changed = [name for name in names if theirs.get(name) != facts.get(name)]
-            yield f"{path.parent}: made with other {', '.join(changed)}"
+            yield f"{path.parent}: trained with other {', '.join(changed)}"

@@ -1,6 +1,6 @@
 """The log of a training run, as a table: one row an optimiser step.
 
-It holds what is the same on every run of the same inputs. Speed is not: it goes to speed.jsonl.
+Every run of the same inputs writes the same log. Speed differs, so it is in speed.jsonl.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,16 +16,16 @@ class TrainStep(Record, frozen=True):
 
 
 def collect_steps(history: Iterable[Mapping[str, float]]) -> list[TrainStep]:
-    """The steps in a Trainer's history, those before a resume among them."""
+    """The steps of a Trainer's `state.log_history`, with those before a resume."""
     return [
-        TrainStep(int(e["step"]), e["loss"], e["learning_rate"], e["grad_norm"])
-        for e in history
-        if "loss" in e
+        TrainStep(int(entry["step"]), entry["loss"], entry["learning_rate"], entry["grad_norm"])
+        for entry in history
+        if "loss" in entry
     ]
 
 
 def summarize(log: Sequence[TrainStep]) -> dict[str, float | int]:
-    """Number of steps, first loss, and the mean of the last tenth."""
+    """Number of steps, loss of the first one, mean loss of the last tenth of them."""
     tail = log[-max(1, len(log) // 10) :]
     last = sum(step.loss for step in tail) / len(tail)
     return {"steps": len(log), "first_loss": log[0].loss, "last_loss": last}

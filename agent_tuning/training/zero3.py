@@ -1,4 +1,4 @@
-"""DeepSpeed's settings for one model: the file's, with what depends on the size of its layers."""
+"""DeepSpeed's config for one model: that of a file, and limits from the size of its layers."""
 
 import json
 from pathlib import Path
@@ -7,23 +7,24 @@ from typing import Any
 from agent_tuning.model.flops import ModelShape
 from agent_tuning.records import BadInput
 
-DEFAULT_LIVE_PARAMETERS = 1_000_000_000  # DeepSpeed's own limit of gathered parameters
+DEFAULT_LIVE_PARAMETERS = 1_000_000_000  # gathered at a time; DeepSpeed's own default
 
 
 def build_deepspeed_config(path: Path, shape: ModelShape) -> dict[str, Any]:
-    """The next layer is fetched while one computes, and three may be whole at a time.
+    """Let DeepSpeed fetch the next layer while one computes, and hold three gathered layers.
 
-    DeepSpeed's limit alone holds a layer of 72b (878 M) and fetches nothing ahead; transformers'
-    "auto" fetches a tenth of a layer.
+    With DeepSpeed's default, one layer of a 72B model (878 M parameters) fills the limit, and
+    nothing is fetched ahead. transformers' "auto" fetches a tenth of a layer. Raises BadInput if
+    the file is not DeepSpeed's JSON.
     """
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        sharing = config["zero_optimization"]
+        zero = config["zero_optimization"]
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(
             f"{path}: expected DeepSpeed's JSON with zero_optimization: {error}"
         ) from error
     live = max(DEFAULT_LIVE_PARAMETERS, 3 * shape.layer)
-    sharing["stage3_prefetch_bucket_size"] = shape.layer
-    sharing["stage3_max_live_parameters"] = sharing["stage3_max_reuse_distance"] = live
+    zero["stage3_prefetch_bucket_size"] = shape.layer
+    zero["stage3_max_live_parameters"] = zero["stage3_max_reuse_distance"] = live
     return config

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import OBSERVED_FIELD, Catalogue, Scenario
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import OBSERVED_FIELD, Scenario
 from agent_tuning.catalogue.grammar import Grammar, SlotValue
 from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.files import jsonl
@@ -21,7 +22,8 @@ from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Call, Language, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
-from benchmark.drafting.draft_house import HeldOut, TrainingFormats, collect_tools, tool_key
+from benchmark.drafting.catalogue_tools import collect_tools, tool_key
+from benchmark.drafting.draft_sources import HeldOut, TrainingFormats
 from benchmark.tasks import suites
 from benchmark.tasks.episodes import Episode
 

@@ -27,7 +27,7 @@ GOOD = "stage:\n  seed: 1\n  inner:\n  - rate: 0.5\n"
         (GOOD.replace("0.5", "high"), r"p.yaml:4: stage: .*`float`.*rate"),
         (GOOD.replace("seed: 1", "seed: [1"), r"p.yaml:3: "),
         (GOOD.replace("stage", "state"), r"p.yaml: no section `stage`"),
-        (GOOD + "  seed: 2\n", r"p.yaml:5: seed: stands here a second time"),
+        (GOOD + "  seed: 2\n", r"p.yaml:5: seed: this key appears twice"),
         (GOOD.replace("1", "\x07"), r"p.yaml:2: special characters are not allowed"),
         (GOOD.replace("1", "\udcff"), r"p.yaml:2: expected UTF-8"),
     ],

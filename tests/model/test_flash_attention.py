@@ -6,7 +6,7 @@ import torch
 from agent_tuning.model import flash_attention
 from agent_tuning.model.flash_attention import VarlenAttention
 from agent_tuning.model.shared_prefix_attention import PackLayout
-from agent_tuning.tokens.packing import Span
+from agent_tuning.tokens.pack_file import Span
 
 SPANS = [Span(5, (3, 1, 4)), Span(1, (2,)), Span(7, (6, 2))]
 HEADS, KV_HEADS, WIDTH = 4, 2, 8

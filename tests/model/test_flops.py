@@ -92,7 +92,7 @@ class Clock:
 
 
 def test_the_note_says_what_was_trained_in_the_time(tmp_path, monkeypatch):
-    row = {"ids": [1] * 6, "labels": [-100] * 4 + [1] * 2, "spans": [[3, 3]]}
+    row = {"ids": [1] * 6, "weights": [0.0] * 4 + [1.0] * 2, "spans": [[3, 3]]}
     rows = PackDataset(datasets.Dataset.from_list([row] * 2), 1, 0)
     monkeypatch.setattr("agent_tuning.training.throughput.time", Clock())
     monkeypatch.setattr("agent_tuning.training.throughput.find_peak_flops", lambda: 1e6)

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent_tuning.model import loss
-from agent_tuning.model.loss import ChunkedCrossEntropy, attach_loss_head
+from agent_tuning.model.loss import ChunkedCrossEntropy, attach_loss_head, supervised_loss
 
 WORDS, WIDTH = 70, 12
 
@@ -49,8 +49,8 @@ def test_under_autocast_products_alone_are_rounded():
 def test_no_more_than_a_chunk_of_logits_is_made(monkeypatch):
     monkeypatch.setattr(loss, "CHUNK", 8)
     sizes = []
-    inner = loss._loss
-    monkeypatch.setattr(loss, "_loss", lambda *x: sizes.append(len(x[0])) or inner(*x))
+    inner = loss._compute_loss
+    monkeypatch.setattr(loss, "_compute_loss", lambda *x: sizes.append(len(x[0])) or inner(*x))
     ChunkedCrossEntropy.apply(*problem(20))
     assert sizes == [8, 8, 4]
 
@@ -72,10 +72,10 @@ def test_a_model_with_the_head_has_its_old_weights_and_gradients(tied):
     F.cross_entropy(logits, ids[0], reduction="sum").backward()
     expected = {name: weight.grad.clone() for name, weight in model.named_parameters()}
     model.zero_grad()
-    head = attach_loss_head(model)
+    attach_loss_head(model)
     torch.testing.assert_close(model(ids).logits[0], logits)
-    head.targets_and_weights = ids[0], torch.ones(9)
-    model(ids).logits.backward()
+    supervised_loss(model, {"input_ids": ids}, ids[0], torch.ones(9)).backward()
+    torch.testing.assert_close(model(ids).logits[0], logits)
     assert list(model.state_dict()) == names
     found = {name: weight.grad for name, weight in model.named_parameters()}
     torch.testing.assert_close(found, expected)

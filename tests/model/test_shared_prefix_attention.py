@@ -22,7 +22,8 @@ from agent_tuning.model.shared_prefix_attention import BLOCK, SHARED_PREFIX
 from agent_tuning.prompts import system_prompt
 from agent_tuning.tokens import packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
-from agent_tuning.tokens.packing import Pack, WeightedTokens
+from agent_tuning.tokens.pack_file import Pack
+from agent_tuning.tokens.packing import WeightedTokens
 from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import collate
 from stages import render

@@ -38,18 +38,17 @@ from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from agent_tuning.files import jsonl
-from agent_tuning.model.flops import read_model_shape
-from agent_tuning.model.loss import attach_loss_head
+from agent_tuning.model.loss import attach_loss_head, supervised_loss
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
 from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.tokens import pack_file, packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
-from agent_tuning.tokens.packing import IGNORED
 from agent_tuning.tokens.token_store import TokenStore
-from agent_tuning.training.dataset import PackDataset, collate
-from stages import render, train
+from agent_tuning.training.dataset import IGNORED, PackDataset, collate
+from agent_tuning.training.trainer import TrainConfig, build_trainer
+from stages import render
 
 ROOT = Path(__file__).parents[2]
 ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
@@ -75,7 +74,7 @@ def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     return made
 
 
-def settings(p: train.TrainConfig, folder: Path) -> dict[str, Any]:
+def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
     """What the two rivals share with us."""
     return {
         "output_dir": str(folder),
@@ -101,19 +100,33 @@ def model(base: Path, attention: str = "sdpa") -> Any:
     return made
 
 
-def padded(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
+def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
+    """The packs as other trainers read them: input_ids, and labels in place of weights."""
+    return rows.map(
+        lambda row: {
+            "input_ids": row["ids"],
+            "labels": [
+                token if weight else IGNORED
+                for token, weight in zip(row["ids"], row["weights"], strict=True)
+            ],
+        },
+        remove_columns=rows.column_names,
+    )
+
+
+def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
     words = AutoTokenizer.from_pretrained(base)
     made = Trainer(
         model=model(base),
         args=TrainingArguments(**settings(p, folder), per_device_train_batch_size=ROWS),
-        train_dataset=rows.select_columns(["ids", "labels"]).rename_column("ids", "input_ids"),
+        train_dataset=label_rows(rows),
         data_collator=DataCollatorForSeq2Seq(words, label_pad_token_id=IGNORED),
     )
     made.remove_callback(PrinterCallback)
     return made.train
 
 
-def trl(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
+def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
     length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
     made = SFTTrainer(
         model=model(base),
@@ -125,24 +138,22 @@ def trl(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) 
             max_length=length,
             gradient_checkpointing=False,
         ),
-        train_dataset=rows.select_columns(["ids", "labels"]).rename_column("ids", "input_ids"),
+        train_dataset=label_rows(rows),
         processing_class=AutoTokenizer.from_pretrained(base),
     )
     made.remove_callback(PrinterCallback)
     return made.train
 
 
-def ours(rows: datasets.Dataset, base: Path, p: train.TrainConfig, folder: Path) -> Start:
+def ours(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
     sharing = ROOT / "slurm/zero3.json"
-    made, _ = train.build_trainer(
-        p, PackDataset(rows, 1, p.seed), base, folder, read_model_shape(base), sharing
-    )
-    return made.train
+    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, sharing)
+    return trainer.train
 
 
-def bare(rows: datasets.Dataset, base: Path, p: train.TrainConfig, _: Path) -> Start:
+def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
     network = model(base, SHARED_PREFIX)
-    head = attach_loss_head(network)
+    attach_loss_head(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
     )
@@ -152,9 +163,9 @@ def bare(rows: datasets.Dataset, base: Path, p: train.TrainConfig, _: Path) -> S
         for row in PackDataset(rows, 1, p.seed):
             batch = collate([row])
             targets = batch.pop("labels")[0, 1:]
-            head.targets_and_weights = targets, batch.pop("weights")
+            weights = batch.pop("weights")
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
-                loss = network(**batch).logits / len(targets)
+                loss = supervised_loss(network, batch, targets, weights) / len(targets)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), p.clip)
             optimizer.step()
@@ -164,14 +175,14 @@ def bare(rows: datasets.Dataset, base: Path, p: train.TrainConfig, _: Path) -> S
 
 
 def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
-    p = config.load("train", train.TrainConfig, ROOT / "params.yaml")
+    p = config.load("train", TrainConfig, ROOT / "params.yaml")
     configure_threads(p.threads)
     datasets.disable_progress_bars()
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         rows = packed(Path(data), int(count), folder)
-        trained = sum(label != IGNORED for row in rows["none"] for label in row["labels"])
+        trained = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
         todo = {
             "padded": partial(padded, rows["none"]),
             "trl": partial(trl, rows["none"]),

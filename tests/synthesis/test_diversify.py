@@ -12,7 +12,7 @@ from agent_tuning.prompts.formats import TOOL_FORMATS
 from agent_tuning.prompts.system_prompt import template_names
 from agent_tuning.records import Assistant, BadInput, Call, Group, PromptSpec, Tool, ToolResult
 from agent_tuning.synthesis import renaming
-from stages.diversify import diversify
+from agent_tuning.synthesis.diversify import diversify
 from tests.support import default_data
 
 GROUPS = default_data.groups_with_negatives()

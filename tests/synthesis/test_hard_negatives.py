@@ -13,8 +13,8 @@ from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.quality.validation import TrajectoryValidator, list_leaves
 from agent_tuning.records import BadInput, Group, Trajectory
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.negative_selection import add_negatives, count_kinds
 from agent_tuning.synthesis.quota import allocate_quota
-from stages import negatives
 from tests.support import default_data
 
 SOUND = default_data.verified_groups()[0]
@@ -101,7 +101,7 @@ def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
     checks = TrajectoryValidator(default_data.CATALOGUE, ContaminationFilter([], 0.7))
     for group, one in of_kind("answered"):
         _, call, result, reply, _, last = one.turns
-        assert checks.problem(one, group.tools) is None
+        assert checks.find_problem(one, group.tools) is None
         assert call.calls[0].name == one.tool == result.name
         seen = [str(leaf) for leaf in list_leaves(result.content)]
         assert last.text == reply.text or any(value in last.text for value in seen)
@@ -110,7 +110,7 @@ def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
 def test_another_ratio_than_the_parameter_fails_by_name():
     p = msgspec.structs.replace(default_data.NEGATIVES, positives_per_negative=3)
     with pytest.raises(BadInput, match=r"\d+ positives to \d+ negatives; .*per_negative = 3"):
-        negatives.count_kinds(default_data.groups_with_negatives(), p)
+        count_kinds(default_data.groups_with_negatives(), p)
 
 
 def test_a_general_question_is_an_everyday_one_that_training_may_use():
@@ -134,9 +134,7 @@ def test_a_kind_that_menus_do_not_allow_is_made_up_for_by_others(kind):
     shares = dict.fromkeys(KINDS, 1e-9) | {kind: 1.0}
     p = msgspec.structs.replace(default_data.NEGATIVES, shares=shares)
     asked, teacher = default_data.GENERAL_QUESTIONS.asked("train"), default_data.teacher(p.style)
-    found = list(
-        negatives.add_negatives(SOUND[:30], asked, teacher, default_data.contamination_filter(), p)
-    )
+    found = list(add_negatives(SOUND[:30], asked, teacher, default_data.contamination_filter(), p))
     kinds = Counter(group.trajectories[-1].kind for group in found)
     assert kinds.total() == 30
     assert kinds.most_common(1)[0][0] == kind
@@ -157,7 +155,7 @@ def test_a_query_of_the_benchmark_is_never_said():
         default_data.teacher(default_data.NEGATIVES.style),
     )
     around = ContaminationFilter([ProtectedQuery(query, "t") for query in said], 0.7)
-    found = negatives.add_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
+    found = add_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
     assert not said & {group.trajectories[-1].query for group in found}
 
 
@@ -178,11 +176,7 @@ def test_a_group_without_a_new_negative_is_named():
         default_data.teacher(p.style),
     )
     with pytest.raises(BadInput, match=r"no new hard negative for group en\d"):
-        list(
-            negatives.add_negatives(
-                SOUND[:2], asked, teacher, default_data.contamination_filter(), p
-            )
-        )
+        list(add_negatives(SOUND[:2], asked, teacher, default_data.contamination_filter(), p))
 
 
 @pytest.mark.parametrize(

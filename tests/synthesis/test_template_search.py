@@ -102,7 +102,7 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
     again = teacher.author.heard[1]
     assert again[1] == {"role": "assistant", "content": bad}
-    problem = TemplateSearch(teacher, teacher, P).problem(
+    problem = TemplateSearch(teacher, teacher, P).find_problem(
         bad, "en", [system_prompt.template_text("plain.en")]
     )
     assert problem is not None

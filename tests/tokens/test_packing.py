@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_tuning.tokens import packing
-from agent_tuning.tokens.packing import IGNORED, GroupLengths, Pack, WeightedTokens
+from agent_tuning.tokens import pack_file, packing
+from agent_tuning.tokens.pack_file import Pack
+from agent_tuning.tokens.packing import GroupLengths, WeightedTokens
 from agent_tuning.tokens.token_store import TokenStore
 
 MAX_LEN = 60
@@ -76,7 +77,7 @@ def test_every_branch_comes_after_its_own_prefix(kind, groups):
 @given(groups=some_groups())
 def test_spans_cover_the_row_and_positions_restart_at_every_branch(kind, groups):
     for row in rows(groups, kind):
-        assert sum(span.tokens for span in row.spans) == len(row.ids) == len(row.labels)
+        assert sum(span.tokens for span in row.spans) == len(row.ids) == len(row.weights)
         for span in row.spans:
             positions = list(span.positions())
             assert positions.count(span.prefix) == len(span.branches)
@@ -84,11 +85,17 @@ def test_spans_cover_the_row_and_positions_restart_at_every_branch(kind, groups)
 
 @EVERY
 @given(groups=some_groups())
-def test_labels_are_the_trained_ids_and_nothing_else(kind, groups):
+def test_every_token_keeps_its_weight(kind, groups):
+    weights = {b.ids[0]: b.weights for _, branches in groups for b in branches}
     for row in rows(groups, kind):
-        each = zip(row.ids, row.labels, row.weights, strict=True)
-        assert all(label == (token if weight else IGNORED) for token, label, weight in each)
-        assert any(label != IGNORED for label in row.labels)
+        position = 0
+        for span in row.spans:
+            assert not any(row.weights[position : position + span.prefix])
+            position += span.prefix
+            for length in span.branches:
+                branch_weights = row.weights[position : position + length]
+                assert branch_weights == weights[row.ids[position]]
+                position += length
 
 
 @EVERY
@@ -146,7 +153,7 @@ def test_pairs_are_the_queries_and_keys_that_see_each_other(prefixes, branches):
     for prefix in prefixes:
         pairs = sum(range(1, prefix + 1))
         pairs += sum(prefix + own for length in branches for own in range(1, length + 1))
-        assert packing.Span(prefix, tuple(branches)).attention_pairs == pairs
+        assert pack_file.Span(prefix, tuple(branches)).attention_pairs == pairs
 
 
 def test_a_spool_gives_back_what_it_got_and_keeps_a_prompt_once():

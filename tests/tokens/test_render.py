@@ -3,15 +3,16 @@
 import json
 from pathlib import Path
 
-import datasets
 import msgspec
 import pytest
 import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
+from agent_tuning.tokens import pack_file
 from agent_tuning.tokens.chat_template import ChatTokenizer
-from agent_tuning.tokens.packing import IGNORED, PACKINGS
+from agent_tuning.tokens.pack_file import Pack
+from agent_tuning.tokens.packing import PACKINGS
 from stages import render
 
 MAX_LEN, OPENING, NAME, NEGATIVE = 2048, 7.0, 5.0, 3.0
@@ -36,10 +37,9 @@ def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
 
 
 @pytest.fixture
-def rows(base, groups, tmp_path) -> list[dict]:
+def packs(base, groups, tmp_path) -> list[Pack]:
     rendered(tmp_path, base, groups)
-    cache = str(tmp_path / "cache")
-    return list(datasets.Dataset.from_parquet(str(tmp_path / "packs.parquet"), cache_dir=cache))
+    return list(pack_file.read(tmp_path / "packs.parquet"))
 
 
 def test_twice_the_same_is_the_same_bytes(base, groups, tmp_path):
@@ -60,45 +60,52 @@ def test_the_seed_decides_the_order_of_the_packs(base, groups, tmp_path):
     assert len(made) > 1
 
 
-def test_a_row_has_a_label_and_a_weight_for_every_token_and_fits(rows):
-    for row in rows:
-        tokens = sum(sum(span) for span in row["spans"])
-        assert tokens == len(row["ids"]) == len(row["labels"]) == len(row["weights"]) <= MAX_LEN
+def test_a_pack_has_a_weight_for_every_token_and_fits(packs):
+    for pack in packs:
+        tokens = sum(span.tokens for span in pack.spans)
+        assert tokens == len(pack.ids) == len(pack.weights) <= MAX_LEN
 
 
-def weighing(rows: list[dict], weight: float) -> list[int]:
+def weighing(packs: list[Pack], weight: float) -> list[int]:
     return [
         token
-        for row in rows
-        for token, found in zip(row["labels"], row["weights"], strict=True)
-        if found == weight and token != IGNORED
+        for pack in packs
+        for token, token_weight in zip(pack.ids, pack.weights, strict=True)
+        if token_weight == weight
     ]
 
 
-def test_tokens_of_a_called_tool_weigh_more(rows, base):
-    names = ChatTokenizer(base / "tokenizer.json").text(weighing(rows, NAME))
+def test_tokens_of_a_called_tool_weigh_more(packs, base):
+    names = ChatTokenizer(base / "tokenizer.json").text(weighing(packs, NAME))
     assert names == "get_weather" * 12  # two of three in each of six groups call it
 
 
-def test_a_hard_negative_weighs_more(rows, base):
+def test_a_hard_negative_weighs_more(packs, base):
     chat = ChatTokenizer(base / "tokenizer.json")
-    declined = chat.text(weighing(rows, NEGATIVE * OPENING) + weighing(rows, NEGATIVE))
+    declined = chat.text(weighing(packs, NEGATIVE * OPENING) + weighing(packs, NEGATIVE))
     assert declined.count("I see.") == 6
     assert "Clear." not in declined  # a call's own last turn is no negative
 
 
-def test_the_first_tokens_of_a_decision_weigh_more(rows):
+def test_the_first_tokens_of_a_decision_weigh_more(packs):
     turns = 6 * 4  # one of a plain call, two of an answered one, one of a negative in each group
-    assert len(weighing(rows, OPENING) + weighing(rows, NEGATIVE * OPENING)) == 2 * turns
+    assert len(weighing(packs, OPENING) + weighing(packs, NEGATIVE * OPENING)) == 2 * turns
 
 
 def test_thoughts_and_arguments_have_weights_and_none_means_not_trained(base, groups, tmp_path):
     weights = WEIGHTS | {"opening_tokens": 0, "thought": 0.0, "arguments": 11.0}
     rendered(tmp_path, base, groups, weights=weights)
-    table = datasets.Dataset.from_parquet(str(tmp_path / "packs.parquet"), cache_dir=str(tmp_path))
+    packs = list(pack_file.read(tmp_path / "packs.parquet"))
     chat = ChatTokenizer(base / "tokenizer.json")
-    assert chat.text(weighing(list(table), 11.0)).count("Oslo") == 6
-    trained = chat.text([token for row in table for token in row["labels"] if token != IGNORED])
+    assert chat.text(weighing(packs, 11.0)).count("Oslo") == 6
+    trained = chat.text(
+        [
+            token
+            for pack in packs
+            for token, weight in zip(pack.ids, pack.weights, strict=True)
+            if weight
+        ]
+    )
     assert "Look up" not in trained
     assert trained.count("Clear.") == 6
 

@@ -6,15 +6,13 @@ import datasets
 import pytest
 import torch
 
-from agent_tuning.tokens.packing import IGNORED
-from agent_tuning.training.dataset import PackDataset, collate
+from agent_tuning.training.dataset import IGNORED, PackDataset, collate
 
 COUNT, EPOCHS = 7, 3
 # A prefix of two tokens and branches of three and two; the last token of each is trained.
 PACK = {
     "ids": [10, 11, 20, 21, 22, 30, 31],
-    "labels": [IGNORED, IGNORED, IGNORED, 21, 22, IGNORED, 31],
-    "weights": [1.0, 1.0, 1.0, 5.0, 1.0, 1.0, 2.0],
+    "weights": [0.0, 0.0, 0.0, 5.0, 1.0, 0.0, 2.0],
     "spans": [[2, 3, 2]],
 }
 

@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from agent_tuning.files import csv_records, jsonl
-from agent_tuning.tokens.packing import IGNORED
+from agent_tuning.tokens import pack_file
 from agent_tuning.training import checkpoints
 from agent_tuning.training.throughput import StepThroughput
 from agent_tuning.training.train_log import TrainStep
@@ -104,10 +104,10 @@ def test_the_card_says_what_the_model_was_made_from_and_names_no_place(whole):
 def test_every_step_has_a_line_of_its_speed(whole):
     (file,) = whole.glob("scratch/train/*/speed.jsonl")
     lines = list(jsonl.read(file, StepThroughput))
-    packs = datasets.Dataset.from_parquet(str(whole / "packs.parquet"))
-    supervised = sum(label != IGNORED for row in packs for label in row["labels"])
+    packs = list(pack_file.read(whole / "packs.parquet"))
+    supervised = sum(weight != 0 for pack in packs for weight in pack.weights)
     assert [line.step for line in lines] == [step.step for step in log(whole)]
-    assert sum(line.tokens for line in lines) == 4 * sum(len(row["ids"]) for row in packs)
+    assert sum(line.tokens for line in lines) == 4 * sum(len(pack.ids) for pack in packs)
     assert sum(line.supervised for line in lines) == 4 * supervised
     assert all(line.mfu is None for line in lines)  # no peak of a CPU is known
 
@@ -130,14 +130,14 @@ def test_changed_data_never_resumes_an_old_checkpoint(made, tmp_path):
     well, output = training_ranks.train(folder)
     assert well, output
     assert "resuming from" not in output
-    (line,) = [line for line in output.splitlines() if line.startswith("passed over")]
-    assert line.endswith("made with other code.json")
+    (line,) = [line for line in output.splitlines() if line.startswith("skipped")]
+    assert line.endswith("trained with other code.json")
 
 
 def test_a_checkpoint_of_two_ranks_is_not_resumed_by_one(made, tmp_path):
     folder = training_ranks.copy(made, tmp_path / "run")
     assert hit(folder, signal.SIGUSR1, 2) == [75, 75]
-    assert "written by 2 ranks, this run has 1: go on with 2, or remove" in refused(folder)
+    assert "written by 2 ranks, this run has 1: continue with 2, or remove" in refused(folder)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +214,7 @@ def test_under_torchrun_a_batch_that_does_not_divide_is_one_clear_line(made, tmp
     [
         ({"liger": True}, "train.liger: its kernels need a GPU, and there is none here"),
         ({"report_to": "wandb"}, "train.report_to: wandb: wandb is not installed"),
-        ({"learning_rate": 1e10}, "loss is nan; a lower train.learning_rate may hold"),
+        ({"learning_rate": 1e10}, "loss is nan; try a lower train.learning_rate"),
     ],
     ids=["liger", "report_to", "diverged"],
 )
@@ -230,5 +230,5 @@ def test_a_truncated_checkpoint_is_passed_over(made, whole, tmp_path):
     shard.write_bytes(shard.read_bytes()[:-1])
     well, output = training_ranks.train(folder)
     assert well, output
-    assert "passed over" in output
+    assert "skipped" in output
     assert training_ranks.result(folder) == training_ranks.result(whole)

@@ -1,0 +1,152 @@
+"""The Hugging Face Trainer for packs: its config, its loss, and how a run of it is set up."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import torch
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from agent_tuning.model.flops import read_model_shape
+from agent_tuning.model.loss import attach_loss_head, supervised_loss
+from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime.cpu import has_bf16
+from agent_tuning.training import distributed, run_dir, zero3
+from agent_tuning.training.callbacks import RunMonitor
+from agent_tuning.training.dataset import PackDataset, collate
+from agent_tuning.training.integrations import liger_arguments, reporting_arguments
+from agent_tuning.training.throughput import ThroughputLog
+
+
+class TrainConfig(Record, frozen=True):
+    seed: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    clip: float
+    precision: Literal["auto", "float32"]
+    recompute: Annotated[int, msgspec.Meta(ge=0)]
+    liger: bool
+    report_to: Literal["none", "tensorboard", "wandb"]
+    save_steps: int
+    threads: int
+
+
+class PackTrainer(Trainer):  # type: ignore[misc] # transformers is not typed
+    """The Trainer with a weighted loss over the supervised positions of a pack."""
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """The weighted sum of cross-entropy over the tokens of the whole global batch.
+
+        It is exact for any packs, ranks and accumulation: every rank divides by the same count.
+        """
+        assert not return_outputs, "a pack is trained on, not evaluated"
+        targets = inputs.pop("labels")[0, 1:]  # `collate` says why not the first one
+        loss = supervised_loss(model, inputs, targets, inputs.pop("weights"))
+        count = len(targets) if num_items_in_batch is None else num_items_in_batch
+        # Gradients are averaged over ranks, and the count is over all of them already.
+        processes: int = self.accelerator.num_processes
+        return loss / count * processes
+
+
+def open_run(config: TrainConfig, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+    """The run's folder, and the checkpoint to resume from. Rank 0 looks, and all ranks get it.
+
+    Raises BadInput if the packs of a step do not divide by the ranks.
+    """
+
+    def check_and_open() -> tuple[Path, Path | None]:
+        check(config)
+        return run_dir.open_run_dir(config, inputs)
+
+    return distributed.run_on_rank0_and_broadcast(check_and_open)
+
+
+def check(config: TrainConfig) -> None:
+    if config.batch % distributed.world_size():
+        raise BadInput(
+            f"params.yaml: train.batch = {config.batch} packs do not divide by"
+            f" {distributed.world_size()} ranks"
+        )
+
+
+def build_trainer(
+    config: TrainConfig, dataset: PackDataset, base: Path, run: Path, zero3_file: Path
+) -> tuple[Trainer, RunMonitor]:
+    """The Trainer of the model in the folder `base`; checkpoints and speed.jsonl go to `run`."""
+    shape = read_model_shape(base)
+    deepspeed = (
+        zero3.build_deepspeed_config(zero3_file, shape) if distributed.world_size() > 1 else None
+    )
+    # The arguments come before the model: with them, a rank loads only its part of the weights.
+    arguments = training_arguments(config, run, deepspeed)
+    model = AutoModelForCausalLM.from_pretrained(
+        base,
+        # DeepSpeed keeps a float32 copy of bf16 weights. Without it the weights are float32, and
+        # only products are bf16.
+        dtype=torch.bfloat16 if arguments.bf16 and arguments.deepspeed else torch.float32,
+        attn_implementation=SHARED_PREFIX,
+        local_files_only=True,
+    )
+    model.config.use_cache = False
+    monitor = RunMonitor(ThroughputLog(run / "speed.jsonl", dataset, config.batch, shape))
+    trainer = PackTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=collate,
+        callbacks=[monitor],
+    )
+    attach_loss_head(model)
+    trainer.remove_callback(PrinterCallback)
+    return trainer, monitor
+
+
+def training_arguments(
+    config: TrainConfig, run: Path, deepspeed: dict[str, Any] | None
+) -> TrainingArguments:
+    on_gpu = torch.cuda.is_available()
+    # Several ranks on CPUs are the tests' own; they train in float32.
+    bf16 = config.precision == "auto" and (on_gpu or (not deepspeed and has_bf16()))
+    return TrainingArguments(
+        output_dir=str(run),
+        use_cpu=not on_gpu,
+        bf16=bf16,
+        deepspeed=deepspeed,
+        ddp_timeout=int(distributed.TIMEOUT.total_seconds()),
+        seed=config.seed,
+        num_train_epochs=1,  # PackDataset repeats the packs: a resume within any epoch is exact
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=config.batch // distributed.world_size(),
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.clip,
+        optim="adamw_torch_fused",
+        activation_checkpointing=config.recompute > 0,
+        activation_checkpointing_kwargs=(
+            {"every_n_layers": config.recompute} if config.recompute else None
+        ),
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # the filter shows an old loss in place of nan
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=on_gpu,
+        **reporting_arguments(config.report_to),
+        **liger_arguments(config.liger),
+    )
