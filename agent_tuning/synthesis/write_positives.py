@@ -10,9 +10,10 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput, Group
-from agent_tuning.synthesis.teachers import Failure, GroupRequest, Teacher, Usage, WrittenGroup
+from agent_tuning.synthesis.teachers import Failure, GroupRequest, Teacher, WrittenGroup
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig, choose_teacher
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Budget, Price, price_of
 from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Service, UnusableReply
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import config
-from agent_tuning.synthesis.teachers import Failure, Usage
+from agent_tuning.synthesis.teachers import Failure
 from benchmark.annotation.judge import prompt
 from benchmark.annotation.rating.rubric import Judgement
 
