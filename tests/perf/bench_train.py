@@ -45,10 +45,10 @@ from agent_tuning.runtime import config
 from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.tokens import pack_file, packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.render import RenderConfig, encode_groups
 from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import IGNORED, PackDataset, collate
 from agent_tuning.training.trainer import TrainConfig, build_trainer
-from stages import render
 
 ROOT = Path(__file__).parents[2]
 ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
@@ -57,18 +57,18 @@ Start = Callable[[], object]
 
 def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first groups of some prompts, packed in every way."""
-    p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
+    p = config.load("render", RenderConfig, ROOT / "params.yaml")
     chat = ChatTokenizer(data / "base/tokenizer.json")
     made = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
-            spool = TokenStore(file)
+            store = TokenStore(file)
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            outlines = render.encode_groups(groups, chat, p.weights, spool)
-            bins = packing.plan_packs(outlines, kind, p.max_len, p.seed)
-            pack_file.write(folder / kind, (packing.build_pack(one, spool.tokens) for one in bins))
+            lengths = encode_groups(groups, chat, p.weights, store)
+            bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
+            pack_file.write(folder / kind, (packing.build_pack(one, store.read) for one in bins))
         cache = str(folder / "cache")
         made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
     return made
@@ -127,7 +127,7 @@ def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> 
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
+    length = config.load("render", RenderConfig, ROOT / "params.yaml").max_len
     made = SFTTrainer(
         model=model(base),
         args=SFTConfig(
