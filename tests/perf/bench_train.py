@@ -45,10 +45,10 @@ from agent_tuning.runtime import config
 from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.tokens import pack_file, packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.render import RenderConfig, encode_groups
 from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import IGNORED, PackDataset, collate
 from agent_tuning.training.trainer import TrainConfig, build_trainer
-from stages import render
 
 ROOT = Path(__file__).parents[2]
 ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
@@ -57,25 +57,25 @@ Start = Callable[[], object]
 
 def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first groups of some prompts, packed in every way."""
-    p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
+    p = config.load("render", RenderConfig, ROOT / "params.yaml")
     chat = ChatTokenizer(data / "base/tokenizer.json")
     made = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
-            spool = TokenStore(file)
+            store = TokenStore(file)
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            outlines = render.encode_groups(groups, chat, p.weights, spool)
-            bins = packing.plan_packs(outlines, kind, p.max_len, p.seed)
-            pack_file.write(folder / kind, (packing.build_pack(one, spool.tokens) for one in bins))
+            lengths = encode_groups(groups, chat, p.weights, store)
+            bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
+            pack_file.write(folder / kind, (packing.build_pack(one, store.read) for one in bins))
         cache = str(folder / "cache")
         made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
     return made
 
 
-def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
-    """What the two rivals share with us."""
+def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Arguments of the two other trainers that make them train as ours does."""
     return {
         "output_dir": str(folder),
         "use_cpu": True,
@@ -83,7 +83,7 @@ def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
         "num_train_epochs": 1,
         "learning_rate": p.learning_rate,
         "weight_decay": p.weight_decay,
-        "max_grad_norm": p.clip,
+        "max_grad_norm": p.max_grad_norm,
         "optim": "adamw_torch_fused",
         "logging_steps": 1,
         "save_strategy": "no",
@@ -115,19 +115,19 @@ def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
 
 
 def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    words = AutoTokenizer.from_pretrained(base)
-    made = Trainer(
-        model=model(base),
-        args=TrainingArguments(**settings(p, folder), per_device_train_batch_size=ROWS),
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    trainer = Trainer(
+        model=load_model(base),
+        args=TrainingArguments(**shared_arguments(p, folder), per_device_train_batch_size=ROWS),
         train_dataset=label_rows(rows),
-        data_collator=DataCollatorForSeq2Seq(words, label_pad_token_id=IGNORED),
+        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
     )
     made.remove_callback(PrinterCallback)
     return made.train
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
+    length = config.load("render", RenderConfig, ROOT / "params.yaml").max_len
     made = SFTTrainer(
         model=model(base),
         args=SFTConfig(
@@ -146,13 +146,13 @@ def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Sta
 
 
 def ours(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    sharing = ROOT / "slurm/zero3.json"
-    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, sharing)
+    zero3 = ROOT / "slurm/zero3.json"
+    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, zero3)
     return trainer.train
 
 
 def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
-    network = model(base, SHARED_PREFIX)
+    network = load_model(base, SHARED_PREFIX)
     attach_loss_head(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
@@ -167,7 +167,7 @@ def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 loss = supervised_loss(network, batch, targets, weights) / len(targets)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), p.clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), p.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()
 
@@ -181,9 +181,9 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
     warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = packed(Path(data), int(count), folder)
-        trained = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
-        todo = {
+        rows = pack_groups(Path(data), int(count), folder)
+        supervised = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
+        starts = {
             "padded": partial(padded, rows["none"]),
             "trl": partial(trl, rows["none"]),
             "plain": partial(ours, rows["plain"]),
