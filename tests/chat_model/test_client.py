@@ -24,8 +24,8 @@ def test_retry_after_in_seconds(value, seconds):
 
 
 def test_retry_after_as_a_date():
-    found = read_retry_after({"retry-after": formatdate(time.time() + 30, usegmt=True)})
-    assert 28 < found <= 30
+    seconds = read_retry_after({"retry-after": formatdate(time.time() + 30, usegmt=True)})
+    assert 28 < seconds <= 30
     assert read_retry_after({"retry-after": formatdate(time.time() - 30, usegmt=True)}) == 0
 
 

@@ -13,7 +13,7 @@ async def peak(limiter: Limiter, tasks: int) -> int:
     """The most that run at once."""
     running = most = 0
 
-    async def one() -> None:
+    async def run_request() -> None:
         nonlocal running, most
         async with limiter:
             running += 1
@@ -21,7 +21,7 @@ async def peak(limiter: Limiter, tasks: int) -> int:
             await asyncio.sleep(0.001)
             running -= 1
 
-    await asyncio.gather(*(one() for _ in range(tasks)))
+    await asyncio.gather(*(run_request() for _ in range(tasks)))
     return most
 
 

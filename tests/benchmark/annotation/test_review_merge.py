@@ -86,14 +86,14 @@ def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "line",
     ['{"kind":"verdict","action":"reject"}', '{"kind":"verdict","action":"correct"}',
      '{"kind":"verdict","action":"approve","reason":"unclear"}',
      '{"kind":"verdict","action":"approve","query":"Other words"}'],
 )  # fmt: skip
-def test_a_rejection_has_a_reason_and_a_correction_a_gold(wrong):
+def test_a_rejection_has_a_reason_and_a_correction_a_gold(line):
     with pytest.raises(msgspec.ValidationError, match="with"):
-        msgspec.json.decode(wrong, type=Verdict)
+        msgspec.json.decode(line, type=Verdict)
 
 
 def test_the_share_of_tasks_reviewed_twice_is_the_one_asked_for():
