@@ -16,6 +16,7 @@ from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import charts, episode_section, leaderboard
 from benchmark.rollouts.goal_scoring import EpisodeScore
+from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import (
     AXES,
@@ -121,7 +122,7 @@ def _write_headline(board: Sequence[leaderboard.LeaderboardLine]) -> str:
     em = {line.model: line.em for line in board if line.suite == board[0].suite}
     if not em.keys() >= set(MODELS):
         return "Nothing has been scored."
-    rules = {name: value for name, value in em.items() if name not in MODELS}
+    rules = {name: value for name, value in em.items() if name in BASELINES}
     best = max(rules, key=lambda name: rules[name], default="")
     beside = f" The best rule without a model, {_split_words(best)}, is right in {rules[best]:.1%}."
     suite = suite_title(board[0].suite)

@@ -51,7 +51,7 @@ def _split_words(text: str) -> Words:
 
 
 def _score_words(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
-    """1 for equal words, 0 for none against some; a library's rounding error never leaves 0-1."""
+    """From 0 to 1: 1 for equal words, 0 if only one text has words, rounding errors cut off."""
     gold_words, answer_words = _split_words(gold), _split_words(answer)
     if gold_words == answer_words:
         return 1.0

@@ -104,7 +104,7 @@ def kept(accuracy: float, bits: float) -> list[RetentionItem]:
 
 @cache
 def played() -> dict[str, list[EpisodeScore]]:
-    """A model that is right and one that is silent, in six worlds; a wish of theirs is hostile."""
+    """A model that is right and one that never acts, in six worlds; one query is hostile."""
     suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
     first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
     suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
@@ -211,6 +211,13 @@ def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first(
         ("simple 2", "get_time", 2),
         ("complex 1", "get_time", 1),
     ]
+
+
+def test_a_model_after_two_examples_is_no_rule_without_a_model(results: Results) -> None:
+    shots = [scored("house", "base_two_shot", number, score=Score(1)) for number in range(60)]
+    rows = [*results.breakdown, *compute_breakdown(shots, 50, 7)]
+    page = report.render_markdown(Results(**{**results.__dict__, "breakdown": rows}))
+    assert "The best rule without a model, lexical, is right" in page
 
 
 def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(

@@ -65,10 +65,10 @@ def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(folder, GOOD, task(2)) == 0
-    said = capsys.readouterr().out
-    assert "2 tasks in 2 groups, 1 tools, lists of 1 tools" in said
-    assert "decision         1 call, 1 no_call" in said
-    shown = [line.split()[1] for line in said.splitlines() if line.startswith("made ")]
+    printed = capsys.readouterr().out
+    assert "2 tasks in 2 groups, 1 tools, lists of 1 tools" in printed
+    assert "decision         1 call, 1 no_call" in printed
+    shown = [line.split()[1] for line in printed.splitlines() if line.startswith("made ")]
     assert shown == [*BASELINES, *DEGENERATE]
 
 

@@ -94,21 +94,21 @@ def rows(written: bytes) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_both_models_and_name_their_signature() -> None:
-    found = json.loads(run()["house.json"])
-    assert (found["base.em"], found["base.malformed"]) == (0, 1)
-    assert (found["tuned.em"], found["tuned.call_em"], found["tuned.over_call"]) == (0.5, 1, 1)
-    assert found["tuned.score"] == 1.0
-    assert list(found) == sorted(found)
-    [signature] = [name for name in found if name.startswith("signature.rouge_l|tok:")]
+    values = json.loads(run()["house.json"])
+    assert (values["base.em"], values["base.malformed"]) == (0, 1)
+    assert (values["tuned.em"], values["tuned.call_em"], values["tuned.over_call"]) == (0.5, 1, 1)
+    assert values["tuned.score"] == 1.0
+    assert list(values) == sorted(values)
+    [signature] = [name for name in values if name.startswith("signature.rouge_l|tok:")]
     assert "|lam:0.5|suite:" in signature
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
     written = run()
-    found = json.loads(written["bfcl.json"])
-    assert found["tuned.args"] == 1
-    assert not {"tuned.text", "tuned.score"} & found.keys()
+    values = json.loads(written["bfcl.json"])
+    assert values["tuned.args"] == 1
+    assert not {"tuned.text", "tuned.score"} & values.keys()
     assert {row["suite"] for row in rows(written["sweep.csv"])} == {"house"}
 
 
@@ -144,24 +144,26 @@ def test_the_order_of_records_changes_no_byte() -> None:
 def test_a_missing_answer_lowers_coverage() -> None:
     lines = Path("tuned.jsonl").read_bytes().splitlines(keepends=True)
     Path("tuned.jsonl").write_bytes(b"".join(lines[2:]))
-    found = json.loads(run()["house.json"])
-    assert (found["tuned.coverage"], found["tuned.error"], found["tuned.n"]) == (0.75, 0.25, 8)
-    assert (found["base.partial"], found["tuned.partial"]) == (0, 1)
+    values = json.loads(run()["house.json"])
+    assert (values["tuned.coverage"], values["tuned.error"], values["tuned.n"]) == (0.75, 0.25, 8)
+    assert (values["base.partial"], values["tuned.partial"]) == (0, 1)
 
 
 @pytest.mark.usefixtures("folder")
 def test_no_answer_at_all_is_scored_too() -> None:
     Path("tuned.jsonl").write_text("")
-    found = json.loads(run()["house.json"])
-    assert (found["tuned.coverage"], found["tuned.em"]) == (0, 0)
+    values = json.loads(run()["house.json"])
+    assert (values["tuned.coverage"], values["tuned.em"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
-    found = json.loads(run()["house.json"])
-    assert found["tuned.em.low"] <= found["tuned.em"] <= found["tuned.em.high"]
-    assert found["tuned.gap.query.low"] <= found["tuned.gap.query"] <= found["tuned.gap.query.high"]
-    assert found["tuned.confusion.no_call.call"] == 4
+    values = json.loads(run()["house.json"])
+    assert values["tuned.em.low"] <= values["tuned.em"] <= values["tuned.em.high"]
+    assert (
+        values["tuned.gap.query.low"] <= values["tuned.gap.query"] <= values["tuned.gap.query.high"]
+    )
+    assert values["tuned.confusion.no_call.call"] == 4
 
 
 @pytest.mark.parametrize(
@@ -219,8 +221,8 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
     with open("tuned.jsonl", "ab") as out:
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
     run(further=["third", "out/third.json", "unasked", "out/unasked.json"])
-    found = json.loads(Path("out/third.json").read_text())
-    assert (found["tuned.n"], found["tuned.em"], found["base.coverage"]) == (1, 1, 0)
+    values = json.loads(Path("out/third.json").read_text())
+    assert (values["tuned.n"], values["tuned.em"], values["base.coverage"]) == (1, 1, 0)
     nothing = json.loads(Path("out/unasked.json").read_text())
     assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)
 
