@@ -9,12 +9,12 @@ from agent_tuning.files import csv_records, jsonl
 from agent_tuning.runtime import cli
 from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
-from benchmark.reports import leaderboard as board
 from benchmark.reports import report
 from benchmark.reports.report import Results
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.scoring import metrics
 from benchmark.scoring.metrics import BreakdownRow, SweepRow
+from benchmark.scoring.signatures import read_signatures
 from benchmark.scoring.task_score import ScoredAnswer
 
 
@@ -45,15 +45,9 @@ def main(
         episodes=metrics.read(episode_metrics),
         goals=list(jsonl.read(judged_episodes, EpisodeScore)),
         general=metrics.read(general_metrics),
+        signatures=read_signatures(house_metrics.parent, ("house", "bfcl")),
     )
-    _write(html, report.render_html(results))
-    _write(markdown, report.render_markdown(results))
-    csv_records.write(leaderboard, board.LeaderboardLine, board.build_lines(results.breakdown))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    report.write(results, html, markdown, leaderboard)
 
 
 if __name__ == "__main__":

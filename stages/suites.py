@@ -1,8 +1,10 @@
-"""Make the BFCL- and the NESTFUL-derived suite, and list what training may not contain.
+"""Derive the suites of BFCL and NESTFUL, and list the queries that training may not contain.
 
-Reads their files as published, the house suite and the episodes; writes a folder a suite
-(tools.jsonl, tasks.jsonl, and the overlays that stand in our own folder of its name, next to the
-house suite) and PROTECTED_PATH, the user turns of them all.
+reads   data/external/{bfcl,nestful}/  their files as published
+        benchmark/suites/house/        its queries; our errata of a derived suite stand beside it
+        benchmark/suites/episodes/     their queries
+writes  data/suites/{bfcl,nestful}/    tools.jsonl, tasks.jsonl, overlays/
+        data/suites/protected.jsonl    ProtectedQuery, of all four
 """
 
 from collections import Counter
@@ -10,55 +12,19 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import msgspec
-
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ProtectedQuery
-from agent_tuning.records import Record, User
 from agent_tuning.runtime import cli, config
-from benchmark.sources import bfcl, distractors, nestful
+from benchmark.sources import derived_suites
+from benchmark.sources.derived_suites import SuitesConfig
 from benchmark.tasks import episodes, suites
-from benchmark.tasks.episodes import Episodes
+from benchmark.tasks.suites import Suite
 
 
-class NestedConfig(Record, frozen=True):
-    limits: nestful.Limits
-    calls_per_group: int
-
-
-class SuitesConfig(Record, frozen=True):
-    calls: tuple[str, ...]
-    no_calls: tuple[str, ...]
-    limits: bfcl.Limits
-    nested: NestedConfig
-    menus: distractors.DistractorsConfig
-
-
-def list_task_queries(suite: suites.Suite) -> Iterator[ProtectedQuery]:
-    for task in suite.tasks:
-        tools = tuple(tool.name for tool in suite.tools_of(task))
-        for turn in task.turns:
-            if isinstance(turn, User):
-                yield ProtectedQuery(turn.text, task.id, tools)
-
-
-def write_with_errata(derived: suites.Suite, folder: Path, errata: Path) -> None:
-    """Write a derived suite with our errata of it."""
-    suites.write(folder, derived)
-    for overlay in suites.list_overlays(errata):
-        jsonl.write(folder / overlay.relative_to(errata), jsonl.read(overlay, suites.Erratum))
-    suites.read(folder)  # an erratum of no task here fails now, not where it is scored
-
-
-def print_drop_counts(folder: Path, derived: suites.Suite, reasons: Counter[str]) -> None:
-    for reason, count in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])):
+def print_drop_counts(folder: Path, suite: Suite, dropped: Counter[str]) -> None:
+    for reason, count in sorted(dropped.items(), key=lambda pair: (-pair[1], pair[0])):
         print(f"suites: {folder}: {count:4} questions dropped: {reason}")
-    print(f"suites: {folder}: {len(derived.tasks)} tasks, {len(derived.tools)} tools")
-
-
-def list_episode_queries(suite: Episodes) -> Iterator[ProtectedQuery]:
-    for one in suite.episodes:
-        yield ProtectedQuery(one.query, one.id, tuple(tool.name for tool in suite.tools_of(one)))
+    print(f"suites: {folder}: {len(suite.tasks)} tasks, {len(suite.tools)} tools")
 
 
 def main(
@@ -71,24 +37,19 @@ def main(
     protected_path: Path,
 ) -> None:
     p = config.load("suites", SuitesConfig)
-    house = suites.read(house_suite_dir)
-    read = bfcl.read(bfcl_raw_dir, p.calls, p.no_calls)
-    single, dropped = bfcl.build_items(*read, p.limits)
-    derived, unused = distractors.derive_suite(bfcl_suite_dir.name, single, p.menus)
-    nested, dropped_nested = nestful.build_items(nestful_raw_dir, p.nested.limits)
-    shape = msgspec.structs.replace(
-        p.menus, calls_per_group=p.nested.calls_per_group, no_calls_per_group=0
-    )
-    several, unused_nested = nestful.derive_suite(nestful_suite_dir.name, nested, shape)
-    for suite, folder, reasons in (
-        (derived, bfcl_suite_dir, dropped + unused),
-        (several, nestful_suite_dir, dropped_nested + unused_nested),
+    queries: list[Iterator[ProtectedQuery]] = [
+        derived_suites.list_task_queries(suites.read(house_suite_dir))
+    ]
+    for raw, folder, derive in (
+        (bfcl_raw_dir, bfcl_suite_dir, derived_suites.derive_from_bfcl),
+        (nestful_raw_dir, nestful_suite_dir, derived_suites.derive_from_nestful),
     ):
-        write_with_errata(suite, folder, house_suite_dir.with_name(folder.name))
-        print_drop_counts(folder, suite, reasons)
-    fenced = chain.from_iterable(map(list_task_queries, (house, derived, several)))
-    wishes = list_episode_queries(episodes.read(episodes_dir))
-    count = jsonl.write(protected_path, chain(fenced, wishes))
+        suite, dropped = derive(raw, folder.name, p)
+        derived_suites.write_with_errata(suite, folder, house_suite_dir.with_name(folder.name))
+        print_drop_counts(folder, suite, dropped)
+        queries.append(derived_suites.list_task_queries(suite))
+    queries.append(derived_suites.list_episode_queries(episodes.read(episodes_dir)))
+    count = jsonl.write(protected_path, chain.from_iterable(queries))
     print(f"suites: {protected_path}: {count} protected queries")
 
 

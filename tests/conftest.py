@@ -79,16 +79,16 @@ def lively(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slurm() -> Iterator[slurm_cluster.SlurmCluster]:
     """One for all tests: it takes two seconds to start."""
     if problem := slurm_cluster.why_unavailable():
-        pytest.skip(f"NO SLURM LAB: {problem}")
+        pytest.skip(f"NO SLURM CLUSTER: {problem}")
     with slurm_cluster.running() as started:
         yield started
 
 
 @pytest.fixture
 def checkout(slurm: slurm_cluster.SlurmCluster, tmp_path: Path) -> Iterator[Checkout]:
-    made = Checkout(tmp_path, slurm)
-    yield made
-    made.leave()
+    checkout = Checkout(tmp_path, slurm)
+    yield checkout
+    checkout.stop()
 
 
 FORMATS = ("react", "autogpt", "hermes")

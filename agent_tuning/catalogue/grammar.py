@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Literal, NamedTuple, TypeVar
 
-from agent_tuning.catalogue.entries import SLOT, Catalogue, LocalizedTexts, NumberRange, Slot
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, NumberRange, Slot
 from agent_tuning.records import Json, Language
 
 T = TypeVar("T")

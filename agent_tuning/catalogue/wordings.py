@@ -1,6 +1,6 @@
 """The scripted teacher's wording outside the catalogue: data/phrasing.yaml is one Phrasing."""
 
-from agent_tuning.catalogue.entries import LocalizedText, LocalizedTexts
+from agent_tuning.catalogue.entry_records import LocalizedText, LocalizedTexts
 from agent_tuning.records import Record
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from agent_tuning.chat_model.messages import ChatRequest, Reply
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput, Record, Unfinished
-from agent_tuning.synthesis.teachers import Usage
 
 
 class Price(Record, frozen=True):

@@ -14,9 +14,9 @@ from agent_tuning.chat_model.batch_api import Batches
 from agent_tuning.chat_model.budget import Budget, Price
 from agent_tuning.chat_model.client import Client, RetriesExhausted
 from agent_tuning.chat_model.messages import ChatRequest, Reply, Service
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput, Unfinished
 from agent_tuning.runtime.progress import Progress
-from agent_tuning.synthesis.teachers import Usage
 
 Job = TypeVar("Job")
 NextRequest = Callable[

@@ -7,8 +7,8 @@ from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Budget, Price
 from agent_tuning.chat_model.client import Client, RetriesExhausted
 from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Message, Reply, Service
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import Unfinished
-from agent_tuning.synthesis.teachers import Usage
 
 
 class SingleChat:

@@ -11,7 +11,7 @@ import msgspec
 
 from agent_tuning.converters import rows
 from agent_tuning.prompts import system_prompt
-from agent_tuning.prompts.formats import react
+from agent_tuning.prompts.formats.react import FORMAT as REACT
 from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
 
@@ -39,7 +39,7 @@ def write(group: Group) -> Row:
         if step.said is not None:
             said.append(Utterance("human", step.said))
         decision = step.decision
-        text = react.write(decision) if group.tools else rows.join_thought(decision)
+        text = REACT.write(decision) if group.tools else rows.join_thought(decision)
         said.append(Utterance("gpt", text, decision.trained))
         if step.results:
             lines = [OBSERVATION + format_json(result.content) for result in step.results]
@@ -87,7 +87,7 @@ def _acted(conversation: list[Utterance], tools: tuple[Tool, ...]) -> Iterator[T
     before: Assistant | None = None
     for said in conversation:
         if said.speaker == "gpt":
-            before = react.read(said.value, tools)
+            before = REACT.read(said.value, tools)
             yield before
         elif before is not None and before.calls:
             lines = [line.removeprefix(OBSERVATION) for line in said.value.split("\n")]

@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import TOOL_NAME
+from agent_tuning.catalogue.entry_records import TOOL_NAME
 from agent_tuning.converters import documents, openapi, schemas
 from agent_tuning.converters.documents import convert_part
 from agent_tuning.converters.imported_tool import ImportedTool

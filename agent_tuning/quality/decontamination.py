@@ -1,4 +1,4 @@
-"""What training may not contain: the queries of the benchmark suites."""
+"""Decontamination: training data must not contain the queries of the benchmark suites."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -23,7 +23,10 @@ class ProtectedQuery(Record, frozen=True):
 
 
 class ContaminationFilter:
-    """Finds protected queries, word for word by a set lookup per run of tokens."""
+    """Finds queries of the benchmark: whole, in part, or nearly the same.
+
+    `near` (0-1) is the similarity from which two queries are nearly the same.
+    """
 
     def __init__(self, protected: Iterable[ProtectedQuery], near: float) -> None:
         self._whole: set[tuple[str, ...]] = set()
@@ -33,39 +36,35 @@ class ContaminationFilter:
         for item in protected:
             tokens = normalize_tokens(item.query)
             self._whole.add(tokens)
-            self._runs.update(_runs(tokens))
+            self._runs.update(_list_runs(tokens))
             self._near.add(item.query)
             self._tools.append(frozenset(item.tools))
         self._whole.discard(())
 
-    def overlap(
-        self, query: str, tools: Iterable[str]
-    ) -> Literal["exact", "8-gram", "near"] | None:
-        """Why `query` may not be trained on with these tools.
+    def overlap(self, query: str, tools: Iterable[str]) -> Overlap | None:
+        """Why `query` must not be trained on with these tools; None if it may be.
 
-        The same query or a shared run of tokens is one whatever the tools; nearly the same query
-        is a matter of chance unless the task offers one of the tools too.
+        The same query, or a shared run of tokens, is an overlap whatever the tools. A query that
+        is only nearly the same may be so by chance, unless the task offers one of the tools too.
         """
         tokens = normalize_tokens(query)
         if tokens in self._whole:
             return "exact"
-        if any(run in self._runs for run in _runs(tokens)):
+        if any(run in self._runs for run in _list_runs(tokens)):
             return "8-gram"
         offered = set(tools)
-        near = self._near.find_similar(query) if tokens else ()
-        return "near" if any(self._tools[number] & offered for number in near) else None
+        similar = self._near.find_similar(query) if tokens else ()
+        return "near" if any(self._tools[number] & offered for number in similar) else None
 
 
-def _runs(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _list_runs(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Runs of 8 tokens, or of 13 where most of the tokens are CJK characters."""
     for size, of_characters in ((SHARED_WORDS, False), (SHARED_CJK_CHARACTERS, True)):
         for start in range(len(tokens) - size + 1):
             run = tokens[start : start + size]
-            if (2 * sum(map(_is_character, run)) > size) == of_characters:
+            if (2 * sum(map(_is_cjk_character, run)) > size) == of_characters:
                 yield run
 
 
-def _is_character(token: str) -> bool:
-    return len(token) == 1 and any(
-        low <= ord(token) <= high for low, high in word_overlap.CJK_RANGES
-    )
+def _is_cjk_character(token: str) -> bool:
+    return len(token) == 1 and word_overlap.has_cjk(token)

@@ -1,6 +1,6 @@
-"""How well word overlap alone tells positives from negatives: the AUC of a lexical matcher.
+"""Lexical AUC: how well word overlap alone tells positives from negatives.
 
-0.5: not at all, the negatives are hard; 1.0: perfectly, they are trivial.
+0.5: not at all, so the negatives are hard. 1.0: perfectly, so they are trivial.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,31 +13,36 @@ from agent_tuning.records import Assistant, Decision, Group, Trajectory, User
 
 
 def compute_auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
-    """The chance that a positive scores above a negative, ties half (Mann-Whitney U / n m)."""
+    """The chance that a positive scores above a negative; ties count half.
+
+    It is the Mann-Whitney U divided by the number of pairs.
+    """
     ranks = rankdata([*positives, *negatives])[: len(positives)]
     n, m = len(positives), len(negatives)
     return float((np.sum(ranks) - n * (n + 1) / 2) / (n * m))
 
 
 def compute_lexical_auc(groups: Iterable[Group]) -> float:
-    """Over queries: the best overlap with any tool of the menu, calls against no calls.
+    """The AUC of the best word overlap of a query with any tool of its prompt.
 
-    A trajectory counts by its last query and the decision after it. `groups` are read twice.
+    Queries that lead to calls are the positives, all others the negatives. A trajectory counts
+    by its last query and the decision after it. `groups` are read twice.
     """
     matcher = WordOverlap({tool.name: tool for group in groups for tool in group.tools}.values())
     scores: dict[bool, list[float]] = {True: [], False: []}
     for group in groups:
         for trajectory in group.trajectories:
-            query, decision = _asked_last(trajectory)
+            query, decision = _find_last_query(trajectory)
             best = max(matcher.overlap(query, tool) for tool in group.tools)
             scores[decision == "call"].append(best)
     return compute_auc(scores[True], scores[False])
 
 
-def _asked_last(trajectory: Trajectory) -> tuple[str, Decision]:
+def _find_last_query(trajectory: Trajectory) -> tuple[str, Decision]:
+    """The last query, and the decision that follows it."""
     turns = trajectory.turns
-    place = max(n for n, turn in enumerate(turns) if isinstance(turn, User))
-    decision = next(turn for turn in turns[place:] if isinstance(turn, Assistant)).decision
-    query = turns[place]
+    index = max(index for index, turn in enumerate(turns) if isinstance(turn, User))
+    query = turns[index]
     assert isinstance(query, User)
+    decision = next(turn for turn in turns[index:] if isinstance(turn, Assistant)).decision
     return query.text, decision

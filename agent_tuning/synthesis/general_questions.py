@@ -1,15 +1,15 @@
-"""Everyday questions that need no tool: data/general.yaml is one Everyday."""
+"""General questions that need no tool: data/general.yaml is one `GeneralQuestions`."""
 
 from agent_tuning.catalogue.grammar import Split, take_split
 from agent_tuning.records import Assistant, Language, Record, Trajectory, User
 
 
 class GeneralQuestions(Record, frozen=True):
-    """Questions per language; the last sixth of them is held out of training."""
+    """Questions per language. The last sixth of each list is held out of training."""
 
     questions: dict[Language, tuple[str, ...]]
 
-    def asked(self, which: Split) -> list[Trajectory]:
+    def asked(self, split: Split) -> list[Trajectory]:
         """Each question as a conversation whose reply is still empty."""
         return [
             Trajectory(
@@ -20,6 +20,6 @@ class GeneralQuestions(Record, frozen=True):
             )
             for language, questions in self.questions.items()
             for number, question in take_split(
-                list(enumerate(questions)), which, len(questions) // 6
+                list(enumerate(questions)), split, len(questions) // 6
             )
         ]

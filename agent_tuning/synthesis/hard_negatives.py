@@ -1,6 +1,6 @@
 """Hard negatives: queries that look as if they needed a tool and need none.
 
-Each kind is a generator of candidates for one group; the first that is new is taken.
+Each kind is a generator of candidates for one group. `negative_selection` takes the first new one.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.catalogue.entries import SLOT, Scenario
+from agent_tuning.catalogue.entry_records import SLOT, Scenario
 from agent_tuning.catalogue.grammar import Split, take_split
 from agent_tuning.records import Assistant, Group, Language, ToolResult, Trajectory, User
 from agent_tuning.synthesis.teachers import TrajectoryRequest
@@ -20,14 +20,12 @@ from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, strip_thou
 
 CandidateGenerator = Callable[["NegativeSource", Group, random.Random], Iterator[Trajectory]]
 
-MAX_TRIED_REQUESTS = (
-    200  # positives whose query is tried with another menu; one of them is still unused
-)
-MAX_OBSERVATION_CHARS = 200  # characters of an observation that is talked about
+MAX_TRIED_REQUESTS = 200  # positives whose query is tried with other tools; one is still unused
+MAX_OBSERVATION_CHARS = 200  # longer observations are not talked about
 
 
 class UserRequest(NamedTuple):
-    """A positive's query and what its call would do."""
+    """A positive's query, and what its call would do, as a part of a sentence."""
 
     id: str
     query: str
@@ -35,29 +33,26 @@ class UserRequest(NamedTuple):
 
 
 class NegativeSource:
-    """What the kinds draw from. `of_which` is the part of the remarks and wordings in use."""
+    """What the kinds draw from.
+
+    `general_questions` are conversations with replies. `split` says which remarks and wordings
+    are used: those for training, or those that are held out.
+    """
 
     def __init__(
         self,
         teacher: ScriptedTeacher,
         positives: Iterable[Trajectory],
-        everyday: Sequence[Trajectory],
-        of_which: Split = "train",
+        general_questions: Sequence[Trajectory],
+        split: Split = "train",
     ) -> None:
         self.teacher = teacher
         self.catalogue = teacher.catalogue
         self.phrasing = teacher.phrasing
-        self.general_questions = everyday  # general conversation, with replies
-        self.split: Split = of_which
-        self.requests_by_tool: dict[tuple[Language, str], list[UserRequest]] = defaultdict(list)
-        for one in positives:  # whose tool may be taken away from a menu
-            if one.kind == "call":
-                self.requests_by_tool[one.language, one.tool].append(
-                    UserRequest(one.id, one.query, _goal(one))
-                )
-        for wishes in self.requests_by_tool.values():
-            wishes.sort()
-        # The same grammar, whose exchanges all go on to the reply.
+        self.general_questions = general_questions
+        self.split: Split = split
+        self.requests_by_tool = _collect_requests(positives)
+        # The same grammar, but every exchange goes on to the reply.
         self.replying_teacher = ScriptedTeacher(
             self.catalogue,
             self.phrasing,
@@ -68,7 +63,7 @@ class NegativeSource:
 
 
 def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
-    """Talk about the subject of a tool on the menu."""
+    """Chat about the subject of a tool in the list."""
     language = group.language
     thought = getattr(source.phrasing.topic.thought, language)
     remarks = [
@@ -77,37 +72,39 @@ def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> I
         for remark in take_split(source.catalogue.entries[tool.name].remarks, source.split, 1)
     ]
     for tool, remark in rng.sample(remarks, len(remarks)):
-        reply = getattr(remark.reply, language)
-        yield _declined(group, "topic", tool, getattr(remark.query, language), thought, reply)
+        query, reply = getattr(remark.query, language), getattr(remark.reply, language)
+        yield _build_negative(group, "topic", tool, query, thought, reply)
 
 
 def tool_unavailable(
     source: NegativeSource, group: Group, rng: random.Random
 ) -> Iterator[Trajectory]:
-    """A positive's own query whose tool is not on this menu, though a sibling of it is."""
+    """A positive's own query. Its tool is not in the list, though a sibling of the tool is."""
     language = group.language
-    menu = {tool.name for tool in group.tools}
-    absent = [
+    listed = {tool.name for tool in group.tools}
+    unlisted = [
         (name, source.requests_by_tool[language, name])
         for name, entry in source.catalogue.entries.items()
-        if name not in menu
-        and menu & set(entry.siblings)
+        if name not in listed
+        and listed & set(entry.siblings)
         and (language, name) in source.requests_by_tool
     ]
-    starts = [0, *accumulate(len(wishes) for _, wishes in absent)]
+    # The requests of all unlisted tools are numbered through; `starts` has each tool's first.
+    starts = [0, *accumulate(len(requests) for _, requests in unlisted)]
     for number in rng.sample(range(starts[-1]), min(MAX_TRIED_REQUESTS, starts[-1])):
-        place = bisect_right(starts, number) - 1
-        tool, wishes = absent[place]
-        wish = wishes[number - starts[place]]
-        thought = getattr(source.phrasing.removed.thought, language).replace("{goal}", wish.goal)
-        reply = getattr(source.phrasing.removed.reply, language).replace("{goal}", wish.goal)
-        yield _declined(group, "removed", tool, wish.query, thought, reply)
+        index = bisect_right(starts, number) - 1
+        tool, requests = unlisted[index]
+        request = requests[number - starts[index]]
+        wording = source.phrasing.removed
+        thought = getattr(wording.thought, language).replace("{goal}", request.goal)
+        reply = getattr(wording.reply, language).replace("{goal}", request.goal)
+        yield _build_negative(group, "removed", tool, request.query, thought, reply)
 
 
 def missing_argument(
     source: NegativeSource, group: Group, rng: random.Random
 ) -> Iterator[Trajectory]:
-    """A required argument is not said: the decision is to ask for it."""
+    """The query lacks a required argument: the model must ask for it."""
     entries = [source.catalogue.entries[tool.name] for tool in group.tools]
     for index in range(3):
         for entry in rng.sample(entries, len(entries)):
@@ -119,56 +116,66 @@ def missing_argument(
 
 
 def not_requested(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
-    """A call is named but not wanted: not yet, only supposed, or quoted."""
+    """The user names a call without wanting it: it is for later, only supposed, or quoted."""
     language = group.language
     wordings = take_split(source.phrasing.negated, source.split, 1)
-    for tool, scenario in _simple(source, group, rng):
+    for tool, scenario in _shuffle_simple_scenarios(source, group, rng):
         goal = source.teacher.goal(tool, scenario, language, rng)
         wording = rng.choice(wordings)
         query = getattr(wording.query, language).replace("{goal}", goal)
         thought, reply = getattr(wording.thought, language), getattr(wording.reply, language)
-        yield _declined(group, "negated", tool, query, thought, reply)
+        yield _build_negative(group, "negated", tool, query, thought, reply)
 
 
 def already_answered(
     source: NegativeSource, group: Group, rng: random.Random
 ) -> Iterator[Trajectory]:
-    """A second question, whose answer stands in the first one's observation or reply."""
+    """A second question. The first one's observation or reply holds the answer already."""
     language = group.language
     wordings = take_split(source.phrasing.answered, source.split, 1)
-    for tool, scenario in _simple(source, group, rng):
-        number = rng.randrange(
-            source.replying_teacher.grammar.capacity(scenario.queries, tool, language)
-        )
+    teacher = source.replying_teacher
+    for tool, scenario in _shuffle_simple_scenarios(source, group, rng):
+        number = rng.randrange(teacher.grammar.capacity(scenario.queries, tool, language))
         item = TrajectoryRequest(tool, scenario.name, scenario.complexity, number)
-        before = source.replying_teacher.write_positive(item, language)
-        *_, result, reply = before.turns
+        first = teacher.write_positive(item, language)
+        *_, result, reply = first.turns
         assert isinstance(result, ToolResult)
         assert isinstance(reply, Assistant)
         if len(str(result.content)) > MAX_OBSERVATION_CHARS:
             continue
-        fields = [(k, v) for k, v in result.content.items() if isinstance(v, str | int | float)]
+        slots = {"query": first.query, "goal": _describe_goal(first), "reply": reply.text}
+        fields = [
+            (field, value)
+            for field, value in result.content.items()
+            if isinstance(value, str | int | float)
+        ]
         field, value = rng.choice(fields or [("", "")])
-        slots = {"query": before.query, "goal": _goal(before), "reply": reply.text}
-        slots |= {"field": field.replace("_", " "), "value": str(value)} if fields else {}
-        wording = rng.choice([one for one in wordings if fields or "{field}" not in one.query.en])
-        query, thought, text = (
-            _filled(getattr(one, language), slots)
-            for one in (wording.query, wording.thought, wording.reply)
+        if fields:
+            slots |= {"field": field.replace("_", " "), "value": str(value)}
+        wording = rng.choice(
+            [wording for wording in wordings if fields or "{field}" not in wording.query.en]
         )
-        turns = (*before.turns, User(query), Assistant("no_call", thought, text=text))
+        query, thought, text = (
+            _fill_slots(getattr(wording_part, language), slots)
+            for wording_part in (wording.query, wording.thought, wording.reply)
+        )
+        turns = (*first.turns, User(query), Assistant("no_call", thought, text=text))
         yield Trajectory(f"{group.id}.answered", turns, "answered", language, tool)
 
 
 def off_topic(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
-    """An everyday question, with tools on the menu that have nothing to do with it."""
+    """A general question, which has nothing to do with the tools in the list."""
     thought = getattr(source.phrasing.general.thought, group.language)
-    alike = [one for one in source.general_questions if one.language == group.language]
-    asked = [one for one in alike if len(one.turns) == 2]  # a longer one's reply answers more
-    for one in rng.sample(asked, len(asked)):
-        reply = one.turns[-1]
+    questions = [
+        question
+        for question in source.general_questions
+        # In a longer conversation the last reply answers more than the first question.
+        if question.language == group.language and len(question.turns) == 2
+    ]
+    for question in rng.sample(questions, len(questions)):
+        reply = question.turns[-1]
         assert isinstance(reply, Assistant)
-        yield _declined(group, "general", "", one.query, thought, reply.text)
+        yield _build_negative(group, "general", "", question.query, thought, reply.text)
 
 
 KINDS: dict[str, CandidateGenerator] = {
@@ -181,31 +188,45 @@ KINDS: dict[str, CandidateGenerator] = {
 }
 
 
-def _simple(
+def _collect_requests(
+    positives: Iterable[Trajectory],
+) -> dict[tuple[Language, str], list[UserRequest]]:
+    """The requests of one call, by language and tool: their tool may be missing from a list."""
+    requests: dict[tuple[Language, str], list[UserRequest]] = defaultdict(list)
+    for positive in positives:
+        if positive.kind == "call":
+            requests[positive.language, positive.tool].append(
+                UserRequest(positive.id, positive.query, _describe_goal(positive))
+            )
+    for of_tool in requests.values():
+        of_tool.sort()
+    return requests
+
+
+def _shuffle_simple_scenarios(
     source: NegativeSource, group: Group, rng: random.Random
-) -> Iterator[tuple[str, Scenario]]:
-    """The scenarios of one call that the menu's tools have, in seeded order."""
-    entries = source.catalogue.entries
-    cells = [
+) -> list[tuple[str, Scenario]]:
+    """The tool and scenario of every single call that the group's tools allow, in seeded order."""
+    scenarios = [
         (tool.name, scenario)
         for tool in group.tools
-        for scenario in entries[tool.name].scenarios
+        for scenario in source.catalogue.entries[tool.name].scenarios
         if scenario.complexity == "simple"
     ]
-    yield from rng.sample(cells, len(cells))
+    return rng.sample(scenarios, len(scenarios))
 
 
-def _goal(one: Trajectory) -> str:
+def _describe_goal(trajectory: Trajectory) -> str:
     """What the first decision was about to do, as a part of a sentence."""
-    decision = next(turn for turn in one.turns if isinstance(turn, Assistant))
+    decision = next(turn for turn in trajectory.turns if isinstance(turn, Assistant))
     return strip_thought_prefix(decision.thought)
 
 
-def _filled(text: str, slots: Mapping[str, str]) -> str:
+def _fill_slots(text: str, slots: Mapping[str, str]) -> str:
     return SLOT.sub(lambda match: slots[match.group(1)], text)
 
 
-def _declined(
+def _build_negative(
     group: Group, kind: str, tool: str, query: str, thought: str, reply: str
 ) -> Trajectory:
     turns = (User(query), Assistant("no_call", thought, text=reply))

@@ -1,4 +1,4 @@
-"""Shares of a whole as whole numbers."""
+"""Shares of a whole, as whole numbers."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -7,7 +7,10 @@ T = TypeVar("T")
 
 
 def allocate_quota(shares: Mapping[T, float], total: int) -> dict[T, int]:
-    """Split `total` by shares, largest remainders first; the sum is exact."""
+    """Split `total` in proportion to `shares`; the counts add up to exactly `total`.
+
+    Each count is rounded down first. The largest remainders then get one more.
+    """
     scale = total / sum(shares.values())
     exact = {key: share * scale for key, share in shares.items()}
     counts = {key: int(value) for key, value in exact.items()}

@@ -1,4 +1,7 @@
-"""Other names for tools and parameters, so that a model reads them off the menu."""
+"""Rename tools and parameters, so that a model reads their names in the tool list.
+
+The style `masked` is function masking: names that say nothing. `reworded` paraphrases names.
+"""
 
 import random
 from collections.abc import Callable
@@ -10,48 +13,55 @@ from agent_tuning.records import Assistant, Call, Group, Tool, ToolResult, Traje
 from agent_tuning.synthesis.synonyms import AFFIXES, PARAMETERS, VERBS
 
 
-def _words(name: str) -> list[str]:
+def _split_words(name: str) -> list[str]:
     return name.replace(".", "_").replace("-", "_").split("_")
 
 
-def _camel(name: str) -> str:
-    first, *rest = _words(name)
+def _to_camel_case(name: str) -> str:
+    first, *rest = _split_words(name)
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _dotted(name: str) -> str:
-    verb, *rest = _words(name)
+def _to_dotted(name: str) -> str:
+    verb, *rest = _split_words(name)
     return f"{'_'.join(rest)}.{verb}" if rest else verb
 
 
-def _pascal(name: str) -> str:
-    return "".join(word.capitalize() for word in _words(name))
+def _to_pascal_case(name: str) -> str:
+    return "".join(word.capitalize() for word in _split_words(name))
 
 
-def _namespaced(name: str) -> str:
-    *deed, subject = _words(name)
-    return f"{subject.capitalize()}.{'_'.join(deed)}" if deed else subject
+def _to_namespaced(name: str) -> str:
+    *action, subject = _split_words(name)
+    return f"{subject.capitalize()}.{'_'.join(action)}" if action else subject
 
 
-def _reworded(name: str, rng: random.Random) -> str:
-    """Another verb for the same deed: the menu alone says which."""
-    first, *rest = _words(name)
+def _paraphrase_tool(name: str, rng: random.Random) -> str:
+    """Another verb for the same action, in another case: only the tool list says which."""
+    first, *rest = _split_words(name)
     verb = rng.choice((first, *VERBS.get(first, ())))
     return rng.choice(NAME_CASES)("_".join([verb, *rest]))
 
 
-def _parameter(name: str, rng: random.Random) -> str:
-    """Another word for the same thing."""
+def _paraphrase_parameter(name: str, rng: random.Random) -> str:
+    """Another word for the same parameter, or its own."""
     other = rng.choice(PARAMETERS.get(name) or [affix.format(name) for affix in AFFIXES])
-    return rng.choice((str, str, _camel))(rng.choice((name, other, other)))
+    return rng.choice((str, str, _to_camel_case))(rng.choice((name, other, other)))
 
 
-# Capitals too: a model that has seen none in a name writes none, whatever the menu says.
-NAME_CASES: tuple[Callable[[str], str], ...] = (str, _camel, _dotted, _pascal, _namespaced)
+# With capitals too: a model that has never seen capitals in a name writes none, whatever the
+# tool list says.
+NAME_CASES: tuple[Callable[[str], str], ...] = (
+    str,
+    _to_camel_case,
+    _to_dotted,
+    _to_pascal_case,
+    _to_namespaced,
+)
 
 
 class NamingStyle(NamedTuple):
-    """How a tool (the n-th of its menu) and a parameter are called."""
+    """How to name a tool (given its own name and its index in the list) and a parameter."""
 
     tool: Callable[[str, int, random.Random], str]
     parameter: Callable[[str, random.Random], str]
@@ -59,72 +69,77 @@ class NamingStyle(NamedTuple):
 
 NAMING_STYLES = {
     "plain": NamingStyle(lambda name, _, __: name, lambda name, _: name),
-    "reworded": NamingStyle(lambda name, _, rng: _reworded(name, rng), _parameter),
-    "masked": NamingStyle(lambda _, number, __: f"tool_{number + 1}", _parameter),
+    "reworded": NamingStyle(
+        lambda name, _, rng: _paraphrase_tool(name, rng), _paraphrase_parameter
+    ),
+    "masked": NamingStyle(lambda _, number, __: f"tool_{number + 1}", _paraphrase_parameter),
 }
 
 
 class NewNames(NamedTuple):
-    """How a tool and its parameters are called."""
+    """The new name of a tool, and those of its parameters by their old names."""
 
     name: str
     parameters: dict[str, str]
 
 
 def rename_tools(group: Group, style: str, rng: random.Random) -> Group:
-    """The same group with its tools and their parameters called otherwise, on the menu and in
-    every turn."""
-    spell = NAMING_STYLES[style]
-    names = _apart({t.name: spell.tool(t.name, n, rng) for n, t in enumerate(group.tools)})
-    spellings = {
+    """The same group with new names of tools and parameters, in the tool list and every turn.
+
+    `style` is a key of NAMING_STYLES.
+    """
+    naming = NAMING_STYLES[style]
+    names = _keep_distinct(
+        {tool.name: naming.tool(tool.name, index, rng) for index, tool in enumerate(group.tools)}
+    )
+    new_names = {
         tool.name: NewNames(
             names[tool.name],
-            _apart({name: spell.parameter(name, rng) for name in _parameters(tool)}),
+            _keep_distinct({name: naming.parameter(name, rng) for name in _list_parameters(tool)}),
         )
         for tool in group.tools
     }
+    tools = tuple(_rename_tool(tool, new_names[tool.name]) for tool in group.tools)
     return msgspec.structs.replace(
         group,
-        prompt=msgspec.structs.replace(
-            group.prompt, tools=tuple(_tool(tool, spellings[tool.name]) for tool in group.tools)
+        prompt=msgspec.structs.replace(group.prompt, tools=tools),
+        trajectories=tuple(
+            _rename_in_trajectory(trajectory, new_names) for trajectory in group.trajectories
         ),
-        trajectories=tuple(_trajectory(one, spellings) for one in group.trajectories),
     )
 
 
-def _apart(names: dict[str, str]) -> dict[str, str]:
-    """These spellings, or, if two would be the same, everyone's own."""
+def _keep_distinct(names: dict[str, str]) -> dict[str, str]:
+    """These new names, or, if two of them are the same, the old ones."""
     return names if len(set(names.values())) == len(names) else {name: name for name in names}
 
 
-def _parameters(tool: Tool) -> list[str]:
+def _list_parameters(tool: Tool) -> list[str]:
     return list(tool.parameters.get("properties", {}))
 
 
-def _tool(tool: Tool, spelling: NewNames) -> Tool:
-    own = spelling.parameters
-    parameters = dict(tool.parameters)
-    if properties := parameters.get("properties"):
-        parameters["properties"] = {own[name]: schema for name, schema in properties.items()}
-    if required := parameters.get("required"):
-        parameters["required"] = [own[name] for name in required]
-    return msgspec.structs.replace(tool, name=spelling.name, parameters=parameters)
+def _rename_tool(tool: Tool, new: NewNames) -> Tool:
+    schema = dict(tool.parameters)
+    if properties := schema.get("properties"):
+        schema["properties"] = {new.parameters[name]: value for name, value in properties.items()}
+    if required := schema.get("required"):
+        schema["required"] = [new.parameters[name] for name in required]
+    return msgspec.structs.replace(tool, name=new.name, parameters=schema)
 
 
-def _trajectory(trajectory: Trajectory, spellings: dict[str, NewNames]) -> Trajectory:
-    turns = tuple(_turn(turn, spellings) for turn in trajectory.turns)
+def _rename_in_trajectory(trajectory: Trajectory, new_names: dict[str, NewNames]) -> Trajectory:
+    turns = tuple(_rename_in_turn(turn, new_names) for turn in trajectory.turns)
     return msgspec.structs.replace(trajectory, turns=turns)
 
 
-def _turn(turn: Turn, spellings: dict[str, NewNames]) -> Turn:
+def _rename_in_turn(turn: Turn, new_names: dict[str, NewNames]) -> Turn:
     if isinstance(turn, ToolResult):
-        return msgspec.structs.replace(turn, name=spellings[turn.name].name)
+        return msgspec.structs.replace(turn, name=new_names[turn.name].name)
     if isinstance(turn, Assistant):
-        return msgspec.structs.replace(turn, calls=tuple(_call(c, spellings) for c in turn.calls))
+        calls = tuple(_rename_call(call, new_names[call.name]) for call in turn.calls)
+        return msgspec.structs.replace(turn, calls=calls)
     return turn
 
 
-def _call(call: Call, spellings: dict[str, NewNames]) -> Call:
-    spelling = spellings[call.name]
-    named = {spelling.parameters[name]: value for name, value in call.arguments.items()}
-    return Call(spelling.name, named)
+def _rename_call(call: Call, new: NewNames) -> Call:
+    return Call(new.name, {new.parameters[name]: value for name, value in call.arguments.items()})

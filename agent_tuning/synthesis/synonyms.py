@@ -1,10 +1,10 @@
-"""Other words for the catalogue's names, so that a model reads names off the menu.
+"""Synonyms of the catalogue's names, so that a model reads names in the tool list.
 
-Function masking is from Hammer (Lin et al. 2024, arXiv:2410.04587); here other words stand more
-often than masks, since the names of others mean something too.
+Function masking is from Hammer (Lin et al. 2024, arXiv:2410.04587). We use synonyms more often
+than masks, since the names of other people's tools mean something too.
 """
 
-# Of a tool's name the verb comes first.
+# The verb comes first in the name of a tool.
 VERBS = {
     "get": ("fetch", "query", "lookup", "show", "retrieve", "read", "check"),
     "find": ("search", "lookup", "locate", "discover", "query"),

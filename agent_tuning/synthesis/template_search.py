@@ -1,12 +1,13 @@
-"""The template factory: a teacher words new agent templates, a judge says which are kept.
+"""Template search: a teacher writes new prompt templates, and a judge decides which are kept.
 
 `python -m agent_tuning.synthesis.template_search GROUPS STORE FOLDER` (or `make templates`)
 
 reads   params.yaml: factory, and synthesize for the chat model;  GROUPS: whose queries are asked
-writes  FOLDER/made_*.jinja, for a person to review;  STORE: what the chat model was paid for
+writes  FOLDER/made_*.jinja, for a person to review;  STORE: the answers that were paid for
 
-A candidate is kept if the answers under it are better than those under a known template by more
-than epsilon. A teacher's text is untrusted: it is words around two slots, or nothing.
+A candidate is kept if the judge grades the answers under it higher than those under a known
+template, by more than `epsilon`. A teacher's text is untrusted: it must be plain words around two
+slots.
 """
 
 import hashlib
@@ -34,10 +35,12 @@ Messages = list[dict[str, str]]
 
 class Completer(Protocol):
     def complete(self, messages: Messages, /) -> str:
-        """What the model says next."""
+        """The reply of a chat model to a conversation."""
 
 
 class TemplateSearchConfig(Record, frozen=True):
+    """The section `factory` of params.yaml, where each key is explained."""
+
     seed: int
     wanted: dict[Language, int]
     known: dict[Language, str]
@@ -50,7 +53,7 @@ class TemplateSearchConfig(Record, frozen=True):
 
 
 class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
-    """What `synthesize` says about the chat model."""
+    """The chat model, as the section `synthesize` of params.yaml describes it."""
 
     model: ChatModel
     service: Service
@@ -68,7 +71,10 @@ class Question(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`gain` is in points of 0-10; without one, `text` is no template and `reason` says why."""
+    """Whether a candidate is kept.
+
+    `gain` is in points of 0-10. It is None if there was nothing to compare; see `reason`.
+    """
 
     text: str
     kept: bool
@@ -77,52 +83,53 @@ class Verdict(NamedTuple):
 
 
 class TemplateSearch:
-    def __init__(self, teacher: Completer, judge: Completer, p: TemplateSearchConfig) -> None:
+    """Proposes templates with one chat model, and grades the answers under them with another."""
+
+    def __init__(self, teacher: Completer, judge: Completer, config: TemplateSearchConfig) -> None:
         self.teacher = teacher
         self.judge = judge
-        self.p = p
+        self.config = config
 
     def verdicts(self, language: Language, questions: Sequence[Question]) -> Iterator[Verdict]:
-        """One for each template that is wanted; the known one is graded once."""
-        known = system_prompt.template_text(self.p.known[language])
-        marks = list(self.grade_answers(known, language, questions))
-        for number in range(self.p.wanted[language]):
+        """One verdict for each template that is wanted. The known template is graded once."""
+        known = system_prompt.template_text(self.config.known[language])
+        known_grades = list(self.grade_answers(known, language, questions))
+        for number in range(self.config.wanted[language]):
             text, problem = self.propose(language, number)
             if problem:
                 yield Verdict(text, False, problem)
             else:
-                yield self._compared(
-                    text, marks, list(self.grade_answers(text, language, questions))
-                )
+                grades = list(self.grade_answers(text, language, questions))
+                yield self._compare(text, known_grades, grades)
 
     def propose(self, language: Language, number: int) -> tuple[str, str | None]:
-        """A text, and what is still wrong with it after the last attempt."""
-        rng = random.Random(f"{self.p.seed}:{language}:{number}")
-        texts = [
+        """A candidate, and what is still wrong with it after the last attempt (None: nothing)."""
+        rng = random.Random(f"{self.config.seed}:{language}:{number}")
+        known = [
             system_prompt.template_text(name) for name in system_prompt.template_names(language)
         ]
-        asked = system_prompt.fill_template(
+        request = system_prompt.fill_template(
             "factory/propose",
             language=LANGUAGE_NAMES[language],
-            max_chars=self.p.max_chars,
-            known=rng.sample(texts, min(3, len(texts))),
-            number=number + self.p.seed,
+            max_chars=self.config.max_chars,
+            known=rng.sample(known, min(3, len(known))),
+            number=number + self.config.seed,
         )
-        messages = [chat_message("user", asked)]
+        messages = [chat_message("user", request)]
         text, problem = "", None
-        for _ in range(self.p.attempts):
+        for _ in range(self.config.attempts):
             text = strip_code_fence(self.teacher.complete(messages))
-            problem = self.problem(text, language, texts)
+            problem = self.find_problem(text, language, known)
             if problem is None:
                 break
-            mend = system_prompt.fill_template("factory/mend", problem=problem)
-            messages += [chat_message("assistant", text), chat_message("user", mend)]
+            correction = system_prompt.fill_template("factory/mend", problem=problem)
+            messages += [chat_message("assistant", text), chat_message("user", correction)]
         return text, problem
 
-    def problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
-        """Why a text is no new template; None if it is one."""
-        if len(text) > self.p.max_chars:
-            return f"it has {len(text)} characters, more than {self.p.max_chars}"
+    def find_problem(self, text: str, language: Language, known: Sequence[str]) -> str | None:
+        """Why a text is not a new template; None if it is one."""
+        if len(text) > self.config.max_chars:
+            return f"it has {len(text)} characters, more than {self.config.max_chars}"
         if text in known:
             return "it exists already"
         return template_check.find_problem(text, language)
@@ -130,35 +137,43 @@ class TemplateSearch:
     def grade_answers(
         self, text: str, language: Language, questions: Iterable[Question]
     ) -> Iterator[float | None]:
-        """The judge's grade of each answer under a template, 0-10; None if it gave none."""
-        p = self.p
+        """The judge's grade (0-10) of the answer to each question under a template.
+
+        None if the judge's reply holds no grade.
+        """
+        config = self.config
         for question in questions:
-            spec = PromptSpec("", language, question.tools, "", p.tool_format, p.reply_format)
+            spec = PromptSpec(
+                "", language, question.tools, "", config.tool_format, config.reply_format
+            )
             prompt = system_prompt.build_from_text(text, spec)
             answer = self.teacher.complete(
                 [chat_message("system", prompt), chat_message("user", question.query)]
             )
-            asked = system_prompt.fill_template(
+            request = system_prompt.fill_template(
                 "factory/judge",
-                tools=system_prompt.tool_list(question.tools, p.tool_format),
-                format=system_prompt.reply_instructions(p.reply_format, language),
+                tools=system_prompt.tool_list(question.tools, config.tool_format),
+                format=system_prompt.reply_instructions(config.reply_format, language),
                 query=question.query,
                 answer=answer,
             )
-            yield read_grade(self.judge.complete([chat_message("user", asked)]))
+            yield read_grade(self.judge.complete([chat_message("user", request)]))
 
-    def _compared(
-        self, text: str, before: Sequence[float | None], now: Sequence[float | None]
+    def _compare(
+        self, text: str, known_grades: Sequence[float | None], grades: Sequence[float | None]
     ) -> Verdict:
-        """Over the questions that the judge graded under both templates."""
-        pairs = zip(before, now, strict=True)
-        gains = [new - old for old, new in pairs if old is not None and new is not None]
+        """Compare the questions whose answers the judge graded under both templates."""
+        gains = [
+            new - old
+            for old, new in zip(known_grades, grades, strict=True)
+            if old is not None and new is not None
+        ]
         if not gains:
             return Verdict(text, False, "the judge graded no answer")
         gain = fmean(gains)
-        kept = gain > self.p.epsilon
-        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {self.p.epsilon} wanted"
-        return Verdict(text, kept, reason, gain)
+        epsilon = self.config.epsilon
+        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {epsilon} wanted"
+        return Verdict(text, gain > epsilon, reason, gain)
 
 
 def chat_message(role: str, content: str) -> dict[str, str]:
@@ -166,7 +181,7 @@ def chat_message(role: str, content: str) -> dict[str, str]:
 
 
 def strip_code_fence(text: str) -> str:
-    """Without the code fence that chat models like to put around a text."""
+    """Remove the code fence that chat models like to put around a text."""
     lines = text.strip().split("\n")
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1] == "```":
         lines = lines[1:-1]
@@ -183,17 +198,17 @@ def read_grade(text: str) -> float | None:
 
 
 def draw_questions(
-    groups: Iterable[Group], language: Language, p: TemplateSearchConfig
+    groups: Iterable[Group], language: Language, config: TemplateSearchConfig
 ) -> list[Question]:
-    """The same queries for every candidate, hard negatives among them."""
-    every = [
-        Question(group.tools, one.query)
+    """The questions of a language, hard negatives among them: the same for every candidate."""
+    questions = [
+        Question(group.tools, trajectory.query)
         for group in groups
         if group.language == language and group.tools
-        for one in group.trajectories
+        for trajectory in group.trajectories
     ]
-    rng = random.Random(f"{p.seed}:{language}")
-    return rng.sample(every, min(p.questions, len(every)))
+    rng = random.Random(f"{config.seed}:{language}")
+    return rng.sample(questions, min(config.questions, len(questions)))
 
 
 def name_template(text: str, language: Language) -> str:
@@ -201,16 +216,16 @@ def name_template(text: str, language: Language) -> str:
 
 
 def write_kept_templates(
-    factory: TemplateSearch, groups: Sequence[Group], folder: Path
+    search: TemplateSearch, groups: Sequence[Group], folder: Path
 ) -> Iterator[tuple[str, Verdict]]:
-    """Write the kept templates into the folder; every verdict with its name."""
-    for language in factory.p.wanted:
-        questions = draw_questions(groups, language, factory.p)
-        for verdict in factory.verdicts(language, questions):
-            title = name_template(verdict.text, language)
+    """Write the templates that are kept into the folder; yield every verdict with its name."""
+    for language in search.config.wanted:
+        questions = draw_questions(groups, language, search.config)
+        for verdict in search.verdicts(language, questions):
+            name = name_template(verdict.text, language)
             if verdict.kept:
-                (folder / f"{title}.jinja").write_text(f"{verdict.text}\n", encoding="utf-8")
-            yield title, verdict
+                (folder / f"{name}.jinja").write_text(f"{verdict.text}\n", encoding="utf-8")
+            yield name, verdict
 
 
 def main(groups: Path, store: Path, folder: Path) -> None:

@@ -5,17 +5,16 @@ token. It is never trained on a prompt, an observation, or the newline after an 
 does not write.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from itertools import count, groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import msgspec
 from tokenizers import Tokenizer
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, ReplyFormat
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.formats.segments import Segment
 from agent_tuning.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -116,49 +115,31 @@ def _build_messages(
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:
             results = [turn for turn in block if isinstance(turn, ToolResult)]
-            yield "user", form.observe(results) if form else format_json(results), None
+            yield "user", form.write_observations(results) if form else format_json(results), None
             continue
         for turn in block:
             if isinstance(turn, User):
                 yield "user", turn.text, None
             elif isinstance(turn, Assistant):
-                text = form.write(turn) if form else turn.text
-                spans = _find_parts(turn, text, form) if form else ()
-                yield "assistant", text, spans if turn.trained else None
+                segments = form.segments(turn) if form else [Segment(turn.text)]
+                text = "".join(segment.text for segment in segments)
+                yield "assistant", text, _find_spans(segments) if turn.trained else None
 
 
-def _find_parts(turn: Assistant, text: str, form: ReplyFormat) -> list[TextSpan]:
-    """The spans of names, thoughts and arguments in `text`, which is the turn in this format.
-
-    The turn is written once more with marks in it. A search for a name would also find that name in
-    a thought or in an argument.
-    """
-    # A mark does not overlap itself, so only the marks that were inserted are found.
-    mark = next(mark for n in count(1) if (mark := "q" + "z" * n) not in text)
-    replace = msgspec.structs.replace
-    calls = [replace(call, name=call.name + mark) for call in turn.calls]
-    stops = _find_marks(form.write(replace(turn, calls=tuple(calls))), mark, text)
-    names = [
-        TextSpan(stop - len(call.name), stop, "name")
-        for call, stop in zip(turn.calls, stops, strict=bool(stops))
+def _find_spans(segments: Sequence[Segment]) -> list[TextSpan]:
+    """Names, then thoughts, then arguments: all that follows a name, up to the next one."""
+    names: list[TextSpan] = []
+    thoughts: list[TextSpan] = []
+    position = 0
+    for text, part in segments:
+        start, position = position, position + len(text)
+        if part == "name":
+            names.append(TextSpan(start, position, part))
+        elif part == "thought":
+            thoughts.append(TextSpan(start, position, part))
+    next_starts = [*(name.start for name in names[1:]), position]
+    arguments = [
+        TextSpan(name.stop, start, "arguments")
+        for name, start in zip(names, next_starts, strict=False)
     ]
-    marked = form.write(replace(turn, thought=mark + turn.thought + mark)) if turn.thought else ""
-    thought_bounds = _find_marks(marked, mark, text)
-    arguments = zip(stops, [*(name.start for name in names[1:]), len(text)], strict=False)
-    return [
-        *names,
-        *(TextSpan(start, stop, "thought") for start, stop in pairwise(thought_bounds)),
-        *(TextSpan(start, stop, "arguments") for start, stop in arguments),
-    ]
-
-
-def _find_marks(marked: str, mark: str, text: str) -> list[int]:
-    """Positions of the marks in the text, in characters.
-
-    Empty if the marks change the rest of the text. Such a name is `import`: the format pythonic has
-    to quote it, but not `import` with a mark.
-    """
-    if marked.replace(mark, "") != text:
-        return []
-    matches = enumerate(re.finditer(mark, marked))
-    return [match.start() - number * len(mark) for number, match in matches]
+    return [*names, *thoughts, *arguments]

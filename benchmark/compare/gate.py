@@ -1,4 +1,4 @@
-"""What has to hold before a version goes out: `make gate`. Fails where any of it does not.
+"""Check what has to hold before a version goes out: `make gate`. Fails where any of it does not.
 
 `python -m benchmark.compare.gate ANSWERS PROMPTS METRICS TARGET SUITE...` reads METRICS/*.json, and
 compares with the version that `gate.against` names; TARGET.md and TARGET.json hold the comparison.
@@ -11,10 +11,13 @@ from pathlib import Path
 from agent_tuning.files.metrics_file import DIGITS
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from benchmark.compare import compare_versions, git_versions, paired_tests
-from benchmark.compare.compare_versions import ComparisonPaths, ScoringConfig
+from benchmark.compare import comparison_report
+from benchmark.compare.compare_versions import ComparisonPaths, compare, load_version
+from benchmark.compare.git_versions import WORKSPACE
+from benchmark.compare.paired_tests import CompareConfig
 from benchmark.scoring import metrics
 from benchmark.scoring.retention import LOSS_SIGN
+from benchmark.scoring.score_suites import ScoreConfig
 
 
 class GateConfig(Record, frozen=True):
@@ -26,75 +29,81 @@ class GateConfig(Record, frozen=True):
 
 
 class GateResult(Record, frozen=True):
-    """One condition, and what was found in its place."""
+    """One condition, and what was measured."""
 
-    what: str
-    wanted: str
-    found: str
+    condition: str
+    limit: str
+    measured: str
     passed: bool
 
     @property
     def line(self) -> str:
         mark = "passed" if self.passed else "FAILED"
-        return f"{mark}  {self.what:<28} {self.wanted:<24} {self.found}"
+        return f"{mark}  {self.condition:<28} {self.limit:<24} {self.measured}"
 
 
-def check_answers(suite: str, found: Mapping[str, float], p: GateConfig) -> Iterator[GateResult]:
-    """The tuned model was heard on every task, and what it said can be read."""
-    value = {name: found[f"tuned.{name}"] for name in ("coverage", "error", "malformed")}
-    most = {"error": p.error, "malformed": p.malformed}
-    covered = value["coverage"] >= p.coverage
-    yield GateResult(f"{suite} coverage", f">= {p.coverage}", f"{value['coverage']}", covered)
-    for name, limit in most.items():
-        yield GateResult(f"{suite} {name}", f"<= {limit}", f"{value[name]}", value[name] <= limit)
+def run_gates(paths: ComparisonPaths, settings: GateConfig) -> Iterator[GateResult]:
+    """Every condition on the metrics of this version alone."""
+    for suite in paths.suites:
+        values = metrics.read(paths.metrics / f"{suite.name}.json")
+        yield from check_answers(suite.name, values, settings)
+    general = paths.metrics / "general.json"
+    yield from check_retention(metrics.read(general) if general.exists() else {}, settings)
 
 
-def check_retention(found: Mapping[str, float], p: GateConfig) -> Iterator[GateResult]:
+def check_answers(
+    suite: str, values: Mapping[str, float], settings: GateConfig
+) -> Iterator[GateResult]:
+    """The tuned model answered every task, and its answers can be parsed."""
+    covered = values["tuned.coverage"]
+    passed = covered >= settings.coverage
+    yield GateResult(f"{suite} coverage", f">= {settings.coverage}", f"{covered}", passed)
+    for name, limit in {"error": settings.error, "malformed": settings.malformed}.items():
+        value = values[f"tuned.{name}"]
+        yield GateResult(f"{suite} {name}", f"<= {limit}", f"{value}", value <= limit)
+
+
+def check_retention(values: Mapping[str, float], settings: GateConfig) -> Iterator[GateResult]:
     """General ability gets no worse than it may; a metric that was not measured fails."""
-    for name, most in p.retention.items():
-        what, wanted = f"retention of {name}", f"loss <= {most}"
-        base, tuned = found.get(f"base.{name}"), found.get(f"tuned.{name}")
+    for name, most in settings.retention.items():
+        condition, limit = f"retention of {name}", f"loss <= {most}"
+        base, tuned = values.get(f"base.{name}"), values.get(f"tuned.{name}")
         if base is None or tuned is None:
-            yield GateResult(what, wanted, "not measured", False)
+            yield GateResult(condition, limit, "not measured", False)
         else:
             loss = round(LOSS_SIGN.get(name, -1) * (tuned - base), DIGITS)
-            yield GateResult(what, wanted, f"{base} to {tuned}", loss <= most)
+            yield GateResult(condition, limit, f"{base} to {tuned}", loss <= most)
 
 
-def check_regressions(against: str, paths: ComparisonPaths, target: Path) -> GateResult:
+def check_regressions(
+    against: str,
+    paths: ComparisonPaths,
+    target: Path,
+    scoring: ScoreConfig,
+    settings: CompareConfig,
+) -> GateResult:
     """Nothing is significantly worse than in the version `against`."""
-    scoring, p = (
-        config.load("score", ScoringConfig),
-        config.load("compare", paired_tests.CompareConfig),
-    )
+    limit = f"none since {against}"
     try:
-        versus = [
-            compare_versions.load_version(name, paths, scoring)
-            for name in (against, git_versions.WORKSPACE)
-        ]
-        found = compare_versions.compare(versus[0], versus[1], p)
+        before, here = (load_version(name, paths, scoring) for name in (against, WORKSPACE))
+        comparison = compare(before, here, settings)
     except BadInput as error:
-        return GateResult("regressions", f"none since {against}", f"not comparable: {error}", False)
-    compare_versions.write(found, target)
-    worse = ", ".join(f"{one.suite} {one.metric}" for one in found.worse)
-    return GateResult("regressions", f"none since {against}", worse or "none", not worse)
-
-
-def run_gates(paths: ComparisonPaths, target: Path, p: GateConfig) -> Iterator[GateResult]:
-    for suite in paths.suites:
-        found = metrics.read(paths.metrics / f"{suite.name}.json")
-        yield from check_answers(suite.name, found, p)
-    general = paths.metrics / "general.json"
-    yield from check_retention(metrics.read(general) if general.exists() else {}, p)
-    if p.against:
-        yield check_regressions(p.against, paths, target)
+        return GateResult("regressions", limit, f"not comparable: {error}", False)
+    comparison_report.write(comparison, target)
+    worse = ", ".join(f"{change.suite} {change.metric}" for change in comparison.worse)
+    return GateResult("regressions", limit, worse or "none", not worse)
 
 
 def main(answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path) -> None:
-    p = config.load("gate", GateConfig)
-    found = list(run_gates(ComparisonPaths(answers, prompts, metrics, suites), target, p))
-    print("\n".join(gate.line for gate in found))
-    sys.exit(not all(gate.passed for gate in found))
+    settings = config.load("gate", GateConfig)
+    paths = ComparisonPaths(answers, prompts, metrics, suites)
+    results = list(run_gates(paths, settings))
+    if settings.against:
+        scoring = config.load("score", ScoreConfig)
+        comparing = config.load("compare", CompareConfig)
+        results.append(check_regressions(settings.against, paths, target, scoring, comparing))
+    print("\n".join(result.line for result in results))
+    sys.exit(not all(result.passed for result in results))
 
 
 if __name__ == "__main__":

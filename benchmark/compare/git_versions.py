@@ -30,29 +30,39 @@ class StageRun(Record, frozen=True, forbid_unknown_fields=False):
 class DvcLock(Record, frozen=True, forbid_unknown_fields=False):
     stages: dict[str, StageRun] = {}
 
-    def made(self, path: Path) -> StageRun:
-        """The run that wrote `path`; an empty one where none did, as for a committed file."""
-        runs = (run for run in self.stages.values() if str(path) in {out.path for out in run.outs})
-        return next(runs, StageRun())
+    def find_run(self, output: Path) -> StageRun:
+        """The run that wrote `output`; an empty one where none did, as for a committed file."""
+        for run in self.stages.values():
+            if str(output) in {out.path for out in run.outs}:
+                return run
+        return StageRun()
 
 
 @contextmanager
-def fetch_files(version: str, paths: Iterable[Path]) -> Iterator[Path]:
-    """A temporary folder with `paths` as they were at `version`.
+def fetch_files(
+    version: str, paths: Iterable[Path], optional: Iterable[Path] = ()
+) -> Iterator[Path]:
+    """A temporary folder with `paths` as they were at `version`, and those of `optional` it has.
 
-    Raises BadInput for an unknown version, and for a path that it has not or no cache here holds.
+    Raises BadInput for an unknown version, for a path of `paths` that the version does not have,
+    and for any path that DVC tracks and no cache here holds. What is wrong inside a file is said
+    of the file of that version, not of the copy.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
             files = DVCFileSystem(".", rev=None if version == WORKSPACE else version)
-            for path in paths:
-                _copy(files, version, path, Path(folder))
+            existing = (path for path in optional if files.exists(str(path)))
+            for path in (*paths, *existing):
+                _copy_file(files, version, path, Path(folder))
         except DvcException as error:
             raise BadInput(f"{version}: {error}") from error
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except BadInput as error:
+            raise BadInput(f"{version}: {str(error).replace(f'{folder}/', '')}") from error
 
 
-def _copy(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
+def _copy_file(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
     problem = "no such file in this version"
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -71,73 +71,78 @@ class Comparison(Record, frozen=True):
         return [change for change in self.changes if change.verdict == "worse"]
 
 
-def compare_pairs(names: tuple[str, str], pairs: Sequence[Pair], p: CompareConfig) -> Comparison:
+def compare_pairs(
+    names: tuple[str, str], pairs: Sequence[Pair], settings: CompareConfig
+) -> Comparison:
     """`pairs` are the two lines of every task, suite by suite."""
     suites = groupby(pairs, key=lambda pair: pair[0].suite)
-    found = [change for _, rows in suites for change in _changes(list(rows), p)]
-    flips = sorted(_flips(pairs), key=lambda flip: (not flip.lost, flip.suite, flip.task))
+    changes = [change for _, rows in suites for change in _test_metrics(list(rows), settings)]
+    flips = sorted(_find_flips(pairs), key=lambda flip: (not flip.lost, flip.suite, flip.task))
     unanswered = [row.outcome == Verdict.ERROR for pair in pairs for row in pair]
     failed = sum(unanswered[::2]), sum(unanswered[1::2])
-    return Comparison(*names, tuple(_decided(found, p.alpha)), tuple(flips), failed)
+    decided = tuple(_decide(changes, settings.alpha))
+    return Comparison(*names, decided, tuple(flips), failed)
 
 
-def _changes(pairs: Sequence[Pair], p: CompareConfig) -> Iterator[MetricChange]:
+def _test_metrics(pairs: Sequence[Pair], settings: CompareConfig) -> Iterator[MetricChange]:
     """Every metric that the tasks of one suite have; p is not yet corrected."""
     for metric in (*EXACT_METRICS, *GRADED_METRICS):
-        kept = [
-            (one.group, before, after)
-            for one, other in pairs
-            if (before := getattr(one.score, metric)) is not None
-            and (after := getattr(other.score, metric)) is not None
+        values = [
+            (a.group, before, after)
+            for a, b in pairs
+            if (before := getattr(a.score, metric)) is not None
+            and (after := getattr(b.score, metric)) is not None
         ]
-        if kept:
-            yield _change(pairs[0][0].suite, metric, kept, p)
+        if values:
+            yield _test_metric(pairs[0][0].suite, metric, values, settings)
 
 
-def _change(
-    suite: str, metric: str, kept: Sequence[tuple[str, float, float]], p: CompareConfig
+def _test_metric(
+    suite: str, metric: str, values: Sequence[tuple[str, float, float]], settings: CompareConfig
 ) -> MetricChange:
-    groups = [group for group, _, _ in kept]
-    moved = [after - before for _, before, after in kept]
-    low, high = significance.mean_interval(moved, groups, p.resamples, p.seed)
+    """`values` are the group of each task, its value in A and its value in B."""
+    groups = [group for group, _, _ in values]
+    moved = [after - before for _, before, after in values]
+    low, high = significance.mean_interval(moved, groups, settings.resamples, settings.seed)
     if metric in EXACT_METRICS:
-        chance = significance.mcnemar(moved.count(-1), moved.count(1))
+        p = significance.mcnemar(moved.count(-1), moved.count(1))
     else:
-        chance = significance.sign_flip(moved, groups, p.resamples, p.seed)
+        p = significance.sign_flip(moved, groups, settings.resamples, settings.seed)
     return MetricChange(
         suite=suite,
         metric=metric,
-        n=len(kept),
-        a=fmean(before for _, before, _ in kept),
-        b=fmean(after for _, _, after in kept),
+        n=len(values),
+        a=fmean(before for _, before, _ in values),
+        b=fmean(after for _, _, after in values),
         difference=fmean(moved),
         low=low,
         high=high,
-        p=chance,
+        p=p,
     )
 
 
-def _decided(found: Sequence[MetricChange], alpha: float) -> Iterator[MetricChange]:
-    """Significant is what both say: the p of single tasks and the interval of whole groups."""
-    for one, p_holm in zip(found, significance.apply_holm([one.p for one in found]), strict=True):
+def _decide(changes: Sequence[MetricChange], alpha: float) -> Iterator[MetricChange]:
+    """A change is significant if both say so: the corrected p, and the interval of groups."""
+    corrected = significance.apply_holm([change.p for change in changes])
+    for change, p_holm in zip(changes, corrected, strict=True):
         verdict: Direction = "same"
-        if p_holm < alpha and (one.low > 0 or one.high < 0):
-            verdict = "better" if one.low > 0 else "worse"
-        yield msgspec.structs.replace(one, p_holm=p_holm, verdict=verdict)
+        if p_holm < alpha and (change.low > 0 or change.high < 0):
+            verdict = "better" if change.low > 0 else "worse"
+        yield msgspec.structs.replace(change, p_holm=p_holm, verdict=verdict)
 
 
-def _flips(pairs: Iterable[Pair]) -> Iterator[Flip]:
-    for one, other in pairs:
-        em, args = (one.score.em, other.score.em), (one.score.args, other.score.args)
+def _find_flips(pairs: Iterable[Pair]) -> Iterator[Flip]:
+    for a, b in pairs:
+        em, args = (a.score.em, b.score.em), (a.score.args, b.score.args)
         if em[0] != em[1] or args[0] != args[1]:
             yield Flip(
-                suite=one.suite,
-                task=one.task,
-                kind=one.kind,
+                suite=a.suite,
+                task=a.task,
+                kind=a.kind,
                 em=em,
                 args=args,
-                query=one.query,
-                gold=one.gold,
-                answers=(one.answer, other.answer),
-                reasons=(one.reason, other.reason),
+                query=a.query,
+                gold=a.gold,
+                answers=(a.answer, b.answer),
+                reasons=(a.reason, b.reason),
             )

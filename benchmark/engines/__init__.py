@@ -1,7 +1,7 @@
-"""Who answers the questions: a model in this process, in vLLM, or behind a server.
+"""Engines answer questions: a model in this process, in vLLM, or behind a server.
 
-An engine is one module and its line in ENGINES. It answers greedily, in batches that a caller can
-keep one by one; what was kept before is not asked again.
+An engine is one module and its line in ENGINES. It answers greedily and yields batch by batch, so
+that a caller can store each batch. Questions with a stored answer are not asked again.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -18,10 +18,13 @@ class Engine(Protocol):
     def answers(
         self, groups: Sequence[QuestionGroup], done: Collection[str]
     ) -> Iterator[list[Answer]]:
-        """Batch by batch what `done` (tasks) lacks; an answer with an error was not heard."""
+        """Yield the answers to the tasks that are not in `done` (ids), batch by batch.
+
+        An answer with an error is a failed request, not an answer.
+        """
 
 
-# From the folder of a model, and the row of the table that it fills.
+# Arguments: the folder of a model, the name of its row in the tables, the section `predict`.
 ENGINES: dict[str, Callable[[Path, str, PredictConfig], Engine]] = {
     "transformers": transformers_engine.TransformersEngine,
     "vllm": vllm_engine.VLLMEngine,

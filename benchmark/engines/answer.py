@@ -1,4 +1,4 @@
-"""What a model said to a task."""
+"""A model's answer to a task."""
 
 from agent_tuning.records import Record
 
@@ -6,4 +6,4 @@ from agent_tuning.records import Record
 class Answer(Record, frozen=True):
     task: str
     text: str
-    error: str = ""  # infrastructure: the model was not heard
+    error: str = ""  # of the infrastructure: the request failed, and there is no answer

@@ -9,7 +9,7 @@ from agent_tuning.records import Json, Record
 
 
 class ServerConfig(Record, frozen=True):
-    """An OpenAI-compatible server; `names` says what it calls the model of a row."""
+    """An OpenAI-compatible server. `names` maps a row, such as `base`, to the server's model."""
 
     names: dict[str, str]
     limit: Literal["max_tokens", "max_completion_tokens"]
@@ -27,6 +27,9 @@ class PredictConfig(Record, frozen=True):
 
     @property
     def without_pacing(self) -> "PredictConfig":
-        """Without what only changes when answers come: it takes up what another pace left."""
-        unhurried = Service("", 1, timeout=0, retries=0, first_wait=0, longest_wait=0, poll=0)
-        return msgspec.structs.replace(self, service=unhurried)
+        """The settings that change an answer.
+
+        A run resumes from a run with other concurrency, timeouts or retries.
+        """
+        neutral = Service("", 1, timeout=0, retries=0, first_wait=0, longest_wait=0, poll=0)
+        return msgspec.structs.replace(self, service=neutral)

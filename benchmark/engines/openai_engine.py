@@ -1,7 +1,7 @@
-"""A model behind any OpenAI-compatible server, asked in messages; the key is $OPENAI_API_KEY.
+"""A model behind any OpenAI-compatible server; the key is $OPENAI_API_KEY.
 
-What a server does not answer after all retries is an answer with an error: counted apart, and asked
-again by the next run.
+A request that fails after all retries gives an answer with an error. It is counted apart, and the
+next run sends it again.
 """
 
 import asyncio
@@ -17,9 +17,7 @@ from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
 
-REQUESTS_PER_SLOT = (
-    4  # requests of a batch for each that runs at once: the last ones leave few places idle
-)
+REQUESTS_PER_SLOT = 4  # in a batch: more of them leave fewer slots idle at its end
 
 
 class OpenAIEngine:
@@ -45,31 +43,34 @@ class OpenAIEngine:
         with asyncio.Runner() as runner:  # one loop: the client's connections belong to it
             client = Client(self.service)
             for start in range(0, len(left), size):
-                yield runner.run(self._batch(client, left[start : start + size]))
+                yield runner.run(self._ask_all(client, left[start : start + size]))
             runner.run(client.api.close())
 
-    async def _batch(self, client: Client, some: Iterable[tuple[str, list[int]]]) -> list[Answer]:
-        return await asyncio.gather(*(self._one(client, task, ids) for task, ids in some))
+    async def _ask_all(
+        self, client: Client, questions: Iterable[tuple[str, list[int]]]
+    ) -> list[Answer]:
+        return await asyncio.gather(*(self._ask(client, task, ids) for task, ids in questions))
 
-    async def _one(self, client: Client, task: str, ids: list[int]) -> Answer:
-        sent = self.model.sent(Ask(task, decode_messages(ids, self.chat), {}))
+    async def _ask(self, client: Client, task: str, ids: list[int]) -> Answer:
+        request = self.model.sent(Ask(task, decode_messages(ids, self.chat), {}))
         try:
-            reply = await client.ask(sent)
+            reply = await client.ask(request)
         except RetriesExhausted as error:
             return Answer(task, "", error=str(error))
         return Answer(task, reply.content)
 
 
 def decode_messages(ids: Sequence[int], chat: ChatTokenizer) -> tuple[Message, ...]:
-    """What the token ids of a ChatML prompt say, without the opening of the reply.
+    """The messages of a ChatML prompt, without the opening of the reply.
 
-    Its special tokens come from `chat` alone, so none in a text can be taken for a boundary.
+    Boundaries are special tokens. The text of a message never contains one, since `chat` encodes
+    "<|im_end|>" in a text as plain text.
     """
-    found = []
+    decoded = []
     for start in (index for index, token in enumerate(ids) if token == chat.start):
         if chat.end not in ids[start:]:
             break  # the reply that the model is to write
         text = chat.text(ids[start + 1 : ids.index(chat.end, start)])
         role, _, content = text.partition("\n")
-        found.append(Message(cast(Literal["system", "user", "assistant"], role), content))
-    return tuple(found)
+        decoded.append(Message(cast(Literal["system", "user", "assistant"], role), content))
+    return tuple(decoded)

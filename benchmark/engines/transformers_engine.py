@@ -22,26 +22,28 @@ class TransformersEngine:
     ) -> Iterator[list[Answer]]:
         # Groups of one length decode together: no prompt is padded to a much longer one.
         ordered = sorted(groups, key=lambda group: (len(group.prefix), group.group))
-        asked = [Prompt(list(g.prefix), list(map(list, g.questions.values()))) for g in ordered]
+        prompts = [Prompt(list(g.prefix), list(map(list, g.questions.values()))) for g in ordered]
         configure_threads(self.settings.threads)
         chat = ChatTokenizer(self.folder / "tokenizer.json")
         model = None
-        for batch in generate.plan_batches(asked, self.settings.rows):
+        for batch in generate.plan_batches(prompts, self.settings.rows):
             tasks = [task for index in batch for task in ordered[index].questions]
             if all(task in done for task in tasks):
                 continue
             model = model or generate.load_model(self.folder)
-            stop = self._unreadable([ordered[index] for index in batch], chat)
-            most = self.settings.max_new_tokens
+            stop = self._build_stop([ordered[index] for index in batch], chat)
+            limit = self.settings.max_new_tokens
             replies = generate.decode_greedily(
-                model, [asked[i] for i in batch], chat.end, most, stop
+                model, [prompts[index] for index in batch], chat.end, limit, stop
             )
             texts = [chat.text(ids) for group in replies for ids in group]
             yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
 
-    def _unreadable(self, groups: Sequence[QuestionGroup], chat: ChatTokenizer) -> StopCondition:
+    def _build_stop(self, groups: Sequence[QuestionGroup], chat: ChatTokenizer) -> StopCondition:
+        """Stop an answer after `unreadable_tokens` tokens that no reply can begin with."""
+
         def stop(group: int, ids: list[int]) -> bool:
-            enough = len(ids) == self.settings.unreadable_tokens
-            return enough and groups[group].can_never_parse(chat.text(ids))
+            is_due = len(ids) == self.settings.unreadable_tokens
+            return is_due and groups[group].can_never_parse(chat.text(ids))
 
         return stop

@@ -1,7 +1,7 @@
 """vLLM in this process, for a GPU: token ids in, token ids out, prompts shared by its prefix cache.
 
-Written to vLLM's documented interface and not run by any test: it needs a GPU. It is no dependency
-of this repository; install it beside it where it is wanted.
+Written to vLLM's documented interface; no test runs it, since it needs a GPU. vLLM is not a
+dependency of this repository: install it yourself where you want to use it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +17,7 @@ from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
 
-QUESTIONS_PER_CALL = 4096  # questions handed over and kept together; vLLM batches them itself
+QUESTIONS_PER_CALL = 4096  # vLLM batches them itself; their answers are stored together
 
 
 class VLLMEngine:
@@ -48,10 +48,10 @@ class VLLMEngine:
             detokenize=False,
         )
         for start in range(0, len(left), QUESTIONS_PER_CALL):
-            some = left[start : start + QUESTIONS_PER_CALL]
-            asked = [{"prompt_token_ids": ids} for _, ids in some]
-            said = model.generate(asked, greedy, use_tqdm=False)
+            questions = left[start : start + QUESTIONS_PER_CALL]
+            prompts = [{"prompt_token_ids": ids} for _, ids in questions]
+            results = model.generate(prompts, greedy, use_tqdm=False)
             yield [
-                Answer(task, chat.text(one.outputs[0].token_ids))
-                for (task, _), one in zip(some, said, strict=True)
+                Answer(task, chat.text(result.outputs[0].token_ids))
+                for (task, _), result in zip(questions, results, strict=True)
             ]

@@ -43,7 +43,7 @@ def build_section(
         return None
     models = list(dict.fromkeys(row.model for row in rows))
     return EpisodeSection(
-        [_policy(metrics, model) for model in models],
+        [_build_row(metrics, model) for model in models],
         {
             family: [metrics[f"{model}.family.{family}"] for model in models]
             for family in group_by_family(rows)
@@ -53,7 +53,7 @@ def build_section(
 
 
 def choose_shown(rows: Iterable[EpisodeScore]) -> list[EpisodeScore]:
-    """The longest success, and the longest failure that is no broken text if there is one."""
+    """The longest success, and the longest failure: one that parses, if there is any."""
     ordered = sorted(rows, key=lambda row: (-len(row.steps), row.episode))
     won = [row for row in ordered if row.success]
     lost = [row for row in ordered if not row.success]
@@ -61,21 +61,21 @@ def choose_shown(rows: Iterable[EpisodeScore]) -> list[EpisodeScore]:
     return [*won[:1], *(readable or lost)[:1]]
 
 
-def _policy(metrics: Mapping[str, float], model: str) -> PolicyRow:
-    found = {
+def _build_row(metrics: Mapping[str, float], model: str) -> PolicyRow:
+    values = {
         name.removeprefix(f"{model}."): value
         for name, value in metrics.items()
         if name.startswith(f"{model}.")
     }
-    passes = sum(name.startswith("pass^") for name in found)
+    passes = sum(name.startswith("pass^") for name in values)
     return PolicyRow(
         model=model,
-        n=int(found["n"]),
-        success=found["success"],
-        low=found["success.low"],
-        high=found["success.high"],
-        passes=tuple(found[f"pass^{k}"] for k in range(1, passes + 1)),
-        steps=found["steps"],
-        invalid=found["invalid"],
-        failures=tuple(found[f"outcome.{name}"] for name in FAILURES),
+        n=int(values["n"]),
+        success=values["success"],
+        low=values["success.low"],
+        high=values["success.high"],
+        passes=tuple(values[f"pass^{k}"] for k in range(1, passes + 1)),
+        steps=values["steps"],
+        invalid=values["invalid"],
+        failures=tuple(values[f"outcome.{name}"] for name in FAILURES),
     )

@@ -1,4 +1,4 @@
-"""The leaderboard, every model and baseline beside each other, from the breakdown's CSV file."""
+"""The leaderboard: every model and baseline in one table, from the breakdown's CSV file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,15 +7,13 @@ from typing import Protocol
 from agent_tuning.files import csv_records
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
+from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import BreakdownRow
 
 HEADER = (
     *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
     *("call", "no call", "ask", "args", "text", "score", "malformed"),
 )
-
-# They are not BFCL and NESTFUL, and are not shown under their names.
-SUITE_TITLES = {"bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
 
 
 class LeaderboardLine(Record, frozen=True):
@@ -50,15 +48,15 @@ def build_lines(rows: Iterable[BreakdownRow]) -> list[LeaderboardLine]:
     parts: dict[tuple[str, str], dict[tuple[str, str], BreakdownRow]] = {}
     for row in rows:
         parts.setdefault((row.suite, row.model), {})[row.slice, row.value] = row
-    return [_line(slices) for slices in parts.values()]
+    return [_build_line(slices) for slices in parts.values()]
 
 
 def format_table(board: Sequence[LeaderboardLine]) -> str:
     """For a terminal: names to the left, numbers to the right, a blank line between suites."""
-    cells = [HEADER, *(line.cells for line in board)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = [HEADER, *(line.cells for line in board)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     printed, suite = [], ""
-    for row in cells:
+    for row in rows:
         if row[0] != suite:
             suite = row[0]
             printed.append("")
@@ -72,10 +70,6 @@ def format_markdown(board: Sequence[LeaderboardLine]) -> str:
     ruler = ["---", "---", *("---:" for _ in HEADER[2:])]
     rows = ((suite_title(line.suite), *line.cells[1:]) for line in board)
     return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ruler, *rows))
-
-
-def suite_title(suite: str) -> str:
-    return SUITE_TITLES.get(suite, suite)
 
 
 def format_number(value: float | None) -> str:
@@ -97,7 +91,7 @@ def format_half_width(row: LeaderboardLine | BreakdownRow) -> str:
     return f"{(row.high - row.low) / 2:.2f}"
 
 
-def _line(slices: Mapping[tuple[str, str], BreakdownRow]) -> LeaderboardLine:
+def _build_line(slices: Mapping[tuple[str, str], BreakdownRow]) -> LeaderboardLine:
     whole = slices["all", "all"]
     wanted = {value: row.em for (name, value), row in slices.items() if name == "wanted"}
     both = [wanted[name] for name in ("call", "no_call") if name in wanted]

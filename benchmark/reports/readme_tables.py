@@ -40,7 +40,7 @@ def replace_between_markers(text: str, marker: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
     if not pattern.search(text):
         raise BadInput(f"README.md: no <!-- {marker} --> and <!-- /{marker} -->")
-    return pattern.sub(lambda found: found.group(1) + content + found.group(2), text)
+    return pattern.sub(lambda match: match.group(1) + content + match.group(2), text)
 
 
 def main(readme: Path, pipeline: Path, breakdown: Path) -> None:

@@ -1,4 +1,4 @@
-"""One self-contained page of what the scores say; the wording of the page is in its template."""
+"""The report: one self-contained HTML page. The wording of the page is in its template."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,10 +11,13 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
+from agent_tuning.files import csv_records
 from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import charts, episode_section, leaderboard
 from benchmark.rollouts.goal_scoring import EpisodeScore
+from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import (
     AXES,
     DECISIONS,
@@ -27,8 +30,8 @@ from benchmark.scoring.task_score import ScoredAnswer
 
 MODELS = ("base", "tuned")
 SWEPT_MODELS = ("base", "tuned", "lexical", "echo_query", "always_none")
-WRONG_ANSWERS_SHOWN = 12  # wrong answers on the page
-MAX_ANSWER_CHARS = 600  # characters of an answer on the page
+WRONG_ANSWERS_SHOWN = 12
+MAX_ANSWER_CHARS = 600  # longer answers are cut on the page
 
 Metrics = Mapping[str, float]
 
@@ -47,6 +50,16 @@ class Results:
     episodes: Metrics = field(default_factory=dict)
     goals: Sequence[EpisodeScore] = ()
     general: Metrics = field(default_factory=dict)
+    signatures: Mapping[str, str] = field(default_factory=dict)  # by suite
+
+
+def write(results: Results, html: Path, markdown: Path, table: Path) -> None:
+    """Write the page, and the leaderboard as Markdown and as CSV."""
+    for path, text in ((html, render_html(results)), (markdown, render_markdown(results))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    lines = leaderboard.build_lines(results.breakdown)
+    csv_records.write(table, leaderboard.LeaderboardLine, lines)
 
 
 def render_html(results: Results) -> str:
@@ -62,55 +75,57 @@ def render_html(results: Results) -> str:
     environment.filters |= {
         "number": leaderboard.format_number,
         "interval": leaderboard.format_interval,
+        "suite_title": suite_title,
+        "signed": _format_signed,
+        "clip": _clip,
+        "words": _split_words,
     }
-    environment.filters["suite_title"] = leaderboard.suite_title
-    environment.filters |= {"signed": _signed, "clip": _clip, "words": _words}
-    return environment.get_template("report.html.jinja").render(_context(results))
+    return environment.get_template("report.html.jinja").render(_build_context(results))
 
 
 def render_markdown(results: Results) -> str:
     board = leaderboard.build_lines(results.breakdown)
-    return f"# Benchmark\n\n{_headline(board)}\n\n{leaderboard.format_markdown(board)}"
+    return f"# Benchmark\n\n{_write_headline(board)}\n\n{leaderboard.format_markdown(board)}"
 
 
-def _context(results: Results) -> dict[str, Any]:
+def _build_context(results: Results) -> dict[str, Any]:
     board = leaderboard.build_lines(results.breakdown)
     suites = list(results.metrics)
     return {
-        "headline": _headline(board),
+        "headline": _write_headline(board),
         "header": leaderboard.HEADER,
         "boards": {name: [line for line in board if line.suite == name] for name in suites},
-        "gaps": {name: _gaps(results.breakdown, name) for name in suites},
-        "gap_chart": _gap_chart(results.breakdown),
-        "facets": {name: _facets(results.breakdown, name) for name in suites},
-        "kind_chart": _kind_chart(results.breakdown),
-        "confusions": _confusions(results.scores, suites),
-        "sweep_chart": _sweep_chart(results.sweep),
+        "gaps": {name: _build_gaps(results.breakdown, name) for name in suites},
+        "gap_chart": _draw_gaps(results.breakdown),
+        "facets": {name: _build_facets(results.breakdown, name) for name in suites},
+        "kind_chart": _draw_kinds(results.breakdown),
+        "confusions": _build_confusions(results.scores, suites),
+        "sweep_chart": _draw_sweep(results.sweep),
         "loss": [results.train_log[0].loss, results.train_log[-1].loss]
         if results.train_log
         else [],
-        "loss_chart": _loss_chart(results.train_log),
-        "coverage": _coverage_numbers(results.coverage),
-        "coverage_charts": _coverage_charts(results.coverage),
-        "kept": _kept(results.general),
+        "loss_chart": _draw_loss(results.train_log),
+        "coverage": _summarize_coverage(results.coverage),
+        "coverage_charts": _draw_coverage(results.coverage),
+        "kept": _pair_retention(results.general),
         "general": results.general,
-        "worlds": episode_section.build_section(results.episodes, results.goals),
+        "section": episode_section.build_section(results.episodes, results.goals),
         "wrong": choose_wrong_answers(results.scores),
-        "metrics": {name: _side_by_side(values) for name, values in results.metrics.items()},
+        "metrics": {name: _pair_metrics(values) for name, values in results.metrics.items()},
         "noise": results.noise,
-        "signatures": {name: _signature(values) for name, values in results.metrics.items()},
+        "signatures": {name: results.signatures.get(name, "") for name in suites},
     }
 
 
-def _headline(board: Sequence[leaderboard.LeaderboardLine]) -> str:
+def _write_headline(board: Sequence[leaderboard.LeaderboardLine]) -> str:
     """The first suite's result in one sentence."""
     em = {line.model: line.em for line in board if line.suite == board[0].suite}
     if not em.keys() >= set(MODELS):
         return "Nothing has been scored."
-    rules = {name: value for name, value in em.items() if name not in MODELS}
+    rules = {name: value for name, value in em.items() if name in BASELINES}
     best = max(rules, key=lambda name: rules[name], default="")
-    beside = f" The best rule without a model, {_words(best)}, is right in {rules[best]:.1%}."
-    suite = leaderboard.suite_title(board[0].suite)
+    beside = f" The best rule without a model, {_split_words(best)}, is right in {rules[best]:.1%}."
+    suite = suite_title(board[0].suite)
     return (
         f"On {suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
         f"the base model in {em['base']:.1%}.{beside if best else ''}"
@@ -140,24 +155,20 @@ class Gap:
     gap: BreakdownRow
 
 
-def _gaps(rows: Iterable[BreakdownRow], suite: str) -> list[Gap]:
+def _build_gaps(rows: Iterable[BreakdownRow], suite: str) -> list[Gap]:
     """One for each axis that the suite holds out by."""
-    found = {(r.slice, r.model, r.value): r for r in rows if r.suite == suite}
-
-    def part(axis: str, model: str, value: str) -> BreakdownRow:
-        return found[f"axis.{axis}", model, value]
-
+    by_slice = {(r.slice, r.model, r.value): r for r in rows if r.suite == suite}
     return [
-        Gap(axis, model, *(part(axis, model, value) for value in ("seen", "unseen", "gap")))
-        for axis in AXES
+        Gap(axis, model, *(by_slice[name, model, value] for value in ("seen", "unseen", "gap")))
+        for axis, name in ((axis, f"axis.{axis}") for axis in AXES)
         for model in MODELS
-        if (f"axis.{axis}", model, "gap") in found
+        if (name, model, "gap") in by_slice
     ]
 
 
-def _gap_chart(rows: Iterable[BreakdownRow]) -> Markup | None:
+def _draw_gaps(rows: Iterable[BreakdownRow]) -> Markup | None:
     points = [
-        {"axis": _words(row.slice.removeprefix("axis.")), "part": row.value, **_em(row)}
+        {"axis": _split_words(row.slice.removeprefix("axis.")), "part": row.value, **_pick_em(row)}
         for row in rows
         if row.model == "tuned"
         and row.value in ("seen", "unseen")
@@ -166,31 +177,31 @@ def _gap_chart(rows: Iterable[BreakdownRow]) -> Markup | None:
     return charts.draw_dots(points, "axis", "part", "em of the tuned model") if points else None
 
 
-def _facets(
+def _build_facets(
     rows: Iterable[BreakdownRow], suite: str
 ) -> dict[str, dict[str, dict[str, BreakdownRow]]]:
     """facet -> value -> model -> row."""
-    found: dict[str, dict[str, dict[str, BreakdownRow]]] = {}
+    facets: dict[str, dict[str, dict[str, BreakdownRow]]] = {}
     for row in rows:
         if row.suite == suite and row.slice in FACETS and row.model in MODELS:
-            found.setdefault(row.slice, {}).setdefault(row.value, {})[row.model] = row
-    return found
+            facets.setdefault(row.slice, {}).setdefault(row.value, {})[row.model] = row
+    return facets
 
 
-def _kind_chart(rows: Sequence[BreakdownRow]) -> Markup | None:
+def _draw_kinds(rows: Sequence[BreakdownRow]) -> Markup | None:
     points = [
-        {"kind": _words(row.value), "model": row.model, **_em(row)}
+        {"kind": _split_words(row.value), "model": row.model, **_pick_em(row)}
         for row in rows
         if row.suite == rows[0].suite and row.slice == "kind" and row.model in MODELS
     ]
     return charts.draw_dots(points, "kind", "model", "em") if points else None
 
 
-def _em(row: BreakdownRow) -> dict[str, float]:
+def _pick_em(row: BreakdownRow) -> dict[str, float]:
     return {"em": row.em, "low": row.low, "high": row.high}
 
 
-def _confusions(
+def _build_confusions(
     scores: Sequence[ScoredAnswer], suites: Iterable[str]
 ) -> list[tuple[str, str, dict[str, dict[str, int]]]]:
     """(suite, model, wanted decision -> outcome -> tasks)."""
@@ -205,18 +216,18 @@ def _confusions(
     return tables
 
 
-def _sweep_chart(rows: Iterable[SweepRow]) -> Markup | None:
+def _draw_sweep(rows: Iterable[SweepRow]) -> Markup | None:
     points = [msgspec.structs.asdict(row) for row in rows if row.model in SWEPT_MODELS]
     titles = ("λ", "score = em + λ·text")
     return charts.draw_lines(points, "lam", "score", "model", titles) if points else None
 
 
-def _loss_chart(log: Sequence[TrainStep]) -> Markup | None:
+def _draw_loss(log: Sequence[TrainStep]) -> Markup | None:
     points = [{"step": line.step, "loss": line.loss} for line in log]
     return charts.draw_curve(points, "step", "loss", ("step", "loss")) if points else None
 
 
-def _coverage_numbers(cells: Sequence[CoverageRow]) -> dict[str, int]:
+def _summarize_coverage(cells: Sequence[CoverageRow]) -> dict[str, int]:
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     for cell in cells:
         counts[cell.tool, cell.scenario, cell.language] += cell.count
@@ -228,11 +239,11 @@ def _coverage_numbers(cells: Sequence[CoverageRow]) -> dict[str, int]:
     }
 
 
-def _coverage_charts(cells: Sequence[CoverageRow]) -> dict[str, Markup]:
+def _draw_coverage(cells: Sequence[CoverageRow]) -> dict[str, Markup]:
     """By language; a tool's scenarios stand in a row: simple ones first, by name."""
     return {
         language: charts.draw_heatmap(
-            _coverage_points([cell for cell in cells if cell.language == language]),
+            _place_coverage([cell for cell in cells if cell.language == language]),
             "scenario",
             "tool",
         )
@@ -240,24 +251,24 @@ def _coverage_charts(cells: Sequence[CoverageRow]) -> dict[str, Markup]:
     }
 
 
-def _coverage_points(cells: Iterable[CoverageRow]) -> list[dict[str, Any]]:
-    """One a cell; `scenario` is its place, such as `simple 2`, and the columns come in order."""
+def _place_coverage(cells: Iterable[CoverageRow]) -> list[dict[str, Any]]:
+    """One point a cell; `scenario` is its column, such as `simple 2`, in the order of columns."""
     scenarios: dict[tuple[str, str], list[CoverageRow]] = defaultdict(list)
     for cell in sorted(cells, key=lambda cell: cell.scenario):
         scenarios[cell.complexity, cell.tool].append(cell)
     places = [
         (complexity, place, cell)
-        for (complexity, _), some in scenarios.items()
-        for place, cell in enumerate(some, 1)
+        for (complexity, _), tool_cells in scenarios.items()
+        for place, cell in enumerate(tool_cells, 1)
     ]
-    places.sort(key=lambda found: (found[0] != "simple", found[1], found[2].tool))
+    places.sort(key=lambda entry: (entry[0] != "simple", entry[1], entry[2].tool))
     return [
         {"tool": cell.tool, "scenario": f"{complexity} {place}", "count": cell.count}
         for complexity, place, cell in places
     ]
 
 
-def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None]]:
+def _pair_metrics(values: Metrics) -> list[tuple[str, float | None, float | None]]:
     names = {name.partition(".")[2] for name in values if name.startswith(("base.", "tuned."))}
     names -= {name for name in names if name.startswith("confusion.")}  # a table of its own
     return [
@@ -265,18 +276,13 @@ def _side_by_side(values: Metrics) -> list[tuple[str, float | None, float | None
     ]
 
 
-def _kept(general: Metrics) -> list[tuple[str, float, float]]:
+def _pair_retention(general: Metrics) -> list[tuple[str, float, float]]:
     """General ability of both models: the measures, and each of them by kind."""
     names = sorted(name.removeprefix("base.") for name in general if name.startswith("base."))
     return [(name, general[f"base.{name}"], general[f"tuned.{name}"]) for name in names]
 
 
-def _signature(values: Metrics) -> str:
-    found = (name for name in values if name.startswith("signature."))
-    return next(found, "").removeprefix("signature.")
-
-
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
@@ -284,5 +290,5 @@ def _clip(text: str) -> str:
     return text if len(text) <= MAX_ANSWER_CHARS else f"{text[:MAX_ANSWER_CHARS]} …"
 
 
-def _words(name: str) -> str:
+def _split_words(name: str) -> str:
     return name.replace("_", " ")

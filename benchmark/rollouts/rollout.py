@@ -1,6 +1,6 @@
-"""Playing episodes: what a policy says is read, its calls are made, and it sees what came of them.
+"""Rollouts: a policy's replies are parsed, its calls are made, and it sees their results.
 
-All episodes under way advance a step together, so that a model can answer them in batches.
+All episodes advance a step together, so that a model can answer them in batches.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,16 +9,26 @@ from typing import Literal
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
-from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult, Turn, User
+from agent_tuning.records import (
+    Assistant,
+    Call,
+    Json,
+    PromptSpec,
+    Record,
+    Tool,
+    ToolResult,
+    Turn,
+    User,
+)
 from benchmark.tasks.episodes import Episode, Episodes
 
-# How an episode ended: by a reply or a question to the user, by a text that does not parse, or
+# How an episode ended: by a reply or a question to the user, by a reply that does not parse, or
 # because all its steps were used up.
 Ending = Literal["no_call", "ask", "malformed", "limit"]
 
 
 class Step(Record, frozen=True):
-    """What was said, the decision that it is (none if it does not parse), what its calls gave."""
+    """A policy's reply, the decision in it (None if it does not parse), its calls' results."""
 
     text: str
     turn: Assistant | None = None
@@ -29,15 +39,15 @@ class Transcript(Record, frozen=True):
     episode: str
     steps: tuple[Step, ...]
     ending: Ending
-    reason: str = ""  # where a text stopped to parse
+    reason: str = ""  # where the parser stopped
 
 
 class Rollout:
-    """One episode under way."""
+    """One episode that has not ended, or its result."""
 
-    def __init__(self, episode: Episode, tools: Sequence[Tool]) -> None:
+    def __init__(self, episode: Episode, prompt: PromptSpec) -> None:
         self.episode = episode
-        self.tools = tools
+        self.prompt = prompt
         self.world = World(episode.seed)
         self.turns: list[Turn] = [User(episode.query)]
         self.steps: list[Step] = []
@@ -45,17 +55,18 @@ class Rollout:
         self.reason = ""
 
     def step(self, text: str, limit: int) -> None:
-        """Take the next step; the last one of `limit` ends the episode whatever it is."""
+        """Take the next step with a policy's reply. Step number `limit` ends the episode."""
         try:
-            turn = REPLY_FORMATS[self.episode.reply_format].read(text, self.tools)
+            turn = REPLY_FORMATS[self.prompt.reply_format].read(text, self.prompt.tools)
         except MalformedReply as error:
             self.steps.append(Step(text))
             self.ending, self.reason = "malformed", str(error)
             return
-        seen = tuple(make_call(call, self.tools, self.world) for call in turn.calls)
-        results = [ToolResult(c.name, content) for c, content in zip(turn.calls, seen, strict=True)]
-        self.steps.append(Step(text, turn, seen))
-        self.turns += [turn, *results]
+        contents = tuple(make_call(call, self.prompt.tools, self.world) for call in turn.calls)
+        self.steps.append(Step(text, turn, contents))
+        self.turns.append(turn)
+        for call, content in zip(turn.calls, contents, strict=True):
+            self.turns.append(ToolResult(call.name, content))
         if turn.decision != "call":
             self.ending = turn.decision
         elif len(self.steps) == limit:
@@ -63,24 +74,24 @@ class Rollout:
 
     @property
     def transcript(self) -> Transcript:
-        assert self.ending is not None, "under way"
+        assert self.ending is not None, "the episode has not ended"
         return Transcript(self.episode.id, tuple(self.steps), self.ending, self.reason)
 
 
-Policy = Callable[[Sequence[Rollout]], Sequence[str]]  # what is said next in each of some episodes
+Policy = Callable[[Sequence[Rollout]], Sequence[str]]  # the next reply in each of the rollouts
 
 
 def run_rollouts(suite: Episodes, policy: Policy, limit: int) -> list[Transcript]:
     """The transcripts of a policy, in the order of the suite; at most `limit` steps each."""
-    plays = [Rollout(episode, suite.tools_of(episode)) for episode in suite.episodes]
-    while active := [one for one in plays if one.ending is None]:
-        for one, text in zip(active, policy(active), strict=True):
-            one.step(text, limit)
-    return [one.transcript for one in plays]
+    rollouts = [Rollout(episode, suite.prompt(episode)) for episode in suite.episodes]
+    while active := [rollout for rollout in rollouts if rollout.ending is None]:
+        for rollout, text in zip(active, policy(active), strict=True):
+            rollout.step(text, limit)
+    return [rollout.transcript for rollout in rollouts]
 
 
 def make_call(call: Call, tools: Sequence[Tool], world: World) -> Json:
-    """The simulator's result; of a call that cannot be made `{"error": reason}`, and no change."""
+    """The simulator's result. A call that cannot be made gives {"error": reason}, no change."""
     if problem := schema.find_call_problem(call, tools):
         return {"error": problem}
     try:
@@ -89,28 +100,28 @@ def make_call(call: Call, tools: Sequence[Tool], world: World) -> Json:
         return {"error": f"impossible: {error}"}
 
 
-def oracle_policy(plays: Sequence[Rollout]) -> list[str]:
-    """The policy that makes the gold calls and then says what they gave."""
-    return [_said(one, _golden(one)) for one in plays]
+def oracle_policy(rollouts: Sequence[Rollout]) -> list[str]:
+    """Make the gold calls, and then state the facts that they give."""
+    return [_write_reply(rollout, _next_gold_turn(rollout)) for rollout in rollouts]
 
 
-def noop_policy(plays: Sequence[Rollout]) -> list[str]:
-    """The policy that never calls anything."""
-    return [_said(one, Assistant("no_call", text="No.")) for one in plays]
+def noop_policy(rollouts: Sequence[Rollout]) -> list[str]:
+    """Never call anything."""
+    return [_write_reply(rollout, Assistant("no_call", text="No.")) for rollout in rollouts]
 
 
 POLICIES: dict[str, Policy] = {"gold": oracle_policy, "always_none": noop_policy}
 
 
-def _golden(one: Rollout) -> Assistant:
-    done = len(one.steps)
-    if done < len(one.episode.gold):
-        return Assistant("call", calls=(one.episode.gold[done],))
-    return Assistant("no_call", text="\n".join(one.episode.facts) or "Done.")
+def _next_gold_turn(rollout: Rollout) -> Assistant:
+    gold, done = rollout.episode.gold, len(rollout.steps)
+    if done < len(gold):
+        return Assistant("call", calls=(gold[done],))
+    return Assistant("no_call", text="\n".join(rollout.episode.facts) or "Done.")
 
 
-def _said(one: Rollout, turn: Assistant) -> str:
-    return REPLY_FORMATS[one.episode.reply_format].write(turn)
+def _write_reply(rollout: Rollout, turn: Assistant) -> str:
+    return REPLY_FORMATS[rollout.prompt.reply_format].write(turn)
 
 
 def replay_calls(calls: Iterable[Call], tools: Sequence[Tool], seed: str) -> World:

@@ -1,10 +1,10 @@
-"""Rules that answer without a model; a tuned model has to beat all of them.
+"""Rules that answer without a model. A tuned model has to beat all of them.
 
-They write in the task's reply format, so that their answers go the same way as a model's.
+They write in the task's reply format, so that their answers are parsed and scored as a model's.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
@@ -26,44 +26,50 @@ NAMED = re.compile(f"{QUOTED}|{CAPITAL}|({NUMBER.pattern})")
 
 
 def always_none(task: Task, _: Sequence[Tool]) -> str:
-    return _write(task, _no_call(task))
+    return write_turn(task, _build_no_call(task))
 
 
 def always_first(task: Task, tools: Sequence[Tool]) -> str:
-    return _write(task, _call(tools[0], last_user_text(task), ()) if tools else _no_call(task))
+    return write_turn(
+        task, _build_call(tools[0], last_user_text(task), ()) if tools else _build_no_call(task)
+    )
 
 
 def random(task: Task, tools: Sequence[Tool]) -> str:
-    """Any tool of the menu or none, each as likely."""
+    """Any tool of the list or none, each as likely."""
     choice = Random(task.id).choice([None, *tools])
-    return _write(task, _call(choice, last_user_text(task), ()) if choice else _no_call(task))
+    return write_turn(
+        task, _build_call(choice, last_user_text(task), ()) if choice else _build_no_call(task)
+    )
 
 
 def lexical(task: Task, tools: Sequence[Tool]) -> str:
     """The tool that shares most words with the query, if it shares enough."""
-    asked = last_user_text(task)
-    overlap, tool = _best(asked, tools)
+    query = last_user_text(task)
+    overlap, tool = _find_best_tool(query, tools)
     if tool is None or overlap < LEXICAL_THRESHOLD:
-        return _write(task, _no_call(task))
-    return _write(task, _call(tool, asked, _named(asked)))
+        return write_turn(task, _build_no_call(task))
+    return write_turn(task, _build_call(tool, query, _find_names(query)))
 
 
 def echo_query(task: Task, _: Sequence[Tool]) -> str:
-    """What the text score gives for repeating the user."""
-    asked = last_user_text(task)
-    return _write(task, Assistant("no_call", _line(asked), text=asked))
+    """Shows what the text score gives for repeating the user."""
+    query = last_user_text(task)
+    return write_turn(task, Assistant("no_call", _join_lines(query), text=query))
 
 
 def echo_description(task: Task, tools: Sequence[Tool]) -> str:
-    """What the text score gives for repeating the menu."""
-    tool = _best(last_user_text(task), tools)[1]
+    """Shows what the text score gives for repeating the tool list."""
+    tool = _find_best_tool(last_user_text(task), tools)[1]
     if tool is None:
-        return _write(task, _no_call(task))
-    return _write(task, _call(tool, last_user_text(task), (), _line(tool.description)))
+        return write_turn(task, _build_no_call(task))
+    return write_turn(
+        task, _build_call(tool, last_user_text(task), (), _join_lines(tool.description))
+    )
 
 
 def malformed(task: Task, tools: Sequence[Tool]) -> str:
-    """The first tool called, broken off in the middle of its arguments."""
+    """A call of the first tool, cut off in the middle of its arguments."""
     whole = always_first(task, tools)
     return whole[: whole.rfind("}")] if "}" in whole else ""
 
@@ -79,60 +85,58 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def _write(task: Task, turn: Assistant) -> str:
+def write_turn(task: Task, turn: Assistant) -> str:
+    """The text of a turn, in the reply format that the task asks for."""
     return REPLY_FORMATS[task.reply_format].write(turn)
 
 
-def _no_call(task: Task) -> Assistant:
+def _build_no_call(task: Task) -> Assistant:
     return Assistant("no_call", text=NO_TOOL[task.language])
 
 
-def _call(tool: Tool, asked: str, names: Sequence[str], thought: str = "") -> Assistant:
+def _build_call(tool: Tool, query: str, names: Sequence[str], thought: str = "") -> Assistant:
     properties = tool.parameters.get("properties", {})
     required = [name for name in tool.parameters.get("required", []) if name in properties]
-    spare = iter(names)
-    given = {name: _guess(properties[name], asked, spare.__next__) for name in required}
+    unused = iter(names)
+    given = {name: _guess_value(properties[name], query, unused) for name in required}
     return Assistant("call", thought, (Call(tool.name, given),))
 
 
-def _guess(schema: dict[str, Json], asked: str, next_name: Callable[[], str]) -> Json:
+def _guess_value(schema: dict[str, Json], query: str, names: Iterator[str]) -> Json:
     """A value of the right type, out of the query where it can be."""
     if "enum" in schema:
-        said = [value for value in schema["enum"] if fold_text(str(value)) in fold_text(asked)]
-        return (said or schema["enum"])[0]
+        mentioned = [value for value in schema["enum"] if fold_text(str(value)) in fold_text(query)]
+        return (mentioned or schema["enum"])[0]
     match schema.get("type"):
         case "integer":
-            return int(float(_number(asked)))
+            return int(float(_find_number(query)))
         case "number":
-            return float(_number(asked))
+            return float(_find_number(query))
         case "boolean":
             return True
         case "array":
-            return [_guess(schema.get("items", {}), asked, next_name)]
+            return [_guess_value(schema.get("items", {}), query, names)]
         case "object":
             return {}
-    try:
-        return next_name()
-    except StopIteration:
-        return asked
+    return next(names, query)
 
 
-def _number(asked: str) -> str:
-    found = NUMBER.search(asked)
-    return found.group() if found else "1"
+def _find_number(query: str) -> str:
+    match = NUMBER.search(query)
+    return match.group() if match else "1"
 
 
-def _named(asked: str) -> list[str]:
-    """Quoted words, names and numbers, in the order they are said."""
-    return [next(part for part in found if part) for found in NAMED.findall(asked)]
+def _find_names(query: str) -> list[str]:
+    """Quoted words, names and numbers, in their order in the query."""
+    return [next(part for part in groups if part) for groups in NAMED.findall(query)]
 
 
-def _best(asked: str, tools: Sequence[Tool]) -> tuple[float, Tool | None]:
-    """The first of the tools with the most overlap."""
+def _find_best_tool(query: str, tools: Sequence[Tool]) -> tuple[float, Tool | None]:
+    """The tool with the highest overlap and that overlap (0-1); the first one of equals."""
     words = WordOverlap(tools)
-    ranked = [(words.overlap(asked, tool), tool) for tool in tools]
+    ranked = [(words.overlap(query, tool), tool) for tool in tools]
     return max(ranked, key=lambda pair: pair[0], default=(0.0, None))
 
 
-def _line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())

@@ -1,27 +1,25 @@
-"""Answers that deserve nothing, or less than the gold's: what a scorer gives them is a test of it.
+"""Degenerate answers: a scorer that gives them more than they are worth is wrong.
 
-Most are made from the gold itself, as a model could not; `gold` is what a perfect model writes.
+They deserve nothing, or less than the gold. Most are made from the gold itself, which a model
+cannot see; `gold` is what a perfect model writes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
 
-from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, Call, Tool
-from benchmark.scoring.baselines import NO_TOOL
+from benchmark.scoring.baselines import NO_TOOL, Baseline, write_turn
 from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Gold, Task
-
-Rule = Callable[[Task, Sequence[Tool]], str]
 
 LETTERS = '{}[]()<>":,\\ abcé查天🌞\n'
 INVENTED_ARGUMENTS = {"made_up": "yes"}
 
 
 def gold(task: Task, _: Sequence[Tool]) -> str:
-    return _write(task, _said(task))
+    return write_turn(task, _build_gold(task))
 
 
 def empty(_: Task, __: Sequence[Tool]) -> str:
@@ -33,7 +31,7 @@ def garbage(task: Task, _: Sequence[Tool]) -> str:
 
 
 def bare_description(task: Task, _: Sequence[Tool]) -> str:
-    """The right description in no format at all."""
+    """The right description, in no reply format."""
     return task.golds[0].thought
 
 
@@ -44,7 +42,9 @@ def bare_tool_list(_: Task, tools: Sequence[Tool]) -> str:
 def every_tool(task: Task, tools: Sequence[Tool]) -> str:
     """One of them will be right."""
     calls = tuple(Call(tool.name, {}) for tool in tools)
-    return _write(task, Assistant("call", _thought(task.golds[0]), calls) if calls else _said(task))
+    return write_turn(
+        task, Assistant("call", _join_thought(task.golds[0]), calls) if calls else _build_gold(task)
+    )
 
 
 def query_as_text(task: Task, _: Sequence[Tool]) -> str:
@@ -52,43 +52,45 @@ def query_as_text(task: Task, _: Sequence[Tool]) -> str:
 
 
 def cut_off(task: Task, tools: Sequence[Tool]) -> str:
-    """The gold, broken off in the middle."""
+    """The gold, cut off in the middle."""
     whole = gold(task, tools)
     return whole[: len(whole) // 2]
 
 
 def twice(task: Task, tools: Sequence[Tool]) -> str:
-    """The gold, and once more."""
+    """The gold, written two times."""
     return f"{gold(task, tools)}\n{gold(task, tools)}"
 
 
 def repeated_calls(task: Task, _: Sequence[Tool]) -> str:
-    said = _said(task)
-    return _write(task, msgspec.structs.replace(said, calls=said.calls * 3))
+    turn = _build_gold(task)
+    return write_turn(task, msgspec.structs.replace(turn, calls=turn.calls * 3))
 
 
 def repeated_description(task: Task, _: Sequence[Tool]) -> str:
-    said = _said(task)
-    return _write(task, msgspec.structs.replace(said, thought=" ".join([said.thought] * 3).strip()))
+    turn = _build_gold(task)
+    return write_turn(
+        task, msgspec.structs.replace(turn, thought=" ".join([turn.thought] * 3).strip())
+    )
 
 
 def invented_arguments(task: Task, _: Sequence[Tool]) -> str:
-    """An argument more; where no call is due, the call of a tool that is not there."""
-    said = _said(task)
-    calls = tuple(Call(c.name, {**c.arguments, **INVENTED_ARGUMENTS}) for c in said.calls)
+    """One more argument in every call; where no call is due, a call of an unknown tool."""
+    turn = _build_gold(task)
+    calls = tuple(Call(c.name, {**c.arguments, **INVENTED_ARGUMENTS}) for c in turn.calls)
     calls = calls or (Call("made_up", INVENTED_ARGUMENTS),)
-    return _write(task, Assistant("call", said.thought, calls))
+    return write_turn(task, Assistant("call", turn.thought, calls))
 
 
 def wrong_decision(task: Task, tools: Sequence[Tool]) -> str:
-    """The right description before a call where none is due, and before none where one is."""
-    thought = _thought(task.golds[0])
+    """The right description, and the wrong decision."""
+    thought = _join_thought(task.golds[0])
     if task.decision == "call" or not tools:
-        return _write(task, Assistant("no_call", thought, text=NO_TOOL[task.language]))
-    return _write(task, Assistant("call", thought, (Call(tools[0].name),)))
+        return write_turn(task, Assistant("no_call", thought, text=NO_TOOL[task.language]))
+    return write_turn(task, Assistant("call", thought, (Call(tools[0].name),)))
 
 
-DEGENERATE: dict[str, Rule] = {
+DEGENERATE: dict[str, Baseline] = {
     "gold": gold,
     "empty": empty,
     "garbage": garbage,
@@ -105,18 +107,14 @@ DEGENERATE: dict[str, Rule] = {
 }
 
 
-def _write(task: Task, turn: Assistant) -> str:
-    return REPLY_FORMATS[task.reply_format].write(turn)
-
-
-def _said(task: Task) -> Assistant:
+def _build_gold(task: Task) -> Assistant:
     """The first gold, with the first accepted value of every argument."""
     first = task.golds[0]
     if first.decision != "call":
-        return Assistant(first.decision, _thought(first), text=NO_TOOL[task.language])
+        return Assistant(first.decision, _join_thought(first), text=NO_TOOL[task.language])
     calls = (Call(c.name, {name: v[0] for name, v in c.arguments.items()}) for c in first.calls)
-    return Assistant("call", _thought(first), tuple(calls))
+    return Assistant("call", _join_thought(first), tuple(calls))
 
 
-def _thought(first: Gold) -> str:
-    return " ".join(first.thought.split())
+def _join_thought(gold: Gold) -> str:
+    return " ".join(gold.thought.split())

@@ -1,4 +1,4 @@
-"""From many scored answers to numbers, the same bytes in whatever order the answers come."""
+"""From many scored answers to numbers. The order of the answers changes no byte of the result."""
 
 import json
 import math
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from agent_tuning.files.metrics_file import DIGITS
 from agent_tuning.records import BadInput, Record
 from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.task_score import ScoredAnswer
 
-DIGITS = 6
 FACETS = ("kind", "language", "reply_format", "tool_format", "template")
 AXES = ("query", "tool", "template", "tool_format")
 DECISIONS = ("call", "no_call", "ask")
@@ -58,13 +58,13 @@ def read(path: Path) -> dict[str, float]:
 
 
 def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:
-    """Flat and sorted; a metric without tasks is absent."""
+    """The metrics of one model on one suite, sorted by name; a metric without tasks is absent."""
     rows = list(scored)
     wanted = {decision: [r for r in rows if r.wanted == decision] for decision in DECISIONS}
     idle = [r for r in rows if r.wanted != "call"]
     em = {decision: _mean(r.score.em for r in wanted[decision]) for decision in DECISIONS}
     both = [value for value in (em["call"], em["no_call"]) if value is not None]
-    found: dict[str, float | None] = {
+    values: dict[str, float | None] = {
         "n": len(rows),
         "em": _mean(r.score.em for r in rows),
         "em_macro": _mean(both),  # a mix of 4:1 does not decide it
@@ -82,7 +82,7 @@ def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:
             if wanted[want]
         },
     }
-    return {name: _round(value) for name, value in sorted(found.items()) if value is not None}
+    return {name: _round(value) for name, value in sorted(values.items()) if value is not None}
 
 
 def count_confusions(scored: Iterable[ScoredAnswer]) -> dict[tuple[str, str], int]:
@@ -92,7 +92,7 @@ def count_confusions(scored: Iterable[ScoredAnswer]) -> dict[tuple[str, str], in
 
 
 def sweep_lambda(scored: Sequence[ScoredAnswer], lams: Iterable[float]) -> list[SweepRow]:
-    """The note's score under several λ; nothing for a suite without descriptions."""
+    """The score under several λ; nothing for a suite whose golds have no thoughts."""
     described = [r for r in scored if r.score.text is not None]
     em, text = _mean(r.score.em for r in described), mean_score(described, "text")
     if em is None or text is None:
@@ -108,22 +108,23 @@ def compute_breakdown(
     rows = sorted(scored, key=lambda r: r.task)
     if not rows:
         return []
-    slices = list(_slices(rows))
+    slices = list(_list_slices(rows))
     boot = _Bootstrap(rows, slices, resamples, seed)
-    found = [_row(name, rows, test, *boot.interval(name)) for name, test in slices]
-    return sorted([*found, *_gaps(rows, found, boot)], key=lambda r: (_rank(r.slice), r.value))
+    parts = [_build_row(name, rows, test, *boot.interval(name)) for name, test in slices]
+    gaps = _build_gaps(parts, boot)
+    return sorted([*parts, *gaps], key=lambda row: (_rank_slice(row.slice), row.value))
 
 
 def collect_intervals(rows: Iterable[BreakdownRow]) -> dict[str, float]:
     """From one model's breakdown: the interval of its em, and every gap with its own."""
-    found: dict[str, float] = {}
+    flat: dict[str, float] = {}
     for row in rows:
         if row.slice == "all":
-            found |= {"em.low": row.low, "em.high": row.high}
+            flat |= {"em.low": row.low, "em.high": row.high}
         if row.value == "gap":
             name = f"gap.{row.slice.removeprefix('axis.')}"
-            found |= {name: row.em, f"{name}.low": row.low, f"{name}.high": row.high}
-    return found
+            flat |= {name: row.em, f"{name}.low": row.low, f"{name}.high": row.high}
+    return flat
 
 
 def mean_score(rows: Iterable[ScoredAnswer], name: str) -> float | None:
@@ -131,11 +132,11 @@ def mean_score(rows: Iterable[ScoredAnswer], name: str) -> float | None:
     return _mean(value for value in values if value is not None)
 
 
-Slice = tuple[str, str]  # what divides the tasks, and the value that this part has
+Slice = tuple[str, str]  # a facet or axis, and the value that the tasks of this slice have
 
 
 class _Bootstrap:
-    """em of every slice under resamples of groups; all slices share the resamples."""
+    """The em of every slice in every resample of groups; all slices share the resamples."""
 
     def __init__(
         self,
@@ -144,14 +145,14 @@ class _Bootstrap:
         resamples: int,
         seed: int,
     ) -> None:
-        place = {group: i for i, group in enumerate(sorted({row.group for row in rows}))}
-        right = np.zeros((len(place), len(slices)))
-        count = np.zeros((len(place), len(slices)))
+        index = {group: i for i, group in enumerate(sorted({row.group for row in rows}))}
+        right = np.zeros((len(index), len(slices)))
+        count = np.zeros((len(index), len(slices)))
         for row in rows:
             inside = np.array([test(row) for _, test in slices], dtype=float)
-            count[place[row.group]] += inside
-            right[place[row.group]] += inside * row.score.em
-        weights = significance.draw_resamples(len(place), resamples, seed)
+            count[index[row.group]] += inside
+            right[index[row.group]] += inside * row.score.em
+        weights = significance.draw_resamples(len(index), resamples, seed)
         with np.errstate(invalid="ignore"):  # a slice may be absent from a resample
             self.em = (weights @ right) / (weights @ count)
         self.column = {name: i for i, (name, _) in enumerate(slices)}
@@ -159,31 +160,30 @@ class _Bootstrap:
     def interval(self, name: Slice) -> tuple[float, float]:
         return significance.percentile_interval(self.em[:, self.column[name]])
 
-    def gap(self, one: Slice, other: Slice) -> tuple[float, float]:
-        return significance.percentile_interval(
-            self.em[:, self.column[one]] - self.em[:, self.column[other]]
-        )
+    def gap(self, seen: Slice, unseen: Slice) -> tuple[float, float]:
+        differences = self.em[:, self.column[seen]] - self.em[:, self.column[unseen]]
+        return significance.percentile_interval(differences)
 
 
-def _slices(rows: Sequence[ScoredAnswer]) -> Iterator[tuple[Slice, RowFilter]]:
+def _list_slices(rows: Sequence[ScoredAnswer]) -> Iterator[tuple[Slice, RowFilter]]:
     yield ("all", "all"), lambda _: True
     for facet in ("wanted", *FACETS):
         for value in sorted({str(getattr(row, facet)) for row in rows}):
-            yield (facet, value), _has(facet, value)
+            yield (facet, value), _match_facet(facet, value)
     for axis in AXES:
         for value in sorted({row.axes[axis] for row in rows if axis in row.axes}):
-            yield (f"axis.{axis}", value), _on(axis, value)
+            yield (f"axis.{axis}", value), _match_axis(axis, value)
 
 
-def _has(facet: str, value: str) -> RowFilter:
+def _match_facet(facet: str, value: str) -> RowFilter:
     return lambda row: str(getattr(row, facet)) == value
 
 
-def _on(axis: str, value: str) -> RowFilter:
+def _match_axis(axis: str, value: str) -> RowFilter:
     return lambda row: row.axes.get(axis) == value
 
 
-def _row(
+def _build_row(
     name: Slice, rows: Sequence[ScoredAnswer], test: RowFilter, low: float, high: float
 ) -> BreakdownRow:
     inside = [row for row in rows if test(row)]
@@ -196,30 +196,25 @@ def _row(
         em=_round(_mean(row.score.em for row in inside) or 0.0),
         low=_round(low),
         high=_round(high),
-        text=_rounded(mean_score(inside, "text")),
-        score=_rounded(mean_score(inside, "score")),
-        args=_rounded(mean_score(inside, "args")),
-        malformed=_rounded(_share(inside, lambda row: row.outcome == Verdict.MALFORMED)),
+        text=_round_known(mean_score(inside, "text")),
+        score=_round_known(mean_score(inside, "score")),
+        args=_round_known(mean_score(inside, "args")),
+        malformed=_round_known(_share(inside, lambda row: row.outcome == Verdict.MALFORMED)),
     )
 
 
-def _gaps(
-    rows: Sequence[ScoredAnswer], found: Sequence[BreakdownRow], boot: _Bootstrap
-) -> Iterator[BreakdownRow]:
+def _build_gaps(parts: Iterable[BreakdownRow], boot: _Bootstrap) -> Iterator[BreakdownRow]:
     """What a model loses on what training never showed it; n counts the unseen tasks."""
-    by_slice = {(row.slice, row.value): row for row in found}
-    for axis in AXES:
-        one, other = (f"axis.{axis}", "seen"), (f"axis.{axis}", "unseen")
-        if one in by_slice and other in by_slice:
-            seen, unseen = by_slice[one], by_slice[other]
-            low, high = map(_round, boot.gap(one, other))
+    by_slice = {(part.slice, part.value): part for part in parts}
+    for name in (f"axis.{axis}" for axis in AXES):
+        seen, unseen = by_slice.get((name, "seen")), by_slice.get((name, "unseen"))
+        if seen and unseen:
+            low, high = map(_round, boot.gap((name, "seen"), (name, "unseen")))
             gap = _round(seen.em - unseen.em)
-            yield BreakdownRow(
-                rows[0].suite, rows[0].model, one[0], "gap", unseen.n, gap, low, high
-            )
+            yield BreakdownRow(seen.suite, seen.model, name, "gap", unseen.n, gap, low, high)
 
 
-def _rank(name: str) -> int:
+def _rank_slice(name: str) -> int:
     order = ("all", "wanted", *FACETS, *(f"axis.{axis}" for axis in AXES))
     return order.index(name)
 
@@ -237,5 +232,5 @@ def _round(value: float) -> float:
     return value if isinstance(value, int) else round(value, DIGITS) + 0.0  # never -0.0
 
 
-def _rounded(value: float | None) -> float | None:
+def _round_known(value: float | None) -> float | None:
     return None if value is None else _round(value)

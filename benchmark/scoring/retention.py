@@ -1,7 +1,7 @@
-"""General ability before and after tuning: what was kept, item by item, and how much of it.
+"""General ability before and after tuning, and the loss between them.
 
-Two measures, both lm-eval's: `accuracy` of sentence endings (a higher one is better) and
-`bits_per_byte` of everyday dialogue (a lower one is better).
+Both measures are lm-eval's: `accuracy` of sentence endings (0-1, higher is better) and
+`bits_per_byte` of everyday dialogue (lower is better).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,16 @@ MEASURES = {"cloze": "accuracy", "dialogue": "bits_per_byte"}
 LOSS_SIGN = {"accuracy": -1, "bits_per_byte": 1}  # the sign of a change that is a loss
 
 
+class GeneralConfig(Record, frozen=True):
+    bootstrap: int
+    seed: int
+
+
 class RetentionItem(Record, frozen=True):
-    """One item of a task: 1 or 0 right of 1, or so many bits for so many bytes of text."""
+    """One item of a task.
+
+    cloze: `value` is 1 if right, else 0, of `weight` 1. dialogue: `value` bits of `weight` bytes.
+    """
 
     task: str
     id: str
@@ -29,22 +37,23 @@ class RetentionItem(Record, frozen=True):
 def compute_metrics(
     base: Sequence[RetentionItem], tuned: Sequence[RetentionItem], resamples: int, seed: int
 ) -> dict[str, float]:
-    """Flat: every measure of both models by kind, and the loss with its 95 % interval.
+    """Every measure of both models, also by kind, and the loss with its 95 % interval.
 
-    Both models were asked the same; items are resampled in pairs.
+    Both models must have the same items, which are resampled in pairs; otherwise BadInput.
     """
     flat: dict[str, float] = {}
     for task, name in MEASURES.items():
-        pairs = _pairs(base, tuned, task)
+        pairs = _pair_items(base, tuned, task)
         before, after = ([pair[side] for pair in pairs] for side in (0, 1))
         flat[f"n.{task}"] = len(pairs)
         for model, items in (("base", before), ("tuned", after)):
-            flat[f"{model}.{name}"] = _share(items)
-            for kind in sorted({one.kind for one in items}):
-                flat[f"{model}.{name}.{kind}"] = _share([o for o in items if o.kind == kind])
-        flat[f"loss.{name}"] = LOSS_SIGN[name] * (_share(after) - _share(before))
+            flat[f"{model}.{name}"] = _weigh(items)
+            for kind in sorted({item.kind for item in items}):
+                of_kind = [item for item in items if item.kind == kind]
+                flat[f"{model}.{name}.{kind}"] = _weigh(of_kind)
+        flat[f"loss.{name}"] = LOSS_SIGN[name] * (_weigh(after) - _weigh(before))
         values = np.array([[b.value, a.value] for b, a in pairs])
-        weights = np.array([one.weight for one in before], dtype=float)
+        weights = np.array([item.weight for item in before], dtype=float)
         drawn = significance.draw_resamples(len(pairs), resamples, seed)
         shares = (drawn @ values) / (drawn @ weights)[:, None]
         low, high = significance.percentile_interval(
@@ -54,10 +63,10 @@ def compute_metrics(
     return flat
 
 
-def _pairs(
+def _pair_items(
     base: Sequence[RetentionItem], tuned: Sequence[RetentionItem], task: str
 ) -> list[tuple[RetentionItem, RetentionItem]]:
-    before, after = _by_id(base, task), _by_id(tuned, task)
+    before, after = _group_by_id(base, task), _group_by_id(tuned, task)
     if unpaired := sorted(before.keys() ^ after.keys()):
         raise BadInput(f"{task}: {unpaired[0]!r} was asked of one model only")
     if not before:
@@ -65,9 +74,9 @@ def _pairs(
     return [(before[name], after[name]) for name in sorted(before)]
 
 
-def _by_id(items: Sequence[RetentionItem], task: str) -> Mapping[str, RetentionItem]:
-    return {one.id: one for one in items if one.task == task}
+def _group_by_id(items: Sequence[RetentionItem], task: str) -> Mapping[str, RetentionItem]:
+    return {item.id: item for item in items if item.task == task}
 
 
-def _share(items: Sequence[RetentionItem]) -> float:
-    return sum(one.value for one in items) / sum(one.weight for one in items)
+def _weigh(items: Sequence[RetentionItem]) -> float:
+    return sum(item.value for item in items) / sum(item.weight for item in items)

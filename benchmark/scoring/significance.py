@@ -1,4 +1,4 @@
-"""What may be chance: tasks of a group are resampled together, pairs are tested exactly."""
+"""Which differences may be chance: intervals resample whole groups, pairs are tested exactly."""
 
 from collections.abc import Sequence
 from math import comb
@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 
 def draw_resamples(groups: int, times: int, seed: int) -> Floats:
-    """How often each group is drawn in each resample: (times, groups)."""
+    """How often each group is drawn in each resample; shape (times, groups)."""
     draws = np.random.default_rng(seed).integers(groups, size=(times, groups))
     weights = np.zeros((times, groups))
     np.add.at(weights, (np.arange(times)[:, None], draws), 1)
@@ -18,7 +18,7 @@ def draw_resamples(groups: int, times: int, seed: int) -> Floats:
 
 
 def percentile_interval(values: Floats) -> tuple[float, float]:
-    """What holds 95 % of the values that are known; 0 to 0 where none is."""
+    """The 2.5 % and 97.5 % quantiles of the values that are not NaN; 0 and 0 if all are."""
     known = values[~np.isnan(values)]
     low, high = np.quantile(known, [0.025, 0.975]) if known.size else (0.0, 0.0)
     return float(low), float(high)
@@ -27,21 +27,21 @@ def percentile_interval(values: Floats) -> tuple[float, float]:
 def mean_interval(
     values: Sequence[float], groups: Sequence[str], times: int, seed: int
 ) -> tuple[float, float]:
-    """95 % interval of the mean of `values`, whole groups resampled."""
-    sums, counts = _by_group(values, groups)
+    """95 % bootstrap interval of the mean of `values`; whole groups are resampled."""
+    sums, counts = _sum_by_group(values, groups)
     weights = draw_resamples(len(sums), times, seed)
     return percentile_interval((weights @ sums) / (weights @ counts))
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """Exact two-sided p of so many pairs that went one way and the other."""
+    """Exact two-sided p of McNemar's test, from the numbers of pairs that got worse and better."""
     tail = sum(comb(lost + won, fewer) for fewer in range(min(lost, won) + 1))
     return min(1.0, float(2 * tail / 2 ** (lost + won)))
 
 
 def sign_flip(values: Sequence[float], groups: Sequence[str], times: int, seed: int) -> float:
-    """Two-sided p of the mean of `values` being 0, the sign of whole groups drawn at random."""
-    sums, _ = _by_group(values, groups)
+    """Two-sided p of the mean of `values` being 0; the signs of whole groups flip at random."""
+    sums, _ = _sum_by_group(values, groups)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(times, len(sums)))
     # sums of the same numbers in another order differ in the last digits
     as_far = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9
@@ -58,7 +58,7 @@ def apply_holm(ps: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _by_group(values: Sequence[float], groups: Sequence[str]) -> tuple[Floats, Floats]:
+def _sum_by_group(values: Sequence[float], groups: Sequence[str]) -> tuple[Floats, Floats]:
     """Sum and number of the values of each group, in order of the groups' names."""
     _, place = np.unique(np.array(groups), return_inverse=True)
     return np.bincount(place, weights=values).astype(float), np.bincount(place).astype(float)

@@ -1,4 +1,4 @@
-"""One answer of one model, judged: the line a person reads to see why."""
+"""One answer of one model with its score: the line that a person reads to see why."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +38,8 @@ class ScoredAnswer(Record, frozen=True):
     missing: bool = False
 
     @property
-    def numbers(self) -> "ScoredAnswer":
-        """Without the words, which are most of it."""
+    def without_texts(self) -> "ScoredAnswer":
+        """The numbers alone: the texts are most of a line."""
         return msgspec.structs.replace(self, reason="", query="", gold="", decision="", answer="")
 
 
@@ -56,12 +56,12 @@ def read_answers(path: Path, known: set[str]) -> Answers:
 
 
 def score_answers(
-    suite: Suite, model: str, answers: Answers, alike: TextScorer, lam: float
+    suite: Suite, model: str, answers: Answers, text_scorer: TextScorer, lam: float
 ) -> Iterator[ScoredAnswer]:
     """A line for every task, answered or not, in order of their ids."""
     for task in sorted(suite.tasks, key=lambda task: task.id):
-        menu, answer = suite.tools_of(task), answers.get(task.id)
-        yield score_answer(suite.name, model, task, menu, answer, alike, lam)
+        tools, answer = suite.tools_of(task), answers.get(task.id)
+        yield score_answer(suite.name, model, task, tools, answer, text_scorer, lam)
 
 
 def score_answer(
@@ -70,11 +70,11 @@ def score_answer(
     task: Task,
     tools: Sequence[Tool],
     answer: Answer | None,
-    alike: TextScorer,
+    text_scorer: TextScorer,
     lam: float,
 ) -> ScoredAnswer:
-    found = parse_answer(task, tools, answer)
-    result = score_turn(task, found.turn, alike, lam)
+    parsed = parse_answer(task, tools, answer)
+    result = score_turn(task, parsed.turn, text_scorer, lam)
     return ScoredAnswer(
         suite=suite,
         model=model,
@@ -86,26 +86,26 @@ def score_answer(
         tool_format=task.tool_format,
         reply_format=task.reply_format,
         wanted=task.decision,
-        outcome=found.verdict,
+        outcome=parsed.verdict,
         score=result,
         axes=task.axes,
-        reason=_printable(found.reason or _reason(task, found.turn, result)),
+        reason=_replace_surrogates(parsed.reason or _explain(task, parsed.turn, result)),
         query=last_user_text(task),
-        gold=_printable(" or ".join(_gold_text(gold) for gold in task.golds)),
-        decision=_printable(_turn_text(found.turn)) if found.turn else "",
+        gold=_replace_surrogates(" or ".join(_format_gold(gold) for gold in task.golds)),
+        decision=_replace_surrogates(_format_turn(parsed.turn)) if parsed.turn else "",
         answer=answer.text if answer else "",
         missing=answer is None,
     )
 
 
 def last_user_text(task: Task) -> str:
-    """The last thing the user said."""
-    said = [turn.text for turn in task.turns if isinstance(turn, User)]
-    return said[-1] if said else ""
+    """Empty where the user has said nothing."""
+    texts = [turn.text for turn in task.turns if isinstance(turn, User)]
+    return texts[-1] if texts else ""
 
 
-def _reason(task: Task, turn: Assistant | None, result: Score) -> str:
-    """What is wrong, in words; empty when nothing is."""
+def _explain(task: Task, turn: Assistant | None, result: Score) -> str:
+    """What is wrong with the answer, in words; empty where nothing is."""
     if turn is None:
         return ""
     if not result.em:
@@ -116,25 +116,25 @@ def _reason(task: Task, turn: Assistant | None, result: Score) -> str:
     return "right tool, wrong arguments" if result.args == 0 else ""
 
 
-def _gold_text(gold: Gold) -> str:
-    """The first accepted spelling of a gold."""
+def _format_gold(gold: Gold) -> str:
+    """A gold with the first accepted value of every argument."""
     calls = [(call.name, {k: v[0] for k, v in call.arguments.items()}) for call in gold.calls]
-    return _decision_text(gold.decision, gold.thought, calls)
+    return _format_decision(gold.decision, gold.thought, calls)
 
 
-def _turn_text(turn: Assistant) -> str:
+def _format_turn(turn: Assistant) -> str:
     calls = [(call.name, call.arguments) for call in turn.calls]
-    return _decision_text(turn.decision, turn.thought, calls, turn.text)
+    return _format_decision(turn.decision, turn.thought, calls, turn.text)
 
 
-def _decision_text(
+def _format_decision(
     decision: str, thought: str, calls: Sequence[tuple[str, dict[str, object]]], text: str = ""
 ) -> str:
-    spelled = [f"{name}({json.dumps(given, ensure_ascii=False)})" for name, given in calls]
-    parts = [" + ".join(spelled) or decision, thought and f"[{thought}]", text]
+    written = [f"{name}({json.dumps(given, ensure_ascii=False)})" for name, given in calls]
+    parts = [" + ".join(written) or decision, thought and f"[{thought}]", text]
     return " ".join(part for part in parts if part)
 
 
-def _printable(text: str) -> str:
-    """Half of a surrogate pair is something a model may say and a file cannot hold."""
+def _replace_surrogates(text: str) -> str:
+    """A model may write half of a surrogate pair, and UTF-8 cannot encode it."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,6 @@
-"""BFCL's published lines as items with JSON Schema tools and golds; the unusable ones are counted.
+"""BFCL's published lines as items with JSON Schema tools and golds; unusable ones are counted.
 
-What comes out is BFCL-derived, never BFCL: `sources/distractors.py` gives the items other menus.
+The result is BFCL-derived, never BFCL: `sources/distractors.py` gives the items other menus.
 """
 
 import math
@@ -40,7 +40,7 @@ KEYWORDS = frozenset(
     ]
 )
 LATIN_END = 0x24F  # the last letter of Latin Extended-B
-OMITTED = ""  # BFCL's way to say that an argument may be omitted
+OMITTED = ""  # stands among the accepted values of an argument that may be omitted
 
 
 class Message(Record, frozen=True):
@@ -64,7 +64,7 @@ class Answer(Record, frozen=True):
 
 
 class Limits(Record, frozen=True):
-    """What an item may measure, so that menus stay affordable."""
+    """The largest sizes of an item, so that prompts stay short."""
 
     max_tool_chars: int
     max_query_chars: int
@@ -73,7 +73,7 @@ class Limits(Record, frozen=True):
 
 @dataclass(frozen=True)
 class Item:
-    """A query with the tools its author offered, and the calls that it wants, if any."""
+    """A query with the tools that its author offered, and the gold calls, if any."""
 
     id: str
     query: str
@@ -111,14 +111,16 @@ def build_items(
     A question with an answer is a call, one without is a no-call.
     """
     ordered = sorted(questions, key=lambda question: question.id)
-    called = {_last_words(question) for question in ordered if question.id in answers}
-    declined = {_last_words(question) for question in ordered if question.id not in answers}
+    calls = {_normalize_last_turn(question) for question in ordered if question.id in answers}
+    no_calls = {
+        _normalize_last_turn(question) for question in ordered if question.id not in answers
+    }
     dropped: Counter[str] = Counter()
     kept: dict[tuple[str, ...], Item] = {}
     for question in ordered:
         try:
-            item = _item(question, answers.get(question.id), limits)
-            if (words := normalize_tokens(item.query)) in called & declined:
+            item = _build_item(question, answers.get(question.id), limits)
+            if (words := normalize_tokens(item.query)) in calls & no_calls:
                 raise UnusableItem("query is both a call and a no-call")
             if kept.setdefault(words, item) is not item:
                 raise UnusableItem("query repeats another")
@@ -127,28 +129,30 @@ def build_items(
     return list(kept.values()), dropped
 
 
-def _last_words(question: Question) -> tuple[str, ...]:
+def _normalize_last_turn(question: Question) -> tuple[str, ...]:
     return normalize_tokens(" ".join(turns[-1].content for turns in question.question if turns))
 
 
-def _item(question: Question, answer: Answer | None, limits: Limits) -> Item:
-    query = _query(question, limits.max_query_chars)
+def _build_item(question: Question, answer: Answer | None, limits: Limits) -> Item:
+    query = _read_query(question, limits.max_query_chars)
     if answer is None:
-        return Item(question.id, query, _usable(question.function, limits))
+        return Item(question.id, query, _convert_offered(question.function, limits))
     if not answer.ground_truth or any(len(calls) != 1 for calls in answer.ground_truth):
         raise UnusableItem("gold is not a list of calls")
-    wanted = [call for calls in answer.ground_truth for call in calls.items()]
+    gold_calls = [call for calls in answer.ground_truth for call in calls.items()]
     offered = {tool.name: tool for tool in reversed(question.function)}
-    if any(name not in offered for name, _ in wanted):
+    if any(name not in offered for name, _ in gold_calls):
         raise UnusableItem("gold calls a tool that is not offered")
-    called = {name: convert_tool(offered[name], limits.max_tool_chars) for name, _ in wanted}
-    golds = (convert_gold(called[name], given, limits.max_accepted) for name, given in wanted)
+    called = {name: convert_tool(offered[name], limits.max_tool_chars) for name, _ in gold_calls}
+    golds = (
+        convert_gold(called[name], accepted, limits.max_accepted) for name, accepted in gold_calls
+    )
     others = [tool for tool in question.function if tool.name not in called]
-    tools = (*called.values(), *_fitting(others, limits))
+    tools = (*called.values(), *_convert_usable(others, limits))
     return Item(question.id, query, tools, tuple(golds))
 
 
-def _query(question: Question, limit: int) -> str:
+def _read_query(question: Question, limit: int) -> str:
     turns = [message for messages in question.question for message in messages]
     if [turn.role for turn in turns] != ["user"]:
         raise UnusableItem("not a single user turn")
@@ -162,17 +166,19 @@ def _query(question: Question, limit: int) -> str:
     return query
 
 
-def _usable(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
+def _convert_offered(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
     if not offered:
         raise UnusableItem("empty menu")
     if len(offered) == 1:
-        return (convert_tool(offered[0], limits.max_tool_chars),)  # its reason is the item's
-    if not (tools := _fitting(offered, limits)):
+        return (
+            convert_tool(offered[0], limits.max_tool_chars),
+        )  # an unusable tool makes the item unusable
+    if not (tools := _convert_usable(offered, limits)):
         raise UnusableItem("no usable tool on the menu")
     return tools
 
 
-def _fitting(offered: Iterable[Tool], limits: Limits) -> tuple[Tool, ...]:
+def _convert_usable(offered: Iterable[Tool], limits: Limits) -> tuple[Tool, ...]:
     tools: list[Tool] = []
     for tool in offered:
         with suppress(UnusableItem):
@@ -181,7 +187,7 @@ def _fitting(offered: Iterable[Tool], limits: Limits) -> tuple[Tool, ...]:
 
 
 def convert_tool(tool: Tool, max_chars: int) -> Tool:
-    """The same tool with a real JSON Schema (draft 2020-12)."""
+    """The same tool with a valid JSON Schema (draft 2020-12). Raises UnusableItem."""
     schema = convert_schema(tool.parameters)
     if schema.get("type") != "object" or not jsonschema_rs.meta.is_valid(schema):
         raise UnusableItem("tool has no valid JSON Schema")
@@ -194,7 +200,7 @@ def convert_tool(tool: Tool, max_chars: int) -> Tool:
 
 
 def convert_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """BFCL's dict, float, tuple and any are no types of JSON Schema; `optional` is no keyword."""
+    """Replace BFCL's own types (dict, float, tuple, any) and drop its own keywords (optional)."""
     out = {key: value for key, value in schema.items() if key in KEYWORDS}
     if out.get("type") == "any":
         del out["type"]
@@ -208,7 +214,7 @@ def convert_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def convert_gold(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int) -> GoldCall:
-    """The gold, whose every accepted value fits the schema that the prompt shows."""
+    """The gold with the accepted values that fit the schema in the prompt. Raises UnusableItem."""
     properties = tool.parameters.get("properties", {})
     if set(accepted) - set(properties):
         raise UnusableItem("gold has an argument that its tool does not declare")
@@ -216,7 +222,7 @@ def convert_gold(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int)
     optional: list[str] = []
     for name, values in accepted.items():
         fits = jsonschema_rs.Draft202012Validator(properties[name]).is_valid
-        arguments[name] = tuple(_fitting_values(values, fits, limit))
+        arguments[name] = tuple(_list_fitting(values, fits, limit))
         if OMITTED in values:
             optional.append(name)
         elif not arguments[name]:
@@ -227,29 +233,31 @@ def convert_gold(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int)
     return GoldCall(tool.name, given, tuple(name for name in optional if name in given))
 
 
-def _fitting_values(
+def _list_fitting(
     values: Sequence[Json], fits: Callable[[Json], bool], limit: int
 ) -> Iterator[Json]:
     for value in values:
-        # a listed null stays: BFCL accepts a null written out for a default
-        yield from (one for one in _expanded(value, limit) if one is None or fits(one))
+        for expanded in _expand(value, limit):
+            # A listed null stays: BFCL accepts a null that is written in place of a default.
+            if expanded is None or fits(expanded):
+                yield expanded
 
 
-def _expanded(value: Json, limit: int) -> Iterator[Json]:
-    """A gold object holds accepted values per key: all the objects it stands for."""
+def _expand(value: Json, limit: int) -> Iterator[Json]:
+    """A gold object holds accepted values per key: yield all the objects that it stands for."""
     if isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         raise UnusableItem("gold is nested too deep")
     if not isinstance(value, dict):
         yield value
         return
-    choices = [[(key, one) for one in _alternatives(inner)] for key, inner in value.items()]
+    choices = [[(key, choice) for choice in _list_choices(inner)] for key, inner in value.items()]
     if math.prod(map(len, choices)) > limit:
         raise UnusableItem("gold stands for too many objects")
     for pairs in product(*choices):
-        yield {key: one for key, one in pairs if one != OMITTED}
+        yield {key: choice for key, choice in pairs if choice != OMITTED}
 
 
-def _alternatives(inner: Json) -> list[Json]:
-    if not isinstance(inner, list) or any(isinstance(one, dict) for one in inner):
+def _list_choices(inner: Json) -> list[Json]:
+    if not isinstance(inner, list) or any(isinstance(choice, dict) for choice in inner):
         raise UnusableItem("gold is nested too deep")
     return inner

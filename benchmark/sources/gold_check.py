@@ -1,4 +1,4 @@
-"""What our checks say about BFCL's own golds: `python -m benchmark.sources.gold_check FOLDER`.
+"""Check BFCL's own golds with our checks: `python -m benchmark.sources.gold_check FOLDER`.
 
 reads   params.yaml: suites;  FOLDER, BFCL's files as published
 prints  golds by the first reason to reject them, as published and with types of JSON Schema
@@ -22,31 +22,31 @@ SOUND = "sound"
 
 
 class GoldCheckConfig(Record, frozen=True, forbid_unknown_fields=False):
-    """The categories that have golds."""
+    """The categories of BFCL that have golds."""
 
     calls: tuple[str, ...]
 
 
 def find_problem(calls: Sequence[Call], tools: Sequence[Tool]) -> str:
-    """Of the first problem; a call is looked at only where the menu has none."""
-    of_calls = (found for call in calls if (found := schema.find_call_problem(call, tools)))
-    problems = chain(schema.find_tool_list_problems(tools), of_calls)
+    """The kind of the first problem. Calls are checked only where the tools have no problem."""
+    call_problems = (schema.find_call_problem(call, tools) for call in calls)
+    problems = chain(schema.find_tool_list_problems(tools), filter(None, call_problems))
     return next(problems, SOUND).partition(":")[0]
 
 
 def read_gold_calls(answer: bfcl.Answer) -> Iterator[Call]:
     for called in answer.ground_truth:
         for name, accepted in called.items():
-            first = {argument: _first(values) for argument, values in accepted.items()}
+            first = {argument: _take_first(values) for argument, values in accepted.items()}
             yield Call(name, {k: value for k, value in first.items() if value != bfcl.OMITTED})
 
 
-def _first(values: Json) -> Json:
-    """An object among the accepted values holds accepted values itself."""
+def _take_first(values: Json) -> Json:
+    """The first accepted value. In an object, every value is a list of accepted values itself."""
     value = values[0] if isinstance(values, Sequence) and values else values
     if isinstance(value, dict):
-        found = {key: _first(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in found.items() if inner != bfcl.OMITTED}
+        first = {key: _take_first(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in first.items() if inner != bfcl.OMITTED}
     return value
 
 

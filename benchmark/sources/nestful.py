@@ -1,8 +1,8 @@
-"""NESTFUL's published files as items: queries for several calls, of which later ones use earlier.
+"""NESTFUL's published files as items: queries for several calls that use each other's results.
 
-A value such as `$var1.city$` is a reference: the field `city` of what the first call will give.
-What comes out is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends
-with a sentence that says how to refer, and every order in which the calls can be made is right.
+A value such as `$var1.city$` is a reference: the field `city` of the first call's result. The suite
+is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends with an
+instruction how to write a reference, and every order in which the calls can be made is right.
 """
 
 import re
@@ -44,18 +44,18 @@ class Parameter(Record, frozen=True, forbid_unknown_fields=False):
 
     @property
     def omitted(self) -> Json:
-        """What the tool takes where nothing is said."""
+        """The value that the tool uses where the argument is omitted."""
         return self.default if self.default_value is None else self.default_value
 
     def schema(self) -> dict[str, Json]:
-        found: dict[str, Json] = {"type": self.type} if self.type in TYPES else {}
+        schema: dict[str, Json] = {"type": self.type} if self.type in TYPES else {}
         if self.description:
-            found["description"] = self.description
+            schema["description"] = self.description
         if choices := self.enum or self.allowed_values:
-            found["enum"] = list(choices)
+            schema["enum"] = list(choices)
         if self.items and self.items.get("type") in TYPES:
-            found["items"] = {"type": self.items["type"]}
-        return found
+            schema["items"] = {"type": self.items["type"]}
+        return schema
 
 
 class ToolSpec(Record, frozen=True, forbid_unknown_fields=False):
@@ -69,8 +69,8 @@ class ToolSpec(Record, frozen=True, forbid_unknown_fields=False):
     def tool(self, max_chars: int) -> Tool:
         schema = {
             "type": "object",
-            "properties": {name: one.schema() for name, one in self.query_parameters.items()},
-            "required": [name for name, one in self.query_parameters.items() if one.required],
+            "properties": {name: p.schema() for name, p in self.query_parameters.items()},
+            "required": [name for name, p in self.query_parameters.items() if p.required],
         }
         returns = f" Returns {', '.join(self.output_parameters)}." * bool(self.output_parameters)
         tool = Tool(self.name, f"{self.description.strip()}{returns}", schema)
@@ -91,7 +91,7 @@ class Question(Record, frozen=True):
 
 
 class Limits(Record, frozen=True):
-    """What an item may measure, and in how many orders its calls may be right."""
+    """The largest sizes of an item, and the most orders in which its calls may be right."""
 
     max_tool_chars: int
     max_query_chars: int
@@ -102,9 +102,9 @@ def build_items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]
     """Usable items of every *-data.json with its *-spec.json, and how many were dropped and why."""
     kept: dict[tuple[str, ...], Item] = {}
     dropped: Counter[str] = Counter()
-    for name, question, specs in _published(folder):
+    for name, question, specs in _list_questions(folder):
         try:
-            item = _item(name, question, specs, limits)
+            item = _build_item(name, question, specs, limits)
             if kept.setdefault(normalize_tokens(item.query), item) is not item:
                 raise UnusableItem("query repeats another")
         except UnusableItem as reason:
@@ -114,8 +114,8 @@ def build_items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]
     return list(kept.values()), dropped
 
 
-def _published(folder: Path) -> Iterator[tuple[str, Question, dict[str, ToolSpec]]]:
-    """Every question with a name, which the order of lines does not change, and its tools."""
+def _list_questions(folder: Path) -> Iterator[tuple[str, Question, dict[str, ToolSpec]]]:
+    """Every question with its name and tools. The order of lines does not change the names."""
     for path in sorted(folder.glob("*-data.json")):
         source = path.name.removesuffix("-data.json")
         specs = {spec.name: spec for spec in _read(folder / f"{source}-spec.json", ToolSpec)}
@@ -132,7 +132,9 @@ def _read(path: Path, kind: type[T]) -> list[T]:
         raise BadInput(f"{path}: {error}") from error
 
 
-def _item(name: str, question: Question, specs: Mapping[str, ToolSpec], limits: Limits) -> Item:
+def _build_item(
+    name: str, question: Question, specs: Mapping[str, ToolSpec], limits: Limits
+) -> Item:
     if len(question.input) > limits.max_query_chars:
         raise UnusableItem("query too long")
     steps = [step for step in question.output if step.name != RESULT_STEP]
@@ -142,7 +144,7 @@ def _item(name: str, question: Question, specs: Mapping[str, ToolSpec], limits: 
         raise UnusableItem("labels do not count the calls")
     if any(step.name not in specs for step in steps):
         raise UnusableItem("gold calls a tool that is not specified")
-    golds = tuple(_gold(step, steps[:number], specs) for number, step in enumerate(steps))
+    golds = tuple(_build_gold(step, steps[:number], specs) for number, step in enumerate(steps))
     if len(list(islice(list_orders(golds), limits.max_orders + 1))) > limits.max_orders:
         raise UnusableItem("calls may come in too many orders")
     tools = {step.name: specs[step.name].tool(limits.max_tool_chars) for step in steps}
@@ -151,72 +153,81 @@ def _item(name: str, question: Question, specs: Mapping[str, ToolSpec], limits: 
     )
 
 
-def _gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, ToolSpec]) -> GoldCall:
+def _build_gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, ToolSpec]) -> GoldCall:
     declared = specs[step.name].query_parameters
     if step.arguments.keys() - declared.keys():
         raise UnusableItem("gold has an argument that its tool does not declare")
-    if {name for name, one in declared.items() if one.required} - step.arguments.keys():
+    if {name for name, p in declared.items() if p.required} - step.arguments.keys():
         raise UnusableItem("gold omits a required argument")
     for name, value in step.arguments.items():
         if not REFERENCE.search(str(value)):
             if not jsonschema_rs.Draft202012Validator(declared[name].schema()).is_valid(value):
                 raise UnusableItem("gold does not fit its schema")
-        elif not all(_given(found, earlier, specs) for found in REFERENCE.finditer(str(value))):
+        elif not all(_is_given(ref, earlier, specs) for ref in REFERENCE.finditer(str(value))):
             raise UnusableItem("gold refers to what no earlier call gives")
-    usual = (n for n, v in step.arguments.items() if not declared[n].required)
-    optional = tuple(name for name in usual if step.arguments[name] == declared[name].omitted)
+    optional = tuple(
+        name
+        for name, value in step.arguments.items()
+        if not declared[name].required and value == declared[name].omitted
+    )
     return GoldCall(step.name, {n: (v,) for n, v in step.arguments.items()}, optional)
 
 
-def _given(found: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, ToolSpec]) -> bool:
-    """Whether a call before this one returns what is referred to."""
-    number, field = int(found["call"]), found["field"]
+def _is_given(
+    reference: re.Match[str], earlier: Sequence[Step], specs: Mapping[str, ToolSpec]
+) -> bool:
+    """Whether one of the `earlier` calls returns the field."""
+    number, field = int(reference["call"]), reference["field"]
     if not 1 <= number <= len(earlier):
         return False
     return not field or field in specs[earlier[number - 1].name].output_parameters
 
 
 def derive_suite(
-    name: str, found: Sequence[Item], menus: distractors.DistractorsConfig
+    name: str, items: Sequence[Item], menus: distractors.DistractorsConfig
 ) -> tuple[Suite, Counter[str]]:
     """The suite of the items, and how many could not be used for which reason."""
-    suite, unused = distractors.derive_suite(name, found, menus)
-    return replace(suite, tasks=tuple(map(_nested, suite.tasks))), unused
+    suite, unused = distractors.derive_suite(name, items, menus)
+    return replace(suite, tasks=tuple(map(_accept_all_orders, suite.tasks))), unused
 
 
-def _nested(task: Task) -> Task:
+def _accept_all_orders(task: Task) -> Task:
     golds = tuple(Gold("call", calls=calls) for calls in list_orders(task.golds[0].calls))
     return msgspec.structs.replace(task, golds=golds, kind="nested")
 
 
 def list_orders(calls: Sequence[GoldCall]) -> Iterator[tuple[GoldCall, ...]]:
-    """Every order in which calls come after those they refer to; references count anew in each."""
+    """Yield every order in which each call comes after those it refers to.
+
+    References are renumbered for the order.
+    """
     needs = [
-        {int(found["call"]) - 1 for found in REFERENCE.finditer(str(call.arguments))}
+        {int(reference["call"]) - 1 for reference in REFERENCE.finditer(str(call.arguments))}
         for call in calls
     ]
     for order in permutations(range(len(calls))):
-        place = {number: index for index, number in enumerate(order)}
-        if all(place[before] < place[number] for number in order for before in needs[number]):
-            yield tuple(_renumbered(calls[number], place) for number in order)
+        position = {number: index for index, number in enumerate(order)}
+        if all(position[needed] < position[number] for number in order for needed in needs[number]):
+            yield tuple(_renumber(calls[number], position) for number in order)
 
 
-def _renumbered(call: GoldCall, place: Mapping[int, int]) -> GoldCall:
-    def told(found: re.Match[str]) -> str:
-        return found[0].replace(f"var{found['call']}", f"var{place[int(found['call']) - 1] + 1}", 1)
+def _renumber(call: GoldCall, position: Mapping[int, int]) -> GoldCall:
+    def rewrite(reference: re.Match[str]) -> str:
+        old = reference["call"]
+        return reference[0].replace(f"var{old}", f"var{position[int(old) - 1] + 1}", 1)
 
     arguments = {
-        name: tuple(_filled(value, told) for value in accepted)
+        name: tuple(_rewrite_references(value, rewrite) for value in accepted)
         for name, accepted in call.arguments.items()
     }
     return msgspec.structs.replace(call, arguments=arguments)
 
 
-def _filled(value: Json, told: Callable[[re.Match[str]], str]) -> Json:
+def _rewrite_references(value: Json, rewrite: Callable[[re.Match[str]], str]) -> Json:
     if isinstance(value, str):
-        return REFERENCE.sub(told, value)
+        return REFERENCE.sub(rewrite, value)
     if isinstance(value, list | tuple):
-        return [_filled(one, told) for one in value]
+        return [_rewrite_references(inner, rewrite) for inner in value]
     if isinstance(value, dict):
-        return {name: _filled(one, told) for name, one in value.items()}
+        return {name: _rewrite_references(inner, rewrite) for name, inner in value.items()}
     return value

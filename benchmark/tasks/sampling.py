@@ -1,4 +1,4 @@
-"""A fixed part of a suite that is like the whole: what a small machine has the time to answer."""
+"""A fixed sample of a suite, for a machine that has no time to answer the whole suite."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,48 +11,49 @@ FACETS = ("kind", "decision", "language", "template", "tool_format", "reply_form
 
 
 def sample_groups(suite: Suite, groups: int | None) -> Suite:
-    """The tasks of so many groups of a suite, or of all of them where `groups` is None.
+    """The tasks of `groups` groups of a suite, or the whole suite where `groups` is None.
 
     Each next group is the one that brings the shares of all facets nearest to those of the whole
-    suite. The same tasks are chosen whatever their order, and everything is counted in whole
-    numbers, so that no machine rounds otherwise.
+    suite. The order of the tasks has no influence. All sums are of integers, so that every machine
+    chooses the same groups.
     """
     names = sorted({task.group for task in suite.tasks})
     if groups is None or groups >= len(names):
         return suite
-    counts = _counts(suite, names)
-    whole = counts.sum(axis=0)
-    total, sizes = int(whole[0]), counts[:, 0]
+    counts = _count_facets(suite, names)
+    in_suite = counts.sum(axis=0)
+    total, group_sizes = int(in_suite[0]), counts[:, 0]
     chosen: list[int] = []
-    have = np.zeros_like(whole)
+    in_sample = np.zeros_like(in_suite)
     for _ in range(groups):
-        size = have[0] + sizes
-        apart = (have + counts) * total - whole * size[:, None]
-        distance = (apart * apart).sum(axis=1)
+        sample_sizes = in_sample[0] + group_sizes  # with each of the groups added
+        # The difference of shares, times both sizes: an integer.
+        difference = (in_sample + counts) * total - in_suite * sample_sizes[:, None]
+        distance = (difference * difference).sum(axis=1)
         distance[chosen] = np.iinfo(np.int64).max
         chosen.append(int(distance.argmin()))
-        have = have + counts[chosen[-1]]
-    kept = {names[index] for index in chosen}
-    tasks = tuple(task for task in suite.tasks if task.group in kept)
+        in_sample = in_sample + counts[chosen[-1]]
+    chosen_names = {names[index] for index in chosen}
+    tasks = tuple(task for task in suite.tasks if task.group in chosen_names)
     offered = {key for task in tasks for key in task.menu}
     tools = {key: tool for key, tool in suite.tools.items() if key in offered}
     return replace(suite, tools=tools, tasks=tasks)
 
 
-def _counts(suite: Suite, names: list[str]) -> np.ndarray:
+def _count_facets(suite: Suite, names: list[str]) -> np.ndarray:
     """Tasks per group (int64, groups x facets); the first column counts all of them."""
     row = {name: index for index, name in enumerate(names)}
-    facets = {facet for task in suite.tasks for facet in _facets(task)}
+    facets = {facet for task in suite.tasks for facet in _list_facets(task)}
     column = {facet: index for index, facet in enumerate(sorted(facets), 1)}
     counts = np.zeros((len(names), len(column) + 1), dtype=np.int64)
     for task in suite.tasks:
         counts[row[task.group], 0] += 1
-        for facet in _facets(task):
+        for facet in _list_facets(task):
             counts[row[task.group], column[facet]] += 1
     return counts
 
 
-def _facets(task: Task) -> Iterator[tuple[str, str]]:
+def _list_facets(task: Task) -> Iterator[tuple[str, str]]:
     yield from ((name, str(getattr(task, name))) for name in FACETS)
     yield from ((f"axis {axis}", side) for axis, side in task.axes.items())
     yield from {("tool", call.name) for call in task.golds[0].calls}

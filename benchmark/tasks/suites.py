@@ -1,12 +1,12 @@
 """A suite: tools, and tasks that each ask for one decision with its gold answers.
 
-Golds are never corrected in place: `overlays/1.jsonl`, `overlays/2.jsonl` … hold the errata that
-make a version out of the one before, and the answers of a model can be scored under any of them.
+Golds are never corrected in place. `overlays/1.jsonl`, `overlays/2.jsonl` … hold errata, and each
+makes a version out of the one before. A model's answers can be scored under any version.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ import msgspec
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Decision, Json, Language, PromptSpec, Record, Tool, Turn
 
-# A value that an earlier call of the same answer will give: $var1.city$, or all of it, $var1$.
+# A value from the result of an earlier call in the same answer: $var1.city$, or all of it, $var1$.
 REFERENCE = re.compile(r"\$var(?P<call>\d+)(?:\.(?P<field>\w+))?[^$\s]*\$")
 PROMPT_FIELDS = ("menu", "language", "template", "tool_format", "reply_format")
 
 
 class Grouped(Protocol):
-    """What stands under a prompt that its whole group shares; it has the PROMPT_FIELDS too."""
+    """A record of a group that shares one prompt. It has the PROMPT_FIELDS too."""
 
     @property
     def id(self) -> str: ...
@@ -41,8 +41,8 @@ class GoldCall(Record, frozen=True):
     optional: tuple[str, ...] = ()  # arguments that may be left out
 
     def __post_init__(self) -> None:
-        if nothing := [name for name, accepted in self.arguments.items() if not accepted]:
-            raise ValueError(f"argument {nothing[0]!r} accepts no value")
+        if empty := [name for name, accepted in self.arguments.items() if not accepted]:
+            raise ValueError(f"argument {empty[0]!r} accepts no value")
         if unknown := [name for name in self.optional if name not in self.arguments]:
             raise ValueError(f"optional argument {unknown[0]!r} has no accepted values")
 
@@ -64,7 +64,7 @@ class Gold(Record, frozen=True):
 
 
 class Task(Record, frozen=True):
-    """One decision to take, after `turns` and with the tools of `menu`."""
+    """One decision that a model has to take, after `turns` and with the tools of `menu`."""
 
     id: str
     group: str  # tasks of a group share one prompt prefix
@@ -72,7 +72,7 @@ class Task(Record, frozen=True):
     language: Language
     turns: tuple[Turn, ...]
     golds: tuple[Gold, ...]  # any of them is right; the first says what the task asks for
-    kind: str  # call, multi, nested, chain, or what calls for none: removed, topic, irrelevant …
+    kind: str  # call, multi, nested, chain; of tasks without a call: removed, topic, irrelevant …
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
@@ -95,7 +95,7 @@ class Task(Record, frozen=True):
 
 
 class Erratum(Record, frozen=True):
-    """A line of an overlay: the golds that a task should have had, and why."""
+    """A line of an overlay: the golds that a task should have had, and the reason."""
 
     task: str
     golds: tuple[Gold, ...]
@@ -117,7 +117,7 @@ class Suite:
     name: str
     tools: dict[str, Tool]  # by key, which is the name where the line gives no other
     tasks: tuple[Task, ...]
-    version: int = 0  # the last overlay in it
+    version: int = 0  # of the last overlay that was applied
 
     @cached_property
     def digest(self) -> str:
@@ -139,19 +139,20 @@ class Suite:
 def read(folder: Path, version: int | None = None) -> Suite:
     """Read `tools.jsonl`, `tasks.jsonl` and the overlays up to `version`, or all of them.
 
-    The first bad line stops with its number and field.
+    Raises BadInput with the number and field of the first bad line.
     """
     tools = read_tools(folder)
-    read = read_grouped(folder / "tasks.jsonl", Task, lambda task: _menu_problems(task, tools))
-    tasks = {task.id: task for task in read}
+    path = folder / "tasks.jsonl"
+    grouped = read_grouped(path, Task, lambda task: _find_tool_problems(task, tools))
+    tasks = {task.id: task for task in grouped}
     overlays = list_overlays(folder)[:version]
     for overlay in overlays:
-        tasks |= _corrected(overlay, tasks, tools)
+        tasks |= _correct(overlay, tasks, tools)
     return Suite(folder.name, tools, tuple(tasks.values()), len(overlays))
 
 
 def write(folder: Path, suite: Suite) -> None:
-    """Write what `read` reads, errata included in the golds."""
+    """Write what `read` reads; the golds are the corrected ones, and no overlay is written."""
     write_tools(folder, suite.tools)
     jsonl.write(folder / "tasks.jsonl", suite.tasks)
 
@@ -165,69 +166,66 @@ def write_tools(folder: Path, tools: Mapping[str, Tool]) -> None:
 
 
 def list_overlays(folder: Path) -> list[Path]:
-    """In order of their versions, of which none may be missing."""
-    found = {path.name: path for path in folder.glob("overlays/*")}
-    names = [f"{number}.jsonl" for number in range(1, len(found) + 1)]
-    for name in sorted(found.keys() - set(names)):
-        raise BadInput(f"{found[name]}: expected overlays by the names {', '.join(names)}")
-    return [found[name] for name in names]
+    """In order of their versions. Raises BadInput where one is missing."""
+    overlays = {path.name: path for path in folder.glob("overlays/*")}
+    names = [f"{number}.jsonl" for number in range(1, len(overlays) + 1)]
+    for name in sorted(overlays.keys() - set(names)):
+        raise BadInput(f"{overlays[name]}: expected overlays by the names {', '.join(names)}")
+    return [overlays[name] for name in names]
 
 
-def _corrected(path: Path, tasks: Mapping[str, Task], tools: Mapping[str, Tool]) -> dict[str, Task]:
+def _correct(path: Path, tasks: Mapping[str, Task], tools: Mapping[str, Tool]) -> dict[str, Task]:
+    """The tasks that an overlay corrects, by id, with their new golds."""
     corrected: dict[str, Task] = {}
     for line, erratum in enumerate(jsonl.read(path, Erratum), 1):
         if erratum.task not in tasks or erratum.task in corrected:
             problem = "is corrected a second time" if erratum.task in tasks else "is no task here"
             raise BadInput(f"{path}:{line}: task: {erratum.task!r} {problem}")
         task = msgspec.structs.replace(tasks[erratum.task], golds=erratum.golds)
-        for problem in _menu_problems(task, tools):
+        for problem in _find_tool_problems(task, tools):
             raise BadInput(f"{path}:{line}: {problem}")
         corrected[task.id] = task
     return corrected
 
 
 def read_tools(folder: Path) -> dict[str, Tool]:
-    """By key; a key that stands twice is a BadInput."""
+    """By key. Raises BadInput where a key occurs twice."""
     path = folder / "tools.jsonl"
     tools: dict[str, Tool] = {}
     for line, entry in enumerate(jsonl.read(path, ToolEntry), 1):
         key = entry.key or entry.name
         if key in tools:
             field = "key" if entry.key else "name"
-            raise BadInput(f"{path}:{line}: {field}: {key!r} is a second time here")
+            raise BadInput(f"{path}:{line}: {field}: {key!r} occurs a second time")
         tools[key] = Tool(entry.name, entry.description, entry.parameters)
     return tools
 
 
 def read_grouped(path: Path, kind: type[G], problems: Callable[[G], Iterable[str]]) -> Iterator[G]:
-    """The records of a file, each of its own id, under the very prompt of its group."""
-    seen: set[str] = set()
-    groups: dict[str, G] = {}
-    for line, one in enumerate(jsonl.read(path, kind), 1):
-        first = groups.setdefault(one.group, one)
-        for problem in (*problems(one), *_group_problems(one, first)):
+    """Yield the records of a file. Their ids must be unique, and a group must share its prompt."""
+    ids: set[str] = set()
+    groups: dict[str, G] = {}  # the first record of each
+    for line, record in enumerate(jsonl.read(path, kind), 1):
+        first = groups.setdefault(record.group, record)
+        for problem in (*problems(record), *_find_prompt_differences(record, first)):
             raise BadInput(f"{path}:{line}: {problem}")
-        if one.id in seen:
-            raise BadInput(f"{path}:{line}: id: {one.id!r} is a second time here")
-        seen.add(one.id)
-        yield one
+        if record.id in ids:
+            raise BadInput(f"{path}:{line}: id: {record.id!r} occurs a second time")
+        ids.add(record.id)
+        yield record
 
 
-def _menu_problems(task: Task, tools: Mapping[str, Tool]) -> Iterator[str]:
+def _find_tool_problems(task: Task, tools: Mapping[str, Tool]) -> Iterator[str]:
     yield from (f"menu: {key!r} is not in tools.jsonl" for key in task.menu if key not in tools)
     names = {tools[key].name for key in task.menu if key in tools}
     if len(names) < len(task.menu):
         yield "menu: offers two tools of one name"
-    for name in _called(task.golds):
-        if name not in names:
-            yield f"golds: calls {name!r}, which is not on the menu"
+    for call in (call for gold in task.golds for call in gold.calls):
+        if call.name not in names:
+            yield f"golds: calls {call.name!r}, which is not in its menu"
 
 
-def _called(golds: Sequence[Gold]) -> Iterator[str]:
-    return (call.name for gold in golds for call in gold.calls)
-
-
-def _group_problems(one: Grouped, first: Grouped) -> Iterator[str]:
+def _find_prompt_differences(record: Grouped, first: Grouped) -> Iterator[str]:
     for field in PROMPT_FIELDS:
-        if getattr(one, field) != getattr(first, field):
-            yield f"{field}: differs from {first.id!r} of the same group {one.group!r}"
+        if getattr(record, field) != getattr(first, field):
+            yield f"{field}: differs from {first.id!r} of the same group {record.group!r}"

@@ -1,1 +1,1 @@
-"""From make to a job: requirements, run folder, submission, waiting, collecting."""
+"""From `make train` to a job: requirements, run folder, submission, waiting, collecting."""

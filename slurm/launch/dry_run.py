@@ -21,7 +21,7 @@ class ClusterStage(Record, frozen=True, forbid_unknown_fields=False):
     matrix: dict[str, list[str]]
 
     def commands(self, size: str) -> Iterator[str]:
-        """One for each other value of the matrix, which is the model that answers."""
+        """One command for each model that answers; one if the stage has no such matrix."""
         for model in self.matrix.get("model", [""]):
             yield self.cmd.replace("${item.size}", size).replace("${item.model}", model)
 
@@ -31,20 +31,20 @@ class ClusterPipeline(Record, frozen=True):
 
 
 def jobs(size: str) -> Iterator[Job]:
-    """What the cluster pipeline would launch, in its order."""
+    """The jobs that slurm/dvc.yaml launches, in its order."""
     for stage in yaml_records.read(Path("slurm/dvc.yaml"), ClusterPipeline).stages.values():
-        for cmd in stage.commands(size):
-            _, _, module, *words = shlex.split(cmd)
+        for command in stage.commands(size):
+            _, _, module, *words = shlex.split(command)
             if module == "slurm.launch.launcher":
                 yield launcher.parse_job(words)
 
 
 def plan_run(job: Job, size: Size) -> Run:
-    """The run; without its folder while inputs are still to be made."""
-    lacking = [str(path) for path in job.inputs if not path.exists()]
-    if not lacking:
+    """The run; its name is not known and its folder not made while inputs are missing."""
+    missing = [str(path) for path in job.inputs if not path.exists()]
+    if not missing:
         return run_folder.prepare_run(job, size)
-    print(f"# KEY is known once these are there: {', '.join(lacking)}")
+    print(f"# KEY is known once these are there: {', '.join(missing)}")
     name = f"{job.size}-{job.stage}-KEY"
     return Run(name, run_folder.runs_root() / name, job)
 
@@ -59,9 +59,10 @@ def main(name: Path) -> None:
     if not shutil.which("sbatch"):
         print("# not tested: no sbatch on PATH")
         return
-    for words in commands:
-        tested = [str(SCRIPT) if word.endswith(str(SCRIPT)) else word for word in words]
-        slurm_commands.run_command(tested[0], "--test-only", *tested[1:])
+    for command in commands:
+        # The run's copy of the script may not be there yet: test with the repository's.
+        words = [str(SCRIPT) if word.endswith(str(SCRIPT)) else word for word in command]
+        slurm_commands.run_command(words[0], "--test-only", *words[1:])
     print("# Slurm would take them")
 
 

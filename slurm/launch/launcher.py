@@ -1,32 +1,32 @@
 """Run a stage on the cluster, and wait: `python -m slurm.launch.launcher SIZE STAGE IN -- OUT`.
 
-The run folder's name is made from all that goes in. If its job is done, the outputs are collected;
-if it waits or runs, this attaches to it; else it is submitted, so there are never two jobs for the
-same input. To stop this program, in whatever way, leaves the job alone. WAIT=0 does not wait and
-exits with 75.
+The run folder's name is a hash of all inputs. If its job is done, the outputs are collected. If its
+job waits or runs, this attaches to it. Otherwise the job is submitted, so there are never two jobs
+for the same input. Stopping this program in any way does not touch the job. With WAIT=0 it does
+not wait and exits with 75.
 """
 
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime import cli
 from slurm.launch import manifest, parent_watchdog, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.launch.slurm_commands import JobState
 from slurm.sizing import estimate, sizes
 from slurm.sizing.sizes import Size
 
-DETACHED = 75
-DETACHED_MARKER = Path("scratch/detached")  # dvc tells nobody with which status a stage has failed
-LOG_TAIL_LINES = 20  # of the log, under a failure
-DONE_TIMEOUT_S = 30.0  # seconds
-MAX_POLL_S = 10.0  # seconds between two questions about a job that has run for long
+DETACHED_MARKER = Path("scratch/detached")  # dvc does not pass on the exit status of a stage
+LOG_TAIL_LINES = 20  # shown under a failure
+DONE_TIMEOUT_S = 30.0
+MIN_POLL_S, MAX_POLL_S = 0.2, 10.0  # between two queries; it grows while a job runs
 
 
 class Submission(Record, frozen=True):
@@ -35,55 +35,58 @@ class Submission(Record, frozen=True):
 
 
 def build_command(run: Run, size: Size) -> list[str]:
-    """The submission, complete: by hand it does the same."""
-    script, place = run.folder / "slurm/launch/train.sbatch", size.place(run.job.stage)
-    lead = (
-        estimate.compute_signal_lead(run.job.size, size)
-        if run.job.stage == "train"
-        else estimate.MIN_SIGNAL_LEAD_S
-    )
+    """The complete submission: typed by hand it does the same."""
+    stage, allocation = run.job.stage, size.allocation(run.job.stage)
+    lead = estimate.MIN_SIGNAL_LEAD_S
+    if stage == "train":
+        lead = estimate.compute_signal_lead(run.job.size, size)
+    script = str(run.folder / "slurm/launch/train.sbatch")
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
-        *(f"--nodes={place.nodes}", f"--gpus-per-node={place.gpus}"),
+        *(f"--nodes={allocation.nodes}", f"--gpus-per-node={allocation.gpus}"),
         f"--signal=B:USR1@{lead}",
-        *(str(script), str(place.ranks), sys.executable, f"stages.{run.job.stage}"),
+        *(script, str(allocation.ranks), sys.executable, f"stages.{stage}"),
         *map(str, (*run.job.inputs, *run.job.outputs)),
     ]
 
 
-def find_or_submit(run: Run, words: list[str]) -> str | None:
-    """The id of the run's job, submitted if there is none; None if it is done already."""
-    with slurm_commands.launcher_lock(run.folder / "submitting") as turn:
+def find_or_submit(run: Run, command: list[str]) -> str | None:
+    """The id of the run's job, submitted if there is none; None if the run is done already."""
+    with slurm_commands.launcher_lock(run.folder / "submitting") as lock:
         if run.done:
             return None
         for job in slurm_commands.find_live_jobs(run.name):
             print(f"job {job} ({run.name}): attached", flush=True)
             return job
-        shutil.rmtree(run.folder / "bad", ignore_errors=True)  # who submits anew may have mended it
-        job = slurm_commands.submit(words, turn)
-        entry = msgspec.json.encode(Submission(job, tuple(words)))
+        # The user may have repaired the unfit nodes before submitting again.
+        shutil.rmtree(run.folder / "bad", ignore_errors=True)
+        job = slurm_commands.submit(command, lock)
+        entry = msgspec.json.encode(Submission(job, tuple(command)))
         (run.folder / "job.json").write_bytes(msgspec.json.format(entry) + b"\n")
         print(f"job {job} ({run.name}): submitted, logs in {run.log.parent}", flush=True)
     return keep_first_job(run.name, job)
 
 
-def keep_first_job(name: str, ours: str) -> str:
-    """Where a file system knows no locks, Slurm's numbers decide between two who submit at once."""
-    first = next(iter(slurm_commands.find_live_jobs(name)), ours)
-    if first != ours:
-        slurm_commands.run_command("scancel", ours)
-        print(f"job {ours}: given up for job {first}, which another launcher submitted")
+def keep_first_job(name: str, submitted: str) -> str:
+    """Cancel our job if another launcher submitted the same run before us; the job that stays.
+
+    Where a file system has no locks, two launchers may both submit: Slurm's job ids decide.
+    """
+    first = next(iter(slurm_commands.find_live_jobs(name)), submitted)
+    if first != submitted:
+        slurm_commands.run_command("scancel", submitted)
+        print(f"job {submitted}: given up for job {first}, which another launcher submitted")
     return first
 
 
 def poll_states(run: Run, job: str) -> Iterator[JobState]:
-    """Every state of the job until it has ended; prints what its log gets meanwhile."""
+    """Every state of the job until it has ended; meanwhile, prints the new lines of its log."""
     position = run.log.stat().st_size if run.log.exists() else 0
-    pause, check = 0.2, parent_watchdog.watch_parents()
+    pause, check_parents = MIN_POLL_S, parent_watchdog.watch_parents()
     while True:
-        check()
+        check_parents()
         state = slurm_commands.query_state(job)
-        position = _show(run.log, position)
+        position = _print_log_from(position, run.log)
         yield state
         if state.ended or state.name == "UNKNOWN":
             return
@@ -93,50 +96,55 @@ def poll_states(run: Run, job: str) -> Iterator[JobState]:
 
 def wait_for_job(run: Run, job: str) -> JobState:
     """Wait for the end of the job; its last state."""
-    before = JobState("")
+    previous = JobState("")
     for state in poll_states(run, job):
-        if (state.name, state.reason) != (before.name, before.reason):
+        if (state.name, state.reason) != (previous.name, previous.reason):
             where = state.nodes or state.reason or "in the queue"
             print(f"job {job}: {state.name} ({where})", flush=True)
-        before = state
-    return before
+        previous = state
+    return previous
 
 
-def _show(log: Path, position: int) -> int:
+def _print_log_from(position: int, log: Path) -> int:
+    """Print the log from this byte on; its new size."""
     if not log.exists():
         return position
-    with open(log, "rb") as lines:
-        lines.seek(position)
-        new = lines.read()
+    with open(log, "rb") as file:
+        file.seek(position)
+        new = file.read()
     sys.stdout.write(new.decode(errors="replace"))
     sys.stdout.flush()
     return position + len(new)
 
 
+def read_log_tail(log: Path, count: int) -> str:
+    """The last `count` lines, indented."""
+    text = log.read_text(errors="replace") if log.exists() else "(nothing)"
+    return "\n".join(f"  {line}" for line in text.splitlines()[-count:])
+
+
 def describe_failure(run: Run, job: str, state: JobState) -> str:
     restarts = f" after {state.restarts} restarts" if state.restarts else ""
-    text = run.log.read_text(errors="replace") if run.log.exists() else "(nothing)"
-    tail = "\n".join(f"  {line}" for line in text.splitlines()[-LOG_TAIL_LINES:])
     return (
         f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
         f" on {state.nodes or 'no node'}; the same command starts it again from its last"
-        f" checkpoint. The end of {run.log}:\n{tail}"
+        f" checkpoint. The end of {run.log}:\n{read_log_tail(run.log, LOG_TAIL_LINES)}"
     )
 
 
 def launch(job: Job, size: Size) -> int:
-    """Do what the run needs; the exit status."""
+    """Submit or attach, wait and collect, whatever is still to do; the exit status."""
     parent_watchdog.watch_parents()
     run = run_folder.prepare_run(job, size)
-    number = find_or_submit(run, build_command(run, size))
-    if number and os.environ.get("WAIT") == "0":
-        return report_detached(f"job {number}")
-    if number:
-        state = wait_for_job(run, number)
-        manifest.write(run.folder)  # the job may have lost the node on which it would have done it
-        _see_the_end(run, state)
+    job_id = find_or_submit(run, build_command(run, size))
+    if job_id and os.environ.get("WAIT") == "0":
+        return report_detached(f"job {job_id}")
+    if job_id:
+        state = wait_for_job(run, job_id)
+        manifest.write(run.folder)  # the job could not if it lost the node of its batch script
+        _wait_for_done_file(run, state)
         if not run.done:
-            print(describe_failure(run, number, state), file=sys.stderr)
+            print(describe_failure(run, job_id, state), file=sys.stderr)
             return state.status or 1
     run.collect()
     hours = manifest.build_manifest(run.folder).gpu_hours
@@ -144,8 +152,8 @@ def launch(job: Job, size: Size) -> int:
     return 0
 
 
-def _see_the_end(run: Run, state: JobState) -> None:
-    """A network file system shows other nodes' files after a while."""
+def _wait_for_done_file(run: Run, state: JobState) -> None:
+    """A network file system shows the files of other nodes with a delay."""
     end = time.monotonic() + DONE_TIMEOUT_S
     while state.name == "COMPLETED" and not run.done and time.monotonic() < end:
         time.sleep(0.5)
@@ -155,29 +163,34 @@ def report_detached(name: str) -> int:
     DETACHED_MARKER.parent.mkdir(exist_ok=True)
     DETACHED_MARKER.touch()
     print(f"{name}: detached; the same command attaches to it or collects its result")
-    return DETACHED
+    return cli.EXIT_UNFINISHED
 
 
 def parse_job(words: Iterable[str]) -> Job:
-    size, stage, *rest = words
-    if "--" not in rest:
+    size, stage, *paths = words
+    if "--" not in paths:
         raise BadInput("usage: python -m slurm.launch.launcher SIZE STAGE INPUTS... -- OUTPUTS...")
-    middle = rest.index("--")
-    inputs, outputs = rest[:middle], rest[middle + 1 :]
+    middle = paths.index("--")
+    inputs, outputs = paths[:middle], paths[middle + 1 :]
     return Job(size, stage, tuple(map(Path, inputs)), tuple(map(Path, outputs)))
 
 
-def main() -> int:
-    job = parse_job(sys.argv[1:])
-    size = sizes.load(job.size)
-    requirements.main(Path(job.size))
-    return launch(job, size)
-
-
-if __name__ == "__main__":
+def run_and_exit(main: Callable[[], int]) -> None:
+    """Exit with the status of `main`, or with one line about bad input or Ctrl-C."""
     try:
         sys.exit(main())
     except BadInput as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nstopped waiting; the job goes on, and the same command attaches to it")
+        sys.exit("\nstopped waiting; the job continues, and the same command attaches to it")
+
+
+def main() -> int:
+    job = parse_job(sys.argv[1:])
+    size = sizes.load(job.size)
+    requirements.require_size(job.size, size)
+    return launch(job, size)
+
+
+if __name__ == "__main__":
+    run_and_exit(main)

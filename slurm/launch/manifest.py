@@ -2,33 +2,20 @@
 
 reads   inputs.json     written once, with the folder
         history.jsonl   every start and end of its job
-writes  manifest.json   both together; the job writes it at each of its ends, alone too
+writes  manifest.json   both together; the job writes it whenever it ends, even if nobody waits
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
-
-
-class RunInputs(Record, frozen=True):
-    """What goes in. `changed`: files that differ from the commit; digests are BLAKE2b.
-
-    `facts` are what the run's name hashes: the stage's numbers, the inputs' digests and the rest.
-    """
-
-    run: str
-    commit: str
-    changed: tuple[str, ...]
-    lock: str
-    code: str
-    facts: dict[str, Any]
+from slurm.node import consistency
+from slurm.node.consistency import RunInputs
 
 
 class Event(Record, frozen=True):
@@ -42,7 +29,7 @@ class Event(Record, frozen=True):
 
 
 class Attempt(Record, frozen=True):
-    """`seconds` is None while nobody has seen the end."""
+    """One start of the job. `seconds` is None while its end is unknown."""
 
     job: str
     nodes: tuple[str, ...]
@@ -63,29 +50,29 @@ class Manifest(Record, frozen=True):
     attempts: tuple[Attempt, ...]
 
 
-def attempts(events: Sequence[Event]) -> Iterator[Attempt]:
-    """A start whose end nobody saw (a node lost) counts up to the next start."""
-    nothing = Event("", "unknown", 0, "", 0)
-    for event, after in pairwise([*events, nothing]):
+def pair_attempts(events: Sequence[Event]) -> Iterator[Attempt]:
+    """Every start with its end. If nobody saw the end (a lost node), the next start ends it."""
+    no_event = Event("", "unknown", 0, "", 0)
+    for event, following in pairwise([*events, no_event]):
         if event.event == "start":
-            seconds = after.time - event.time if after is not nothing else None
-            end = "lost" if after.event == "start" else after.event
+            seconds = following.time - event.time if following is not no_event else None
+            end = "lost" if following.event == "start" else following.event
             yield Attempt(event.job, tuple(event.nodes.split(",")), event.gpus, seconds, end)
 
 
 def build_manifest(folder: Path) -> Manifest:
-    made = msgspec.json.decode((folder / "inputs.json").read_bytes(), type=RunInputs)
+    inputs = consistency.read_run_inputs(folder)
     history = folder / "history.jsonl"
-    every = tuple(attempts(list(jsonl.read(history, Event)) if history.exists() else []))
-    seconds = sum((attempt.seconds or 0) * attempt.gpus for attempt in every)
+    attempts = tuple(pair_attempts(list(jsonl.read(history, Event)) if history.exists() else []))
+    gpu_seconds = sum((attempt.seconds or 0) * attempt.gpus for attempt in attempts)
     return Manifest(
-        made=made,
-        dirty=bool(made.changed) or not made.commit,
-        jobs=tuple(dict.fromkeys(attempt.job.split(".")[0] for attempt in every)),
-        nodes=tuple(sorted({node for attempt in every for node in attempt.nodes})),
-        restarts=max(0, len(every) - 1),
-        gpu_hours=round(seconds / 3600, 6),
-        attempts=every,
+        made=inputs,
+        dirty=bool(inputs.changed) or not inputs.commit,
+        jobs=tuple(dict.fromkeys(attempt.job.split(".")[0] for attempt in attempts)),
+        nodes=tuple(sorted({node for attempt in attempts for node in attempt.nodes})),
+        restarts=max(0, len(attempts) - 1),
+        gpu_hours=round(gpu_seconds / 3600, 6),
+        attempts=attempts,
     )
 
 

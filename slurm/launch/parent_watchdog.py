@@ -1,7 +1,7 @@
-"""The commands that wait for us: make, the shell and dvc above a launcher.
+"""The commands that wait for a launcher: make, the shell and dvc above it.
 
-A killed one leaves those below it running, and the next `make train` would find dvc's lock held by
-a command that nobody reads. A launcher that sees one gone leaves as well; its job stays.
+If one of them is killed, those below it keep running, and the next `make train` would find dvc's
+lock held by a command that nobody reads. A launcher that sees this exits too. Its job stays.
 """
 
 import os
@@ -13,39 +13,42 @@ from agent_tuning.records import BadInput
 
 
 def watch_parents() -> Callable[[], None]:
-    """A check that raises BadInput once one is gone; `train` names the top one, CALLER."""
-    waiting = _above()
-    named = int(os.environ.get("CALLER", waiting[0] if waiting else 0))
+    """Check now that all parents live, and return the check, which raises BadInput if one is gone.
+
+    slurm/launch/train names the top one in CALLER.
+    """
+    parents = _list_parents()
+    caller = int(os.environ.get("CALLER", parents[0] if parents else 0))
 
     def check() -> None:
-        if _above() != waiting or (waiting and named not in waiting):
-            raise BadInput("the command that waited here was killed; a job that is there goes on")
+        if _list_parents() != parents or (parents and caller not in parents):
+            raise BadInput("the command that waited here was killed; a submitted job continues")
 
     check()
     return check
 
 
-def _above() -> list[int]:
+def _list_parents() -> list[int]:
     """Process ids from our parent upwards, as far as they belong to the same command line."""
-    found: list[int] = []
+    parents: list[int] = []
     process = os.getppid()
-    while process > 1 and _group(process) == os.getpgrp():
-        found.append(process)
-        process = _parent(process)
-    return found
+    while process > 1 and _read_group(process) == os.getpgrp():
+        parents.append(process)
+        process = _read_parent(process)
+    return parents
 
 
-def _group(process: int) -> int:
+def _read_group(process: int) -> int:
     try:
         return os.getpgid(process)
     except ProcessLookupError:
         return 0
 
 
-def _parent(process: int) -> int:
+def _read_parent(process: int) -> int:
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except FileNotFoundError:
         return 0
-    found = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)
-    return int(found.group(1)) if found else 0
+    match = re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)
+    return int(match.group(1)) if match else 0

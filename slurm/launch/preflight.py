@@ -1,8 +1,8 @@
-"""One optimiser step of the longest pack on all GPUs of a size: `make preflight SIZE=...`.
+"""One optimizer step of the longest pack on all GPUs of a size: `make preflight SIZE=...`.
 
-The way is the way of the training: nodes that are fit and alike, rendezvous, load, step, save,
-collect. That it fits into memory is seen here and not hours later. A run that passed is removed:
-the next preflight looks again.
+It takes the same path as the training: fit nodes with the same code, rendezvous, load, step, save,
+collect. So you see now, not hours later, whether the size fits into memory. A run that passed is
+removed, so that the next preflight checks again.
 """
 
 import shutil
@@ -21,28 +21,28 @@ from slurm.sizing.sizes import Size
 FOLDER = Path("scratch/preflight")
 
 
-def write_longest_pack(packs: Path, rows: int, target: Path) -> int:
-    """Write the longest pack `rows` times, which is one step; its tokens."""
+def write_longest_pack(packs: Path, count: int, target: Path) -> int:
+    """Write the longest pack `count` times, which is one step; its number of tokens."""
     datasets.disable_progress_bars()
-    every = datasets.Dataset.from_parquet(str(packs), cache_dir=str(FOLDER / "cache"))
-    lengths = [len(ids) for ids in every["ids"]]
+    dataset = datasets.Dataset.from_parquet(str(packs), cache_dir=str(FOLDER / "cache"))
+    lengths = [len(ids) for ids in dataset["ids"]]
     index = lengths.index(max(lengths))
-    every.select([index] * rows).to_parquet(str(target))
+    dataset.select([index] * count).to_parquet(str(target))
     return max(lengths)
 
 
 def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
-    """The training of a size cut down to a step; with the tokens of its packs."""
+    """The training of a size cut down to one step, and the number of tokens of its packs."""
     train = next(job for job in dry_run.jobs(name) if job.stage == "train")
-    packs, *others = train.inputs
+    packs, *other_inputs = train.inputs
     if not packs.exists():
         raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    worst = FOLDER / f"{name}.parquet"
-    tokens = write_longest_pack(packs, sizes.read_section(size, "train")["batch"], worst)
+    longest = FOLDER / f"{name}.parquet"
+    tokens = write_longest_pack(packs, sizes.read_section(size, "train")["batch"], longest)
     train = msgspec.structs.replace(
         train,
-        inputs=(worst, *others),
+        inputs=(longest, *other_inputs),
         outputs=tuple(FOLDER / path for path in train.outputs),
     )
     numbers = size.numbers | {"train": size.numbers.get("train", {}) | {"epochs": 1}}
@@ -50,8 +50,9 @@ def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
 
 
 def main(name: str) -> int:
-    requirements.main(Path(name))
-    job, size, tokens = build_one_step_job(name, sizes.load(name))
+    whole_size = sizes.load(name)
+    requirements.require_size(name, whole_size)
+    job, size, tokens = build_one_step_job(name, whole_size)
     print(
         f"preflight of {name}: one step of packs of {tokens} tokens on {size.nodes} x {size.gpus}"
         " GPUs",
@@ -66,9 +67,4 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:]))
-    except BadInput as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\nstopped waiting; the job goes on, and the same command attaches to it")
+    launcher.run_and_exit(lambda: main(*sys.argv[1:]))

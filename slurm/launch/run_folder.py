@@ -1,8 +1,8 @@
 """The folder of one run: a small checkout that never changes, in which a job works.
 
-It holds the code, one stage's numbers and the inputs as they were, so that whoever edits the
-repository while a job waits or runs changes nothing in it. Its name is the key: the same inputs
-meet in the same folder, others never do.
+It holds the code, one stage's parameters and the inputs as they were at submission. Editing the
+repository while a job waits or runs changes nothing in it. Its name is a hash of all of them: the
+same inputs always share a folder, and different inputs never do.
 
     code, params.yaml, inputs, outputs   at the paths that they have in the repository
     scratch/                             checkpoints
@@ -16,7 +16,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput, Record
 from slurm.launch import manifest
 from slurm.node import consistency
+from slurm.node.consistency import RunInputs
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Section, Size
 
@@ -33,7 +34,7 @@ Facts = dict[str, Any]
 
 
 class Job(Record, frozen=True):
-    """stage, inputs and outputs: paths relative to the repository."""
+    """A stage of a size. Inputs and outputs are paths relative to the repository."""
 
     size: str
     stage: str
@@ -55,7 +56,7 @@ class Run(Record, frozen=True):
         return (self.folder / "DONE").exists()
 
     def collect(self) -> None:
-        """Bring the outputs to where the pipeline expects them, without a second copy on disk."""
+        """Link the outputs to where the pipeline expects them, without a second copy on disk."""
         for path in self.job.outputs:
             if not (self.folder / path).exists():
                 raise BadInput(f"{self.folder}: DONE, but no {path} there")
@@ -69,19 +70,17 @@ def runs_root() -> Path:
 
 
 def prepare_run(job: Job, size: Size) -> Run:
-    """The run of a stage with a size's numbers."""
-    world = size.place(job.stage).world
-    return find_or_create_run(
-        job, sizes.read_section(size, job.stage), {"world": world}, lambda _: None
-    )
+    """The run of a stage with a size's parameters."""
+    facts = {"world": size.allocation(job.stage).world_size}
+    return find_or_create_run(job, sizes.read_section(size, job.stage), facts, lambda _: None)
 
 
 def find_or_create_run(
     job: Job, section: Section, facts: Facts, fill: Callable[[Path], None]
 ) -> Run:
-    """The run of these inputs and facts; a folder that is not there is made, whole or not at all.
+    """The run of these inputs, parameters and facts; its folder is created whole or not at all.
 
-    `fill` adds what else belongs into a new one.
+    `fill` adds to a new folder what this kind of run needs besides.
     """
     for path in job.inputs:
         if not path.exists():
@@ -95,14 +94,14 @@ def find_or_create_run(
     name = f"{job.size}-{job.stage}-{digest}"
     run = Run(name, runs_root() / name, job)
     if not run.folder.exists():
-        partial = _copied(run, facts)
+        partial = _create_partial_folder(run, facts)
         fill(partial)
-        _settle(partial, run.folder)
+        _rename_partial_folder(partial, run.folder)
     return run
 
 
-def _copied(run: Run, facts: Facts) -> Path:
-    """A new folder beside the run's, with the code, the inputs, their numbers and the manifest."""
+def _create_partial_folder(run: Run, facts: Facts) -> Path:
+    """A new folder beside the run's, with the code, the inputs, the parameters and the manifest."""
     runs_root().mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=runs_root()))
     partial.chmod(0o755)
@@ -115,20 +114,20 @@ def _copied(run: Run, facts: Facts) -> Path:
     sizes.write_section(run.job.stage, facts["section"], partial / "params.yaml")
     (partial / "log").mkdir()
     shutil.copy(consistency.LOCK_FILE, partial)
-    origin = {
-        "run": run.name,
-        "commit": _git("rev-parse", "HEAD"),
-        "changed": _git("diff", "HEAD", "--name-only").splitlines(),
-        "lock": consistency.hash_files([consistency.LOCK_FILE]),
-        "code": consistency.hash_files(consistency.list_code_files(partial)),
-        "facts": facts,
-    }
-    (partial / "inputs.json").write_bytes(msgspec.json.format(msgspec.json.encode(origin)) + b"\n")
+    inputs = RunInputs(
+        run=run.name,
+        commit=_run_git("rev-parse", "HEAD"),
+        changed=tuple(_run_git("diff", "HEAD", "--name-only").splitlines()),
+        lock=consistency.digest_files([consistency.LOCK_FILE]),
+        code=consistency.digest_files(consistency.list_code_files(partial)),
+        facts=facts,
+    )
+    consistency.write_run_inputs(partial, inputs)
     manifest.write(partial)
     return partial
 
 
-def _settle(partial: Path, folder: Path) -> None:
+def _rename_partial_folder(partial: Path, folder: Path) -> None:
     try:
         partial.rename(folder)
     except OSError:  # another launcher was faster, with the same content
@@ -144,13 +143,13 @@ def link_or_copy(source: Path, target: Path) -> None:
             link_or_copy(path, target / path.name)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    real = source.resolve()  # dvc may have put a symbolic link into its cache there
+    content = source.resolve()  # the source may be dvc's symbolic link into its cache
     try:
-        os.link(real, target)
+        os.link(content, target)
     except OSError:
-        shutil.copy2(real, target)
+        shutil.copy2(content, target)
 
 
-def _git(*command: str) -> str:
-    done: Sequence[str] = ("git", *command)
-    return subprocess.run(done, capture_output=True, text=True, check=False).stdout.strip()
+def _run_git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,4 +1,4 @@
-"""Slurm's commands, and what they say as records."""
+"""Slurm's commands, and their output as records."""
 
 import fcntl
 import os
@@ -16,17 +16,14 @@ END_STATES = (
     *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"),
     *("NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"),
 )
-# Nothing of these goes through a shell of ours; a name that needs quoting is a slip or an attack.
+# None of these goes through a shell of ours. A name that needs quoting is a slip or an attack.
 PLAIN_NAME = re.compile(r"[\w.,:+-]+")
 CHECKED_VARIABLES = (
-    "SBATCH_PARTITION",
-    "SBATCH_ACCOUNT",
-    "SBATCH_QOS",
-    "SBATCH_RESERVATION",
+    *("SBATCH_PARTITION", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION"),
     "CPU_PARTITION",
 )
 JOB_UNKNOWN = "Invalid job id"
-CONTROLLER_TIMEOUT_S = 60.0  # seconds without an answer of the controller, when one must be had
+CONTROLLER_TIMEOUT_S = 60.0  # how long we wait for an answer that we must have
 
 
 class JobState(Record, frozen=True):
@@ -44,63 +41,45 @@ class JobState(Record, frozen=True):
 
 
 def build_environment() -> dict[str, str]:
-    """What a submission inherits; not the job in which we may be running ourselves."""
+    """The environment of a submission, without that of a job in which we may be running.
+
+    Raises BadInput if a variable that names a part of the cluster needs quoting.
+    """
     for name in CHECKED_VARIABLES:
         value = os.environ.get(name, "plain")
         if not PLAIN_NAME.fullmatch(value):
             raise BadInput(f"{name}={value!r}: expected letters, digits and . , : + - _")
-    ours = ("SLURM_CONF",)
-    return {k: v for k, v in os.environ.items() if k in ours or not k.startswith("SLURM_")}
+    kept = ("SLURM_CONF",)
+    return {k: v for k, v in os.environ.items() if k in kept or not k.startswith("SLURM_")}
 
 
-def run_command(*command: str, keep: tuple[int, ...] = ()) -> str:
-    """What the command prints. Refused: BadInput with Slurm's own words.
+def run_command(*command: str, inherited_files: tuple[int, ...] = ()) -> str:
+    """The command's output. Raises BadInput with Slurm's own words if Slurm refuses it.
 
-    It inherits the file descriptors in `keep`.
+    The command inherits the file descriptors in `inherited_files`.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             env=build_environment(),
             capture_output=True,
             text=True,
             check=False,
             timeout=CONTROLLER_TIMEOUT_S,
-            pass_fds=keep,
+            pass_fds=inherited_files,
         )
     except FileNotFoundError as error:
         raise BadInput(f"no {command[0]} on PATH: this machine has no Slurm") from error
     except subprocess.TimeoutExpired as error:
         raise BadInput(f"{command[0]}: no answer within {CONTROLLER_TIMEOUT_S:g} s") from error
-    if done.returncode:
-        said = done.stderr.replace(f"{command[0]}: error: ", "").split("\n")
-        raise BadInput(f"{command[0]}: {'; '.join(filter(None, said)) or done.returncode}")
-    return done.stdout
-
-
-def find_live_jobs(name: str) -> list[str]:
-    """Ids of the jobs of this name that wait or run, the first one first."""
-    found = run_with_retries("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
-    return sorted(set(found.split()), key=int)
-
-
-def submit(command: Sequence[str], turn: int) -> str:
-    """The id of the new job. `turn` lasts until sbatch has ended, whoever kills us meanwhile."""
-    return run_command(*command, keep=(turn,)).split(";")[0].strip()
-
-
-def query_state(job: str) -> JobState:
-    """Of a job that the controller knows or the accounting remembers; else UNKNOWN."""
-    try:
-        return _state(run_with_retries("scontrol", "--oneliner", "show", "job", job))
-    except BadInput as error:
-        if JOB_UNKNOWN in str(error):  # after MinJobAge
-            return _remembered(job)
-        raise
+    if process.returncode:
+        lines = process.stderr.replace(f"{command[0]}: error: ", "").split("\n")
+        raise BadInput(f"{command[0]}: {'; '.join(filter(None, lines)) or process.returncode}")
+    return process.stdout
 
 
 def run_with_retries(*command: str) -> str:
-    """What the command prints, if need be once the controller is up again."""
+    """The command's output; while the controller is down, retry for a minute."""
     end = time.monotonic() + CONTROLLER_TIMEOUT_S
     while True:
         try:
@@ -111,7 +90,35 @@ def run_with_retries(*command: str) -> str:
             time.sleep(1)
 
 
-def _state(line: str) -> JobState:
+def find_live_jobs(name: str) -> list[str]:
+    """Ids of the jobs of this name that wait or run, the first one first."""
+    ids = run_with_retries("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    return sorted(set(ids.split()), key=int)
+
+
+def submit(command: Sequence[str], lock: int) -> str:
+    """Submit a job and return its id.
+
+    sbatch inherits the `lock`, so it is held until sbatch has ended even if we are killed before.
+    """
+    return run_command(*command, inherited_files=(lock,)).split(";")[0].strip()
+
+
+def query_state(job: str) -> JobState:
+    """From the controller, or from the accounting once the controller has forgotten the job.
+
+    The name is UNKNOWN if neither knows the job.
+    """
+    try:
+        return parse_state(run_with_retries("scontrol", "--oneliner", "show", "job", job))
+    except BadInput as error:
+        if JOB_UNKNOWN in str(error):  # after MinJobAge
+            return _query_accounting(job)
+        raise
+
+
+def parse_state(line: str) -> JobState:
+    """From a line of `scontrol --oneliner show job`."""
     fields = dict(re.findall(r"(\w+)=(\S*)", line))
     code, _, signal = fields["ExitCode"].partition(":")
     return JobState(
@@ -123,7 +130,7 @@ def _state(line: str) -> JobState:
     )
 
 
-def _remembered(job: str) -> JobState:
+def _query_accounting(job: str) -> JobState:
     try:
         rows = run_command("sacct", "-j", job, "-nXP", "-o", "State,NodeList,ExitCode").splitlines()
     except BadInput:
@@ -136,23 +143,24 @@ def _remembered(job: str) -> JobState:
 
 @contextmanager
 def launcher_lock(path: Path) -> Iterator[int]:
-    """One launcher of a run at a time, on every node that shares the file.
+    """Hold a lock that only one launcher of a run has, on all nodes that share the file.
 
-    The kernel ends a turn with the last process that holds it. After a wait in which any
-    submission must have ended, or where there are no locks, we go on without: Slurm then decides.
+    The kernel frees the lock when the last process that holds it ends. If the lock is not free
+    after the longest time that a submission takes, or if the file system has no locks, continue
+    without it: then Slurm decides between two launchers.
     """
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another launcher of this run is at it; waiting for it", flush=True)
-            _wait_for(file)
+            print("another launcher of this run is submitting; waiting for it", flush=True)
+            _wait_for_lock(file)
         except OSError as error:
             print(f"{path}: {error.strerror}; Slurm decides", flush=True)
         yield file.fileno()
 
 
-def _wait_for(file: IO[str]) -> None:
+def _wait_for_lock(file: IO[str]) -> None:
     end = time.monotonic() + 3 * CONTROLLER_TIMEOUT_S
     while time.monotonic() < end:
         with suppress(BlockingIOError):

@@ -1,1 +1,1 @@
-"""What every node of a job does before and while its ranks run."""
+"""What a job checks on every node, and how it starts its ranks there."""

@@ -1,7 +1,7 @@
 """Does this node see the code and the packages of the run? Runs in the run's folder.
 
-A node whose mount is stale or whose environment is another would train something else, or wait for
-ranks that cannot answer. One line says what differs.
+A node with a stale mount or another environment would train something else, or wait for ranks that
+cannot answer. One line says what differs.
 """
 
 import hashlib
@@ -9,18 +9,45 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from agent_tuning.records import BadInput
+import msgspec
+
+from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
-from slurm.launch import manifest
 
 CODE_PACKAGES = ("stages", "agent_tuning", "benchmark", "slurm")
 LOCK_FILE = Path("requirements.lock")
-IGNORED_SUFFIXES = {".pyc", ".env"}  # by Python; by whoever describes the cluster
+IGNORED_SUFFIXES = {".pyc", ".env"}  # Python writes the first, users the second
+INPUTS = "inputs.json"  # of the run folder
 
 
-def hash_files(files: Iterable[Path]) -> str:
-    """Of the contents, in the order given."""
+class RunInputs(Record, frozen=True):
+    """What a run was made from, as its folder's inputs.json says.
+
+    `changed` are the files that differ from the commit. Digests are BLAKE2b. The run's name hashes
+    `facts`: the stage's parameters, the digests of the inputs and the rest.
+    """
+
+    run: str
+    commit: str
+    changed: tuple[str, ...]
+    lock: str
+    code: str
+    facts: dict[str, Any]
+
+
+def read_run_inputs(folder: Path) -> RunInputs:
+    return msgspec.json.decode((folder / INPUTS).read_bytes(), type=RunInputs)
+
+
+def write_run_inputs(folder: Path, inputs: RunInputs) -> None:
+    text = msgspec.json.format(msgspec.json.encode(inputs))
+    (folder / INPUTS).write_bytes(text + b"\n")
+
+
+def digest_files(files: Iterable[Path]) -> str:
+    """One digest of the contents, in the order given."""
     state = hashlib.blake2b(digest_size=16)
     for file in files:
         state.update(hashlib.blake2b(file.read_bytes()).digest())
@@ -28,8 +55,8 @@ def hash_files(files: Iterable[Path]) -> str:
 
 
 def list_code_files(folder: Path, packages: Sequence[str] = CODE_PACKAGES) -> list[Path]:
-    found = (path for package in packages for path in (folder / package).rglob("*"))
-    return sorted(path for path in found if path.is_file() and path.suffix not in IGNORED_SUFFIXES)
+    paths = (path for package in packages for path in (folder / package).rglob("*"))
+    return sorted(path for path in paths if path.is_file() and path.suffix not in IGNORED_SUFFIXES)
 
 
 def read_pins(lock: Path) -> dict[str, str]:
@@ -38,28 +65,28 @@ def read_pins(lock: Path) -> dict[str, str]:
 
 
 def version_mismatches(lock: Path) -> Iterator[str]:
-    """Installed packages that the lock has in another version; a build's +cu128 is none."""
+    """Installed packages whose version differs from the lock; a build's +cu128 does not count."""
     for name, version in read_pins(lock).items():
         try:
-            here = metadata.version(name)
+            installed = metadata.version(name)
         except metadata.PackageNotFoundError:
-            continue  # what trains is imported, and then says so itself
-        if here.split("+")[0] != version.split("+")[0]:
-            yield f"{name} {here}, and {version} in {lock}"
+            continue  # training imports what it needs, and that import fails by itself
+        if installed.split("+")[0] != version.split("+")[0]:
+            yield f"{name} {installed}, and {version} in {lock}"
 
 
 def problems(folder: Path) -> Iterator[str]:
-    made = manifest.build_manifest(folder).made
-    if hash_files(list_code_files(folder)) != made.code:
-        yield f"other code here than commit {made.commit[:12]} had in {folder / 'inputs.json'}"
-    if hash_files([folder / LOCK_FILE]) != made.lock:
-        yield f"another {LOCK_FILE} here than in {folder / 'inputs.json'}"
+    inputs = read_run_inputs(folder)
+    if digest_files(list_code_files(folder)) != inputs.code:
+        yield f"other code here than commit {inputs.commit[:12]} had in {folder / INPUTS}"
+    if digest_files([folder / LOCK_FILE]) != inputs.lock:
+        yield f"another {LOCK_FILE} here than in {folder / INPUTS}"
     yield from version_mismatches(folder / LOCK_FILE)
 
 
 def main() -> None:
-    if found := list(problems(Path())):
-        raise BadInput("; ".join(found))
+    if lines := list(problems(Path())):
+        raise BadInput("; ".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A large synthesis as a job array: `make synthesize SHARDS=COUNT`.
 
-The groups that still lack answers are dealt to COUNT shards by their ids. A shard is a folder of
-the run with its part of the plan, what is paid for of it already, and its share of the budget; the
-unchanged stage runs there. Then the answers of all shards, also of those that failed, move to the
-store, in the order of their keys: `dvc repro synthesize` writes from it what it would have written
-alone, whatever COUNT was. The same command runs the shards that are not done, and no others.
+The groups that still lack answers are split among COUNT shards, by their ids. A shard is a folder
+of the run: its part of the plan, the answers that are already paid for, and its part of the budget.
+The unchanged stage `synthesize` runs there. Then the answers of all shards, also of failed ones,
+move to the store, in the order of their keys. `dvc repro synthesize` writes from the store the same
+bytes whatever COUNT was. The same command runs only the shards that are not done.
 """
 
 import asyncio
@@ -13,41 +13,41 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
+from agent_tuning.synthesis import write_positives
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.node import consistency
 from slurm.shards import shard_plan
-from stages import synthesize
+from slurm.sizing.sizes import Section
 
-REPLIES_PER_FSYNC = 1000  # answers under one fsync
+REPLIES_PER_FSYNC = 1000
 MAX_SHARDS = 1000  # tasks of an array that Slurm takes unless told otherwise
-LOG_TAIL_LINES = 5  # of the log of a shard that failed
+LOG_TAIL_LINES = 5  # of a shard that failed
 
 
 def find_unfinished_shards(run: Run) -> list[int]:
-    every = (path for path in (run.folder / "shards").glob("*") if not (path / "DONE").exists())
-    return sorted(int(path.name) for path in every)
+    folders = (run.folder / "shards").glob("*")
+    return sorted(int(folder.name) for folder in folders if not (folder / "DONE").exists())
 
 
 def collect_replies(run: Run, store: Path) -> int:
     """Move the new answers of all shards to the store; how many there were."""
-    stores = [AnswerStore(path) for path in sorted((run.folder / "shards").glob("*/replies.jsonl"))]
-    there = {reply.key: shard for shard in stores for reply in shard}
+    shards = [AnswerStore(path) for path in sorted((run.folder / "shards").glob("*/replies.jsonl"))]
+    shard_with = {reply.key: shard for shard in shards for reply in shard}
     target = AnswerStore(store)
     target.open()
     try:
-        new = sorted(key for key in there if key not in target)
+        new = sorted(key for key in shard_with if key not in target)
         for start in range(0, len(new), REPLIES_PER_FSYNC):
-            replies = (there[key].get(key) for key in new[start : start + REPLIES_PER_FSYNC])
+            replies = (shard_with[key].get(key) for key in new[start : start + REPLIES_PER_FSYNC])
             asyncio.run(target.put(*filter(None, replies)))
     finally:
         target.close()
@@ -57,78 +57,71 @@ def collect_replies(run: Run, store: Path) -> int:
 def build_replay_teacher(
     p: SynthesizeConfig, catalogue: Path, phrasing: Path, store: Path
 ) -> ReplayTeacher:
+    """The teacher that finds out which answers the store lacks."""
     if p.teacher != "openai":
         raise BadInput(
-            f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others ask"
-            " nobody, and `dvc repro synthesize` is all they need"
+            f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others call no"
+            " chat model, and `dvc repro synthesize` is all they need"
         )
-    chosen = synthesize.chosen(
-        msgspec.structs.replace(p, teacher="replay"), catalogue, phrasing, store
-    )
-    assert isinstance(chosen, ReplayTeacher)
-    return chosen
+    replay_config = msgspec.structs.replace(p, teacher="replay")
+    teacher = write_positives.build_teacher(replay_config, catalogue, phrasing, store)
+    assert isinstance(teacher, ReplayTeacher)
+    return teacher
 
 
 def build_command(run: Run, shards: list[int]) -> list[str]:
     _, catalogue, phrasing = run.job.inputs
+    script = str(run.folder / "slurm/shards/shard.sbatch")
     partition = os.environ.get("CPU_PARTITION")
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
         f"--array={','.join(map(str, shards))}",
         *([f"--partition={partition}"] if partition else []),
-        *(
-            str(run.folder / "slurm/shards/shard.sbatch"),
-            sys.executable,
-            str(catalogue),
-            str(phrasing),
-        ),
+        *(script, sys.executable, str(catalogue), str(phrasing)),
     ]
 
 
 def wait_for_shards(run: Run) -> None:
     """Wait until no shard waits or runs."""
-    before, pause = -1, 0.2
+    previous, pause = -1, launcher.MIN_POLL_S
     while slurm_commands.find_live_jobs(run.name):
-        left = len(find_unfinished_shards(run))
-        if left != before:
-            print(f"{run.name}: {left} shards to go", flush=True)
-        before, pause = left, min(pause * 1.1, launcher.MAX_POLL_S)
+        unfinished = len(find_unfinished_shards(run))
+        if unfinished != previous:
+            print(f"{run.name}: {unfinished} shards to go", flush=True)
+        previous, pause = unfinished, min(pause * 1.1, launcher.MAX_POLL_S)
         time.sleep(pause)
 
 
 def failure_lines(run: Run, shards: list[int]) -> Iterator[str]:
-    yield f"error: {len(shards)} shards are not done; the same command runs them again, alone"
+    yield f"error: {len(shards)} shards are not done; the same command runs only them again"
     for index in shards:
         log = run.folder / f"log/{index}.log"
-        yield f"{log}:"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else ["(nothing)"]
-        yield from (f"  {line}" for line in lines[-LOG_TAIL_LINES:])
+        yield f"{log}:\n{launcher.read_log_tail(log, LOG_TAIL_LINES)}"
 
 
-def main(count: int, plan: Path, catalogue: Path, phrasing: Path, store: Path) -> int:
-    requirements.require_cluster()
-    p = config.load("synthesize", SynthesizeConfig)
-    replay = build_replay_teacher(p, catalogue, phrasing, store)
-    facts = {
-        "shards": count,
-        "code": consistency.hash_files(consistency.list_code_files(Path(), ["agent_tuning"])),
-    }
+def launch(section: Section, replay: ReplayTeacher, count: int, inputs: tuple[Path, ...]) -> int:
+    """Submit or attach, wait and collect, whatever is still to do; the exit status.
+
+    `inputs` are plan, catalogue and phrasing.
+    """
+    code = consistency.digest_files(consistency.list_code_files(Path(), ["agent_tuning"]))
     run = run_folder.find_or_create_run(
-        Job("data", "synthesize", (plan, catalogue, phrasing), ()),
-        config.load("synthesize", dict[str, Any]),
-        facts,
-        lambda folder: shard_plan.write_shards(p, replay, plan, count, folder),
+        Job("data", "synthesize", inputs, ()),
+        section,
+        {"shards": count, "code": code},
+        lambda folder: shard_plan.write_shards(section, replay, inputs[0], count, folder),
     )
-    if left := find_unfinished_shards(run):
-        launcher.find_or_submit(run, build_command(run, left))
+    if unfinished := find_unfinished_shards(run):
+        launcher.find_or_submit(run, build_command(run, unfinished))
         if os.environ.get("WAIT") == "0":
             return launcher.report_detached(run.name)
         wait_for_shards(run)
+    store = replay.store.path
     print(f"{store}: {collect_replies(run, store)} new answers of {run.name}")
-    left = find_unfinished_shards(run)
-    if left:
-        print(*failure_lines(run, left), sep="\n", file=sys.stderr)
-    return 1 if left else 0
+    if unfinished := find_unfinished_shards(run):
+        print(*failure_lines(run, unfinished), sep="\n", file=sys.stderr)
+        return 1
+    return 0
 
 
 def parse_arguments(words: list[str]) -> tuple[int, list[Path]]:
@@ -140,11 +133,14 @@ def parse_arguments(words: list[str]) -> tuple[int, list[Path]]:
     return int(count), list(map(Path, paths))
 
 
+def main() -> int:
+    count, (plan, catalogue, phrasing, store) = parse_arguments(sys.argv[1:])
+    requirements.require_cluster()
+    p = config.load("synthesize", SynthesizeConfig)
+    replay = build_replay_teacher(p, catalogue, phrasing, store)
+    section = config.load("synthesize", Section)
+    return launch(section, replay, count, (plan, catalogue, phrasing))
+
+
 if __name__ == "__main__":
-    try:
-        number, given = parse_arguments(sys.argv[1:])
-        sys.exit(main(number, *given))
-    except BadInput as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("\nstopped waiting; the shards go on, and the same command attaches to them")
+    launcher.run_and_exit(main)

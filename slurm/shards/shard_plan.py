@@ -1,24 +1,23 @@
-"""The shards of a synthesis: who asks for what, knowing what, with what share of the money.
+"""The shards of a synthesis: which groups, which known answers, which share of the budget.
 
-A group goes to a shard by a hash of its id, so that what others ask for changes nothing for it.
+A group goes to a shard by a hash of its id. So the other groups do not change where it goes.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent_tuning.chat_model.messages import Ask, Reply, UnusableReply
 from agent_tuning.files import jsonl
-from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
-from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.sizing import sizes
+from slurm.sizing.sizes import Section
 
 
 class UnansweredGroup(NamedTuple):
-    """A group that still lacks answers, and those that it has."""
+    """A group that still lacks answers, with the answers that it has."""
 
     request: GroupRequest
     known: tuple[Reply, ...]
@@ -33,13 +32,17 @@ def unanswered_groups(
 ) -> Iterator[UnansweredGroup]:
     for request in requests:
         known: list[Reply] = []
-        whole = [_walked(replay, request, index, known) for index in range(len(request.items))]
-        if not all(whole):
+        answered = [
+            _collect_known(replay, request, index, known) for index in range(len(request.items))
+        ]
+        if not all(answered):
             yield UnansweredGroup(request, tuple(known))
 
 
-def _walked(replay: ReplayTeacher, request: GroupRequest, index: int, known: list[Reply]) -> bool:
-    """Follow a trajectory through the store, as far as it has answers; False if one is missing."""
+def _collect_known(
+    replay: ReplayTeacher, request: GroupRequest, index: int, known: list[Reply]
+) -> bool:
+    """Add the stored answers of a trajectory to `known`; False if one is missing."""
 
     def answer(ask: Ask) -> Reply:
         known.append(replay.stored(ask))
@@ -58,26 +61,33 @@ def _walked(replay: ReplayTeacher, request: GroupRequest, index: int, known: lis
 
 
 def write_shards(
-    p: SynthesizeConfig, replay: ReplayTeacher, plan: Path, count: int, folder: Path
+    section: Section, replay: ReplayTeacher, plan: Path, count: int, folder: Path
 ) -> None:
-    """Make the shards' folders in a new run folder."""
-    parts: list[list[UnansweredGroup]] = [[] for _ in range(count)]
-    for part in unanswered_groups(replay, jsonl.read(plan, GroupRequest)):
-        parts[shard_of(part.request.id, count)].append(part)
+    """Write the folders of the shards into a new run folder.
+
+    `section` is that of the stage `synthesize`. What is left of its budget is split evenly.
+    """
+    shards: list[list[UnansweredGroup]] = [[] for _ in range(count)]
+    for group in unanswered_groups(replay, jsonl.read(plan, GroupRequest)):
+        shards[shard_of(group.request.id, count)].append(group)
+    budget = section["budget"]
     spent = sum(replay.price.paid(reply).usd for reply in replay.store)
-    share = None if p.budget is None else max(0.0, p.budget - spent) / count
-    for index, mine in enumerate(parts):
-        if mine:
-            _shard(replay, mine, share, folder / f"shards/{index}")
+    share = None if budget is None else max(0.0, budget - spent) / count
+    for index, groups in enumerate(shards):
+        if groups:
+            _write_shard(section, replay, groups, share, folder / f"shards/{index}")
 
 
-def _shard(
-    replay: ReplayTeacher, mine: list[UnansweredGroup], share: float | None, folder: Path
+def _write_shard(
+    section: Section,
+    replay: ReplayTeacher,
+    groups: list[UnansweredGroup],
+    share: float | None,
+    folder: Path,
 ) -> None:
-    known = [reply for part in mine for reply in part.known]
-    jsonl.write(folder / "plan.jsonl", [part.request for part in mine])
+    known = [reply for group in groups for reply in group.known]
+    jsonl.write(folder / "plan.jsonl", [group.request for group in groups])
     jsonl.write(folder / "replies.jsonl", known)
-    section = config.load("synthesize", dict[str, Any])
-    if share is not None:  # the stage counts all that is in its store
-        section = section | {"budget": share + sum(replay.price.paid(one).usd for one in known)}
+    if share is not None:  # the stage counts the cost of all that is in its store
+        section = section | {"budget": share + sum(replay.price.paid(reply).usd for reply in known)}
     sizes.write_section("synthesize", section, folder / "params.yaml")

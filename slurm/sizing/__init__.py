@@ -1,1 +1,1 @@
-"""The sizes: their numbers, their base models, and what they cost."""
+"""The sizes: their parameters, their base models, and what they cost."""

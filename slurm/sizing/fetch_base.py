@@ -1,30 +1,27 @@
-"""The base model of a size, at its pinned revision."""
+"""Fetch the base model of a size at its pinned revision: arguments SIZE FOLDER.
+
+A size without a hub model gets the tiny model of random weights.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
-from agent_tuning.files import yaml_records
 from agent_tuning.model import provenance
 from agent_tuning.model.provenance import Provenance
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
 from slurm.sizing import sizes
-from slurm.sizing.sizes import PARAMS, Size
+from slurm.sizing.sizes import Size
 from stages import fetch
 
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 
 
 def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
-    """A snapshot of the hub; what is in the hub's cache already is not loaded again."""
+    """Write a snapshot of the hub to `folder`; files in the hub's cache are not loaded again."""
     if size.revision is None:
-        line = yaml_records.find_line(PARAMS, ["models", name, "revision"])
-        raise BadInput(
-            f"{PARAMS}:{line}: models.{name}.revision: expected the commit of {size.hub} to train"
-            " from (40 hex digits); none is pinned. Where the hub is reachable, `hf models info"
-            f" {size.hub}` shows it as sha"
-        )
+        raise BadInput(sizes.describe_missing_revision(name, size))
     os.environ["HF_HUB_OFFLINE"] = "0"  # before huggingface_hub is imported
     from huggingface_hub import snapshot_download
     from transformers import AutoTokenizer
@@ -34,17 +31,17 @@ def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
         snapshot_download(
             size.hub, revision=size.revision, local_dir=folder, allow_patterns=HUB_FILES
         )
-    except OSError as error:  # the hub's own errors are such, too
+    except OSError as error:  # the hub's own errors are OSErrors too
         raise BadInput(f"{size.hub}@{size.revision}: {str(error).splitlines()[0]}") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)
-    # The hub has the chat template inside another file; stages copy it as a file of its own.
+    # The hub keeps the chat template inside another file; our stages copy it as a separate file.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
     origin = f"the hub at revision {size.revision}"
     provenance.write(folder, Provenance(size.hub, origin, read_license(folder)))
 
 
 def read_license(folder: Path) -> str:
-    """What the model's own card says."""
+    """The license that the model's card states."""
     from huggingface_hub import ModelCard
 
     data = ModelCard.load(folder / "README.md").data

@@ -1,6 +1,7 @@
 """Run a stage with a size's numbers on this machine: arguments SIZE STAGE PATHS...
 
-A stage reads params.yaml where it runs: it gets a folder with the size's own, and whole paths.
+A stage reads the params.yaml of its working directory. It runs in a temporary folder that holds
+the size's own params.yaml, so its paths become absolute.
 """
 
 import os
@@ -17,9 +18,9 @@ def main(name: str, stage: str, *paths: str) -> int:
     size = sizes.load(name)
     with tempfile.TemporaryDirectory() as folder:
         sizes.write_section(stage, sizes.read_section(size, stage), Path(folder) / "params.yaml")
-        whole = [str(Path(path).absolute()) for path in paths]
+        absolute_paths = [str(Path(path).absolute()) for path in paths]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, "-m", f"stages.{stage}", *whole]
+        command = [sys.executable, "-m", f"stages.{stage}", *absolute_paths]
         return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
 

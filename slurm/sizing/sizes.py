@@ -1,6 +1,6 @@
 """Sizes of models and what each needs: the section `models` of params.yaml.
 
-A size is a base model, the GPUs that train it, and numbers that stand in place of a stage's own.
+A size is a base model, the GPUs that train it, and numbers that replace those of a stage.
 """
 
 from pathlib import Path
@@ -19,19 +19,23 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Allocation(Record, frozen=True):
-    """What a job asks for: GPUs and processes are those of one node."""
+    """What a job requests: nodes, and the GPUs and processes (ranks) of each node."""
 
     nodes: int
     gpus: int
     ranks: int
 
     @property
-    def world(self) -> int:
+    def world_size(self) -> int:
         return self.nodes * self.ranks
 
 
 class Size(Record, frozen=True):
-    """`hub` and `revision` name the base model; without `hub` it is the one of random weights."""
+    """One entry of `models`.
+
+    `hub` and `revision` name the base model. Without `hub`, it is the tiny model of random weights.
+    `numbers` replace parameters of a stage: {stage: {key: value}}.
+    """
 
     hub: str | None
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
@@ -41,12 +45,11 @@ class Size(Record, frozen=True):
     numbers: dict[str, Section]
 
     @property
-    def world(self) -> int:
-        """Processes that train."""
-        return self.place("train").world
+    def training_ranks(self) -> int:
+        return self.allocation("train").world_size
 
-    def place(self, stage: str) -> Allocation:
-        """A rank on every GPU for training; one process that answers, whatever GPUs it uses."""
+    def allocation(self, stage: str) -> Allocation:
+        """One rank on every GPU to train; to answer, one process whatever GPUs it uses."""
         if stage == "predict":
             return Allocation(1, self.answering, 1)
         return Allocation(self.nodes, self.gpus, self.gpus)
@@ -59,17 +62,28 @@ def load(name: str) -> Size:
     return sizes[name]
 
 
+def describe_missing_revision(name: str, size: Size) -> str:
+    line = yaml_records.find_line(PARAMS, ["models", name, "revision"])
+    return (
+        f"{PARAMS}:{line}: models.{name}.revision: expected the commit of {size.hub} to start from,"
+        f" 40 hex digits; `hf models info {size.hub}` shows it as sha where the hub is reachable"
+    )
+
+
 def read_section(size: Size, stage: str) -> Section:
-    """The numbers of a stage for this size; one that the stage does not know is an error."""
-    whole: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
-    changed = size.numbers.get(stage, {})
-    for key in changed:
-        if key not in whole:
+    """The stage's section of params.yaml with the size's own numbers.
+
+    Raises BadInput if the size sets a number that the stage does not have.
+    """
+    section: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
+    overrides = size.numbers.get(stage, {})
+    for key in overrides:
+        if key not in section:
             line = yaml_records.find_line(PARAMS, ["models"])
             raise BadInput(f"{PARAMS}:{line}: models: {stage}.{key}: no such number of {stage}")
-    return whole | changed
+    return section | overrides
 
 
 def write_section(stage: str, section: Section, target: Path) -> None:
-    """A params.yaml that holds this stage's numbers and nothing else."""
+    """Write a params.yaml that holds this stage's section and nothing else."""
     target.write_text(yaml.safe_dump({stage: section}, allow_unicode=True))

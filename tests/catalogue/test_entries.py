@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES, Catalogue
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import yaml_records
@@ -183,7 +184,9 @@ def test_an_authored_observation_quotes_the_call_and_is_the_same_every_time():
         "track": ({"id": "{id}", "note": "parcel {id}"}, {"id": "{id}", "days": [1, "{id}"]})
     }
     calls = [Call("track", {"id": number}) for number in range(20)]
-    first, second = ([World(written=written).observe(call) for call in calls] for _ in range(2))
+    first, second = (
+        [World(authored_observations=written).observe(call) for call in calls] for _ in range(2)
+    )
     assert first == second
     assert {"id": 0, "note": "parcel 0"} in first or {"id": 0, "days": [1, 0]} in first
     assert {len(seen.get("days", "")) for seen in first} == {0, 2}  # both observations are drawn

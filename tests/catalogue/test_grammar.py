@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
 from agent_tuning.catalogue.grammar import Grammar, shuffle_index
 from tests.support import default_data
 

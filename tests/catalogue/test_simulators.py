@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES
+from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.catalogue.simulators import SIMULATORS, World, graph
 from agent_tuning.records import Assistant, Call
 from agent_tuning.synthesis.teachers import TrajectoryRequest

@@ -9,8 +9,8 @@ import pytest
 from agent_tuning.chat_model.budget import Budget, Price, price_of
 from agent_tuning.chat_model.client import read_retry_after
 from agent_tuning.chat_model.messages import Ask, ChatModel, Completion, Message
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput, Unfinished
-from agent_tuning.synthesis.teachers import Usage
 
 MODEL = ChatModel("m", True, {"max_tokens": 100, "temperature": 0.5})
 ASK = Ask("a question", (Message("user", "Hello?"),), {"type": "object"})

@@ -1,7 +1,7 @@
 """How long the data side takes: `python -m tests.perf.bench_data [TRAJECTORIES]`.
 
-Plans, writes, verifies, adds negatives and diversifies in a temporary folder, one process a stage,
-by the committed parameters but for the number of groups. Fails if it takes more than it may.
+Runs plan, synthesize, verify, negatives and diversify in a temporary folder, one process a stage,
+with the committed parameters but another number of groups. Fails above SECONDS or GIB.
 """
 
 import os
@@ -17,11 +17,11 @@ import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Group, PromptSpec, User
-from stages import suites
+from benchmark.sources.derived_suites import list_task_queries
 from tests.support import default_data
 
 ROOT = Path(__file__).parents[2]
-CHINESE = 0.4  # of the groups; more, and the smaller grammar has no new queries
+CHINESE = 0.4  # of the groups; with more, the smaller grammar runs out of new queries
 SECONDS, GIB = 300, 1.5
 CATALOGUE, PHRASING = ROOT / "data/catalogue", ROOT / "data/phrasing.yaml"
 STAGES: dict[str, list[object]] = {
@@ -41,44 +41,46 @@ class Cost(NamedTuple):
     memory: float
 
 
-def prepare(folder: Path, trajectories: int) -> None:
-    """Parameters of that size, and what `suites` and `rehearse` would have written."""
+def write_inputs(folder: Path, trajectories: int) -> None:
+    """Write parameters of that size, and stand-ins for the outputs of `suites` and `rehearse`."""
     sections: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     groups = trajectories // default_data.PLAN.positives
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
-    jsonl.write(folder / "protected", suites.list_task_queries(default_data.HOUSE))
+    jsonl.write(folder / "protected", list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")
-    asked = default_data.GENERAL_QUESTIONS.asked("train")
-    answered = tuple(msgspec.structs.replace(one, turns=(User(one.query), reply)) for one in asked)
+    answered = tuple(
+        msgspec.structs.replace(question, turns=(User(question.query), reply))
+        for question in default_data.GENERAL_QUESTIONS.asked("train")
+    )
     jsonl.write(folder / "general", [Group("general", PromptSpec("general", "en", ()), answered)])
 
 
-def cost(folder: Path, stage: str) -> Cost:
+def measure_stage(folder: Path, stage: str) -> Cost:
     start = time.monotonic()
     command = [sys.executable, "-m", f"stages.{stage}", *map(str, STAGES[stage])]
-    running = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    _, status, usage = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
         sys.exit(f"{stage} failed")
-    spent = usage.ru_utime + usage.ru_stime
-    return Cost(time.monotonic() - start, spent, usage.ru_maxrss / 2**20)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(time.monotonic() - start, cpu, usage.ru_maxrss / 2**20)
 
 
 def main(trajectories: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        prepare(folder, trajectories)
-        costs = {stage: cost(folder, stage) for stage in STAGES}
-    for stage, spent in costs.items():
-        print(f"{stage:10} {spent.wall:6.1f} s {spent.cpu:6.1f} s CPU {spent.memory:5.2f} GiB")
-    cpu = sum(spent.cpu for spent in costs.values())
-    wall = sum(spent.wall for spent in costs.values())
-    most = max(spent.memory for spent in costs.values())
-    print(f"{'all':10} {wall:6.1f} s {cpu:6.1f} s CPU {most:5.2f} GiB, {trajectories} trajectories")
-    if wall > SECONDS or most > GIB:
+        write_inputs(folder, trajectories)
+        costs = {stage: measure_stage(folder, stage) for stage in STAGES}
+    for stage, cost in costs.items():
+        print(f"{stage:10} {cost.wall:6.1f} s {cost.cpu:6.1f} s CPU {cost.memory:5.2f} GiB")
+    cpu = sum(cost.cpu for cost in costs.values())
+    wall = sum(cost.wall for cost in costs.values())
+    peak = max(cost.memory for cost in costs.values())
+    print(f"{'all':10} {wall:6.1f} s {cpu:6.1f} s CPU {peak:5.2f} GiB, {trajectories} trajectories")
+    if wall > SECONDS or peak > GIB:
         sys.exit(f"more than {SECONDS} s or {GIB} GiB")
 
 

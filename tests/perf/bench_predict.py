@@ -1,9 +1,9 @@
-"""Shared-prefix answers beside others': arguments PROMPTS MODEL [--agree N].
+"""Our shared-prefix engine beside other engines: arguments PROMPTS MODEL [--agree N] [--fast N].
 
-Speed: the same questions answered by our engine, by transformers' `generate` one at a time, and by
-lm-eval's HFLM in batches, in alternating order; CPU seconds count, for another program on the
-machine lengthens the clock but hardly those. Agreement: what plain attention without a cache says
-at every token of our answers, and by how much, where it says otherwise.
+Speed: our engine, transformers' `generate` one question at a time, and lm-eval's HFLM in batches
+answer the same questions in alternating order. CPU seconds count: another program on the machine
+hardly changes them. Agreement: does plain attention without a cache choose every token of our
+answers? Where it does not, how far apart are the logits?
 """
 
 import time
@@ -29,32 +29,32 @@ ROUNDS = 2
 HFLM_BATCH = 16  # rows, padded to the longest
 
 
-class Ours:
+class OurEngine:
     def __init__(self, folder: Path, chat: ChatTokenizer) -> None:
         self.model, self.chat = generate.load_model(folder), chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         batches = generate.plan_batches(prompts, P.rows)
-        found = (
+        answered = (
             generate.decode_greedily(
                 self.model, [prompts[i] for i in batch], self.chat.end, P.max_new_tokens
             )
             for batch in batches
         )
-        return [answer for batch in found for group in batch for answer in group]
+        return [answer for batch in answered for group in batch for answer in group]
 
 
-class Generate:
+class GenerateEngine:
     """One question at a time, with the cache that transformers keeps."""
 
     def __init__(self, model: PreTrainedModel, chat: ChatTokenizer) -> None:
         self.model, self.chat = model, chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        return [self._one(ids) for ids in questions(prompts)]
+        return [self._answer(ids) for ids in question_ids(prompts)]
 
     @torch.inference_mode()
-    def _one(self, ids: list[int]) -> list[int]:
+    def _answer(self, ids: list[int]) -> list[int]:
         row = torch.tensor([ids])
         new: list[int] = self.model.generate(  # type: ignore[operator]
             row,
@@ -67,35 +67,35 @@ class Generate:
         return new[: new.index(self.chat.end)] if self.chat.end in new else new
 
 
-class Harness:
-    """lm-eval's own way of generating, from texts."""
+class HarnessEngine:
+    """How lm-eval generates, from texts."""
 
     def __init__(self, model: PreTrainedModel, folder: Path, chat: ChatTokenizer) -> None:
-        words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.chat = chat
-        self.lm = HFLM(pretrained=model, tokenizer=words, batch_size=HFLM_BATCH)
+        self.lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=HFLM_BATCH)
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        wanted = {"until": [END], "max_gen_toks": P.max_new_tokens, "do_sample": False}
-        asked = [
-            Instance("generate_until", {}, (self._text(ids), dict(wanted)), number)
-            for number, ids in enumerate(questions(prompts))
+        options = {"until": [END], "max_gen_toks": P.max_new_tokens, "do_sample": False}
+        requests = [
+            Instance("generate_until", {}, (self._decode(ids), dict(options)), number)
+            for number, ids in enumerate(question_ids(prompts))
         ]
-        said = self.lm.generate_until(asked, disable_tqdm=True)
-        return [self.chat.tokenizer.encode(text, add_special_tokens=False).ids for text in said]
+        texts = self.lm.generate_until(requests, disable_tqdm=True)
+        return [self.chat.tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
 
-    def _text(self, ids: list[int]) -> str:
+    def _decode(self, ids: list[int]) -> str:
         return str(self.chat.tokenizer.decode(ids, skip_special_tokens=False))
 
 
-def questions(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
+def question_ids(prompts: Sequence[Prompt]) -> Iterator[list[int]]:
     for prompt in prompts:
         for question in prompt.questions:
             yield [*prompt.prefix, *question]
 
 
-def spread(path: Path, count: int) -> list[Prompt]:
-    """Groups of every length that have so many questions together, or a few more."""
+def sample_prompts(path: Path, count: int) -> list[Prompt]:
+    """Groups of every length that have together at least `count` questions, a few more at most."""
     groups = sorted(jsonl.read(path, QuestionGroup), key=lambda g: (len(g.prefix), g.group))
     step = max(1, len(groups) * 7 // count)  # a group has about 7
     chosen: list[Prompt] = []
@@ -106,37 +106,39 @@ def spread(path: Path, count: int) -> list[Prompt]:
     return chosen
 
 
-def speed(engines: dict[str, Callable[[Sequence[Prompt]], object]], prompts: list[Prompt]) -> None:
+def measure_speed(
+    engines: dict[str, Callable[[Sequence[Prompt]], object]], prompts: list[Prompt]
+) -> None:
     count = sum(len(prompt.questions) for prompt in prompts)
-    spent = dict.fromkeys(engines, 0.0)
+    cpu_seconds = dict.fromkeys(engines, 0.0)
     turns = islice(cycle([list(engines), list(engines)[::-1]]), ROUNDS)
     for name in chain.from_iterable(turns):
-        started = time.process_time()
+        start = time.process_time()
         engines[name](prompts)
-        spent[name] += time.process_time() - started
-    ours = spent["ours"]
-    for name, seconds in spent.items():
+        cpu_seconds[name] += time.process_time() - start
+    ours = cpu_seconds["ours"]
+    for name, seconds in cpu_seconds.items():
         rate = ROUNDS * count / seconds
-        beside = f", ours {seconds / ours:.2f} times as many" if name != "ours" else ""
-        print(f"{name}: {rate:.2f} answers per CPU second{beside}")
+        comparison = f", ours {seconds / ours:.2f} times as many" if name != "ours" else ""
+        print(f"{name}: {rate:.2f} answers per CPU second{comparison}")
 
 
 @torch.inference_mode()
-def agreement(ours: Ours, plain: PreTrainedModel, prompts: list[Prompt]) -> None:
-    """An answer is equal if plain attention prefers every token of it; its end too."""
+def measure_agreement(ours: OurEngine, plain: PreTrainedModel, prompts: list[Prompt]) -> None:
+    """An answer is equal if plain attention prefers every token of it, its end token too."""
     equal, gaps = 0, []
-    asked = list(questions(prompts))
-    for ids, answer in zip(asked, ours(prompts), strict=True):
-        ended = [ours.chat.end] if len(answer) < P.max_new_tokens else []
-        said = torch.tensor([*answer, *ended])
+    questions = list(question_ids(prompts))
+    for ids, answer in zip(questions, ours(prompts), strict=True):
+        end = [ours.chat.end] if len(answer) < P.max_new_tokens else []
+        tokens = torch.tensor([*answer, *end])
         row = torch.tensor([[*ids, *answer]])
-        logits = plain(row, logits_to_keep=len(answer) + 1).logits[0, : len(said)]
-        other = (logits.argmax(-1) != said).nonzero().flatten().tolist()
-        equal += not other
-        if other:
-            first = logits[other[0]]
-            gaps.append(float(first.max() - first[said[other[0]]]))
-    print(f"{equal} of {len(asked)} answers are those of plain attention", flush=True)
+        logits = plain(row, logits_to_keep=len(answer) + 1).logits[0, : len(tokens)]
+        differing = (logits.argmax(-1) != tokens).nonzero().flatten().tolist()
+        equal += not differing
+        if differing:
+            first = logits[differing[0]]
+            gaps.append(float(first.max() - first[tokens[differing[0]]]))
+    print(f"{equal} of {len(questions)} answers are those of plain attention", flush=True)
     if gaps:
         print(f"the others differ first at ties: logits {max(gaps):.1e} apart at most")
 
@@ -144,17 +146,17 @@ def agreement(ours: Ours, plain: PreTrainedModel, prompts: list[Prompt]) -> None
 def main(prompts: Path, folder: Path, *, agree: int = 104, fast: int = 48) -> None:
     cpu.configure_threads(P.threads)
     chat = ChatTokenizer(folder / "tokenizer.json")
-    ours = Ours(folder, chat)
+    ours = OurEngine(folder, chat)
     plain = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True
     ).eval()
-    agreement(ours, plain, spread(prompts, agree))
+    measure_agreement(ours, plain, sample_prompts(prompts, agree))
     engines = {
         "ours": ours,
-        "generate": Generate(plain, chat),
-        "HFLM": Harness(plain, folder, chat),
+        "generate": GenerateEngine(plain, chat),
+        "HFLM": HarnessEngine(plain, folder, chat),
     }
-    speed(engines, spread(prompts, fast))
+    measure_speed(engines, sample_prompts(prompts, fast))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How fast and in how much memory groups are packed: `python -m tests.perf.bench_render [DATA]`.
 
 Renders DATA/mixed.jsonl, copied under other prompts, as 10,000 trajectories and as 100,000, in one
-process each. Fails if it is slower, or grows more from one to the other, than it may.
+process each. Fails below RATE, or if memory grows by more than MIB from one to the other.
 """
 
 import json
@@ -20,30 +20,31 @@ from agent_tuning.records import Group
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (10_000, 100_000)
-RATE, MIB = 300_000, 200  # least tokens per second of CPU, before sharing; most growth
+RATE, MIB = 300_000, 200  # tokens per CPU second before sharing; growth
 
 
-def copies(mixed: Path, wanted: int) -> Iterator[Group]:
-    """So many trajectories; the first tool's description differs from copy to copy."""
+def copy_trajectories(mixed: Path, wanted: int) -> Iterator[Group]:
+    """At least `wanted` trajectories; the first tool's description differs from copy to copy."""
     groups = [group for group in jsonl.read(mixed, Group) if group.tools]
-    made = 0
+    copied = 0
     for number in count():
         for group in groups:
-            first, *rest = group.tools
-            other = msgspec.structs.replace(first, description=f"{first.description} {number}")
-            yield msgspec.structs.replace(group, tools=(other, *rest))
-            made += len(group.trajectories)
-            if made >= wanted:
+            first, *others = group.tools
+            changed = msgspec.structs.replace(first, description=f"{first.description} {number}")
+            prompt = msgspec.structs.replace(group.prompt, tools=(changed, *others))
+            yield msgspec.structs.replace(group, prompt=prompt)
+            copied += len(group.trajectories)
+            if copied >= wanted:
                 return
 
 
-def cost(folder: Path, base: Path) -> tuple[float, float]:
-    """Seconds of CPU, MiB at the peak."""
+def measure_render(folder: Path, base: Path) -> tuple[float, float]:
+    """CPU seconds, and MiB at the peak."""
     command = [sys.executable, "-m", "stages.render", "mixed", str(base), "packs", "metrics"]
-    running = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    _, status, usage = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
+    process = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
         sys.exit("render failed")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**10
 
@@ -54,8 +55,8 @@ def main(data: Path = Path("data")) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-            jsonl.write(folder / "mixed", copies(data / "mixed.jsonl", wanted))
-            seconds, memory = cost(folder, (data / "base").resolve())
+            jsonl.write(folder / "mixed", copy_trajectories(data / "mixed.jsonl", wanted))
+            seconds, memory = measure_render(folder, (data / "base").resolve())
             tokens = json.loads((folder / "metrics").read_text())["tokens_without_sharing"]
         slowest = min(slowest, tokens / seconds)
         peaks.append(memory)

@@ -1,8 +1,8 @@
 """How fast answers are scored: `python -m tests.perf.bench_score [ANSWERS]`, 100,000 by default.
 
-One process reads, judges and adds up answers to the house suite, good and bad ones. Beside it a
-loop scores descriptions with rouge-score and sacrebleu, a call for each pair. Fails if it takes
-more than it may.
+One process reads, scores and aggregates answers to the house suite, good and bad ones. For
+comparison, a loop scores thoughts with rouge-score and sacrebleu, one call a pair. Fails above
+SECONDS or MIB, or if the loop is less than TIMES slower.
 """
 
 import resource
@@ -27,73 +27,73 @@ from benchmark.tasks.suites import Suite
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES = ("gold", "cut_off", "every_tool", "invented_arguments", "wrong_decision")
-PAIRS = 2_000  # that the slow loop scores
+PAIRS = 2_000  # of the loop
 SECONDS, MIB, TIMES = 20, 1024, 20
 
 
 def answers(suite: Suite) -> Iterator[Answer]:
-    """Without end: every rule in turn answers every task."""
+    """Endless: every rule in turn answers every task."""
     rules = {**BASELINES, **degenerate.DEGENERATE}
-    said = [
+    every_answer = [
         Answer(task.id, rules[name](task, suite.tools_of(task)))
         for name in RULES
         for task in suite.tasks
     ]
-    return cycle(said)
+    return cycle(every_answer)
 
 
-def scored(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
+def score_file(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
     tasks = {task.id: task for task in suite.tasks}
-    alike = TEXT_SCORERS["rouge_l"]
+    rouge_l = TEXT_SCORERS["rouge_l"]
     for answer in jsonl.read(path, Answer):
         task = tasks[answer.task]
         yield score_answer(
-            suite.name, "model", task, suite.tools_of(task), answer, alike, 0.5
-        ).numbers
+            suite.name, "model", task, suite.tools_of(task), answer, rouge_l, 0.5
+        ).without_texts
 
 
-def pairs(suite: Suite) -> list[tuple[str, str]]:
-    """Descriptions beside others, of which none comes twice."""
+def thought_pairs(suite: Suite) -> list[tuple[str, str]]:
+    """Consecutive thoughts as pairs; a number makes every thought unique."""
     thoughts = islice(cycle(task.golds[0].thought for task in suite.tasks), PAIRS + 1)
     return list(pairwise(f"{thought} {number}" for number, thought in enumerate(thoughts)))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Of CPU, which a busy machine does not stretch."""
+def measure_cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU seconds, which a busy machine does not stretch."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
-def per_pair(suite: Suite) -> tuple[float, float]:
+def measure_pair(suite: Suite) -> tuple[float, float]:
     """Microseconds a pair: the loop of libraries, and ours."""
-    compared = pairs(suite)
+    pairs = thought_pairs(suite)
     rouge = RougeScorer(["rougeL"])
 
     def libraries() -> None:
-        for one, other in compared:
-            rouge.score(one, other)
-            sacrebleu.sentence_bleu(other, [one])
+        for first, second in pairs:
+            rouge.score(first, second)
+            sacrebleu.sentence_bleu(second, [first])
 
     def ours() -> None:
-        for one, other in compared:
-            TEXT_SCORERS["rouge_l"](one, other)
+        for first, second in pairs:
+            TEXT_SCORERS["rouge_l"](first, second)
 
-    slow, fast = seconds(libraries), seconds(ours)
+    slow, fast = measure_cpu_seconds(libraries), measure_cpu_seconds(ours)
     return 1e6 * slow / PAIRS, 1e6 * fast / PAIRS
 
 
 def main(number: int) -> None:
-    slow, fast = per_pair(HOUSE)
+    slow, fast = measure_pair(HOUSE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "answers.jsonl"
         jsonl.write(path, islice(answers(HOUSE), number))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        spent = seconds(lambda: metrics.compute_metrics(scored(HOUSE, path)))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{number} answers: {spent:.1f} s CPU, {(most - before) / 1024:.0f} MiB more")
+        seconds = measure_cpu_seconds(lambda: metrics.compute_metrics(score_file(HOUSE, path)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{number} answers: {seconds:.1f} s CPU, {(peak - before) / 1024:.0f} MiB more")
     print(f"a pair: {fast:.1f} µs, by rouge-score and sacrebleu {slow:.1f} µs: {slow / fast:.0f} x")
-    if spent > SECONDS or most > MIB * 1024 or slow / fast < TIMES:
+    if seconds > SECONDS or peak > MIB * 1024 or slow / fast < TIMES:
         sys.exit(f"more than {SECONDS} s or {MIB} MiB, or less than {TIMES} x")
 
 

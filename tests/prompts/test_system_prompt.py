@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_tuning.catalogue.entries import LANGUAGES
+from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
 from agent_tuning.records import BadInput, PromptSpec, Tool

@@ -1,4 +1,4 @@
-"""The fence around the benchmark: what counts as the same query, and what does not."""
+"""Decontamination: what counts as a query of the benchmark, and what does not."""
 
 import pytest
 
@@ -11,7 +11,7 @@ QUERY = "Please convert 25 euros to Swiss francs at today's rate, thanks"
 TOOLS = ("convert", "tip")
 
 
-def fence(*queries: str) -> ContaminationFilter:
+def build_filter(*queries: str) -> ContaminationFilter:
     return ContaminationFilter([ProtectedQuery(query, "t", TOOLS) for query in queries], 0.6)
 
 
@@ -46,21 +46,23 @@ def test_normalised_text_is_tokens_without_case_width_and_punctuation(
     ],
     ids=["same", "other punctuation", "shared run of 8", "run of 7", "other words", "empty"],
 )
-def test_a_protected_query_is_found_in_other_clothes(query: str, reason: str | None) -> None:
-    assert fence(QUERY).overlap(query, ()) == reason
+def test_a_protected_query_is_found_whatever_its_case_and_punctuation(
+    query: str, reason: str | None
+) -> None:
+    assert build_filter(QUERY).overlap(query, ()) == reason
 
 
 @pytest.mark.parametrize(("shared", "reason"), [(12, None), (13, "8-gram")])
 def test_chinese_needs_13_characters_in_a_row(shared: int, reason: str | None) -> None:
     query = "请帮我查一下明天上海到北京的高铁票价"
-    assert fence(query).overlap(query[:shared] + "飞机好吗", ()) == reason
+    assert build_filter(query).overlap(query[:shared] + "飞机好吗", ()) == reason
 
 
 def test_a_short_query_is_protected_whole_and_not_as_a_part() -> None:
-    around = fence("Cancel it", "?")
-    assert around.overlap("cancel it!", ()) == "exact"
-    assert around.overlap("Cancel it tomorrow", ()) is None
-    assert around.overlap("!", TOOLS) is None
+    contamination = build_filter("Cancel it", "?")
+    assert contamination.overlap("cancel it!", ()) == "exact"
+    assert contamination.overlap("Cancel it tomorrow", ()) is None
+    assert contamination.overlap("!", TOOLS) is None
 
 
 @pytest.mark.parametrize(
@@ -74,4 +76,4 @@ def test_a_short_query_is_protected_whole_and_not_as_a_part() -> None:
     ids=["a run", "one word changed", "and no tool in common", "four words changed"],
 )
 def test_nearly_the_same_query_with_a_tool_in_common_is_an_overlap(query, tools, reason) -> None:
-    assert fence(QUERY).overlap(query, tools) == reason
+    assert build_filter(QUERY).overlap(query, tools) == reason

@@ -9,6 +9,7 @@ import pytest
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, yaml_records
+from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import (
@@ -23,35 +24,37 @@ from agent_tuning.records import (
 )
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
-from stages import verify
+from stages import verify as stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 TEACHER = ScriptedTeacher(CATALOGUE, yaml_records.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
-MENU = ("get_weather_forecast", "get_current_weather", "get_air_quality")
+TOOLS = ("get_weather_forecast", "get_current_weather", "get_air_quality")
 ITEMS = (
     TrajectoryRequest("get_weather_forecast", "plan_a_day", "simple", 0),
     TrajectoryRequest("get_air_quality", "before_going_out", "complex", 0),
 )
-SOUND = TEACHER.group(GroupRequest("g0", "g0", "en", MENU, ITEMS))
+SOUND = TEACHER.group(GroupRequest("g0", "g0", "en", TOOLS, ITEMS))
 
 
-def checks(*protected: str) -> TrajectoryValidator:
+def build_validator(*protected: str) -> TrajectoryValidator:
     return TrajectoryValidator(
         CATALOGUE,
-        ContaminationFilter([ProtectedQuery(query, "t", MENU) for query in protected], 0.7),
+        ContaminationFilter([ProtectedQuery(query, "t", TOOLS) for query in protected], 0.7),
     )
 
 
-def sift(groups: list[Group]) -> list[list[verify.Reject]]:
-    """The rejects of every group, which is to have two trajectories."""
+def reject_unsound(groups: list[Group]) -> list[list[verify.Reject]]:
+    """The rejects of every group; a whole group has two trajectories."""
     return list(
-        verify.reject_groups(groups, verify.find_problems(groups, checks(), 0.5), positives=2)
+        verify.reject_groups(
+            groups, verify.find_problems(groups, build_validator(), 0.5), positives=2
+        )
     )
 
 
 def with_call(trajectory: Trajectory, call: Call) -> Trajectory:
-    """The first call replaced, and what the simulator said to it left as it was."""
+    """The first call replaced; its observation keeps its content."""
     turns = list(trajectory.turns)
     turns[1] = msgspec.structs.replace(turns[1], calls=(call,))
     turns[2] = msgspec.structs.replace(turns[2], name=call.name)
@@ -70,19 +73,19 @@ PARAMS = """verify:
 """
 FIRST = SOUND.trajectories[0]
 QUERY, DECISION, RESULT, _ = FIRST.turns
-NAME, GIVEN = DECISION.calls[0].name, DECISION.calls[0].arguments
+NAME, ARGUMENTS = DECISION.calls[0].name, DECISION.calls[0].arguments
 DAMAGED = {
     "not_on_menu": with_call(FIRST, Call("get_stock_price", {"ticker": "A"})),
-    "undeclared_argument": with_call(FIRST, Call(NAME, GIVEN | {"hour": 3})),
-    "missing_argument": with_call(FIRST, Call(NAME, {"city": GIVEN["city"]})),
+    "undeclared_argument": with_call(FIRST, Call(NAME, ARGUMENTS | {"hour": 3})),
+    "missing_argument": with_call(FIRST, Call(NAME, {"city": ARGUMENTS["city"]})),
     "wrong_tool": with_turns(
         FIRST,
         QUERY,
-        Assistant("call", calls=(Call("get_air_quality", {"city": GIVEN["city"]}),)),
+        Assistant("call", calls=(Call("get_air_quality", {"city": ARGUMENTS["city"]}),)),
     ),
-    "schema": with_call(FIRST, Call(NAME, GIVEN | {"city": 7})),
-    "schema: day": with_call(FIRST, Call(NAME, GIVEN | {"day": "someday"})),
-    "ungrounded": with_call(FIRST, Call(NAME, GIVEN | {"city": "Atlantis"})),
+    "schema": with_call(FIRST, Call(NAME, ARGUMENTS | {"city": 7})),
+    "schema: day": with_call(FIRST, Call(NAME, ARGUMENTS | {"day": "someday"})),
+    "ungrounded": with_call(FIRST, Call(NAME, ARGUMENTS | {"city": "Atlantis"})),
     "wrong_observation": with_turns(
         FIRST, QUERY, DECISION, ToolResult(NAME, {"sky": "green"}), FIRST.turns[3]
     ),
@@ -99,13 +102,15 @@ DAMAGED = {
 
 
 def test_what_the_teacher_writes_is_sound():
-    found = checks()
-    assert [found.problem(one, SOUND.tools) for one in SOUND.trajectories] == [None, None]
+    problems = [
+        build_validator().find_problem(member, SOUND.tools) for member in SOUND.trajectories
+    ]
+    assert problems == [None, None]
 
 
 @pytest.mark.parametrize("reason", DAMAGED)
 def test_a_damaged_trajectory_is_rejected_for_its_own_reason(reason):
-    assert str(checks().problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
+    assert str(build_validator().find_problem(DAMAGED[reason], SOUND.tools)).startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -120,25 +125,25 @@ def test_a_damaged_trajectory_is_rejected_for_its_own_reason(reason):
 def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
     tool = CATALOGUE.entries["create_playlist"].tool("en")
     query = User("Make 'Run' with funk and soul, open to everyone.")
-    one = Trajectory(
+    trajectory = Trajectory(
         "t",
         (query, Assistant("call", "Make it.", (Call("create_playlist", arguments),))),
         "call",
         "en",
     )
-    assert (checks().problem(one, [tool]) is None) == sound
+    assert (build_validator().find_problem(trajectory, [tool]) is None) == sound
 
 
 @pytest.mark.parametrize(
-    ("menu", "problem"),
+    ("names", "problem"),
     [
         ([""], "menu_name: a tool without a name"),
         (["get_time", "get_time"], "menu_name: get_time stands 2 times"),
     ],
 )
-def test_a_menu_has_a_name_for_every_tool_and_each_once(menu, problem):
-    extra = tuple(Tool(name, "", {"type": "object"}) for name in menu)
-    assert checks().problem(FIRST, (*SOUND.tools, *extra)) == problem
+def test_a_tool_list_has_a_name_for_every_tool_and_each_once(names, problem):
+    extra = tuple(Tool(name, "", {"type": "object"}) for name in names)
+    assert build_validator().find_problem(FIRST, (*SOUND.tools, *extra)) == problem
 
 
 @pytest.mark.parametrize(
@@ -150,9 +155,11 @@ def test_a_menu_has_a_name_for_every_tool_and_each_once(menu, problem):
     ],
     ids=["a type of another language", "no object", "undeclared"],
 )
-def test_a_menu_has_json_schemas_of_draft_2020_12(schema, problem):
-    found = checks().problem(FIRST, (*SOUND.tools, Tool("other", "", schema)))
-    assert str(found).startswith(f"menu_schema: other: {problem}")
+def test_a_tool_list_has_json_schemas_of_draft_2020_12(schema, problem):
+    tools = (*SOUND.tools, Tool("other", "", schema))
+    assert str(build_validator().find_problem(FIRST, tools)).startswith(
+        f"menu_schema: other: {problem}"
+    )
 
 
 # ---- repetitions
@@ -161,8 +168,8 @@ POLITE = with_turns(FIRST, User(f"Hello! {QUERY.text} Thanks."), *FIRST.turns[1:
 LOUDER = with_turns(FIRST, User(QUERY.text.upper() + "!"), *FIRST.turns[1:])
 
 
-def group_of(name: str, one: Trajectory, id: str) -> Group:
-    members = (msgspec.structs.replace(one, id=id),)
+def group_of(name: str, trajectory: Trajectory, id: str) -> Group:
+    members = (msgspec.structs.replace(trajectory, id=id),)
     return msgspec.structs.replace(SOUND, id=name, trajectories=members)
 
 
@@ -172,42 +179,44 @@ def group_of(name: str, one: Trajectory, id: str) -> Group:
 @pytest.mark.parametrize("order", [1, -1], ids=["first id first", "last id first"])
 def test_of_two_that_repeat_each_other_the_first_id_stays_in_any_order(again, reason, order):
     groups = [group_of("g1", FIRST, "a"), group_of("g0", again, "b")][::order]
-    found = verify.find_problems(groups, checks(), 0.5)
-    assert {groups[place.group].id: problem.split(":")[0] for place, problem in found.items()} == {
-        "g0": reason
-    }
+    problems = verify.find_problems(groups, build_validator(), 0.5)
+    assert {
+        groups[position.group].id: problem.split(":")[0] for position, problem in problems.items()
+    } == {"g0": reason}
 
 
 def test_an_unsound_trajectory_takes_no_sound_one_with_it():
     groups = [group_of("g0", DAMAGED["wrong_observation"], "a"), group_of("g1", FIRST, "b")]
-    assert [place.group for place in verify.find_problems(groups, checks(), 0.5)] == [0]
+    assert [
+        position.group for position in verify.find_problems(groups, build_validator(), 0.5)
+    ] == [0]
 
 
 def test_a_similar_query_with_other_arguments_is_no_repetition():
     items = [
         TrajectoryRequest("get_weather_forecast", "plan_a_day", "simple", n) for n in range(100)
     ]
-    groups = [TEACHER.group(GroupRequest("g", "g", "en", MENU, tuple(items)))]
-    assert verify.find_problems(groups, checks(), 0.5) == {}
+    groups = [TEACHER.group(GroupRequest("g", "g", "en", TOOLS, tuple(items)))]
+    assert verify.find_problems(groups, build_validator(), 0.5) == {}
 
 
 # ---- the benchmark
 
 
 def test_a_query_of_the_benchmark_is_rejected():
-    assert str(checks(QUERY.text).problem(FIRST, SOUND.tools)).startswith(
+    assert str(build_validator(QUERY.text).find_problem(FIRST, SOUND.tools)).startswith(
         "benchmark_overlap: exact"
     )
 
 
-@pytest.mark.parametrize(("shared", "reason"), [(MENU, "benchmark_overlap: near"), ((), "None")])
+@pytest.mark.parametrize(("shared", "reason"), [(TOOLS, "benchmark_overlap: near"), ((), "None")])
 def test_nearly_a_query_of_the_benchmark_is_rejected_with_its_tools(shared, reason):
     words = QUERY.text.split()
     protected = ProtectedQuery(" ".join(words[:3] + words[4:]), "t", shared)  # no 8 in a row left
-    found = TrajectoryValidator(CATALOGUE, ContaminationFilter([protected], 0.6)).problem(
+    problem = TrajectoryValidator(CATALOGUE, ContaminationFilter([protected], 0.6)).find_problem(
         FIRST, SOUND.tools
     )
-    assert str(found).startswith(reason)
+    assert str(problem).startswith(reason)
 
 
 # ---- whole groups
@@ -217,20 +226,20 @@ def test_a_group_with_a_reject_is_dropped_whole_and_every_reject_has_its_reason(
     broken = msgspec.structs.replace(
         SOUND, id="g1", trajectories=(DAMAGED["schema"], SOUND.trajectories[1])
     )
-    (rejects,) = sift([broken])
+    (rejects,) = reject_unsound([broken])
     assert [reject.reason for reject in rejects] == ["schema", "incomplete_group"]
 
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_a_group_of_another_size_is_dropped_whole(size):
     members = (*SOUND.trajectories, POLITE)[:size]
-    (rejects,) = sift([msgspec.structs.replace(SOUND, trajectories=members)])
+    (rejects,) = reject_unsound([msgspec.structs.replace(SOUND, trajectories=members)])
     assert len(rejects) == size
     assert "incomplete_group" in {reject.reason for reject in rejects}
 
 
 def test_a_sound_group_has_no_rejects():
-    assert sift([SOUND]) == [[]]
+    assert reject_unsound([SOUND]) == [[]]
 
 
 @pytest.mark.parametrize(("allowed", "fails"), [(0.4, True), (0.5, False)])
@@ -248,9 +257,9 @@ def test_more_rejects_than_allowed_stop_the_stage_after_their_reasons_are_writte
     paths = [Path(name) for name in ("protected", "sound", "rejects", "metrics")]
     if fails:
         with pytest.raises(BadInput, match=r"rejects: 2 of 4 .* verify\.max_rejected = 0\.4"):
-            verify.main(Path("raw"), catalogue, *paths)
+            stage.main(Path("raw"), catalogue, *paths)
     else:
-        verify.main(Path("raw"), catalogue, *paths)
+        stage.main(Path("raw"), catalogue, *paths)
     reasons = [reject.reason for reject in jsonl.read(Path("rejects"), verify.Reject)]
     assert reasons == ["schema", "ungrounded"]
 
@@ -263,8 +272,8 @@ def test_a_number_is_grounded_whole_and_not_as_a_part_of_another(number, reason)
     call = Call("convert_length", {"value": number, "from_unit": "mile", "to_unit": "meter"})
     turns = (User("25 miles, or 7.5, in meters?"), Assistant("call", calls=(call,)))
     tools = (CATALOGUE.entries[call.name].tool("en"),)
-    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
-    assert (found and found.split(":")[0]) == reason
+    problem = build_validator().find_problem(Trajectory("t", turns, "call", "en"), tools)
+    assert (problem and problem.split(":")[0]) == reason
 
 
 def test_a_call_that_no_simulator_can_compute_is_rejected_and_no_crash():
@@ -276,19 +285,19 @@ def test_a_call_that_no_simulator_can_compute_is_rejected_and_no_crash():
         Assistant("no_call", text="A Monday."),
     )
     tools = (CATALOGUE.entries[call.name].tool("en"),)
-    found = checks().problem(Trajectory("t", turns, "call", "en"), tools)
-    assert str(found).startswith("impossible: get_weekday: ")
+    problem = build_validator().find_problem(Trajectory("t", turns, "call", "en"), tools)
+    assert str(problem).startswith("impossible: get_weekday: ")
 
 
 def run(folder: Path, group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stage, with a limit of one reject in four."""
+    """Run the stage with a limit of one reject in four."""
     catalogue = Path("data/catalogue").absolute()
     monkeypatch.chdir(folder)
     Path("params.yaml").write_text(PARAMS.format(0.25))
     jsonl.write(Path("raw"), [group])
     jsonl.write(Path("protected"), [ProtectedQuery("Something else", "house/1")])
     outs = (Path("good"), Path("bad"), Path("metrics"))
-    verify.main(Path("raw"), catalogue, Path("protected"), *outs)
+    stage.main(Path("raw"), catalogue, Path("protected"), *outs)
 
 
 def test_too_many_rejects_fail_and_the_file_gives_each_reason(tmp_path, monkeypatch):
@@ -311,15 +320,19 @@ def test_the_stage_keeps_what_is_sound_and_counts(tmp_path, monkeypatch):
 def test_a_call_that_no_tool_can_answer_is_rejected_though_it_fits_its_schema():
     tool = CATALOGUE.entries["get_weekday"].tool("en")
     call = Call("get_weekday", {"date": "2026-02-30"})
-    one = with_turns(FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,)))
-    assert str(checks().problem(one, [tool])).startswith("impossible: get_weekday")
+    trajectory = with_turns(
+        FIRST, User("Which day is 2026-02-30?"), Assistant("call", calls=(call,))
+    )
+    assert str(build_validator().find_problem(trajectory, [tool])).startswith(
+        "impossible: get_weekday"
+    )
 
 
 def test_observations_are_checked_in_the_order_of_the_calls():
     item = TrajectoryRequest("make_directory", "make_and_move", "complex", 0)
     group = TEACHER.group(GroupRequest("g0", "g0", "en", ("make_directory", "move_file"), (item,)))
     [chain] = group.trajectories
-    assert checks().problem(chain, group.tools) is None
+    assert build_validator().find_problem(chain, group.tools) is None
     query, _, _, *rest = chain.turns  # without the folder nothing can be moved into it
-    found = checks().problem(with_turns(chain, query, *rest), group.tools)
-    assert found == "wrong_observation: move_file"
+    problem = build_validator().find_problem(with_turns(chain, query, *rest), group.tools)
+    assert problem == "wrong_observation: move_file"

@@ -1,4 +1,4 @@
-"""A size on the lab's Slurm: dvc, launcher, batch script, two nodes of two ranks, metrics."""
+"""A size on the tests' own Slurm: dvc, launcher, batch script, two nodes of two ranks, metrics."""
 
 import json
 import shutil
@@ -32,9 +32,9 @@ def start(checkout: Path, slurm: SlurmCluster, runs: str, *command: str) -> subp
 
 
 def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checkout, slurm):
-    whole = start(checkout, slurm, "whole", "slurm/launch/train", "tiny")
-    output, _ = whole.communicate(timeout=400)
-    assert whole.returncode == 0, output
+    uninterrupted = start(checkout, slurm, "whole", "slurm/launch/train", "tiny")
+    output, _ = uninterrupted.communicate(timeout=400)
+    assert uninterrupted.returncode == 0, output
     for suite in ("house", "bfcl"):
         metrics = json.loads((checkout / f"metrics/tiny/{suite}.json").read_text())
         assert (metrics["base.coverage"], metrics["tuned.coverage"]) == (1, 1)
@@ -43,21 +43,21 @@ def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checko
 
     shutil.rmtree(checkout / "models/tiny/tuned")
     shutil.rmtree(checkout / ".dvc/cache")  # else dvc takes the result from there
-    again = start(checkout, slurm, "again", "dvc", "repro", "-s", "slurm/dvc.yaml:train@tiny")
+    interrupted = start(checkout, slurm, "again", "dvc", "repro", "-s", "slurm/dvc.yaml:train@tiny")
     marker = f"again/*/scratch/train/*/checkpoint-*/{checkpoints.MARKER}"
     wait_for("a checkpoint", lambda: any(checkout.glob(marker)), 300)
     slurm.ask("scancel", "--batch", "--signal=USR1", slurm.ask("squeue", "-ho%i").strip())
-    output, _ = again.communicate(timeout=400)
-    assert again.returncode == 0, output
-    assert "goes on after restart 1: there is a newer checkpoint" in output
+    output, _ = interrupted.communicate(timeout=400)
+    assert interrupted.returncode == 0, output
+    assert "resumes with restart 1: there is a newer checkpoint" in output
     assert "resuming from" in output
     assert [(checkout / path).read_bytes() for path in RESULT] == expected
 
 
 def test_a_preflight_is_one_step_and_leaves_nothing_that_would_answer_for_the_next(checkout, slurm):
-    looked = start(checkout, slurm, "preflight", "slurm/launch/train", "tiny", "preflight")
-    output, _ = looked.communicate(timeout=400)
-    assert looked.returncode == 0, output
+    preflight = start(checkout, slurm, "preflight", "slurm/launch/train", "tiny", "preflight")
+    output, _ = preflight.communicate(timeout=400)
+    assert preflight.returncode == 0, output
     assert "scratch/preflight/models/tiny/tuned: 1 steps" in output
     assert "preflight of tiny: passed" in output
     assert not list((checkout / "preflight").iterdir())

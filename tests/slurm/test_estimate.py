@@ -1,4 +1,4 @@
-"""Sizes as they are published, and the estimate beside the note and the goals."""
+"""Sizes as they are published, and the estimate beside the reference note and the goals."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from slurm.sizing.estimate import DecoderShape, Estimate
 SIZES = ["7b", "14b", "72b"]
 
 
-def of(name: str) -> Estimate:
+def estimate_for(name: str) -> Estimate:
     return estimate.estimate_size(name, sizes.load(name))
 
 
-def on_meta(shape: DecoderShape) -> int:
+def count_parameters(shape: DecoderShape) -> int:
     """Parameters of the model that transformers makes from this shape, without memory for them."""
     config = Qwen2Config(
         hidden_size=shape.hidden,
@@ -38,8 +38,8 @@ def on_meta(shape: DecoderShape) -> int:
 
 @pytest.mark.parametrize(("name", "billions"), [("7b", 7.62), ("14b", 14.8), ("72b", 72.7)])
 def test_the_shapes_have_the_published_number_of_parameters(name, billions):
-    shape = of(name).model.shape
-    assert shape.parameters == on_meta(shape)
+    shape = estimate_for(name).model.shape
+    assert shape.parameters == count_parameters(shape)
     assert shape.parameters / 1e9 == pytest.approx(billions, abs=0.05)
 
 
@@ -48,22 +48,21 @@ def test_the_shapes_have_the_published_number_of_parameters(name, billions):
     [("7b", 4170, 7.8, 1306), ("14b", 1907, 8.6, 680), ("72b", 351, 11.6, 102)],
 )
 def test_the_table_stands_beside_the_note(name, goal, hours, note):
-    e = of(name)
-    rows = list(estimate.note_comparison_rows(e))
+    rows = list(estimate.note_comparison_rows(estimate_for(name)))
     assert rows[0] == ("tokens/s/GPU", str(goal), str(note))
     assert rows[2][1] == f"{hours:.1f}"
 
 
 @pytest.mark.parametrize(("name", "cost"), [("7b", "17,371"), ("14b", "26,682"), ("72b", "88,940")])
 def test_the_costs_of_the_note_come_out(name, cost):
-    assert list(estimate.note_comparison_rows(of(name)))[-1][2] == cost
+    assert list(estimate.note_comparison_rows(estimate_for(name)))[-1][2] == cost
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_size_fits_into_its_gpus_and_every_line_says_how_it_is_known(name):
-    lines = list(estimate.estimate_rows(of(name)))
-    assert any(value.endswith("GB, fits") for _, value, _ in lines)
-    assert all(known for _, _, known in lines)
+    rows = list(estimate.estimate_rows(estimate_for(name)))
+    assert any(value.endswith("GB, fits") for _, value, _ in rows)
+    assert all(known for _, _, known in rows)
 
 
 def test_the_loss_is_in_memory_a_chunk_at_a_time():
@@ -71,28 +70,28 @@ def test_the_loss_is_in_memory_a_chunk_at_a_time():
 
 
 def test_without_recomputed_activations_72b_does_not_fit():
-    e = of("72b")
-    lines = estimate.estimate_rows(msgspec.structs.replace(e, recompute=0))
-    assert any("DOES NOT FIT" in value for _, value, _ in lines)
+    rows = estimate.estimate_rows(msgspec.structs.replace(estimate_for("72b"), recompute=0))
+    assert any("DOES NOT FIT" in value for _, value, _ in rows)
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_job_hears_of_its_end_two_steps_and_two_saves_before(name):
-    e = of(name)
-    assert estimate.compute_signal_lead(name, e.size) >= 2 * (e.step + e.checkpoint / e.p.disk) - 1
+    size_estimate = estimate_for(name)
+    seconds = 2 * (size_estimate.step_seconds + size_estimate.save_seconds)
+    assert estimate.compute_signal_lead(name, size_estimate.size) >= seconds - 1
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_batch_of_a_size_divides_by_its_gpus(name):
     size = sizes.load(name)
-    assert sizes.read_section(size, "train")["batch"] % size.world == 0
+    assert sizes.read_section(size, "train")["packs_per_step"] % size.training_ranks == 0
 
 
 def test_a_number_that_its_stage_does_not_know_is_refused():
     size = sizes.load("7b")
-    wrong = msgspec.structs.replace(size, numbers={"train": {"epoch": 3}})
+    unknown = msgspec.structs.replace(size, numbers={"train": {"epoch": 3}})
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models: train.epoch: no such number"):
-        sizes.read_section(wrong, "train")
+        sizes.read_section(unknown, "train")
 
 
 @pytest.mark.parametrize("name", ["tiny", *SIZES])

@@ -1,4 +1,4 @@
-"""Whether a node is fit, with an nvidia-smi that says what a broken one would."""
+"""Is a node fit? With an nvidia-smi that reports what a broken one would."""
 
 import os
 import subprocess
@@ -7,49 +7,49 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TWO = {"SLURM_GPUS_ON_NODE": "2", "CUDA_VISIBLE_DEVICES": "0,1"}
+TWO_GPUS = {"SLURM_GPUS_ON_NODE": "2", "CUDA_VISIBLE_DEVICES": "0,1"}
 
 
-def fit(folder: Path, smi: str | None, **environment: str) -> tuple[int, str]:
-    """Status and words of slurm/node/health_check; `smi` is the shell of a node's nvidia-smi."""
+def check_health(folder: Path, smi: str | None, **environment: str) -> tuple[int, str]:
+    """Exit status and output of slurm/node/health_check; `smi`: the node's nvidia-smi, in shell."""
     if smi is not None:
         (folder / "nvidia-smi").write_text(f"#!/bin/bash\n{smi}\n")
         (folder / "nvidia-smi").chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    theirs = {k: v for k, v in os.environ.items() if k != "DS_ACCELERATOR"}
-    done = subprocess.run(
+    inherited = {k: v for k, v in os.environ.items() if k != "DS_ACCELERATOR"}
+    process = subprocess.run(
         [ROOT / "slurm/node/health_check"],
-        env=theirs | {"PATH": path} | environment,
+        env=inherited | {"PATH": path} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.returncode, done.stdout.strip()
+    return process.returncode, process.stdout.strip()
 
 
 @pytest.mark.parametrize(
-    ("smi", "environment", "said"),
+    ("smi", "environment", "reason"),
     [
-        ('echo "0, 1, 0"; echo "1, 1, 5"', TWO, "GPU 1 has 5 memory errors"),
-        ('echo "0, 1, 0"; echo "1, 30000, 0"', TWO, "GPU 1: 30000 MB are in use by others"),
-        ('echo "0, 1, 0"', TWO, "1 GPUs of 2"),
-        ("echo Driver/library version mismatch; exit 18", TWO, "nvidia-smi: Driver/library"),
+        ('echo "0, 1, 0"; echo "1, 1, 5"', TWO_GPUS, "GPU 1 has 5 memory errors"),
+        ('echo "0, 1, 0"; echo "1, 30000, 0"', TWO_GPUS, "GPU 1: 30000 MB are in use by others"),
+        ('echo "0, 1, 0"', TWO_GPUS, "1 GPUs of 2"),
+        ("echo Driver/library version mismatch; exit 18", TWO_GPUS, "nvidia-smi: Driver/library"),
         (None, {}, "no nvidia-smi"),
         (None, {"MIN_FREE_GB": "1000000000"}, "GB free in"),
         (None, {"MIN_MEMORY_GB": "1000000000"}, "GB of memory are free"),
     ],
     ids=["errors", "in use", "missing", "driver", "no driver", "disk", "memory"],
 )
-def test_a_node_that_is_not_fit_says_why(tmp_path, smi, environment, said):
-    status, words = fit(tmp_path, smi, **environment)
+def test_a_node_that_is_not_fit_says_why(tmp_path, smi, environment, reason):
+    status, output = check_health(tmp_path, smi, **environment)
     assert status == 1
-    assert said in words
+    assert reason in output
 
 
 @pytest.mark.parametrize(
     ("smi", "environment"),
-    [('echo "0, 1, 0"; echo "1, 1, [N/A]"', TWO), (None, {"DS_ACCELERATOR": "cpu"})],
+    [('echo "0, 1, 0"; echo "1, 1, [N/A]"', TWO_GPUS), (None, {"DS_ACCELERATOR": "cpu"})],
     ids=["two GPUs", "a rehearsal"],
 )
 def test_a_node_that_is_fit_says_nothing(tmp_path, smi, environment):
-    assert fit(tmp_path, smi, **environment) == (0, "")
+    assert check_health(tmp_path, smi, **environment) == (0, "")

@@ -1,4 +1,4 @@
-"""What may happen to a job on a real Slurm, and to its nodes."""
+"""What can happen to a job and its nodes on a real Slurm."""
 
 import os
 import subprocess
@@ -19,16 +19,18 @@ from tests.support.slurm_cluster import wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
-def deaf(slurm, tmp_path_factory) -> Iterator[tuple[Checkout, subprocess.Popen[str]]]:
-    """Runs into its time limit, which takes a minute, while other tests run."""
-    made = Checkout(tmp_path_factory.mktemp("deaf"), slurm)
-    made.runs("trap '' USR1; sleep 300")  # it saves nothing
-    yield made, made.start(SBATCH_TIMELIMIT="1")
-    made.leave()
+def job_over_time_limit(
+    slurm, tmp_path_factory
+) -> Iterator[tuple[Checkout, subprocess.Popen[str]]]:
+    """A job that ignores USR1 and meets its time limit of a minute while other tests run."""
+    checkout = Checkout(tmp_path_factory.mktemp("time_limit"), slurm)
+    checkout.set_rank_script("trap '' USR1; sleep 300")  # it saves nothing
+    yield checkout, checkout.start(SBATCH_TIMELIMIT="1")
+    checkout.stop()
 
 
 def test_a_failed_job_is_named_with_its_status_and_the_end_of_its_log(checkout):
-    checkout.runs("echo no such tensor >&2; exit 7")
+    checkout.set_rank_script("echo no such tensor >&2; exit 7")
     status, output = checkout.launch()
     assert status == 7
     assert "FAILED, exit status 7, on node" in output
@@ -36,9 +38,9 @@ def test_a_failed_job_is_named_with_its_status_and_the_end_of_its_log(checkout):
 
 
 def test_a_cancelled_job_is_named(checkout):
-    checkout.runs(WAIT_FOR_GO)
+    checkout.set_rank_script(WAIT_FOR_GO)
     process = checkout.start()
-    checkout.slurm.ask("scancel", checkout.wait_until_up())
+    checkout.slurm.ask("scancel", checkout.wait_until_running())
     status, output = checkout.end(process)
     assert status != 0
     assert "CANCELLED" in output
@@ -46,45 +48,49 @@ def test_a_cancelled_job_is_named(checkout):
 
 
 def test_near_the_time_limit_the_ranks_save_and_the_job_is_requeued(checkout):
-    checkout.runs(f"{HAS_CHECKPOINT} && {WRITE_RESULT} && exit; {WAIT_FOR_GO}", nodes=2, gpus=2)
+    checkout.set_rank_script(
+        f"{HAS_CHECKPOINT} && {WRITE_RESULT} && exit; {WAIT_FOR_GO}", nodes=2, gpus=2
+    )
     process = checkout.start()
-    job = checkout.wait_until_up()
+    job = checkout.wait_until_running()
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", job)
     status, output = checkout.end(process)
     assert status == 0, output
-    assert "goes on after restart 1: there is a newer checkpoint" in output
+    assert "resumes with restart 1: there is a newer checkpoint" in output
     assert checkout.history() == ["start", "requeued", "start", "finish"]
     assert checkout.jobs() == [job]
 
 
 def test_near_the_time_limit_an_answering_job_dies_and_goes_on_from_its_answers(checkout):
     answers = "mkdir -p scratch/predict && echo one >> scratch/predict/x.jsonl"
-    checkout.runs(f"[ -e up ] && {WRITE_RESULT} && exit; {answers}; touch up; exec sleep 300")
+    checkout.set_rank_script(
+        f"[ -e up ] && {WRITE_RESULT} && exit; {answers}; touch up; exec sleep 300"
+    )
     process = checkout.start(*LAUNCH_COMMAND[:4], "predict", *LAUNCH_COMMAND[5:])
     wait_for("answers", lambda: bool(list(checkout.folder.glob("*/up"))), 120)
     checkout.slurm.ask("scancel", "--batch", "--signal=USR1", checkout.jobs()[0])
     status, output = checkout.end(process)
     assert status == 0, output
-    assert "goes on after restart 1" in output
+    assert "resumes with restart 1" in output
 
 
 def test_a_job_requeued_by_an_operator_is_followed(checkout):
-    checkout.runs(f"[ -e up ] && {WRITE_RESULT} && exit; {WAIT_FOR_GO}")
+    checkout.set_rank_script(f"[ -e up ] && {WRITE_RESULT} && exit; {WAIT_FOR_GO}")
     process = checkout.start()
-    checkout.slurm.ask("scontrol", "requeue", checkout.wait_until_up())
+    checkout.slurm.ask("scontrol", "requeue", checkout.wait_until_running())
     status, output = checkout.end(process)
     assert status == 0, output
     assert checkout.history() == ["start", "start", "finish"]
 
 
 def test_a_job_that_crashes_without_progress_is_not_requeued(checkout):
-    checkout.runs("exit 3")
+    checkout.set_rank_script("exit 3")
     assert checkout.launch()[0] == 3
     assert checkout.history() == ["start", "failed"]
 
 
 def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
-    checkout.runs(f"{WRITE_CHECKPOINT}; exit 3")
+    checkout.set_rank_script(f"{WRITE_CHECKPOINT}; exit 3")
     status, output = checkout.launch(MAX_RESTARTS="1")
     assert status == 3
     assert "FAILED after 1 restarts" in output
@@ -94,10 +100,12 @@ def test_a_job_that_crashes_for_ever_is_requeued_so_many_times(checkout):
 @pytest.mark.slow
 def test_a_job_outlives_one_of_its_nodes(checkout, slurm):
     """srun reports success if all that is left of the job has ended well."""
-    ends = f'[ "$(hostname)" = node1 ] && {WRITE_RESULT} && exit'
-    checkout.runs(f"{ends}; [ -e up ] && exit; {WAIT_FOR_GO}", nodes=2, gpus=2)
+    node1_ends_well = f'[ "$(hostname)" = node1 ] && {WRITE_RESULT} && exit'
+    checkout.set_rank_script(
+        f"{node1_ends_well}; [ -e up ] && exit; {WAIT_FOR_GO}", nodes=2, gpus=2
+    )
     process = checkout.start()
-    checkout.wait_until_up()
+    checkout.wait_until_running()
     slurm.crash("node2")
     try:
         status, output = checkout.end(process)
@@ -109,49 +117,51 @@ def test_a_job_outlives_one_of_its_nodes(checkout, slurm):
 
 
 def test_a_node_with_a_broken_gpu_is_left_out_of_the_next_start(checkout):
-    checkout.runs(WRITE_RESULT, nodes=2, gpus=2)
-    broken = 'echo "0, 1, 0"; [ "$(hostname)" = node1 ] && echo "1, 1, 5" || echo "1, 1, 0"'
+    checkout.set_rank_script(WRITE_RESULT, nodes=2, gpus=2)
+    report = 'echo "0, 1, 0"; [ "$(hostname)" = node1 ] && echo "1, 1, 5" || echo "1, 1, 0"'
     smi = checkout.folder / "bin/nvidia-smi"
     smi.parent.mkdir()
-    smi.write_text(f"#!/bin/bash\n{broken}\n")
+    smi.write_text(f"#!/bin/bash\n{report}\n")
     smi.chmod(0o755)
     path = f"{smi.parent}{os.pathsep}{checkout.environment['PATH']}"
     status, output = checkout.launch(PATH=path)
     assert status == 0, output
     assert "node1: GPU 1 has 5 memory errors" in output
     assert "COMPLETED (node[2-3])" in output
-    made = manifest.build_manifest(checkout.run)
-    assert (made.restarts, made.nodes) == (1, ("node1", "node2", "node3"))
+    run_manifest = manifest.build_manifest(checkout.run)
+    assert (run_manifest.restarts, run_manifest.nodes) == (1, ("node1", "node2", "node3"))
 
 
 def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
-    checkout.runs(WRITE_RESULT, nodes=4)
+    checkout.set_rank_script(WRITE_RESULT, nodes=4)
     status, output = checkout.launch(MIN_FREE_GB="1000000000")
     assert status != 0
     assert "GB free in" in output
     assert checkout.history() == ["start", "failed"]
-    assert checkout.launch()[0] == 0  # whoever submits anew has mended something
+    assert checkout.launch()[0] == 0  # a user who submits again may have repaired the nodes
     assert not (checkout.run / "bad").exists()
 
 
 @pytest.mark.parametrize(
-    ("stale", "said"),
+    ("stale_path", "problem"),
     [("stages/train.py", "other code here"), ("requirements.lock", "another requirements.lock")],
 )
-def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(checkout, stale, said):
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(
+    checkout, stale_path, problem
+):
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     assert checkout.launch(WAIT="0")[0] == 75
-    checkout.slurm.ask("scancel", checkout.wait_until_up())
-    with open(checkout.run / stale, "a") as file:
+    checkout.slurm.ask("scancel", checkout.wait_until_running())
+    with open(checkout.run / stale_path, "a") as file:
         file.write("\n")
     status, output = checkout.launch(MAX_RESTARTS="0")
     assert status != 0
-    assert said in output
+    assert problem in output
 
 
 @pytest.mark.slow
-def test_a_job_over_its_time_limit_is_named(deaf):
-    checkout, process = deaf
+def test_a_job_over_its_time_limit_is_named(job_over_time_limit):
+    checkout, process = job_over_time_limit
     status, output = checkout.end(process)
     assert status != 0
     assert "TIMEOUT" in output

@@ -1,4 +1,4 @@
-"""The launcher on a real Slurm, and what may befall it; test_cluster_run.py trains for real."""
+"""The launcher on a real Slurm, and what can happen to it; test_cluster_run.py really trains."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.support.slurm_cluster import wait_for
 
 
 def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(checkout):
-    checkout.runs(WRITE_RESULT, nodes=2, gpus=2)
+    checkout.set_rank_script(WRITE_RESULT, nodes=2, gpus=2)
     began = time.monotonic()
     status, output = checkout.launch()
     print(f"launcher, job and collection: {time.monotonic() - began:.1f} s")
@@ -28,14 +28,14 @@ def test_a_job_that_ends_well_leaves_its_result_where_the_pipeline_expects_it(ch
     assert (checkout.folder / "out.txt").read_text() == "result\n"
     assert "COMPLETED (node[1-2])" in output
     assert checkout.history() == ["start", "finish"]
-    made = msgspec.json.decode((checkout.run / "manifest.json").read_bytes(), type=Manifest)
-    assert made == manifest.build_manifest(checkout.run)
-    assert (made.jobs, made.nodes) == (tuple(checkout.jobs()), ("node1", "node2"))
-    assert made.attempts[0].gpus == 4
+    written = msgspec.json.decode((checkout.run / "manifest.json").read_bytes(), type=Manifest)
+    assert written == manifest.build_manifest(checkout.run)
+    assert (written.jobs, written.nodes) == (tuple(checkout.jobs()), ("node1", "node2"))
+    assert written.attempts[0].gpus == 4
 
 
 def test_the_same_command_collects_a_finished_job_and_submits_none(checkout):
-    checkout.runs(WRITE_RESULT)
+    checkout.set_rank_script(WRITE_RESULT)
     checkout.launch()
     (checkout.folder / "out.txt").unlink()
     status, output = checkout.launch()
@@ -45,7 +45,7 @@ def test_the_same_command_collects_a_finished_job_and_submits_none(checkout):
 
 
 def test_other_input_is_another_job(checkout):
-    checkout.runs(WRITE_RESULT)
+    checkout.set_rank_script(WRITE_RESULT)
     checkout.launch()
     (checkout.folder / "in.txt").write_text("changed")
     assert checkout.launch()[0] == 0
@@ -53,9 +53,9 @@ def test_other_input_is_another_job(checkout):
 
 
 def test_an_edit_while_the_job_waits_changes_nothing_in_it(checkout):
-    checkout.runs(WAIT_FOR_GO + "; cp in.txt out.txt")
+    checkout.set_rank_script(WAIT_FOR_GO + "; cp in.txt out.txt")
     process = checkout.start()
-    checkout.wait_until_up()
+    checkout.wait_until_running()
     (checkout.folder / "in.txt").unlink()
     (checkout.folder / "in.txt").write_text("edited")
     (checkout.run / "go").touch()
@@ -65,9 +65,9 @@ def test_an_edit_while_the_job_waits_changes_nothing_in_it(checkout):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_launcher_that_dies_leaves_the_job_and_the_next_one_attaches(checkout, how):
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     first = checkout.start()
-    checkout.wait_until_up()
+    checkout.wait_until_running()
     first.send_signal(how)
     assert checkout.end(first)[0] != 0
     second = checkout.start()
@@ -80,10 +80,10 @@ def test_a_launcher_that_dies_leaves_the_job_and_the_next_one_attaches(checkout,
 
 
 def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout):
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
-    make = f"{shlex.join(LAUNCH_COMMAND)}; true"
-    process = checkout.start("setsid", "bash", "-c", make)
-    job = checkout.wait_until_up()
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    make_like = f"{shlex.join(LAUNCH_COMMAND)}; true"
+    process = checkout.start("setsid", "bash", "-c", make_like)
+    job = checkout.wait_until_running()
     process.kill()
     assert process.stdout is not None
     assert "the command that waited here was killed" in process.stdout.read()
@@ -91,25 +91,25 @@ def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout)
 
 
 def test_a_launcher_whose_make_was_killed_before_it_began_submits_nothing(checkout):
-    checkout.runs(WRITE_RESULT)
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    status, output = checkout.launch(CALLER=str(gone.pid))
+    checkout.set_rank_script(WRITE_RESULT)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    status, output = checkout.launch(CALLER=str(ended.pid))
     assert status == 1
     assert "the command that waited here was killed" in output
     assert not checkout.jobs()
 
 
 def test_two_launchers_at_once_submit_one_job(checkout):
-    checkout.runs(WRITE_RESULT)
-    both = [checkout.start() for _ in range(2)]
-    for status, output in map(checkout.end, both):
+    checkout.set_rank_script(WRITE_RESULT)
+    launchers = [checkout.start() for _ in range(2)]
+    for status, output in map(checkout.end, launchers):
         assert status == 0, output
     assert len(checkout.jobs()) == 1
 
 
 def test_without_waiting_the_job_goes_on_alone(checkout):
-    checkout.runs(WRITE_RESULT)
+    checkout.set_rank_script(WRITE_RESULT)
     status, output = checkout.launch(WAIT="0")
     assert status == 75
     assert "detached" in output
@@ -119,10 +119,10 @@ def test_without_waiting_the_job_goes_on_alone(checkout):
 
 
 def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
-    """A launcher that has lost its lock, or a hand, may still submit."""
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    """A launcher that has lost its lock, or a user, may still submit."""
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     process = checkout.start()
-    checkout.wait_until_up()
+    checkout.wait_until_running()
     command = msgspec.json.decode((checkout.run / "job.json").read_bytes())["command"]
     second = checkout.slurm.ask(*command).strip()
     time.sleep(2)
@@ -134,7 +134,7 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
 
 
 @pytest.mark.parametrize(
-    ("size", "environment", "said"),
+    ("size", "environment", "message"),
     [
         ({"gpus": 9}, {}, "sbatch: .*Requested node configuration is not available"),
         ({"nodes": 5}, {}, "sbatch: .*(Node count|node configuration)"),
@@ -146,12 +146,12 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
     ],
     ids=["gpus", "nodes", "partition", "shell", "account", "laptop", "no slurm"],
 )
-def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, said):
-    checkout.runs(WRITE_RESULT, **size)
+def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, message):
+    checkout.set_rank_script(WRITE_RESULT, **size)
     status, output = checkout.launch(**environment)
     assert status == 1
     (line,) = output.splitlines()
-    assert re.match(f"error: .*{said}", line), line
+    assert re.match(f"error: .*{message}", line), line
     assert not checkout.live()
 
 
@@ -164,19 +164,19 @@ def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
     assert not (checkout.folder / "hacked").exists()
 
 
-# An sbatch that meets its launcher's death: before the job is submitted, or just after it.
-DEADLY = {
+# An sbatch that kills its launcher: before the job is submitted, or just after it.
+DEADLY_SBATCH = {
     "before": 'kill -9 $PPID; sleep 2; exec {sbatch} "$@"',
     "after": '{sbatch} "$@"; kill -9 $PPID',
 }
 
 
-@pytest.mark.parametrize("when", DEADLY)
+@pytest.mark.parametrize("when", DEADLY_SBATCH)
 def test_a_launcher_killed_while_it_submits_is_followed_by_one_that_finds_its_job(checkout, when):
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     sbatch = checkout.folder / "bin/sbatch"
     sbatch.parent.mkdir()
-    sbatch.write_text(f"#!/bin/bash\n{DEADLY[when].format(sbatch=shutil.which('sbatch'))}\n")
+    sbatch.write_text(f"#!/bin/bash\n{DEADLY_SBATCH[when].format(sbatch=shutil.which('sbatch'))}\n")
     sbatch.chmod(0o755)
     path = f"{sbatch.parent}{os.pathsep}{checkout.environment['PATH']}"
     assert checkout.launch(PATH=path)[0] == -signal.SIGKILL
@@ -187,17 +187,25 @@ def test_a_launcher_killed_while_it_submits_is_followed_by_one_that_finds_its_jo
     assert len(checkout.jobs()) == 1
 
 
-FIRST_OF = "import sys; from slurm import launch; print(launch.first_of(*sys.argv[1:]))"
+KEEP_FIRST_JOB = (
+    "import sys; from slurm.launch import launcher; print(launcher.keep_first_job(*sys.argv[1:]))"
+)
 
 
 def test_without_locks_the_job_that_came_first_stays(checkout):
-    """Two launchers whose file system knows no locks, both with a job: as Slurm numbers them."""
-    checkout.runs(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
+    """Two launchers on a file system without locks have each a job: Slurm's ids decide."""
+    checkout.set_rank_script(f"{WAIT_FOR_GO}; {WRITE_RESULT}")
     assert checkout.launch(WAIT="0")[0] == 75
     command = msgspec.json.decode((checkout.run / "job.json").read_bytes())["command"]
     second = checkout.slurm.ask(*command).strip()
-    there = [sys.executable, "-c", FIRST_OF, command[2].removeprefix("--job-name="), second]
-    status, output = checkout.end(checkout.start(*there))
+    keep_first = [
+        sys.executable,
+        "-c",
+        KEEP_FIRST_JOB,
+        command[2].removeprefix("--job-name="),
+        second,
+    ]
+    status, output = checkout.end(checkout.start(*keep_first))
     assert status == 0, output
     assert checkout.slurm.state(second) == "CANCELLED"
     first = output.splitlines()[-1]

@@ -1,8 +1,9 @@
-"""A synthesis in shards on a real Slurm, asked of a real server on loopback."""
+"""A synthesis in shards on a real Slurm, with a real chat server on loopback."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,27 +16,27 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher
 from slurm.shards import shard_plan
-from stages.synthesize import SynthesizeConfig
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
-WANTED = default_data.requests()[:8]
+REQUESTS = default_data.requests()[:8]
 P = config.load("synthesize", SynthesizeConfig)
 AUTHOR = Author(default_data.teacher(P.style))
-TABLE = default_data.perfect_answers(AUTHOR, WANTED, P.model)
+ANSWERS = default_data.perfect_answers(AUTHOR, REQUESTS, P.model)
 PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
 SERVICE = {"concurrency": 2, "timeout": 10, "retries": 2, "first_wait": 0.01, "longest_wait": 0.05}
 
 
-def repository(folder: Path, url: str, **changes: object) -> Path:
+def build_repository(folder: Path, url: str, **changes: object) -> Path:
     folder.mkdir(parents=True)
     for path in ("stages", "agent_tuning", "benchmark", "slurm", "data", "requirements.lock"):
         (folder / path).symlink_to(ROOT / path)
-    jsonl.write(folder / "plan.jsonl", WANTED)
+    jsonl.write(folder / "plan.jsonl", REQUESTS)
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
     section["service"] |= SERVICE | {"base_url": url}
     section |= {"teacher": "openai", "max_failed": 0.0} | changes
@@ -45,11 +46,11 @@ def repository(folder: Path, url: str, **changes: object) -> Path:
 
 def start(folder: Path, slurm: SlurmCluster, count: int) -> subprocess.Popen[str]:
     """The launcher; with `count` in place of make's SHARDS."""
-    ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "OPENAI_API_KEY": "sk-test"}
+    environment = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "OPENAI_API_KEY": "sk-test"}
     return subprocess.Popen(
         [sys.executable, "-m", "slurm.shards.shard_launcher", str(count), *PATHS],
         cwd=folder,
-        env=slurm.environment() | ours,
+        env=slurm.environment() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -64,56 +65,56 @@ def run(folder: Path, slurm: SlurmCluster, count: int) -> tuple[int, str]:
 
 def test_the_answers_are_the_same_bytes_whatever_the_number_of_shards(slurm, tmp_path):
     stores = []
-    with ChatServer(TABLE).running_in_a_thread() as server:
+    with ChatServer(ANSWERS).running_in_a_thread() as server:
         for count in (1, 2, 3):
-            folder = repository(tmp_path / str(count), server.url)
+            folder = build_repository(tmp_path / str(count), server.url)
             status, output = run(folder, slurm, count)
             assert status == 0, output
-            assert f"{len(TABLE)} new answers" in output
+            assert f"{len(ANSWERS)} new answers" in output
             stores.append((folder / "replies.jsonl").read_bytes())
     assert stores[0] == stores[1] == stores[2]
     replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(folder / "replies.jsonl"), Price(0.0, 0.0))
-    groups = [written.group for written in replay.write(WANTED)]
-    assert groups == [AUTHOR.scripted.group(request) for request in WANTED]
+    groups = [written.group for written in replay.write(REQUESTS)]
+    assert groups == [AUTHOR.scripted.group(request) for request in REQUESTS]
 
 
 def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm, tmp_path):
-    with ChatServer(TABLE, delay=0.2).running_in_a_thread() as server:
-        folder = repository(tmp_path / "x", server.url)
+    with ChatServer(ANSWERS, delay=0.2).running_in_a_thread() as server:
+        folder = build_repository(tmp_path / "x", server.url)
         process = start(folder, slurm, 3)
         store = "data-synthesize-*/shards/1/replies.jsonl"
-        wait_for("an answer", lambda: any(one.stat().st_size for one in folder.glob(store)), 120)
+        wait_for("an answer", lambda: any(path.stat().st_size for path in folder.glob(store)), 120)
         slurm.ask("scancel", slurm.ask("squeue", "-hr", "-o%i", "-t", "R").split()[1])
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 1, output
-        assert "1 shards are not done; the same command runs them again, alone" in output
+        assert "1 shards are not done; the same command runs only them again" in output
         paid = len((folder / "replies.jsonl").read_bytes().splitlines())
-        assert 0 < paid < len(TABLE)
+        assert 0 < paid < len(ANSWERS)
         status, output = run(folder, slurm, 3)
         assert status == 0, output
-        assert f"{len(TABLE) - paid} new answers" in output
-    (name,) = folder.glob("data-synthesize-*")
+        assert f"{len(ANSWERS) - paid} new answers" in output
+    (run_folder,) = folder.glob("data-synthesize-*")
     command = msgspec.json.decode(
-        (name / "job.json").read_bytes(), type=launcher.Submission
+        (run_folder / "job.json").read_bytes(), type=launcher.Submission
     ).command
     assert "--array=1" in command
 
 
 def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp_path, monkeypatch):
-    monkeypatch.chdir(repository(tmp_path / "x", "http://nowhere", budget=4.0))
+    monkeypatch.chdir(build_repository(tmp_path / "x", "http://nowhere", budget=4.0))
     price = Price(0.0, 1e6)  # a dollar for a completed token
-    whole = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("none.jsonl")), price)
-    every = {one.key: one for one in perfect_replies()}
-    first = WANTED[0]
-    wanted = [part.request for part in shard_plan.unanswered_groups(whole, WANTED)]
-    assert wanted == WANTED
-    known = [every[key] for key in default_data.perfect_answers(AUTHOR, [first], P.model)]
+    empty_store = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("none.jsonl")), price)
+    replies = {reply.key: reply for reply in perfect_replies()}
+    first = REQUESTS[0]
+    unanswered = [group.request for group in shard_plan.unanswered_groups(empty_store, REQUESTS)]
+    assert unanswered == REQUESTS
+    known = [replies[key] for key in default_data.perfect_answers(AUTHOR, [first], P.model)]
     jsonl.write(Path("replies.jsonl"), known[:-1])
     replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("replies.jsonl")), price)
-    parts = list(shard_plan.unanswered_groups(replay, WANTED))
-    assert [len(part.known) for part in parts] == [len(known) - 1, *[0] * (len(WANTED) - 1)]
+    groups = list(shard_plan.unanswered_groups(replay, REQUESTS))
+    assert [len(group.known) for group in groups] == [len(known) - 1, *[0] * (len(REQUESTS) - 1)]
     shard_plan.write_shards(
-        config.load("synthesize", SynthesizeConfig), replay, Path("plan.jsonl"), 2, Path("run")
+        config.load("synthesize", dict[str, Any]), replay, Path("plan.jsonl"), 2, Path("run")
     )
     budgets = [
         yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
@@ -123,20 +124,20 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
 
 
 def perfect_replies() -> list[Reply]:
-    return [Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in TABLE.items()]
+    return [Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in ANSWERS.items()]
 
 
 @pytest.mark.parametrize(
-    ("count", "teacher", "said"),
+    ("count", "teacher", "message"),
     [
         ("0", "openai", "SHARDS='0': expected a number from 1 to 1000"),
         ("$(id)", "openai", r"SHARDS='$(id)': expected a number"),
         ("2", "scripted", "synthesize.teacher = scripted: expected openai"),
     ],
 )
-def test_what_makes_no_sense_is_one_clear_line(count, teacher, said, slurm, tmp_path):
-    folder = repository(tmp_path / "x", "", teacher=teacher)
-    done = subprocess.run(
+def test_what_makes_no_sense_is_one_clear_line(count, teacher, message, slurm, tmp_path):
+    folder = build_repository(tmp_path / "x", "", teacher=teacher)
+    process = subprocess.run(
         [sys.executable, "-m", "slurm.shards.shard_launcher", count, *PATHS],
         cwd=folder,
         env=slurm.environment() | {"CLUSTER": "slurm"},
@@ -144,6 +145,6 @@ def test_what_makes_no_sense_is_one_clear_line(count, teacher, said, slurm, tmp_
         text=True,
         check=False,
     )
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert said in line
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert message in line

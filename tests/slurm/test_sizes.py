@@ -23,20 +23,20 @@ STAGES = yaml.safe_load(Path("slurm/dvc.yaml").read_text())["stages"]
 MODELS = yaml.safe_load(Path("params.yaml").read_text())["models"]
 
 
-def outputs(stages: dict[str, Any]) -> set[str]:
+def list_outputs(stages: dict[str, Any]) -> set[str]:
     kinds = ("outs", "metrics", "plots")
-    every = [out for stage in stages.values() for kind in kinds for out in stage.get(kind, [])]
-    return {out if isinstance(out, str) else next(iter(out)) for out in every}
+    entries = [out for stage in stages.values() for kind in kinds for out in stage.get(kind, [])]
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
 
 
 @pytest.mark.parametrize("size", MODELS)
 def test_no_output_of_a_size_lies_in_one_of_the_root(size):
-    root = [Path(out) for out in outputs(ROOT_STAGES)]
-    for out in outputs(STAGES):
+    root_outputs = [Path(out) for out in list_outputs(ROOT_STAGES)]
+    for out in list_outputs(STAGES):
         path = Path(out.replace("${item.size}", size).replace("${item.model}", "tuned"))
         assert path != Path(out)
-        assert not [other for other in root if path.is_relative_to(other)]
-        assert not [other for other in root if other.is_relative_to(path)]
+        assert not [other for other in root_outputs if path.is_relative_to(other)]
+        assert not [other for other in root_outputs if other.is_relative_to(path)]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -63,11 +63,10 @@ def test_where_a_job_runs_is_no_dependency(name):
 
 def test_every_fault_survived_is_proved_by_a_test_of_that_name():
     rows = re.findall(r"^\|.*\| (.*) \|$", Path("docs/cluster.md").read_text(), re.MULTILINE)
-    wanted = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z_]+)(?:\[\w+\])?`", row)]
-    files = ("test_slurm", "test_fates", "test_fit", "test_shards", "test_cluster")
-    tests = "".join(Path(f"tests/{file}.py").read_text() for file in files)
-    assert len(wanted) > 20
-    assert not [name for name in wanted if not re.search(rf"def test_\w*{name}", tests)]
+    names = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z_]+)(?:\[\w+\])?`", row)]
+    tests = "".join(path.read_text() for path in Path("tests/slurm").glob("test_*.py"))
+    assert len(names) > 20
+    assert not [name for name in names if not re.search(rf"def test_\w*{name}", tests)]
 
 
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
@@ -77,16 +76,16 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("head", "stated"),
+    ("head", "license_name"),
     [
         ("license: apache-2.0", "apache-2.0"),
         ("license: other\nlicense_name: qwen", "qwen"),
         ("language: en", "unknown"),
     ],
 )
-def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, stated):
+def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, license_name):
     (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# A model\n")
-    assert fetch_base.read_license(tmp_path) == stated
+    assert fetch_base.read_license(tmp_path) == license_name
 
 
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
@@ -104,7 +103,7 @@ def test_an_input_is_read_again_only_after_a_change(tmp_path):
 @pytest.mark.parametrize("name", ["OUT_OF_MEMORY", "TIMEOUT", "NODE_FAIL", "CANCELLED"])
 def test_an_end_is_told_by_its_name(name):
     line = f"JobId=7 JobState={name} Reason=None Restarts=2 ExitCode=0:9 NodeList=node[1-2]"
-    state = slurm_commands._state(line)
+    state = slurm_commands.parse_state(line)
     assert (state.ended, state.name, state.nodes) == (True, name, "node[1-2]")
     assert (state.restarts, state.status) == (2, 137)
 
@@ -113,9 +112,9 @@ def test_an_end_is_told_by_its_name(name):
 def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     environment = {**os.environ, "CLUSTER": "", "PATH": str(Path(sys.executable).parent)}
     command = [sys.executable, "-m", "slurm.launch.requirements", size]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
     assert "CLUSTER=slurm" in line
     assert "no sbatch on PATH" in line
     assert ("commit of Qwen" in line) == (size != "tiny")

@@ -1,4 +1,4 @@
-"""A few candidates and the people who look at them, for the tests of review and rating."""
+"""A few candidates, and the review and rating of them, for tests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,14 +45,14 @@ RATING_CONFIG = results.RatingConfig(port=0, seed=1, tasks=10, min_alpha=0.667, 
 
 
 def task(name: str, query: str = "", gold: Gold | None = None) -> Task:
-    called = GoldCall("plan_trip", {"city": (name,), "days": (3,)})
+    call = GoldCall("plan_trip", {"city": (name,), "days": (3,)})
     return Task(
         id=f"house/{name}",
         group="house/g000",
         menu=tuple(tool.name for tool in TOOLS),
         language="en",
         turns=(User(query or f"Three days in {name}, please plan them."),),
-        golds=(gold or Gold("call", f"Plan three days in {name}.", (called,)),),
+        golds=(gold or Gold("call", f"Plan three days in {name}.", (call,)),),
         kind="call",
         template="plain.en",
         tool_format="react",
@@ -70,46 +70,40 @@ def suite(tasks: Sequence[Task] = ()) -> Suite:
 
 
 def write_suite(folder: Path, tasks: Sequence[Task] = ()) -> Suite:
-    made = suite(tasks)
     entries = (ToolEntry(tool.name, tool.description, tool.parameters) for tool in TOOLS)
     jsonl.write(folder / "tools.jsonl", entries)
-    jsonl.write(folder / "tasks.jsonl", made.tasks)
+    jsonl.write(folder / "tasks.jsonl", suite(tasks).tasks)
     return suites.read(folder)
 
 
-def review_event(of: Suite, one: Task, who: str, opinion: Opinion, number: int = 1) -> Event:
-    return Event(one.id, who, number, "2026-01-01", after=opinion, shown=hash_task(of, one))
+def review_event(of: Suite, task: Task, who: str, opinion: Opinion, number: int = 1) -> Event:
+    return Event(task.id, who, number, "2026-01-01", after=opinion, shown=hash_task(of, task))
 
 
-def correction(one: Task, **arguments: tuple[object, ...]) -> Verdict:
-    call = one.golds[0].calls[0]
+def correction(task: Task, **arguments: tuple[object, ...]) -> Verdict:
+    call = task.golds[0].calls[0]
     call = msgspec.structs.replace(call, arguments={**call.arguments, **arguments})
-    return Verdict("correct", (msgspec.structs.replace(one.golds[0], calls=(call,)),))
+    return Verdict("correct", (msgspec.structs.replace(task.golds[0], calls=(call,)),))
 
 
-def open_review(folder: Path, of: Suite, p: queue.ReviewConfig = REVIEW_CONFIG, **judged: int):
-    """The desk over `of`, and its journal in `folder`."""
+def open_review(folder: Path, of: Suite, p: queue.ReviewConfig = REVIEW_CONFIG, **scores: int):
+    """The pages and the queue of `of`, with its journal in `folder`; `scores` are the judge's."""
     journal = Journal(folder / "review.db", folder / "reviews.jsonl")
-    opinions = {
-        f"house/{name}": Judgement(f"house/{name}", score) for name, score in judged.items()
+    judgements = {
+        f"house/{name}": Judgement(f"house/{name}", score) for name, score in scores.items()
     }
-    found = queue.ReviewQueue(
-        of,
-        opinions,
-        journal,
-        p,
-        TrajectoryValidator(CATALOGUE, ContaminationFilter((), 1.0)).is_grounded,
-    )
-    return review_pages.build_pages(found), found
+    validator = TrajectoryValidator(CATALOGUE, ContaminationFilter((), 1.0))
+    review_queue = queue.ReviewQueue(of, judgements, journal, p, validator.is_grounded)
+    return review_pages.build_pages(review_queue), review_queue
 
 
 def open_rating(folder: Path, of: Suite, texts: dict[str, str]):
-    """A sheet of versions that say their text to every task, and its journal in `folder`."""
+    """The pages and the sheet of versions that answer every task with their text."""
     answers = {
         version: {task.id: Answer(task.id, text.format(task.id)) for task in of.tasks}
         for version, text in texts.items()
     }
     journal = Journal(folder / "rate.db", folder / "ratings.jsonl")
-    listed = rated_answers.draw_sheet(of.tasks, answers, RATING_CONFIG.tasks, RATING_CONFIG.seed)
-    sheet = rate_pages.RatingSheet(of, listed, {}, journal, RATING_CONFIG)
+    drawn = rated_answers.draw_sheet(of.tasks, answers, RATING_CONFIG.tasks, RATING_CONFIG.seed)
+    sheet = rate_pages.RatingSheet(of, drawn, {}, journal, RATING_CONFIG)
     return rate_pages.build_pages(sheet), sheet

@@ -161,13 +161,13 @@ class ChatServer:
         assert part
         name = f"file-{len(self.files)}"
         self.files[name] = part.group(1)
-        made = {"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "r"}
-        return msgspec.json.encode(made | {"purpose": "batch", "status": "processed"})
+        file = {"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "r"}
+        return msgspec.json.encode(file | {"purpose": "batch", "status": "processed"})
 
     def _create(self, _: str, body: bytes) -> bytes:
-        asked = json.loads(body)
+        request = json.loads(body)
         number = len(self.batches)
-        batch = asked | {"id": f"batch-{number}", "object": "batch", "created_at": 1}
+        batch = request | {"id": f"batch-{number}", "object": "batch", "created_at": 1}
         self.batches[batch["id"]] = batch | {"status": "in_progress", "looks": 0}
         return self._shown(batch["id"])
 
@@ -184,21 +184,21 @@ class ChatServer:
 
     def _end(self, batch: dict) -> None:
         output, errors = [], []
-        for index, line in enumerate(self.files[batch["input_file_id"]].splitlines()):
-            asked = msgspec.json.decode(line, type=_Line)
+        for index, encoded in enumerate(self.files[batch["input_file_id"]].splitlines()):
+            line = msgspec.json.decode(encoded, type=_Line)
             fault = self.lost.get(index, "") if batch["id"] == "batch-0" else ""
             if fault == "expired":
                 batch["status"] = "expired"
                 error = {"code": "batch_expired", "message": "too late"}
-                errors.append({"custom_id": asked.custom_id, "response": None, "error": error})
+                errors.append({"custom_id": line.custom_id, "response": None, "error": error})
             elif fault:
                 response = {"status_code": 500, "body": {"error": {"message": "broke"}}}
-                errors.append({"custom_id": asked.custom_id, "response": response, "error": None})
+                errors.append({"custom_id": line.custom_id, "response": response, "error": None})
             else:
-                self.answered[hash_body(bytes(asked.body))] += 1
-                body = msgspec.Raw(self.completion(bytes(asked.body)))
+                self.answered[hash_body(bytes(line.body))] += 1
+                body = msgspec.Raw(self.completion(bytes(line.body)))
                 response = {"status_code": 200, "body": body}
-                output.append({"custom_id": asked.custom_id, "response": response, "error": None})
+                output.append({"custom_id": line.custom_id, "response": response, "error": None})
         if batch["status"] == "in_progress":
             batch["status"] = "completed"
         for field, lines in (("output_file_id", output), ("error_file_id", errors)):

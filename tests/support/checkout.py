@@ -1,6 +1,6 @@
-"""A small repository from which jobs are launched on the lab's Slurm.
+"""A small repository from which tests launch jobs on their own Slurm.
 
-torchrun is replaced by a few lines of shell (LAUNCH_PREFIX): all the rest is what trains 72B.
+A few lines of shell replace torchrun (LAUNCH_PREFIX). All the rest is what trains 72B.
 """
 
 import shutil
@@ -17,25 +17,21 @@ from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
 LAUNCH_COMMAND = [
-    sys.executable,
-    "-m",
-    "slurm.launch.launcher",
-    "tiny",
-    "train",
-    "in.txt",
-    "--",
-    "out.txt",
+    *(sys.executable, "-m", "slurm.launch.launcher"),
+    *("tiny", "train", "in.txt", "--", "out.txt"),
 ]
 RUN_OWN_MODULES = 'case "$3" in slurm.*) exec "$@" ;; esac'  # only torchrun is replaced
 WRITE_RESULT = "echo result > out.txt"
-WRITE_CHECKPOINT = "mkdir -p scratch/checkpoint-$MINE && touch scratch/checkpoint-$MINE/COMPLETE"
-# Works until it may end; told to stop it saves first, as stages.train does. In Python, since a
-# shell cannot trap a signal that was ignored when it started.
+WRITE_CHECKPOINT = (
+    "mkdir -p scratch/checkpoint-$ATTEMPT && touch scratch/checkpoint-$ATTEMPT/COMPLETE"
+)
+# Waits for the file `go`. On USR1 it saves a checkpoint and stops, as stages.train does. This is
+# Python because a shell cannot trap a signal that was ignored when the shell started.
 WAIT_FOR_GO = """python3 -IS -c '
 import os, pathlib, signal, sys, time
 os.setsid()  # torchrun gives every rank a session of its own
 def save(*_):
-    folder = pathlib.Path("scratch/checkpoint-" + os.environ["MINE"])
+    folder = pathlib.Path("scratch/checkpoint-" + os.environ["ATTEMPT"])
     folder.mkdir(exist_ok=True)
     (folder / "COMPLETE").touch()
     sys.exit(75)
@@ -48,7 +44,7 @@ HAS_CHECKPOINT = "ls scratch/*/COMPLETE > /dev/null 2>&1"
 
 
 class Checkout:
-    """A small repository from which jobs are launched; `rank` is what every node runs."""
+    """`slurm` runs the jobs of this repository; `set_rank_script` says what every node runs."""
 
     def __init__(self, folder: Path, slurm: SlurmCluster) -> None:
         self.folder = folder
@@ -58,14 +54,17 @@ class Checkout:
         for file in ("params.yaml", "requirements.lock"):
             shutil.copy(ROOT / file, folder)
         (folder / "in.txt").write_text(folder.name)
-        ours = {"CLUSTER": "slurm", "RUNS_ROOT": str(folder), "DS_ACCELERATOR": "cpu"}
-        ours["LAUNCH_PREFIX"] = f"bash {folder}/rank.sh"
-        self.environment = slurm.environment() | ours
+        self.environment = slurm.environment() | {
+            "CLUSTER": "slurm",
+            "RUNS_ROOT": str(folder),
+            "DS_ACCELERATOR": "cpu",
+            "LAUNCH_PREFIX": f"bash {folder}/rank.sh",
+        }
         self.started: list[subprocess.Popen[str]] = []
 
-    def runs(self, rank: str, **size: object) -> None:
-        """One node and one GPU, if `size` says nothing else."""
-        (self.folder / "rank.sh").write_text(f"{RUN_OWN_MODULES}\n{rank}\n")
+    def set_rank_script(self, script: str, **size: object) -> None:
+        """The shell script of every rank, on one node and one GPU unless `size` says otherwise."""
+        (self.folder / "rank.sh").write_text(f"{RUN_OWN_MODULES}\n{script}\n")
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["models"]["tiny"] |= {"nodes": 1, "gpus": 1} | size
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -97,7 +96,7 @@ class Checkout:
         return run
 
     def jobs(self) -> list[str]:
-        """Ids of all jobs of this checkout, ended ones too, the latest first."""
+        """Ids of all jobs of this checkout, also of those that have ended, the latest first."""
         lines = self.slurm.ask("scontrol", "-o", "show", "jobs").splitlines()
         return [
             line.split()[0].removeprefix("JobId=") for line in lines if f"={self.folder}/" in line
@@ -108,12 +107,12 @@ class Checkout:
         lines = self.slurm.ask("squeue", "--noheader", "--format=%Z %j").splitlines()
         return [line for line in lines if line.startswith(f"{self.folder}/")]
 
-    def wait_until_up(self) -> str:
-        """Wait until the rank works; the id of the job."""
+    def wait_until_running(self) -> str:
+        """Wait until a rank runs WAIT_FOR_GO; the id of the job."""
         wait_for("a rank", lambda: bool(list(self.folder.glob("tiny-train-*/up"))), 120)
         return self.jobs()[0]
 
-    def leave(self) -> None:
+    def stop(self) -> None:
         for process in self.started:
             process.kill()
             process.communicate()
@@ -121,5 +120,6 @@ class Checkout:
             self.slurm.ask("scancel", job)
 
     def history(self) -> list[str]:
+        """Starts and ends of the job, in order."""
         lines = (self.run / "history.jsonl").read_bytes().splitlines()
         return [msgspec.json.decode(line, type=Event).event for line in lines]

@@ -1,4 +1,4 @@
-"""A repository whose data side is a few given groups: from it a size is launched for real."""
+"""A repository with a few given groups in place of its data stages, to launch a size for real."""
 
 import os
 import shutil
@@ -16,7 +16,13 @@ TASKS = 12  # of each suite
 DERIVED = ("bfcl", "nestful")
 TINY_NUMBERS = {
     "render": {"max_len": 2048},
-    "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
+    "train": {
+        "packs_per_step": 4,
+        "epochs": 8,
+        "save_steps": 2,
+        "threads": 1,
+        "activation_checkpointing_every": 1,
+    },
     "prompts": {"groups": {"house": None, "bfcl": None, "nestful": None}},
     "predict": {"max_new_tokens": 4, "threads": 1},
 }
@@ -25,13 +31,13 @@ TINY_NUMBERS = {
 def build_repository(folder: Path) -> Path:
     smoke.copy_repository(folder)
     jsonl.write(folder / "given.jsonl", conftest.some_groups() * 4)
-    _give_suites(folder)
+    _write_suites(folder)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stages = {
-        "fingerprint": pipeline["stages"]["fingerprint"],
-        "mix": _copied("given.jsonl", "data/mixed.jsonl"),
-        "negatives": _copied("given.jsonl", "data/negatives.jsonl"),
-        "suites": _copied("given/.", "data/suites", *DERIVED),
+        "code_hashes": pipeline["stages"]["code_hashes"],
+        "mix": _copy_stage("given.jsonl", "data/mixed.jsonl"),
+        "negatives": _copy_stage("given.jsonl", "data/negatives.jsonl"),
+        "suites": _copy_stage("given/.", "data/suites", *DERIVED),
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -42,25 +48,27 @@ def build_repository(folder: Path) -> Path:
 
 
 def environment(folder: Path, slurm: SlurmCluster, runs: str) -> dict[str, str]:
-    """Of a user of the lab whose run folders are in `runs`."""
-    ours = {"CLUSTER": "slurm", "DS_ACCELERATOR": "cpu", "RUNS_ROOT": str(folder / runs)}
+    """The environment of a user of the cluster whose run folders are in `runs`."""
+    cluster = {"CLUSTER": "slurm", "DS_ACCELERATOR": "cpu", "RUNS_ROOT": str(folder / runs)}
     # A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.
-    ours["TORCH_EXTENSIONS_DIR"] = str(smoke.ROOT / "scratch/torch_extensions")
-    at_home = smoke.environment(folder)
-    path = os.pathsep.join([at_home["PATH"], slurm_cluster.search_path()])
-    return {**at_home, **slurm.environment(), **ours, "PATH": path}
+    cluster["TORCH_EXTENSIONS_DIR"] = str(smoke.ROOT / "scratch/torch_extensions")
+    local = smoke.environment(folder)
+    path = os.pathsep.join([local["PATH"], slurm_cluster.search_path()])
+    return {**local, **slurm.environment(), **cluster, "PATH": path}
 
 
-def _copied(source: str, target: str, *parts: str) -> dict[str, Any]:
+def _copy_stage(source: str, target: str, *parts: str) -> dict[str, Any]:
     """A stage that copies a file, or a folder whose `parts` are its outputs."""
     outs = [f"{target}/{part}" for part in parts] or [target]
     folder = target if parts else Path(target).parent
     return {"cmd": f"mkdir -p {folder} && cp -r {source} {target}", "deps": [source], "outs": outs}
 
 
-def _give_suites(folder: Path) -> None:
-    """The first English tasks of the house suite, which the given groups have examples for, and
-    the same under other names as the derived ones."""
+def _write_suites(folder: Path) -> None:
+    """Cut the house suite to its first English tasks, and write them as the derived suites too.
+
+    The given groups have examples for these tasks.
+    """
     house = folder / "benchmark/suites/house"
     lines = (house / "tasks.jsonl").read_text().splitlines(keepends=True)
     tasks = [line for line in lines if '"language":"en"' in line][:TASKS]

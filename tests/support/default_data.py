@@ -1,6 +1,6 @@
-"""The training data as the committed parameters make it, for tests of the data side.
+"""The training data that the committed parameters give, for tests of data and synthesis.
 
-Without a model: an everyday question stands here without the reply that `rehearse` would add.
+No model runs: general questions lack the reply that the stage `rehearse` would add.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,26 +11,38 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.chat_model.messages import Ask, ChatModel, Reply
 from agent_tuning.files import yaml_records
+from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
+from agent_tuning.synthesis import negative_selection
+from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
+from benchmark.drafting.draft_sources import DraftSources, TrainingFormats, TrainingTools
+from benchmark.sources.derived_suites import list_task_queries
 from benchmark.tasks import suites
-from stages import diversify, negatives, plan, synthesize, verify
-from stages import suites as suite_stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestions)
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PLAN = config.load("plan", plan.PlanConfig)
+PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("negatives", negatives.NegativesConfig)
-DIVERSIFY = config.load("diversify", diversify.DiversifyConfig)
+NEGATIVES = config.load("negatives", negative_selection.NegativesConfig)
+DIVERSIFY = config.load("diversify", DiversifyConfig)
+DRAFT_SOURCES = DraftSources(
+    CATALOGUE,
+    PHRASING,
+    GENERAL_QUESTIONS,
+    config.load("plan", TrainingTools).held_out_tools,
+    config.load("diversify", TrainingFormats).held_out,
+)
 PLAIN_STYLE = WritingStyle(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
 
 
@@ -44,29 +56,29 @@ def perfect_answers(
     """What a perfect model answers to every question of these requests, by the question's key."""
     answers: dict[str, str] = {}
     for request in requests:
-        menu = author.scripted.prompt(request).tools
+        tools = author.scripted.prompt(request).tools
         for item in request.items:
-            rehearsed = author.scripted_answers(item, request.language)
+            scripted = author.scripted_answers(item, request.language)
 
-            def answer(ask: Ask, rehearsed: Iterator[str] = rehearsed) -> Reply:
+            def answer(ask: Ask, scripted: Iterator[str] = scripted) -> Reply:
                 sent = model.sent(ask)
-                answers[sent.key] = next(rehearsed)
+                answers[sent.key] = next(scripted)
                 return Reply(sent.key, ask.name, model.name, answers[sent.key], "stop", 0, 0)
 
-            author.write_positive(item, request.language, menu, answer)
+            author.write_positive(item, request.language, tools, answer)
     return answers
 
 
 @cache
 def contamination_filter() -> ContaminationFilter:
     """Around the committed house suite."""
-    return ContaminationFilter(suite_stage.list_task_queries(HOUSE), VERIFY.near_benchmark)
+    return ContaminationFilter(list_task_queries(HOUSE), VERIFY.near_benchmark)
 
 
 @cache
-def planner() -> plan.Planner:
+def planner() -> Planner:
     """After it has planned everything."""
-    planner = plan.Planner(CATALOGUE, PLAN)
+    planner = Planner(CATALOGUE, PLAN)
     _requests.extend(request for language in PLAN.groups for request in planner.requests(language))
     return planner
 
@@ -81,30 +93,31 @@ def requests() -> list[GroupRequest]:
 
 @cache
 def raw_groups() -> list[Group]:
-    style = config.load("synthesize", synthesize.SynthesizeConfig).style
+    style = config.load("synthesize", SynthesizeConfig).style
     return list(map(teacher(style).group, requests()))
 
 
 @cache
 def verified_groups() -> tuple[list[Group], list[verify.Reject]]:
-    found = verify.find_problems(
-        raw_groups(), TrajectoryValidator(CATALOGUE, contamination_filter()), VERIFY.near_duplicate
-    )
-    wrong = list(verify.reject_groups(raw_groups(), found, VERIFY.positives))
-    sound = [group for group, reasons in zip(raw_groups(), wrong, strict=True) if not reasons]
-    return sound, [reject for reasons in wrong for reject in reasons]
+    """The groups that `verify` keeps, and its rejects."""
+    validator = TrajectoryValidator(CATALOGUE, contamination_filter())
+    problems = verify.find_problems(raw_groups(), validator, VERIFY.near_duplicate)
+    rejects = list(verify.reject_groups(raw_groups(), problems, VERIFY.positives))
+    pairs = zip(raw_groups(), rejects, strict=True)
+    sound = [group for group, of_group in pairs if not of_group]
+    return sound, [reject for of_group in rejects for reject in of_group]
 
 
 def add_negatives(groups: list[Group]) -> list[Group]:
     """The groups, each with its hard negative, in order of their ids."""
-    found = negatives.add_negatives(
+    added = negative_selection.add_negatives(
         groups,
         GENERAL_QUESTIONS.asked("train"),
         teacher(NEGATIVES.style),
         contamination_filter(),
         NEGATIVES,
     )
-    return sorted(found, key=lambda group: group.id)
+    return sorted(added, key=lambda group: group.id)
 
 
 @cache
@@ -114,4 +127,4 @@ def groups_with_negatives() -> list[Group]:
 
 @cache
 def diversified_groups() -> list[Group]:
-    return list(diversify.diversify(groups_with_negatives(), DIVERSIFY))
+    return list(diversify(groups_with_negatives(), DIVERSIFY))

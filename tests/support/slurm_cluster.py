@@ -3,7 +3,7 @@
 All of it lives in one folder and listens on loopback. Every node has its own process, mount and
 host name space, so that `crash` takes all that runs on it, like a power cut. Needs Debian's
 slurm-wlm and munge, and root. `python -m tests.support.slurm_cluster COMMAND...` runs a command
-beside a lab.
+on such a cluster.
 """
 
 import os
@@ -21,6 +21,7 @@ from pathlib import Path
 NODES = ("node1", "node2", "node3", "node4")
 GPUS = 8
 TIMEOUT_S = 30.0  # more than anything here takes; a wait without an end would hide a fault
+UNSHARE = ("unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc")
 PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "unshare", "setpriv")
 
 # SlurmdTimeout, KillWait and cred_expire are short: a site has 300, 30 and 120 seconds.
@@ -34,14 +35,14 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket={lab}/munge/socket,cred_expire=5
-StateSaveLocation={lab}/state
-SlurmdSpoolDir={lab}/spool/%n
-SlurmctldPidFile={lab}/slurmctld.pid
-SlurmdPidFile={lab}/slurmd-%n.pid
-SlurmctldLogFile={lab}/slurmctld.log
-SlurmdLogFile={lab}/slurmd-%n.log
-PlugStackConfig={lab}/plugstack.conf
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+PlugStackConfig={folder}/plugstack.conf
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -70,7 +71,7 @@ PartitionName=DEFAULT State=UP DefMemPerCPU=7500 MaxTime=2-00:00:00 DefaultTime=
 PartitionName=a100 Nodes=node[1-4] Default=YES
 """
 # The first process of a node outlives its slurmd, as a real node does.
-NODE = """\
+NODE_SCRIPT = """\
 hostname "$1"
 mount --bind "$2/hosts.$1" /etc/hosts
 while :; do slurmd -D -N "$1" & wait $!; done
@@ -78,13 +79,12 @@ while :; do slurmd -D -N "$1" & wait $!; done
 
 
 def why_unavailable() -> str | None:
-    """Why there can be no lab here; None if there can."""
-    lacking = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
-    if lacking:
-        wanted = "apt-get install -y --no-install-recommends slurm-wlm munge"
-        return f"no {', '.join(lacking)} here: {wanted}"
-    apart = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "true"]
-    if subprocess.run(apart, capture_output=True, check=False).returncode:
+    """Why no cluster can start here; None if one can."""
+    missing = [name for name in PROGRAMS if not shutil.which(name, path=search_path())]
+    if missing:
+        install = "apt-get install -y --no-install-recommends slurm-wlm munge"
+        return f"no {', '.join(missing)} here: {install}"
+    if subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode:
         return "nodes need name spaces of their own: root, or a container with CAP_SYS_ADMIN"
     return None
 
@@ -93,9 +93,9 @@ def search_path() -> str:
     return os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 
 
-def wait_for(what: str, met: Callable[[], bool], seconds: float = TIMEOUT_S) -> None:
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = TIMEOUT_S) -> None:
     end = time.monotonic() + seconds
-    while not met():
+    while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not within {seconds:g} s")
         time.sleep(0.1)
@@ -109,16 +109,16 @@ class SlurmCluster:
         self._write_conf()
 
     def environment(self) -> dict[str, str]:
-        ours = {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": search_path()}
-        theirs = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SBATCH_"))}
-        return theirs | ours
+        prefixes = ("SLURM_", "SBATCH_")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(prefixes)}
+        return inherited | {"SLURM_CONF": str(self.folder / "slurm.conf"), "PATH": search_path()}
 
     def ask(self, *command: str) -> str:
-        """What a Slurm command prints, wherever; empty while the controller does not answer."""
-        done = subprocess.run(
+        """Output and errors of a Slurm command."""
+        process = subprocess.run(
             command, env=self.environment(), capture_output=True, text=True, check=False, timeout=20
         )
-        return done.stdout + done.stderr
+        return process.stdout + process.stderr
 
     def state(self, job: str) -> str:
         fields = self.ask("scontrol", "-o", "show", "job", job).split()
@@ -130,9 +130,11 @@ class SlurmCluster:
             ["mungekey", "-c", "-k", str(munge / "key")], env=self.environment(), check=True
         )
         paths = [f"--{name}-file={munge / name}" for name in ("key", "pid", "log", "seed")]
-        self._daemon("munged", "--foreground", "--force", f"--socket={munge / 'socket'}", *paths)
+        self._start_daemon(
+            "munged", "--foreground", "--force", f"--socket={munge / 'socket'}", *paths
+        )
         wait_for("munged", (munge / "socket").exists)
-        self._daemon("slurmctld", "-D", "-c")
+        self._start_daemon("slurmctld", "-D", "-c")
         for node in NODES:
             self.boot(node)
         self.wait_for_nodes()
@@ -147,15 +149,14 @@ class SlurmCluster:
         wait_for("four nodes", all_up)
 
     def boot(self, node: str) -> None:
-        apart = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child"]
-        first = ["bash", "-c", NODE, "node", node, str(self.folder)]
-        self.nodes[node] = self._start([*apart, "--", *first])
+        first_process = ["bash", "-c", NODE_SCRIPT, "node", node, str(self.folder)]
+        self.nodes[node] = self._start([*UNSHARE, "--kill-child", "--", *first_process])
 
     def crash(self, node: str) -> None:
         """A power cut: nothing on the node gets a signal it could handle."""
-        gone = self.nodes.pop(node)
-        gone.kill()
-        gone.wait(timeout=TIMEOUT_S)
+        process = self.nodes.pop(node)
+        process.kill()
+        process.wait(timeout=TIMEOUT_S)
 
     def stop(self) -> None:
         self.ask("scancel", "--user=root")
@@ -163,13 +164,13 @@ class SlurmCluster:
             process.kill()
             process.wait(timeout=TIMEOUT_S)
 
-    def _daemon(self, *command: str) -> None:
+    def _start_daemon(self, *command: str) -> None:
         self.daemons.append(self._start(list(command)))
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
         with open(self.folder / "daemons.log", "ab") as log:
             return subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *command],  # no lab outlives its test run
+                ["setpriv", "--pdeathsig", "KILL", *command],  # no cluster outlives its test run
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -188,13 +189,13 @@ class SlurmCluster:
             names = [f"127.0.0.1 {node} localhost", *(f"127.0.0.1 {other}" for other in NODES)]
             hosts = "\n".join(names) + "\n" + Path("/etc/hosts").read_text()
             (self.folder / f"hosts.{node}").write_text(hosts)
-        port = _free_ports(len(NODES) + 1)
+        port = _find_free_ports(len(NODES) + 1)
         conf = CONF.format(
-            lab=self.folder,
+            folder=self.folder,
             host=socket.gethostname(),
             port=port,
             node_ports=f"{port + 1}-{port + len(NODES)}",
-            first=random.randrange(1000, 100_000),  # else logs of an earlier lab look like ours
+            first=random.randrange(1000, 100_000),  # else logs of an earlier cluster look like ours
         )
         (self.folder / "slurm.conf").write_text(conf)
         gres = (
@@ -204,8 +205,8 @@ class SlurmCluster:
         (self.folder / "plugstack.conf").touch()
 
 
-def _free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
+def _find_free_ports(count: int) -> int:
+    """The first of `count` free ports in a row."""
     while True:
         first = random.randrange(20_000, 30_000)
         with suppress(OSError):
@@ -219,16 +220,16 @@ def _free_ports(count: int) -> int:
 def running() -> Iterator[SlurmCluster]:
     with tempfile.TemporaryDirectory(prefix="slurm-lab-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        lab = SlurmCluster(Path(folder))
+        cluster = SlurmCluster(Path(folder))
         try:
-            lab.start()
-            yield lab
+            cluster.start()
+            yield cluster
         finally:
-            lab.stop()
+            cluster.stop()
 
 
 if __name__ == "__main__":
     if problem := why_unavailable():
         sys.exit(f"error: {problem}")
-    with running() as lab:
-        sys.exit(subprocess.run(sys.argv[1:], env=lab.environment(), check=False).returncode)
+    with running() as cluster:
+        sys.exit(subprocess.run(sys.argv[1:], env=cluster.environment(), check=False).returncode)

@@ -18,7 +18,7 @@ SMALL_PARAMS: dict[str, Any] = {
     "fetch": {"model": "tiny"},
     "suites": {"calls": ["multiple"], "no_calls": ["irrelevance"]},
     "plan": {"groups": {"en": 6, "zh": 2}, "minimum": {"en": 0, "zh": 0}},
-    "verify": {"max_rejected": 0.5},  # one reject of a few records is a large share
+    "verify": {"max_rejected": 0.5},  # of a few records, one reject is a large share
     "negatives": {"max_auc": 1.0},
     "rehearse": {"max_new_tokens": 8, "threads": 1},
     "mix": {"agent_per_general": 1000},  # the tiny model finishes no reply
@@ -35,7 +35,7 @@ SMALL_PARAMS: dict[str, Any] = {
 
 
 def copy_repository(folder: Path) -> None:
-    """The files that git knows or would take, without any data."""
+    """Copy the files that git tracks or would add, without any data."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
     for name in names.decode().split("\0"):

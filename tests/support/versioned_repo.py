@@ -66,14 +66,14 @@ def build_wrong_answer(task: Task) -> Answer:
     return Answer(task.id, REPLY_FORMATS["react"].write(Assistant("no_call", "hm", text="No.")))
 
 
-def write_answers(wrong_ones: Iterable[str] = (), model: str = "tuned") -> None:
-    """Right answers to all tasks but `wrong_ones`."""
-    spoilt = set(wrong_ones)
-    said = [
-        build_wrong_answer(task) if task.id in spoilt else build_right_answer(task)
+def write_answers(wrong_tasks: Iterable[str] = (), model: str = "tuned") -> None:
+    """Right answers to all tasks but `wrong_tasks`."""
+    wrong_ids = set(wrong_tasks)
+    answers = [
+        build_wrong_answer(task) if task.id in wrong_ids else build_right_answer(task)
         for task in TASKS
     ]
-    jsonl.write(Path(f"data/answers/{model}.jsonl"), said)
+    jsonl.write(Path(f"data/answers/{model}.jsonl"), answers)
 
 
 def write_suites() -> None:

@@ -1,4 +1,4 @@
-"""General conversation among the agent data, as much as asked for."""
+"""Mixing: as much general conversation among the agent data as the ratio asks for."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Tool, Trajectory, User
+from agent_tuning.synthesis import mixing
 from stages import mix
 
 
@@ -20,25 +21,25 @@ GENERAL = [group(f"general{number}", 4) for number in range(6)]
 
 
 def ids(groups: list[Group]) -> list[str]:
-    return [one.id for chosen in groups for one in chosen.trajectories]
+    return [trajectory.id for group in groups for trajectory in group.trajectories]
 
 
 @pytest.mark.parametrize(("wanted", "kept"), [(0, 0), (1, 1), (7, 7), (8, 8), (24, 24), (99, 24)])
 def test_exactly_as_many_as_wanted_while_there_are_some(wanted, kept):
-    found = ids(mix.draw_general(GENERAL, wanted, seed=1))
-    assert len(found) == len(set(found)) == kept
+    drawn = ids(mixing.draw_general(GENERAL, wanted, seed=1))
+    assert len(drawn) == len(set(drawn)) == kept
 
 
 def test_no_group_is_left_empty():
-    assert all(one.trajectories for one in mix.draw_general(GENERAL, 5, seed=1))
+    assert all(group.trajectories for group in mixing.draw_general(GENERAL, 5, seed=1))
 
 
 def test_the_order_of_groups_changes_nothing():
-    assert mix.draw_general(GENERAL[::-1], 9, seed=1) == mix.draw_general(GENERAL, 9, seed=1)
+    assert mixing.draw_general(GENERAL[::-1], 9, seed=1) == mixing.draw_general(GENERAL, 9, seed=1)
 
 
 def test_another_seed_takes_others():
-    assert len({tuple(ids(mix.draw_general(GENERAL, 9, seed))) for seed in range(5)}) > 1
+    assert len({tuple(ids(mixing.draw_general(GENERAL, 9, seed))) for seed in range(5)}) > 1
 
 
 @pytest.mark.parametrize(("per_general", "generals"), [(2, 10), (5, 4), (100, 0)])
@@ -59,11 +60,11 @@ def test_the_ratio_is_the_parameter(per_general, generals, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(("agents", "fails"), [(24, False), (25, True)])
 def test_too_few_general_conversations_fail_by_name(agents, fails):
-    p = mix.MixConfig(seed=1, agent_per_general=1)
+    p = mixing.MixConfig(seed=1, agent_per_general=1)
     groups = [group("g", agents, (Tool("f", "", {}),)), *GENERAL]
     if fails:
         problem = r"mix: 25 agent to 24 general .*mix\.agent_per_general = 1 wants 25"
         with pytest.raises(BadInput, match=problem):
-            mix.count_trajectories(groups, p)
+            mixing.count_trajectories(groups, p)
     else:
-        assert mix.count_trajectories(groups, p) == (24, 24)
+        assert mixing.count_trajectories(groups, p) == (24, 24)

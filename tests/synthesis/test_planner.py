@@ -1,4 +1,4 @@
-"""The plan: every cell filled, menus of near-duplicates, nothing held out."""
+"""The plan: every cell is filled, tool lists hold near-duplicates, and nothing held out."""
 
 import copy
 import re
@@ -14,6 +14,7 @@ from dvc_render.vega import VegaRenderer
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.records import BadInput
 from agent_tuning.synthesis.coverage import CoverageRow
+from agent_tuning.synthesis.planner import PlanConfig, Planner, check_ratio, count_coverage
 from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
 from tests.support import default_data
@@ -21,7 +22,7 @@ from tests.support import default_data
 HELD_OUT = set(default_data.PLAN.held_out_tools)
 
 
-def changed(**fields: object) -> plan.PlanConfig:
+def changed(**fields: object) -> PlanConfig:
     return msgspec.structs.replace(default_data.PLAN, **fields)
 
 
@@ -33,32 +34,30 @@ def needed(request: GroupRequest) -> set[str]:
 
 
 def test_every_cell_reaches_its_minimum():
-    for row in plan.count_coverage(default_data.planner(), default_data.requests()):
+    for row in count_coverage(default_data.planner(), default_data.requests()):
         assert row.count >= default_data.PLAN.minimum[row.language], row
 
 
 def test_an_empty_cell_fails_by_name():
     with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
-        plan.count_coverage(
-            plan.Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), []
-        )
+        count_coverage(Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
 
 
 def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
-    rows = plan.count_coverage(default_data.planner(), default_data.requests())
+    rows = count_coverage(default_data.planner(), default_data.requests())
     assert len({(r.tool, r.scenario, r.language) for r in rows}) == len(rows)
     assert sum(row.count for row in rows) == sum(len(r.items) for r in default_data.requests())
 
 
-def test_a_menu_holds_what_is_needed_and_nothing_held_out():
+def test_a_tool_list_holds_what_is_needed_and_nothing_held_out():
     for request in default_data.requests():
-        menu = set(request.tools)
-        assert len(menu) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
-        assert needed(request) <= menu
-        assert not menu & HELD_OUT
+        tools = set(request.tools)
+        assert len(tools) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
+        assert needed(request) <= tools
+        assert not tools & HELD_OUT
 
 
-def test_nine_of_ten_wanted_tools_have_a_near_duplicate_on_the_menu():
+def test_nine_of_ten_wanted_tools_have_a_near_duplicate_in_the_list():
     entries = default_data.CATALOGUE.entries
     near = [
         bool(set(entries[item.tool].siblings) & set(request.tools))
@@ -78,32 +77,32 @@ def test_groups_are_as_many_and_as_large_as_asked_for():
     assert len({request.id for request in default_data.requests()}) == len(default_data.requests())
 
 
-def test_groups_of_one_prompt_share_their_menu():
-    menus: dict[str, set[tuple[str, ...]]] = {}
+def test_groups_of_one_prompt_share_their_tool_list():
+    tool_lists: dict[str, set[tuple[str, ...]]] = {}
     for request in default_data.requests():
-        menus.setdefault(request.prompt, set()).add(request.tools)
-    assert {len(found) for found in menus.values()} == {1}
+        tool_lists.setdefault(request.prompt, set()).add(request.tools)
+    assert {len(tool_lists_of_prompt) for tool_lists_of_prompt in tool_lists.values()} == {1}
     most = Counter(request.prompt for request in default_data.requests())
     assert max(most.values()) == default_data.PLAN.groups_per_prompt
 
 
-@pytest.mark.parametrize("alone", [1, 6])
-def test_simple_to_complex_is_the_parameter(alone):
-    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=alone)
-    items = [i for r in plan.Planner(default_data.CATALOGUE, p).requests("en") for i in r.items]
-    found = Counter(item.complexity for item in items)
-    assert found["complex"] == len(items) // (alone + 1)
+@pytest.mark.parametrize("simple_per_complex", [1, 6])
+def test_simple_to_complex_is_the_parameter(simple_per_complex):
+    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=simple_per_complex)
+    items = [i for r in Planner(default_data.CATALOGUE, p).requests("en") for i in r.items]
+    counts = Counter(item.complexity for item in items)
+    assert counts["complex"] == len(items) // (simple_per_complex + 1)
 
 
 @pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
-def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt):
+def test_chains_that_a_shared_tool_list_lacks_are_made_up_for_later(groups_per_prompt):
     p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
-    requests = list(plan.Planner(default_data.CATALOGUE, p).requests("en"))
-    found = plan.check_ratio(requests, p)
-    assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+    requests = list(Planner(default_data.CATALOGUE, p).requests("en"))
+    counts = check_ratio(requests, p)
+    assert abs(counts["en", "complex"] - 400 // 7) <= groups_per_prompt
 
 
-def test_both_sorts_of_complex_cells_are_used_alike():
+def test_both_sorts_of_complex_cells_are_used_equally():
     cells = [cell for cell in default_data.planner().cells if cell.complexity == "complex"]
     used = {
         kind: fmean(
@@ -118,18 +117,18 @@ def test_another_ratio_than_the_parameter_fails_by_name():
     wanted = default_data.PLAN.groups["en"] * default_data.PLAN.positives // 3
     problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 wants {wanted}"
     with pytest.raises(BadInput, match=problem):
-        plan.check_ratio(default_data.requests(), changed(simple_per_complex=2))
+        check_ratio(default_data.requests(), changed(simple_per_complex=2))
 
 
 def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
     p = changed(groups={"zh": 900}, groups_per_prompt=2, minimum={"zh": 0})
-    planner = plan.Planner(default_data.CATALOGUE, p)
+    planner = Planner(default_data.CATALOGUE, p)
     requests = list(planner.requests("zh"))
     full = [cell for cell in planner.cells if planner.used[cell, "zh"] == cell.capacity["zh"]]
     assert full
     assert all(planner.used[cell, "zh"] <= cell.capacity["zh"] for cell in planner.cells)
     assert len(requests) == 900
-    plan.check_ratio(requests, p)
+    check_ratio(requests, p)
 
 
 def test_more_than_the_grammar_can_say_is_named():
@@ -142,7 +141,7 @@ def test_more_than_the_grammar_can_say_is_named():
     catalogue.entries = few
     p = changed(groups={"en": 900}, held_out_tools=())
     with pytest.raises(BadInput, match=r"plan: en: after \d+ groups the grammar has no"):
-        list(plan.Planner(catalogue, p).requests("en"))
+        list(Planner(catalogue, p).requests("en"))
 
 
 def test_no_item_is_planned_twice():
@@ -151,22 +150,22 @@ def test_no_item_is_planned_twice():
 
 
 def test_a_language_is_planned_the_same_alone():
-    alone = list(plan.Planner(default_data.CATALOGUE, changed(groups={"zh": 6})).requests("zh"))
+    alone = list(Planner(default_data.CATALOGUE, changed(groups={"zh": 6})).requests("zh"))
     p = changed(groups={"en": 10, "zh": 6})
-    planner = plan.Planner(default_data.CATALOGUE, p)
+    planner = Planner(default_data.CATALOGUE, p)
     assert [r for language in p.groups for r in planner.requests(language)][10:] == alone
 
 
 def test_an_unknown_held_out_tool_is_named():
     with pytest.raises(BadInput, match=r"plan\.held_out_tools: no tools \['get_whether'\]"):
-        plan.Planner(default_data.CATALOGUE, changed(held_out_tools=("get_whether",)))
+        Planner(default_data.CATALOGUE, changed(held_out_tools=("get_whether",)))
 
 
 def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
     plan.main(Path("data/catalogue"), *paths)
     assert list(jsonl.read(paths[0], GroupRequest)) == default_data.requests()
-    assert list(csv_records.read(paths[1], CoverageRow)) == plan.count_coverage(
+    assert list(csv_records.read(paths[1], CoverageRow)) == count_coverage(
         default_data.planner(), default_data.requests()
     )
 

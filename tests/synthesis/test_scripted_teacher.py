@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES, LocalizedTexts, NumberRange
+from agent_tuning.catalogue.entry_records import LANGUAGES, LocalizedTexts, NumberRange
 from agent_tuning.catalogue.grammar import take_split
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.quality import validation

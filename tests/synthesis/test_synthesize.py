@@ -17,7 +17,7 @@ from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
-from stages.synthesize import SynthesizeConfig
+from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from tests.support import default_data
 from tests.support.chat_server import ChatServer, hash_body
 

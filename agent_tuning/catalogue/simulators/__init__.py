@@ -1,8 +1,8 @@
-"""Deterministic tools: a call in, a really computed observation out.
+"""Deterministic tools: each call gets an observation that is really computed.
 
-A simulator is a function named like its tool whose parameters are the tool's arguments; it returns
-a dict of plain JSON values. The worlds are seeded by the arguments alone: no clock, no network.
-Tools that change something are the methods of a class, which a `World` makes afresh for itself.
+A simulator is a function with the name of its tool; its parameters are the tool's arguments, and it
+returns a dict of plain JSON values. Only the arguments seed its results: no clock, no network.
+Tools that change something are methods of a class; every `World` has its own instance.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,14 +43,14 @@ Simulator = Callable[..., dict[str, Json]]
 
 
 class Stateful(Protocol):
-    """Tools that share a state. A call that cannot be done as things stand is `Refused`."""
+    """Tools that share a state. A call that the state does not allow raises `Refused`."""
 
     TOOLS: ClassVar[tuple[str, ...]]  # the names of the methods that are tools
 
     def __init__(self, seed: str) -> None: ...
 
     def state(self) -> dict[str, Json]:
-        """What the calls have made of it so far, as plain JSON."""
+        """The state after all calls so far, as plain JSON."""
 
 
 STATEFUL: tuple[type[Stateful], ...] = (
@@ -96,39 +96,41 @@ SIMULATORS: dict[str, Simulator] = {
 
 
 class World:
-    """The tools' results in one exchange: what a call changes, later calls see.
+    """Answers the tool calls of one conversation: what a call changes, later calls see.
 
-    The seed lays out the start; the catalogue's scenarios are written for the default one.
-    `written` are the observations of tools that have them instead of a simulator.
+    The seed decides the state at the start; the catalogue's scenarios expect the default seed.
+    `authored_observations` belong to tools that have them instead of a simulator.
     """
 
     def __init__(
-        self, seed: str = "", written: Mapping[str, authored.Observations] | None = None
+        self,
+        seed: str = "",
+        authored_observations: Mapping[str, authored.Observations] | None = None,
     ) -> None:
         self.seed = seed
-        self.written = written or {}
-        self._made: dict[type[Stateful], Stateful] = {}
+        self.authored_observations = authored_observations or {}
+        self._simulators: dict[type[Stateful], Stateful] = {}
 
     def observe(self, call: Call) -> dict[str, Json]:
         """The observation of the next call; of a refused one `{"error": reason}`.
 
         The call must fit its tool's schema.
         """
-        if call.name in self.written:
-            return authored.observe(call, self.written[call.name])
+        if call.name in self.authored_observations:
+            return authored.observe(call, self.authored_observations[call.name])
         owner = _OWNERS.get(call.name)
-        state = () if owner is None else (self._of(owner),)
+        instance = () if owner is None else (self._find_simulator(owner),)
         try:
-            return SIMULATORS[call.name](*state, **call.arguments)
+            return SIMULATORS[call.name](*instance, **call.arguments)
         except Refused as reason:
             return {"error": str(reason)}
 
     def state(self) -> dict[str, Json]:
-        """The state of every stateful simulator: two worlds with equal ones are alike."""
-        return {owner.__name__: self._of(owner).state() for owner in STATEFUL}
+        """The state of every stateful simulator: worlds of equal states answer alike."""
+        return {owner.__name__: self._find_simulator(owner).state() for owner in STATEFUL}
 
-    def _of(self, owner: type[Stateful]) -> Stateful:
-        """Made when it is first needed: most exchanges touch none."""
-        if owner not in self._made:
-            self._made[owner] = owner(self.seed)
-        return self._made[owner]
+    def _find_simulator(self, owner: type[Stateful]) -> Stateful:
+        """Built when it is first needed: most conversations touch none."""
+        if owner not in self._simulators:
+            self._simulators[owner] = owner(self.seed)
+        return self._simulators[owner]

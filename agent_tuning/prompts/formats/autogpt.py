@@ -12,6 +12,7 @@ from agent_tuning.prompts.formats.reading import (
     read_json_object,
     skip_blanks,
 )
+from agent_tuning.prompts.formats.segments import JsonLeaf, ReplyFormat, Segment, json_segments
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
 
 VALID_PREFIXES = ("{",)
@@ -31,14 +32,19 @@ class Reply(Record, frozen=True):
     ask: str | None = None
 
 
-def write(turn: Assistant) -> str:
-    reply: dict[str, Json] = {"thoughts": turn.thought} if turn.thought else {}
-    commands = [{"name": call.name, "args": call.arguments} for call in turn.calls]
+def segments(turn: Assistant) -> list[Segment]:
+    reply: dict[str, object] = {}
+    if turn.thought:
+        reply["thoughts"] = JsonLeaf(turn.thought, "thought")
+    commands = [
+        {"name": JsonLeaf(call.name, "name"), "args": JsonLeaf(call.arguments)}
+        for call in turn.calls
+    ]
     if turn.decision == "call":
         reply["command"] = commands[0] if len(commands) == 1 else commands
     else:
         reply["ask" if turn.decision == "ask" else "answer"] = turn.text
-    return format_json(reply)
+    return list(json_segments(reply))
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
@@ -47,21 +53,24 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     expect_end(text, stop)
     try:
         reply = msgspec.convert(value, Reply)
-        return build_decision(reply.thoughts, _calls(reply.command), reply.answer, reply.ask)
+        return build_decision(reply.thoughts, _read_calls(reply.command), reply.answer, reply.ask)
     except ValueError as error:
         raise MalformedReply(
             f"thoughts and one command, answer or ask ({error})", text, start
         ) from error
 
 
-def _calls(said: Command | list[Command] | None) -> list[Call] | None:
-    if said is None:
+def _read_calls(written: Command | list[Command] | None) -> list[Call] | None:
+    if written is None:
         return None
-    commands = said if isinstance(said, list) else [said]
+    commands = written if isinstance(written, list) else [written]
     return [Call(command.name, command.args) for command in commands]
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         format_json({"command": result.name, "result": result.content}) for result in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

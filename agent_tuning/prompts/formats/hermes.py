@@ -12,6 +12,13 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_object,
 )
+from agent_tuning.prompts.formats.segments import (
+    JsonLeaf,
+    ReplyFormat,
+    Segment,
+    join_lines,
+    json_segments,
+)
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
 VALID_PREFIXES = ("<think>", "<tool_call>", "<answer>", "<ask>")
@@ -22,27 +29,32 @@ OPEN = re.compile(r"\s*<tool_call>\s*")
 CLOSE = re.compile(r"\s*</tool_call>")
 
 
-def write(turn: Assistant) -> str:
-    lines = [f"<think>{turn.thought}</think>"] if turn.thought else []
+def segments(turn: Assistant) -> list[Segment]:
+    lines: list[list[Segment]] = []
+    if turn.thought:
+        thought = Segment(turn.thought, "thought")
+        lines.append([Segment("<think>"), thought, Segment("</think>")])
     for call in turn.calls:
-        body = format_json({"name": call.name, "arguments": call.arguments})
-        lines.append(f"<tool_call>\n{body}\n</tool_call>")
+        body = {"name": JsonLeaf(call.name, "name"), "arguments": JsonLeaf(call.arguments)}
+        lines.append([Segment("<tool_call>")])
+        lines.append(list(json_segments(body)))
+        lines.append([Segment("</tool_call>")])
     if turn.decision != "call":
         tag = "ask" if turn.decision == "ask" else "answer"
-        lines.append(f"<{tag}>{turn.text}</{tag}>")
-    return "\n".join(lines)
+        lines.append([Segment(f"<{tag}>{turn.text}</{tag}>")])
+    return join_lines(lines)
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     start = THOUGHT.match(text)
     assert start is not None  # the pattern matches the empty string
     thought, position = (start.group(1) or "").strip(), start.end()
-    if said := TEXT.fullmatch(text, position):
-        decision: Literal["ask", "no_call"] = "ask" if said.group(1) == "ask" else "no_call"
-        return Assistant(decision, thought, text=said.group(2))
+    if final := TEXT.fullmatch(text, position):
+        decision: Literal["ask", "no_call"] = "ask" if final.group(1) == "ask" else "no_call"
+        return Assistant(decision, thought, text=final.group(2))
     calls = []
     while opening := OPEN.match(text, position):
-        call, position = _call(text, opening.end())
+        call, position = _read_call(text, opening.end())
         calls.append(call)
     if not calls:
         raise MalformedReply("<tool_call>, <answer> or <ask>", text, position)
@@ -50,7 +62,7 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     return Assistant("call", thought, tuple(calls))
 
 
-def _call(text: str, position: int) -> tuple[Call, int]:
+def _read_call(text: str, position: int) -> tuple[Call, int]:
     value, stop = read_json_object(text, position)
     closing = CLOSE.match(text, stop)
     if not closing:
@@ -61,8 +73,11 @@ def _call(text: str, position: int) -> tuple[Call, int]:
         raise MalformedReply(f"name and arguments ({error})", text, position) from error
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         f"<tool_response>\n{format_json({'name': r.name, 'content': r.content})}\n</tool_response>"
         for r in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

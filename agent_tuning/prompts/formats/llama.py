@@ -9,21 +9,32 @@ from agent_tuning.prompts.formats.reading import (
     read_json_object,
     skip_blanks,
 )
-from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
+from agent_tuning.prompts.formats.segments import (
+    JsonLeaf,
+    ReplyFormat,
+    Segment,
+    join_lines,
+    json_segments,
+)
+from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
 VALID_PREFIXES = ("{",)
 
 
-def write(turn: Assistant) -> str:
-    lines: list[Json] = [{"thought": turn.thought}] if turn.thought else []
-    lines += [{"name": call.name, "parameters": call.arguments} for call in turn.calls]
+def segments(turn: Assistant) -> list[Segment]:
+    lines: list[dict[str, object]] = []
+    if turn.thought:
+        lines.append({"thought": JsonLeaf(turn.thought, "thought")})
+    for call in turn.calls:
+        arguments = JsonLeaf(call.arguments)
+        lines.append({"name": JsonLeaf(call.name, "name"), "parameters": arguments})
     if turn.decision != "call":
         lines.append({"ask" if turn.decision == "ask" else "answer": turn.text})
-    return "\n".join(map(format_json, lines))
+    return join_lines(map(json_segments, lines))
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     calls: list[Call] = []
     position = skip_blanks(text, 0)
     while position < len(text):
@@ -31,21 +42,24 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         match value:
             case {"name": str(name), "parameters": dict(arguments)} if len(value) == 2:
                 calls.append(Call(name, arguments))
-            case {"thought": str()} if len(value) == 1 and not (said or calls):
-                said |= value
+            case {"thought": str()} if len(value) == 1 and not (texts or calls):
+                texts |= value
             case {"answer": str()} | {"ask": str()} if len(value) == 1:
-                said |= value
+                texts |= value
             case _:
                 raise MalformedReply("name and parameters, answer or ask", text, position)
         position = skip_blanks(text, stop)
     try:
-        thought = said.get("thought", "")
-        return build_decision(thought, calls or None, said.get("answer"), said.get("ask"))
+        thought = texts.get("thought", "")
+        return build_decision(thought, calls or None, texts.get("answer"), texts.get("ask"))
     except ValueError as error:
         raise MalformedReply(str(error), text, 0) from error
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         format_json({"name": result.name, "output": result.content}) for result in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

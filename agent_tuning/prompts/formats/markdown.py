@@ -9,6 +9,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_object,
 )
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
 VALID_PREFIXES = (">", "**Call**", "**Answer**", "**Ask**")
@@ -18,25 +19,30 @@ OPEN = re.compile(r"\s*\*\*Call\*\* `([^`\n]+)`\s*```json\s*")
 CLOSE = re.compile(r"\s*```")
 
 
-def write(turn: Assistant) -> str:
-    lines = [f"> {turn.thought}"] if turn.thought else []
-    lines += [f"**Call** {_block(call.name, format_json(call.arguments))}" for call in turn.calls]
+def segments(turn: Assistant) -> list[Segment]:
+    lines: list[list[Segment]] = []
+    if turn.thought:
+        lines.append([Segment("> "), Segment(turn.thought, "thought")])
+    for call in turn.calls:
+        block = Segment(f"`\n{_code_block(format_json(call.arguments))}")
+        lines.append([Segment("**Call** `"), Segment(call.name, "name"), block])
     if turn.decision != "call":
-        lines.append(f"**{'Ask' if turn.decision == 'ask' else 'Answer'}** {turn.text}")
-    return "\n".join(lines)
+        label = "Ask" if turn.decision == "ask" else "Answer"
+        lines.append([Segment(f"**{label}** {turn.text}")])
+    return join_lines(lines)
 
 
-def _block(name: str, content: str) -> str:
-    return f"`{name}`\n```json\n{content}\n```"
+def _code_block(content: str) -> str:
+    return f"```json\n{content}\n```"
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     start = THOUGHT.match(text)
     assert start is not None  # the pattern matches the empty string
     thought, position = (start.group(1) or "").strip(), start.end()
-    if said := TEXT.fullmatch(text, position):
-        ask = said.group(1) == "Ask"
-        return Assistant("ask" if ask else "no_call", thought, text=said.group(2))
+    if final := TEXT.fullmatch(text, position):
+        ask = final.group(1) == "Ask"
+        return Assistant("ask" if ask else "no_call", thought, text=final.group(2))
     calls = []
     while opening := OPEN.match(text, position):
         arguments, stop = read_json_object(text, opening.end())
@@ -51,5 +57,11 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     return Assistant("call", thought, tuple(calls))
 
 
-def observe(results: Sequence[ToolResult]) -> str:
-    return "\n".join(f"**Result** {_block(r.name, format_json(r.content))}" for r in results)
+def write_observations(results: Sequence[ToolResult]) -> str:
+    return "\n".join(
+        f"**Result** `{result.name}`\n{_code_block(format_json(result.content))}"
+        for result in results
+    )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

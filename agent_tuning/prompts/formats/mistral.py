@@ -11,6 +11,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_value,
 )
+from agent_tuning.prompts.formats.segments import JsonLeaf, ReplyFormat, Segment, json_segments
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
 VALID_PREFIXES = ("[THINK]", "[TOOL_CALLS]", "[ANSWER]", "[ASK]")
@@ -20,21 +21,28 @@ TEXT = re.compile(r"\[(ANSWER|ASK)\] ?(.*)", re.DOTALL)
 CALLS = re.compile(r"\[TOOL_CALLS\]\s*")
 
 
-def write(turn: Assistant) -> str:
-    thought = f"[THINK]{turn.thought}[/THINK]\n" if turn.thought else ""
+def segments(turn: Assistant) -> list[Segment]:
+    segments: list[Segment] = []
+    if turn.thought:
+        thought = Segment(turn.thought, "thought")
+        segments += [Segment("[THINK]"), thought, Segment("[/THINK]\n")]
     if turn.decision == "call":
-        calls = [{"name": call.name, "arguments": call.arguments} for call in turn.calls]
-        return f"{thought}[TOOL_CALLS] {format_json(calls)}"
-    return f"{thought}[{'ASK' if turn.decision == 'ask' else 'ANSWER'}] {turn.text}"
+        calls = [
+            {"name": JsonLeaf(call.name, "name"), "arguments": JsonLeaf(call.arguments)}
+            for call in turn.calls
+        ]
+        return [*segments, Segment("[TOOL_CALLS] "), *json_segments(calls)]
+    tag = "ASK" if turn.decision == "ask" else "ANSWER"
+    return [*segments, Segment(f"[{tag}] {turn.text}")]
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     start = THOUGHT.match(text)
     assert start is not None  # the pattern matches the empty string
     thought, position = (start.group(1) or "").strip(), start.end()
-    if said := TEXT.fullmatch(text, position):
-        ask = said.group(1) == "ASK"
-        return Assistant("ask" if ask else "no_call", thought, text=said.group(2))
+    if final := TEXT.fullmatch(text, position):
+        ask = final.group(1) == "ASK"
+        return Assistant("ask" if ask else "no_call", thought, text=final.group(2))
     opening = CALLS.match(text, position)
     if not opening:
         raise MalformedReply("[TOOL_CALLS], [ANSWER] or [ASK]", text, position)
@@ -46,8 +54,11 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         raise MalformedReply(f"a list of calls ({error})", text, opening.end()) from error
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         f"[TOOL_RESULTS] {format_json({'name': r.name, 'content': r.content})}[/TOOL_RESULTS]"
         for r in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

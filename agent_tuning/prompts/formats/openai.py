@@ -16,7 +16,8 @@ from agent_tuning.prompts.formats.reading import (
     read_json_object,
     skip_blanks,
 )
-from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
+from agent_tuning.prompts.formats.segments import JsonLeaf, ReplyFormat, Segment, json_segments
+from agent_tuning.records import Assistant, Call, Record, Tool, ToolResult
 
 VALID_PREFIXES = ("{",)
 
@@ -39,18 +40,21 @@ class Message(Record, frozen=True):
     ask: str | None = None
 
 
-def write(turn: Assistant) -> str:
-    message: dict[str, Json] = {"reasoning": turn.thought} if turn.thought else {}
+def segments(turn: Assistant) -> list[Segment]:
+    message: dict[str, object] = {}
+    if turn.thought:
+        message["reasoning"] = JsonLeaf(turn.thought, "thought")
     if turn.decision == "call":
-        message["tool_calls"] = [_written(call) for call in turn.calls]
+        message["tool_calls"] = [_build_tool_call(call) for call in turn.calls]
     else:
         message["ask" if turn.decision == "ask" else "content"] = turn.text
-    return format_json(message)
+    return list(json_segments(message))
 
 
-def _written(call: Call) -> Json:
+def _build_tool_call(call: Call) -> dict[str, object]:
     arguments = format_json(call.arguments)
-    return {"type": "function", "function": {"name": call.name, "arguments": arguments}}
+    function = {"name": JsonLeaf(call.name, "name"), "arguments": arguments}
+    return {"type": "function", "function": function}
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
@@ -59,24 +63,27 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     expect_end(text, stop)
     try:
         message = msgspec.convert(value, Message)
-        return build_decision(message.reasoning, _calls(message), message.content, message.ask)
+        return build_decision(message.reasoning, _read_calls(message), message.content, message.ask)
     except ValueError as error:
         raise MalformedReply(f"tool_calls, content or ask ({error})", text, start) from error
 
 
-def _calls(message: Message) -> list[Call] | None:
+def _read_calls(message: Message) -> list[Call] | None:
     if message.tool_calls is None:
         return None
     calls = []
-    for said in (call.function for call in message.tool_calls):
-        arguments, stop = read_json_object(said.arguments, 0)
-        expect_end(said.arguments, stop)
-        calls.append(Call(said.name, arguments))
+    for function in (call.function for call in message.tool_calls):
+        arguments, stop = read_json_object(function.arguments, 0)
+        expect_end(function.arguments, stop)
+        calls.append(Call(function.name, arguments))
     return calls
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         format_json({"role": "tool", "name": result.name, "content": result.content})
         for result in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

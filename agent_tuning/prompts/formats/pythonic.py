@@ -7,7 +7,7 @@ import ast
 import keyword
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     skip_blanks,
 )
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
 
 VALID_PREFIXES = ("",)  # a parenthesis may stand before any of it
@@ -33,34 +34,45 @@ class _Strange(ValueError):
         self.node = node
 
 
-def write(turn: Assistant) -> str:
-    thought = f"# {turn.thought}\n" if turn.thought else ""
-    if turn.decision == "call":
-        return f"{thought}[{', '.join(map(_call, turn.calls))}]"
-    return f"{thought}{'ask' if turn.decision == 'ask' else 'answer'}({format_json(turn.text)})"
+def segments(turn: Assistant) -> list[Segment]:
+    segments: list[Segment] = []
+    if turn.thought:
+        segments += [Segment("# "), Segment(turn.thought, "thought"), Segment("\n")]
+    if turn.decision != "call":
+        function = "ask" if turn.decision == "ask" else "answer"
+        return [*segments, Segment(f"{function}({format_json(turn.text)})")]
+    for number, call in enumerate(turn.calls):
+        segments += [Segment(", " if number else "["), _write_name(call.name)]
+        segments.append(Segment(f"({', '.join(_write_arguments(call))})"))
+    return [*segments, Segment("]")]
 
 
-def _call(call: Call) -> str:
-    said = (_argument(name, value) for name, value in call.arguments.items())
-    plain = all(map(_is_name, re.split(r"[.-]", call.name)))
-    name = call.name if plain else f"tools[{format_json(call.name)}]"
-    return f"{name}({', '.join(said)})"
+def _write_name(name: str) -> Segment:
+    """A name that is none in Python is quoted, and then it is trained like any other text."""
+    if all(map(_is_name, re.split(r"[.-]", name))):
+        return Segment(name, "name")
+    return Segment(f"tools[{format_json(name)}]")
 
 
-def _argument(name: str, value: Json) -> str:
-    return f"{name}={_literal(value)}" if _is_name(name) else f"**{_literal({name: value})}"
+def _write_arguments(call: Call) -> Iterator[str]:
+    for name, value in call.arguments.items():
+        if _is_name(name):
+            yield f"{name}={_write_literal(value)}"
+        else:
+            yield f"**{_write_literal({name: value})}"
 
 
 def _is_name(text: str) -> bool:
     return bool(NAME.fullmatch(text)) and not keyword.iskeyword(text)
 
 
-def _literal(value: Json) -> str:
+def _write_literal(value: Json) -> str:
     """A JSON value as Python writes it, with JSON's quotes."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{format_json(k)}: {_literal(v)}' for k, v in value.items())}}}"
+        items = (f"{format_json(key)}: {_write_literal(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
+        return f"[{', '.join(map(_write_literal, value))}]"
     return CONSTANTS[value] if value is None or isinstance(value, bool) else format_json(value)
 
 
@@ -160,5 +172,8 @@ def _object(node: ast.expr) -> dict[str, Json]:
     return found
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(f"{result.name} -> {format_json(result.content)}" for result in results)
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

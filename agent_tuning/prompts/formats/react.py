@@ -9,6 +9,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_object,
 )
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
 from agent_tuning.records import Assistant, Call, Tool, ToolResult
 
 VALID_PREFIXES = ("Thought:", "Action:", "Final Answer:", "Ask:")
@@ -17,15 +18,18 @@ ACTION = re.compile(r"\s*Action: ?([^\n]+)\nAction Input: ?")
 TEXTS = {"Final Answer:": "no_call", "Ask:": "ask"}
 
 
-def write(turn: Assistant) -> str:
-    lines = [f"Thought: {turn.thought}"] if turn.thought else []
+def segments(turn: Assistant) -> list[Segment]:
+    lines: list[list[Segment]] = []
+    if turn.thought:
+        lines.append([Segment("Thought: "), Segment(turn.thought, "thought")])
     for call in turn.calls:
-        lines += [f"Action: {call.name}", f"Action Input: {format_json(call.arguments)}"]
+        lines.append([Segment("Action: "), Segment(call.name, "name")])
+        lines.append([Segment(f"Action Input: {format_json(call.arguments)}")])
     if turn.decision == "no_call":
-        lines.append(f"Final Answer: {turn.text}")
+        lines.append([Segment(f"Final Answer: {turn.text}")])
     if turn.decision == "ask":
-        lines.append(f"Ask: {turn.text}")
-    return "\n".join(lines)
+        lines.append([Segment(f"Ask: {turn.text}")])
+    return join_lines(lines)
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
@@ -46,5 +50,8 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     return Assistant("call", thought, tuple(calls))
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(f"Observation: {format_json(result.content)}" for result in results)
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

@@ -11,6 +11,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_value,
 )
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
 
 VALID_PREFIXES = ("<thought>", "<call ", "<answer>", "<ask>")
@@ -24,48 +25,53 @@ QUOTES = {'"': "&quot;"}
 UNQUOTES = {"&quot;": '"', "&apos;": "'"}
 
 
-def write(turn: Assistant) -> str:
-    lines = [f"<thought>{escape(turn.thought)}</thought>"] if turn.thought else []
+def segments(turn: Assistant) -> list[Segment]:
+    lines: list[list[Segment]] = []
+    if turn.thought:
+        thought = Segment(escape(turn.thought), "thought")
+        lines.append([Segment("<thought>"), thought, Segment("</thought>")])
     for call in turn.calls:
-        lines.append(f'<call name="{escape(call.name, QUOTES)}">')
+        tool = Segment(escape(call.name, QUOTES), "name")
+        lines.append([Segment('<call name="'), tool, Segment('">')])
         for name, value in call.arguments.items():
-            lines.append(f'<arg name="{escape(name, QUOTES)}">{escape(format_json(value))}</arg>')
-        lines.append("</call>")
+            content = escape(format_json(value))
+            lines.append([Segment(f'<arg name="{escape(name, QUOTES)}">{content}</arg>')])
+        lines.append([Segment("</call>")])
     if turn.decision != "call":
         tag = "ask" if turn.decision == "ask" else "answer"
-        lines.append(f"<{tag}>{escape(turn.text)}</{tag}>")
-    return "\n".join(lines)
+        lines.append([Segment(f"<{tag}>{escape(turn.text)}</{tag}>")])
+    return join_lines(lines)
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     start = THOUGHT.match(text)
     assert start is not None  # the pattern matches the empty string
-    thought, position = _plain(start.group(1) or ""), start.end()
-    if said := TEXT.fullmatch(text, position):
-        answer = _plain(said.group(2))
-        both = (None, answer) if said.group(1) == "ask" else (answer, None)
+    thought, position = _unescape(start.group(1) or ""), start.end()
+    if final := TEXT.fullmatch(text, position):
+        answer = _unescape(final.group(2))
+        both = (None, answer) if final.group(1) == "ask" else (answer, None)
         return build_decision(thought, None, *both)
     calls = []
     while opening := OPEN.match(text, position):
-        arguments, position = _arguments(text, opening.end())
-        calls.append(Call(_plain(opening.group(1)), arguments))
+        arguments, position = _read_arguments(text, opening.end())
+        calls.append(Call(_unescape(opening.group(1)), arguments))
     if not calls:
         raise MalformedReply("<call>, <answer> or <ask>", text, position)
     expect_end(text, position)
     return build_decision(thought, calls, None, None)
 
 
-def _arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
+def _read_arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
     """What stands in a call, and where the call ends."""
     arguments = {}
     while argument := ARGUMENT.match(text, position):
-        said = _plain(argument.group(2)).strip()
+        content = _unescape(argument.group(2)).strip()
         try:
-            value, stop = read_json_value(said, 0)
-            expect_end(said, stop)
+            value, stop = read_json_value(content, 0)
+            expect_end(content, stop)
         except MalformedReply as error:
             raise MalformedReply(f"a JSON value ({error})", text, argument.start(2)) from error
-        arguments[_plain(argument.group(1))] = value
+        arguments[_unescape(argument.group(1))] = value
         position = argument.end()
     closing = CLOSE.match(text, position)
     if not closing:
@@ -73,12 +79,15 @@ def _arguments(text: str, position: int) -> tuple[dict[str, Json], int]:
     return arguments, closing.end()
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     return unescape(text, UNQUOTES)
 
 
-def observe(results: Sequence[ToolResult]) -> str:
+def write_observations(results: Sequence[ToolResult]) -> str:
     return "\n".join(
         f'<result name="{escape(r.name, QUOTES)}">{escape(format_json(r.content))}</result>'
         for r in results
     )
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

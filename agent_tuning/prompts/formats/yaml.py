@@ -15,6 +15,7 @@ from agent_tuning.prompts.formats.reading import (
     format_json,
     read_json_value,
 )
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
 from agent_tuning.records import Assistant, Call, Json, Record, Tool, ToolResult
 
 VALID_PREFIXES = ("",)  # many ways to write one mapping
@@ -39,31 +40,41 @@ class _Loader(yaml.BaseLoader):
         return super().compose_node(parent, index)
 
 
-def write(turn: Assistant) -> str:
-    return "\n".join(_lines(turn))
+def segments(turn: Assistant) -> list[Segment]:
+    return join_lines(_write_lines(turn))
 
 
-def _lines(turn: Assistant) -> Iterator[str]:
+def _write_lines(turn: Assistant) -> Iterator[list[Segment]]:
     if turn.thought:
-        yield f"thought: {_quoted(turn.thought)}"
+        thought = Segment(_write_json(turn.thought)[1:-1], "thought")
+        yield [Segment('thought: "'), thought, Segment('"')]
     if turn.decision != "call":
-        yield f"{'ask' if turn.decision == 'ask' else 'answer'}: {_quoted(turn.text)}"
+        key = "ask" if turn.decision == "ask" else "answer"
+        yield [Segment(f"{key}: {_write_json(turn.text)}")]
         return
-    yield "calls:"
+    yield [Segment("calls:")]
     for call in turn.calls:
-        yield f"- name: {_word(call.name)}"
-        yield "  arguments:" if call.arguments else "  arguments: {}"
-        for name, value in call.arguments.items():
-            yield f"    {_word(name)}: {_quoted(value)}"
+        yield [Segment("- name: "), *_write_name(call.name)]
+        yield [Segment("  arguments:" if call.arguments else "  arguments: {}")]
+        for key, value in call.arguments.items():
+            yield [Segment(f"    {_write_word(key)}: {_write_json(value)}")]
 
 
-def _word(text: str) -> str:
-    return text if PLAIN.fullmatch(text) and text not in CONSTANTS else _quoted(text)
+def _write_name(name: str) -> list[Segment]:
+    word = _write_word(name)
+    if word == name:
+        return [Segment(name, "name")]
+    return [Segment('"'), Segment(word[1:-1], "name"), Segment('"')]
 
 
-def _quoted(value: Json) -> str:
+def _write_word(text: str) -> str:
+    """A word without quotes where YAML reads it as the same string."""
+    return text if PLAIN.fullmatch(text) and text not in CONSTANTS else _write_json(text)
+
+
+def _write_json(value: Json) -> str:
     """JSON that is YAML too."""
-    return UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", format_json(value))
+    return UNREADABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", format_json(value))
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
@@ -108,6 +119,9 @@ def _scalar(text: str) -> Json:
     return value if stop == len(text) and isinstance(value, int | float) else text
 
 
-def observe(results: Sequence[ToolResult]) -> str:
-    lines = (f"- name: {_word(r.name)}\n  content: {_quoted(r.content)}" for r in results)
+def write_observations(results: Sequence[ToolResult]) -> str:
+    lines = (f"- name: {_write_word(r.name)}\n  content: {_write_json(r.content)}" for r in results)
     return "\n".join(["results:", *lines])
+
+
+FORMAT = ReplyFormat(VALID_PREFIXES, segments, read, write_observations)

@@ -14,7 +14,8 @@ import msgspec
 from agent_tuning.chat_model.budget import Budget
 from agent_tuning.chat_model.fill_store import StoreFiller
 from agent_tuning.chat_model.messages import Ask, ChatRequest, Reply, Service, UnusableReply
-from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, Usage, WrittenGroup
+from agent_tuning.chat_model.usage import Usage
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, WrittenGroup
 from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
 from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Reply
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput
-from agent_tuning.synthesis.teachers import GroupRequest, Usage, WrittenGroup
+from agent_tuning.synthesis.teachers import GroupRequest, WrittenGroup
 from agent_tuning.synthesis.teachers.author import Author
 
 

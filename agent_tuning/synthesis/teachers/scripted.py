@@ -9,16 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from agent_tuning.catalogue.entries import (
-    SLOT,
-    Catalogue,
-    LocalizedTexts,
-    MissingArgument,
-    Scenario,
-)
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, MissingArgument, Scenario
 from agent_tuning.catalogue.grammar import Grammar, SlotValue, Split, shuffle_index
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import (
     Assistant,
     BadInput,
@@ -33,7 +29,7 @@ from agent_tuning.records import (
     Turn,
     User,
 )
-from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, Usage, WrittenGroup
+from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, WrittenGroup
 
 THOUGHT_PREFIXES: dict[Language, str] = {"en": "I should ", "zh": "我要"}  # of an `intent`
 

@@ -1,4 +1,4 @@
-"""A judgement of every subject: from the store of paid answers, else from the chat model."""
+"""Judge every subject: with the store of paid replies first, else with the chat model."""
 
 import asyncio
 from collections import Counter
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Budget, Price, price_of
 from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Service, UnusableReply
+from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
-from agent_tuning.runtime import config
-from agent_tuning.synthesis.teachers import Failure, Usage
+from agent_tuning.synthesis.teachers import Failure
 from benchmark.annotation.judge import prompt
 from benchmark.annotation.rating.rubric import Judgement
 
@@ -26,112 +26,118 @@ class JudgeConfig(Record, frozen=True):
 
 
 class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
-    """What `synthesize` says about the service, whatever is asked of it."""
+    """The part of `synthesize` that says how to reach chat models, and their prices."""
 
     service: Service
     prices: dict[str, Price]
 
 
 class Judge:
-    """`asks` maps a subject's id to its question; equal questions are paid for once."""
+    """`asks` maps a subject's id to its question. Equal questions are paid for once."""
 
-    def __init__(self, asks: Mapping[str, Ask], store: Path) -> None:
-        self.p = config.load(SECTION, JudgeConfig)
-        self.endpoint = config.load("synthesize", Endpoint)
-        self.price = price_of(self.p.model.name, self.endpoint.prices, self.p.budget)
+    def __init__(
+        self, asks: Mapping[str, Ask], store: Path, p: JudgeConfig, endpoint: Endpoint
+    ) -> None:
+        self.p = p
+        self.endpoint = endpoint
+        self.price = price_of(p.model.name, endpoint.prices, p.budget)
         self.store = AnswerStore(store)
-        self.sent = {subject: self.p.model.sent(ask) for subject, ask in asks.items()}
+        self.requests = {subject: p.model.sent(ask) for subject, ask in asks.items()}
         self.unanswered: dict[str, str] = {}
 
     @property
-    def left(self) -> list[ChatRequest]:
-        """The questions without an answer in the store."""
-        found = {sent.key: sent for sent in self.sent.values() if sent.key not in self.store}
-        return list(found.values())
+    def missing(self) -> list[ChatRequest]:
+        """The requests without a reply in the store."""
+        missing = {r.key: r for r in self.requests.values() if r.key not in self.store}
+        return list(missing.values())
 
     def estimate(self) -> str:
-        left = sum(map(self.price.bound, self.left), Usage()).describe_estimate()
-        return f"{SECTION}: {left} ({SECTION}.budget = {self.p.budget})"
+        usage = sum(map(self.price.bound, self.missing), Usage())
+        return f"{SECTION}: {usage.describe_estimate()} ({SECTION}.budget = {self.p.budget})"
 
     def ask(self) -> None:
-        """Raises Unfinished or BadInput as the teacher does; what is paid stays in the store."""
+        """Send what is missing. Raises Unfinished or BadInput; paid replies stay in the store."""
         self.store.open()
         try:
-            if left := self.left:
-                asyncio.run(self._fill(left))
+            if missing := self.missing:
+                asyncio.run(self._fill_store(missing))
         finally:
             self.store.close()
 
-    def require(self) -> None:
-        """Everything is in the store, or the first question that is not is named."""
-        for sent in self.left:
+    def require_all(self) -> None:
+        """Raises BadInput with the first request that has no reply in the store."""
+        for request in self.missing:
             raise BadInput(
-                f"{self.store.path}: no answer to `{sent.name}` (key {sent.key}) and "
-                f"{len(self.left) - 1} more; without --replay the judge is asked"
+                f"{self.store.path}: no answer to `{request.name}` (key {request.key}) and "
+                f"{len(self.missing) - 1} more; run without --replay to ask the judge"
             )
 
-    def judgements(self) -> "Judgements":
-        found: list[Judgement] = []
+    def read_judgements(self) -> "Judgements":
+        """Every subject's judgement in the store, or the reason why it has none."""
+        judgements: list[Judgement] = []
         failures: list[Failure] = []
-        for subject, sent in self.sent.items():
+        for subject, request in self.requests.items():
             try:
-                found.append(self._judged(subject, sent))
+                judgements.append(self._read_judgement(subject, request))
             except UnusableReply as error:
-                failures.append(Failure(subject, sent.name, error.reason, error.detail))
-        return Judgements(found, failures)
+                failures.append(Failure(subject, request.name, error.reason, error.detail))
+        return Judgements(judgements, failures)
 
-    async def _fill(self, left: list[ChatRequest]) -> None:
+    async def _fill_store(self, missing: list[ChatRequest]) -> None:
         # The client takes a second to import.
         from agent_tuning.chat_model.fill_store import StoreFiller
 
         budget = Budget(self.p.budget, self.price.spent(self.p.model.name, self.store), SECTION)
-        most = self.p.max_failed * len(self.sent)
+        max_unanswered = self.p.max_failed * len(self.requests)
         service = self.endpoint.service
-        filler = StoreFiller(self.store, service, self.price, budget, self.unanswered, most)
+        filler = StoreFiller(
+            self.store, service, self.price, budget, self.unanswered, max_unanswered
+        )
         async with filler.client.api:
-            await filler.live(left, self._wanting)
+            await filler.live(missing, self._next_request)
 
-    def _wanting(self, sent: ChatRequest) -> ChatRequest | None:
-        return None if sent.key in self.store or sent.key in self.unanswered else sent
+    def _next_request(self, request: ChatRequest) -> ChatRequest | None:
+        return None if request.key in self.store or request.key in self.unanswered else request
 
-    def _judged(self, subject: str, sent: ChatRequest) -> Judgement:
-        reply = self.store.get(sent.key)
+    def _read_judgement(self, subject: str, request: ChatRequest) -> Judgement:
+        reply = self.store.get(request.key)
         if reply is None:
-            raise UnusableReply("unanswered", self.unanswered.get(sent.key, ""))
+            raise UnusableReply("unanswered", self.unanswered.get(request.key, ""))
         return prompt.parse_reply(subject, reply)
 
 
 class Judgements(NamedTuple):
-    judged: list[Judgement]
+    judgements: list[Judgement]
     failures: list[Failure]
 
     def write(self, folder: Path) -> None:
-        jsonl.write(folder / "judge.jsonl", self.judged)
+        jsonl.write(folder / "judge.jsonl", self.judgements)
         jsonl.write(folder / "judge_failures.jsonl", self.failures)
 
     def __str__(self) -> str:
         reasons = Counter(failure.reason for failure in self.failures)
         failed = "".join(f", {count} {reason}" for reason, count in sorted(reasons.items()))
-        return f"{len(self.judged)} judged{failed}"
+        return f"{len(self.judgements)} judged{failed}"
 
-    def check(self, folder: Path, most: float) -> None:
-        """Raises BadInput if a larger share than `most` (0-1) has no mark."""
-        total = len(self.judged) + len(self.failures)
-        if len(self.failures) > most * total:
+    def check_failures(self, folder: Path, max_failed: float) -> None:
+        """Raises BadInput if a larger share than `max_failed` (0-1) has no score."""
+        total = len(self.judgements) + len(self.failures)
+        if len(self.failures) > max_failed * total:
             raise BadInput(
-                f"{folder / 'judge_failures.jsonl'}: {len(self.failures)} of {total} have no mark, "
-                f"more than {SECTION}.max_failed = {most} allows; the file gives each reason"
+                f"{folder / 'judge_failures.jsonl'}: {len(self.failures)} of {total} have no "
+                f"score, more than {SECTION}.max_failed = {max_failed} allows; "
+                "the file gives each reason"
             )
 
 
 def run(judge: Judge, folder: Path, dry_run: bool, replay: bool) -> Judgements | None:
-    """What both commands do: estimate, or ask, write and complain; None after an estimate."""
+    """Print an estimate and return None, or judge, write the judgements and check them."""
     if dry_run:
         print(judge.estimate())
         return None
-    judge.require() if replay else judge.ask()
-    found = judge.judgements()
-    found.write(folder)
-    print(f"{folder / 'judge.jsonl'}: {found}, by {judge.p.model.name}")
-    found.check(folder, judge.p.max_failed)
-    return found
+    judge.require_all() if replay else judge.ask()
+    results = judge.read_judgements()
+    results.write(folder)
+    print(f"{folder / 'judge.jsonl'}: {results}, by {judge.p.model.name}")
+    results.check_failures(folder, judge.p.max_failed)
+    return results

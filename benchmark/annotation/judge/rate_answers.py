@@ -1,16 +1,17 @@
-"""Have the answers judged that people rate: `make judge VERSION="base tuned"`.
+"""Let an LLM judge rate the answers that people rate: `make judge VERSION="base tuned"`.
 
-reads   SUITE/, and the ANSWERS of every version, a file each named for it
-        FOLDER/ratings.jsonl       what people said, if any did
+reads   SUITE/, and the ANSWERS of every version: one file each, with the version's name
+        FOLDER/ratings.jsonl       people's ratings, if there are any
         params.yaml: judge, rate, and the service and prices of synthesize
 writes  FOLDER/sheet.jsonl         the answers, the same as `make rate` draws
-        FOLDER/judge.jsonl         a mark and a reason each, by the bands of people
-        FOLDER/judge_failures.jsonl   what has no mark, and why
-        STORE                      what the judge was paid for; nothing is asked twice
-        METRICS                    as `make rate` writes them, the judge beside the people
+        FOLDER/judge.jsonl         a score and a reason each, by the bands of people
+        FOLDER/judge_failures.jsonl   the answers without a score, and why
+        STORE                      the judge's paid replies; no question is asked twice
+        METRICS                    as `make rate` writes them, with the judge beside the people
         FOLDER/disagreements.jsonl
 
-`--dry-run` says what is left to ask and what it costs; `--replay` takes all of it from STORE.
+`--dry-run` prints how many requests are left and what they cost. `--replay` reads all replies from
+STORE.
 """
 
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.judge import judge, prompt
+from benchmark.annotation.judge.judge import SECTION, Endpoint, Judge, JudgeConfig
 from benchmark.annotation.rating import rated_answers, results
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
@@ -33,24 +35,27 @@ def main(
     replay: bool = False,
 ) -> None:
     p = config.load("rate", results.RatingConfig)
+    judge_config = config.load(SECTION, JudgeConfig)
+    endpoint = config.load("synthesize", Endpoint)
     suite = suites.read(suite_folder)
     tasks = {task.id: task for task in suite.tasks}
-    rated = rated_answers.draw_sheet(
-        suite.tasks, rated_answers.read_answers(versions), p.tasks, p.seed
-    )
+    answers = rated_answers.read_answers(versions)
+    sheet = rated_answers.draw_sheet(suite.tasks, answers, p.tasks, p.seed)
     asks = {
-        one.id: prompt.ask_about_answer(tasks[one.task], suite.tools_of(tasks[one.task]), one.text)
-        for one in rated
+        answer.id: prompt.ask_about_answer(
+            tasks[answer.task], suite.tools_of(tasks[answer.task]), answer.text
+        )
+        for answer in sheet
     }
-    found = judge.run(judge.Judge(asks, store), folder, dry_run, replay)
-    if found is None:
+    judged = judge.run(Judge(asks, store, judge_config, endpoint), folder, dry_run, replay)
+    if judged is None:
         return
-    jsonl.write(folder / "sheet.jsonl", rated)
+    jsonl.write(folder / "sheet.jsonl", sheet)
     ratings = folder / "ratings.jsonl"
-    said = list(jsonl.read(ratings, Event)) if ratings.exists() else []
-    judged = {one.id: one for one in found.judged}
-    apart = folder / "disagreements.jsonl"
-    results.write(said, rated, judged, p, suite.digest, metrics, apart)
+    events = list(jsonl.read(ratings, Event)) if ratings.exists() else []
+    judgements = {judgement.id: judgement for judgement in judged.judgements}
+    disagreements = folder / "disagreements.jsonl"
+    results.write(events, sheet, judgements, p, suite.digest, metrics, disagreements)
 
 
 if __name__ == "__main__":

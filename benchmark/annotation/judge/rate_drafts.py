@@ -1,28 +1,32 @@
-"""Have drafted golds judged before people review them: `make judge-drafts`.
+"""Let an LLM judge rate drafted golds before people review them: `make judge-drafts`.
 
 reads   CANDIDATES/                tools.jsonl, tasks.jsonl
         params.yaml: judge, and the service and prices of synthesize
-writes  CANDIDATES/judge.jsonl     a mark and a reason each: `make review` shows the worst first
-        CANDIDATES/judge_failures.jsonl   what has no mark, and why
-        STORE                      what the judge was paid for; nothing is asked twice
+writes  CANDIDATES/judge.jsonl     a score and a reason each: `make review` shows the lowest first
+        CANDIDATES/judge_failures.jsonl   the drafts without a score, and why
+        STORE                      the judge's paid replies; no question is asked twice
 
-`--dry-run` says what is left to ask and what it costs; `--replay` takes all of it from STORE.
+`--dry-run` prints how many requests are left and what they cost. `--replay` reads all replies from
+STORE.
 """
 
 from pathlib import Path
 
-from agent_tuning.runtime import cli
+from agent_tuning.runtime import cli, config
 from benchmark.annotation.judge import judge, prompt
+from benchmark.annotation.judge.judge import SECTION, Endpoint, Judge, JudgeConfig
 from benchmark.tasks import suites
 
 
 def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = False) -> None:
+    judge_config = config.load(SECTION, JudgeConfig)
+    endpoint = config.load("synthesize", Endpoint)
     candidates = suites.read(folder)
     asks = {
         task.id: prompt.ask_about_draft(task, candidates.tools_of(task))
         for task in candidates.tasks
     }
-    judge.run(judge.Judge(asks, store), folder, dry_run, replay)
+    judge.run(Judge(asks, store, judge_config, endpoint), folder, dry_run, replay)
 
 
 if __name__ == "__main__":

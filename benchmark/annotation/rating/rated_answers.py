@@ -1,4 +1,4 @@
-"""Answers of several model versions to rate blind: which ones, and in what order for whom."""
+"""Answers of several model versions to rate blind: which ones, and each person's order."""
 
 import hashlib
 import random
@@ -13,7 +13,7 @@ from benchmark.tasks.suites import Task
 
 
 class RatedAnswer(Record, frozen=True):
-    """One answer on the sheet; versions that said the same share one rating."""
+    """One answer on the sheet; versions with the same text share one rating."""
 
     id: str
     task: str
@@ -22,36 +22,41 @@ class RatedAnswer(Record, frozen=True):
 
 
 def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, Answer]]:
-    """version -> task -> answer; a version is named by its file."""
+    """Map version -> task -> answer. The name of a version is the name of its file."""
     if not paths:
         raise BadInput("VERSION: name at least one file of answers, such as VERSION=tuned")
-    return {path.stem: {one.task: one for one in jsonl.read(path, Answer)} for path in paths}
+    return {
+        path.stem: {answer.task: answer for answer in jsonl.read(path, Answer)} for path in paths
+    }
 
 
 def draw_sheet(
     tasks: Sequence[Task], answers: Mapping[str, Mapping[str, Answer]], count: int, seed: int
 ) -> list[RatedAnswer]:
-    """The answers of every version to `count` drawn tasks, by id; unheard ones are left out.
+    """The answers of every version to `count` random tasks, by id, without failed requests.
 
-    An answer's id comes from what was asked and said, so a sheet made again resumes the old one.
+    An answer's id comes from its task and text, so drawing the sheet again resumes the old one.
     """
     drawn = sorted(tasks, key=lambda task: random.Random(f"{seed}:{task.id}").random())[:count]
-    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    versions: dict[tuple[str, str], list[str]] = defaultdict(list)  # by task and text
     for task in drawn:
         for version, by_task in answers.items():
             if task.id not in by_task:
                 raise BadInput(f"{version}: no answer to {task.id!r}")
             if not by_task[task.id].error:
-                said[task.id, by_task[task.id].text].append(version)
-    rated = [RatedAnswer(_id(*key), *key, tuple(sorted(names))) for key, names in said.items()]
-    return sorted(rated, key=lambda one: one.id)
+                versions[task.id, by_task[task.id].text].append(version)
+    sheet = [
+        RatedAnswer(_hash_answer(*key), *key, tuple(sorted(names)))
+        for key, names in versions.items()
+    ]
+    return sorted(sheet, key=lambda answer: answer.id)
 
 
 def shuffle_for(answers: Iterable[RatedAnswer], who: str, seed: int) -> list[RatedAnswer]:
-    """Everybody's own order, the same every time."""
-    return sorted(answers, key=lambda one: random.Random(f"{seed}:{who}:{one.id}").random())
+    """The answers in this person's own order, the same every time."""
+    return sorted(answers, key=lambda answer: random.Random(f"{seed}:{who}:{answer.id}").random())
 
 
-def _id(task: str, text: str) -> str:
-    said = text.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(task.encode() + b"\0" + said, digest_size=8).hexdigest()
+def _hash_answer(task: str, text: str) -> str:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(task.encode() + b"\0" + encoded, digest_size=8).hexdigest()

@@ -1,6 +1,6 @@
-"""Ratings as metrics, and as the list of answers to talk about.
+"""The metrics of the ratings, and the answers that the raters disagree about.
 
-`headline` is 1 when the people agree well enough for the means to be quoted, else 0.
+`headline` is 1 if the people agree well enough for the means to be quoted, else 0.
 """
 
 import statistics
@@ -36,89 +36,105 @@ class Disagreement(Record, frozen=True):
     comments: dict[str, str] = {}
 
 
-def read_scores(events: Iterable[Event], rated: Sequence[RatedAnswer]) -> dict[str, dict[str, int]]:
-    """What stands now, of answers on the sheet."""
-    held = find_current(events)
+def read_scores(
+    events: Iterable[Event], answers: Sequence[RatedAnswer]
+) -> dict[str, dict[str, int]]:
+    """The current scores of the answers on the sheet."""
+    current = find_current(events)
     return {
-        one.id: {
+        answer.id: {
             who: event.after.score
-            for who, event in sorted(held[one.id].items())
+            for who, event in sorted(current[answer.id].items())
             if isinstance(event.after, Rating)
         }
-        for one in rated
-        if one.id in held
+        for answer in answers
+        if answer.id in current
     }
 
 
 def compute_metrics(
-    scores: Scores, rated: Sequence[RatedAnswer], judged: Mapping[str, Judgement], p: RatingConfig
+    scores: Scores,
+    answers: Sequence[RatedAnswer],
+    judgements: Mapping[str, Judgement],
+    p: RatingConfig,
 ) -> dict[str, float]:
-    found: dict[str, float | None] = {}
-    marks = {answer: {"judge": one.score} for answer, one in judged.items()}
-    for version in sorted({version for one in rated for version in one.versions}):
-        mine = [one.id for one in rated if version in one.versions]
-        for given, prefix in ((scores, version), (marks, f"judge.{version}")):
-            by_answer = [given[answer] for answer in mine if answer in given]
-            if by_answer or given is scores:
-                found |= {f"{prefix}.{k}": v for k, v in _of_version(by_answer, p)}
+    """The metrics of every version, of the people's agreement, and of the judge."""
+    metrics: dict[str, float | None] = {}
+    judge_scores = {answer: {"judge": j.score} for answer, j in judgements.items()}
+    for version in sorted({version for answer in answers for version in answer.versions}):
+        ids = [answer.id for answer in answers if version in answer.versions]
+        for source, prefix in ((scores, version), (judge_scores, f"judge.{version}")):
+            given = [source[answer] for answer in ids if answer in source]
+            if given or source is scores:
+                metrics |= {f"{prefix}.{k}": v for k, v in _measure_version(given, p)}
     people = sorted({who for by_person in scores.values() for who in by_person})
-    table = agreement.build_matrix(scores, people)
-    found |= dict(_agreed(table, people, p))
-    found |= dict(_beside_judge(scores, judged))
-    return {name: value for name, value in found.items() if value is not None}
+    matrix = agreement.build_matrix(scores, people)
+    metrics |= dict(_measure_agreement(matrix, people, p))
+    metrics |= dict(_compare_with_judge(scores, judgements))
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _of_version(given: Sequence[Mapping[str, int]], p: RatingConfig) -> Iterator[tuple[str, float]]:
-    """An answer counts once, by the mean of its scores; a veto by anybody is a veto."""
+def _measure_version(
+    given: Sequence[Mapping[str, int]], p: RatingConfig
+) -> Iterator[tuple[str, float]]:
+    """Every answer counts once, by the mean of its scores. A veto by anybody is a veto."""
     yield "n", len(given)
     if not given:
         return
     means = [statistics.fmean(by_person.values()) for by_person in given]
-    shares = [statistics.fmean(s >= MIN_USABLE_SCORE for s in by.values()) for by in given]
+    shares = [
+        statistics.fmean(score >= MIN_USABLE_SCORE for score in by_person.values())
+        for by_person in given
+    ]
     for name, values in (("mean", means), ("usable", shares)):
         low, high = agreement.mean_interval(values, p.bootstrap, p.seed)
         yield from ((name, statistics.fmean(values)), (f"{name}_low", low), (f"{name}_high", high))
     yield "veto", statistics.fmean(0 in by_person.values() for by_person in given)
 
 
-def _agreed(
-    table: agreement.Matrix, people: Sequence[str], p: RatingConfig
+def _measure_agreement(
+    matrix: agreement.Matrix, people: Sequence[str], p: RatingConfig
 ) -> Iterator[tuple[str, float | None]]:
-    alpha = agreement.alpha(table)
-    interval = agreement.alpha_interval(table, p.bootstrap, p.seed) if alpha is not None else None
+    alpha = agreement.alpha(matrix)
+    interval = agreement.alpha_interval(matrix, p.bootstrap, p.seed) if alpha is not None else None
     low, high = interval or (None, None)
     yield from (("alpha", alpha), ("alpha_low", low), ("alpha_high", high))
-    yield from (("kappa", agreement.mean_kappa(table)), ("kappa_w", agreement.mean_kappa(table, 2)))
+    yield "kappa", agreement.mean_kappa(matrix)
+    yield "kappa_w", agreement.mean_kappa(matrix, 2)
     yield "headline", int(alpha is not None and alpha >= p.min_alpha)
     yield "people", len(people)
-    yield "rated_twice", int(((~np.isnan(table)).sum(axis=0) > 1).sum())
-    yield from zip((f"bias.{who}" for who in people), agreement.biases(table), strict=True)
+    yield "rated_twice", int(((~np.isnan(matrix)).sum(axis=0) > 1).sum())
+    yield from zip((f"bias.{who}" for who in people), agreement.biases(matrix), strict=True)
 
 
-def _beside_judge(
-    scores: Scores, judged: Mapping[str, Judgement]
+def _compare_with_judge(
+    scores: Scores, judgements: Mapping[str, Judgement]
 ) -> Iterator[tuple[str, float | None]]:
-    """The judge against the median of the people, rounded down."""
-    both = {i: by for i, by in scores.items() if by and i in judged}
+    """The judge against the people's median, which is rounded down."""
+    both = {
+        answer: by_person
+        for answer, by_person in scores.items()
+        if by_person and answer in judgements
+    }
     if not both:
         return
-    people = np.array([statistics.median_low(by.values()) for by in both.values()], dtype=float)
-    judge = np.array([judged[answer].score for answer in both], dtype=float)
+    medians = [statistics.median_low(by_person.values()) for by_person in both.values()]
+    people = np.array(medians, dtype=float)
+    judge = np.array([judgements[answer].score for answer in both], dtype=float)
     yield "judge.n", len(both)
     yield "judge.alpha", agreement.alpha(np.stack([people, judge]))
     yield "judge.kappa_w", agreement.kappa(people, judge, 2)
-    yield (
-        "judge.usable_agreement",
-        float(((people >= MIN_USABLE_SCORE) == (judge >= MIN_USABLE_SCORE)).mean()),
-    )
+    agree = (people >= MIN_USABLE_SCORE) == (judge >= MIN_USABLE_SCORE)
+    yield "judge.usable_agreement", float(agree.mean())
     yield "judge.bias", float((judge - people).mean())
 
 
 def describe_disagreements(
-    scores: Scores, events: Iterable[Event], rated: Sequence[RatedAnswer]
+    scores: Scores, events: Iterable[Event], answers: Sequence[RatedAnswer]
 ) -> list[Disagreement]:
-    by_id = {one.id: one for one in rated}
-    held = find_current(events)
+    """The answers that people disagree about, with everybody's score and comment."""
+    by_id = {answer.id: answer for answer in answers}
+    current = find_current(events)
     return [
         Disagreement(
             id=answer,
@@ -128,7 +144,7 @@ def describe_disagreements(
             scores=dict(scores[answer]),
             comments={
                 who: event.after.comment
-                for who, event in sorted(held[answer].items())
+                for who, event in sorted(current[answer].items())
                 if event.after and event.after.comment
             },
         )
@@ -138,15 +154,17 @@ def describe_disagreements(
 
 def write(
     events: Sequence[Event],
-    rated: Sequence[RatedAnswer],
-    judged: Mapping[str, Judgement],
+    answers: Sequence[RatedAnswer],
+    judgements: Mapping[str, Judgement],
     p: RatingConfig,
     suite_digest: str,
     metrics_path: Path,
     disagreements_path: Path,
 ) -> None:
-    scores = read_scores(events, rated)
-    sign = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
-    sign += "".join(f"|judge:{name}" for name in sorted({one.by for one in judged.values()}))
-    metrics_file.write(metrics_path, {**compute_metrics(scores, rated, judged, p), sign: 1})
-    jsonl.write(disagreements_path, describe_disagreements(scores, events, rated))
+    scores = read_scores(events, answers)
+    signature = f"signature.bands:0-5|tasks:{p.tasks}|seed:{p.seed}|suite:{suite_digest[:12]}"
+    judges = sorted({judgement.by for judgement in judgements.values()})
+    signature += "".join(f"|judge:{name}" for name in judges)
+    metrics = compute_metrics(scores, answers, judgements, p)
+    metrics_file.write(metrics_path, {**metrics, signature: 1})
+    jsonl.write(disagreements_path, describe_disagreements(scores, events, answers))

@@ -1,6 +1,6 @@
-"""The bands by which people, and a judge beside them, rate an answer.
+"""The bands by which people and an LLM judge rate an answer.
 
-They are those of the note: 4 and 5 are usable, and any violation of policy is a veto.
+They are those of the reference note: 4 and 5 are usable, and any violation of policy is a veto.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agent_tuning.files import jsonl
 from agent_tuning.records import Record
 
-MIN_USABLE_SCORE = 4  # the least score that counts as usable
+MIN_USABLE_SCORE = 4
 
 
 class Band(NamedTuple):
@@ -29,14 +29,16 @@ BANDS = (
 
 
 class Judgement(Record, frozen=True):
-    """What an LLM judge said of a drafted task's gold or of an answer, by the bands of people."""
+    """The score that an LLM judge gave to a drafted task's gold or to an answer."""
 
     id: str
     score: int
     reason: str = ""
-    by: str = ""  # the model, and a digest of the wording it was asked with
+    by: str = ""  # the model, and a hash of its instructions
 
 
 def read_judgements(path: Path) -> dict[str, Judgement]:
-    """What a judge said, by id; nothing where none ran."""
-    return {one.id: one for one in jsonl.read(path, Judgement)} if path.exists() else {}
+    """The judgements by id; empty if no judge ran."""
+    if not path.exists():
+        return {}
+    return {judgement.id: judgement for judgement in jsonl.read(path, Judgement)}

@@ -1,15 +1,15 @@
 """Rate answers of model versions, blind, in a browser: `make rate VERSION=…`.
 
-reads   SUITE/, and the ANSWERS of every version, a file each named for it
-        FOLDER/judge.jsonl         what an LLM judge said of the same answers, if one ran
+reads   SUITE/, and the ANSWERS of every version: one file each, with the version's name
+        FOLDER/judge.jsonl         an LLM judge's scores of the same answers, if one ran
         params.yaml: rate
-writes  FOLDER/sheet.jsonl         the answers to rate; ids come from what was asked and said
+writes  FOLDER/sheet.jsonl         the answers to rate; ids come from the task and text
         FOLDER/ratings.jsonl       every action as an event, sorted; DATABASE is its working copy
         METRICS                    means, intervals and agreement
-        FOLDER/disagreements.jsonl the answers to talk about
+        FOLDER/disagreements.jsonl answers with scores far apart
 
-Ctrl-C ends it and writes the metrics; the next run goes on where everybody stopped. With
-`--again` the metrics are written from the ratings, and nothing is served.
+Ctrl-C ends it and writes the metrics. The next run resumes where everybody stopped. With `--again`
+it writes the metrics from the ratings, and serves no pages.
 """
 
 from pathlib import Path
@@ -35,16 +35,17 @@ def main(
 ) -> None:
     p = config.load("rate", results.RatingConfig)
     suite = suites.read(suite_folder)
-    rated = draw_sheet(suite.tasks, read_answers(versions), p.tasks, p.seed)
-    jsonl.write(folder / "sheet.jsonl", rated)
-    judged = read_judgements(folder / "judge.jsonl")
+    answers = draw_sheet(suite.tasks, read_answers(versions), p.tasks, p.seed)
+    jsonl.write(folder / "sheet.jsonl", answers)
+    judgements = read_judgements(folder / "judge.jsonl")
     journal = Journal(database, folder / "ratings.jsonl")
     if not again:
-        pages = rate_pages.build_pages(rate_pages.RatingSheet(suite, rated, judged, journal, p))
-        server.serve(*create_app(pages, "Rate"), p.port)
-    apart = folder / "disagreements.jsonl"
-    results.write(journal.events(), rated, judged, p, suite.digest, metrics, apart)
-    print(f"{metrics}: {len(rated)} answers of {', '.join(path.stem for path in versions)}")
+        sheet = rate_pages.RatingSheet(suite, answers, judgements, journal, p)
+        server.serve(*create_app(rate_pages.build_pages(sheet), "Rate"), p.port)
+    disagreements = folder / "disagreements.jsonl"
+    events = journal.events()
+    results.write(events, answers, judgements, p, suite.digest, metrics, disagreements)
+    print(f"{metrics}: {len(answers)} answers of {', '.join(path.stem for path in versions)}")
 
 
 if __name__ == "__main__":

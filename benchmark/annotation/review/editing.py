@@ -1,4 +1,4 @@
-"""A task's query and golds as the fields of a form, and back; what is wrong with a field."""
+"""A task's query and golds as the fields of a form, and back; the problem of a field if any."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, get_args
@@ -16,15 +16,15 @@ Form = Mapping[str, str]
 
 
 class Argument(Record, frozen=True):
-    """One argument in the form; `field` names its box."""
+    """One argument in the form; `field` names its text box."""
 
     field: str
     name: str
     type: str
     description: str
     required: bool
-    optional: bool  # the answer may leave it out
-    lines: str
+    optional: bool  # whether the answer may leave it out
+    lines: str  # the accepted values, one a line
 
 
 class CallForm(Record, frozen=True):
@@ -41,9 +41,10 @@ class GoldForm(Record, frozen=True):
 
 
 class ParsedForm(NamedTuple):
-    """What a form says: the golds, if no field has a problem, and the user's words.
+    """The contents of a form. `golds` leaves out those with a problem in one of their fields.
 
-    `reply` is what the user should read where no tool is called; it is trained on, never scored.
+    `query` is what the user says. `reply` is what the user should read where no tool is called: it
+    is trained on, never scored.
     """
 
     forms: tuple[GoldForm, ...]
@@ -54,38 +55,45 @@ class ParsedForm(NamedTuple):
 
 
 def fill_form(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
-    """The form of golds; one more call without a tool waits to be chosen."""
+    """The form of golds. After its calls, each has an empty one for another tool."""
     form: dict[str, str] = {}
     for g, gold in enumerate(golds):
         form |= {f"{g}.decision": gold.decision, f"{g}.thought": gold.thought}
         for c, call in enumerate(gold.calls):
             form[f"{g}.{c}.tool"] = call.name
             for name, accepted in call.arguments.items():
-                form[f"{g}.{c}.{name}"] = format_values(accepted, _type(call.name, name, tools))
+                form[f"{g}.{c}.{name}"] = format_values(
+                    accepted, _find_type(call.name, name, tools)
+                )
                 form |= {f"{g}.{c}.{name}.optional": "1"} if name in call.optional else {}
-    return tuple(_forms(form, tools))
+    return tuple(_parse_forms(form, tools))
 
 
 def parse_form(form: Form, tools: Sequence[Tool]) -> ParsedForm:
-    """Golds out of a form; `problems` names a field, and each has one line."""
-    forms = tuple(_forms(form, tools))
+    """Read golds from a form; `problems` maps a field to one line."""
+    forms = tuple(_parse_forms(form, tools))
     problems: dict[str, str] = {}
-    golds = tuple(gold for one in forms if (gold := _gold(one, tools, problems)))
+    golds = tuple(gold for gold_form in forms if (gold := _parse_gold(gold_form, tools, problems)))
     if not forms:
         problems["form"] = "at least one answer must be right"
-    query = _lines(form, "query").strip()
+    query = _read_lines(form, "query").strip()
     if "query" in form and not normalize_tokens(query):
         problems["query"] = "the user must say something"
-    return ParsedForm(forms, golds, problems, query, _lines(form, "reply").strip())
+    return ParsedForm(forms, golds, problems, query, _read_lines(form, "reply").strip())
 
 
 def normalize_posted(text: str) -> str:
-    """A text as a browser gives it back out of a box that nobody touched."""
+    """A text as a browser sends it from a text box that nobody changed."""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip()
 
 
-def find_ungrounded(forms: Sequence[GoldForm], said: Callable[[str, Json], bool]) -> dict[str, str]:
-    """Fields none of whose values were said (`said` knows of a tool's): to look at, not wrong."""
+def find_ungrounded(
+    forms: Sequence[GoldForm], is_grounded: Callable[[str, Json], bool]
+) -> dict[str, str]:
+    """Notes on the fields of which no value is said. That is worth a look, and not an error.
+
+    `is_grounded` takes the name of a tool and a value.
+    """
     notes: dict[str, str] = {}
     for call in (call for gold in forms for call in gold.calls):
         for argument in call.arguments:
@@ -93,37 +101,37 @@ def find_ungrounded(forms: Sequence[GoldForm], said: Callable[[str, Json], bool]
                 accepted = parse_values(argument.lines, argument.type)
             except ValueError:
                 continue
-            if accepted and not any(said(call.name, value) for value in accepted):
+            if accepted and not any(is_grounded(call.name, value) for value in accepted):
                 notes[argument.field] = "nobody said this in the dialogue"
     return notes
 
 
-def _forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
-    for number, g in enumerate(_numbers(form, "decision")):
-        if form[f"{g}.decision"] in DECISIONS:  # otherwise: taken away
+def _parse_forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
+    for number, g in enumerate(_list_numbers(form, "decision")):
+        if form[f"{g}.decision"] in DECISIONS:  # otherwise the answer was removed
             calls = [
-                _call_form(form, f"{g}.{c}", f"{number}.{place}", tools)
-                for place, c in enumerate(_numbers(form, "tool", f"{g}."))
+                _parse_call_form(form, f"{g}.{c}", f"{number}.{place}", tools)
+                for place, c in enumerate(_list_numbers(form, "tool", f"{g}."))
                 if form[f"{g}.{c}.tool"]
             ]
-            free = CallForm(f"{number}.{len(calls)}", "", ())
-            decision, thought = form[f"{g}.decision"], _lines(form, f"{g}.thought")
-            yield GoldForm(str(number), decision, thought, (*calls, free))
+            empty = CallForm(f"{number}.{len(calls)}", "", ())
+            decision, thought = form[f"{g}.decision"], _read_lines(form, f"{g}.thought")
+            yield GoldForm(str(number), decision, thought, (*calls, empty))
 
 
-def _lines(form: Form, field: str) -> str:
-    """A browser ends the lines of a text area with CR LF."""
+def _read_lines(form: Form, field: str) -> str:
+    """The text of a field. A browser ends the lines of a text area with CR LF."""
     return form.get(field, "").replace("\r\n", "\n")
 
 
-def _numbers(form: Form, leaf: str, before: str = "") -> list[int]:
-    """Which n the form has a field `{before}n.{leaf}` for."""
+def _list_numbers(form: Form, leaf: str, before: str = "") -> list[int]:
+    """Every number n for which the form has a field `{before}n.{leaf}`."""
     names = [name.removeprefix(before) for name in form if name.startswith(before)]
-    found = [name.removesuffix(f".{leaf}") for name in names if name.endswith(f".{leaf}")]
-    return sorted(int(number) for number in found if number.isdecimal())
+    numbers = [name.removesuffix(f".{leaf}") for name in names if name.endswith(f".{leaf}")]
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
-def _call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> CallForm:
+def _parse_call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> CallForm:
     name = form[f"{source}.tool"]
     parameters = next((tool.parameters for tool in tools if tool.name == name), {})
     arguments = (
@@ -134,21 +142,21 @@ def _call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> Ca
             description=str(property.get("description", "")),
             required=argument in parameters.get("required", ()),
             optional=f"{source}.{argument}.optional" in form,
-            lines=_lines(form, f"{source}.{argument}"),
+            lines=_read_lines(form, f"{source}.{argument}"),
         )
         for argument, property in parameters.get("properties", {}).items()
     )
     return CallForm(field, name, tuple(arguments))
 
 
-def _gold(form: GoldForm, tools: Sequence[Tool], problems: dict[str, str]) -> Gold | None:
+def _parse_gold(form: GoldForm, tools: Sequence[Tool], problems: dict[str, str]) -> Gold | None:
     before = len(problems)
     if "\n" in form.thought or form.thought != form.thought.strip():
         problems[f"{form.field}.thought"] = "one line without outer spaces"
     if form.decision != "call":
         calls: list[GoldCall] = []
     else:
-        calls = [_gold_call(call, tools, problems) for call in form.calls if call.name]
+        calls = [_parse_call(call, tools, problems) for call in form.calls if call.name]
         if not calls:
             problems[f"{form.calls[-1].field}.tool"] = "choose the tool to call"
     if len(problems) > before:
@@ -156,21 +164,21 @@ def _gold(form: GoldForm, tools: Sequence[Tool], problems: dict[str, str]) -> Go
     return Gold(msgspec.convert(form.decision, Decision), form.thought, tuple(calls))
 
 
-def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) -> GoldCall:
+def _parse_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) -> GoldCall:
     arguments: dict[str, tuple[Json, ...]] = {}
     if form.name not in {tool.name for tool in tools}:
-        problems[f"{form.field}.tool"] = f"{form.name} is not on the menu"
+        problems[f"{form.field}.tool"] = f"{form.name} is not in the tool list"
     for argument in form.arguments:
         try:
             accepted = parse_values(argument.lines, argument.type)
         except ValueError as error:
             problems[argument.field] = str(error)
             continue
-        found = [
-            problem for value in accepted if (problem := _misfit(form, argument, value, tools))
+        misfits = [
+            problem for value in accepted if (problem := _find_misfit(form, argument, value, tools))
         ]
-        if found:
-            problems[argument.field] = found[0]
+        if misfits:
+            problems[argument.field] = misfits[0]
         if not accepted and argument.required:
             problems[argument.field] = "required"
         if accepted:
@@ -179,15 +187,16 @@ def _gold_call(form: CallForm, tools: Sequence[Tool], problems: dict[str, str]) 
     return GoldCall(form.name, arguments, tuple(optional))
 
 
-def _misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Tool]) -> str:
-    """Why one value does not fit the schema of its argument, whatever the others are."""
-    alone = [
+def _find_misfit(form: CallForm, argument: Argument, value: Json, tools: Sequence[Tool]) -> str:
+    """Why one value does not fit the schema of its argument; empty if it fits."""
+    # Without required arguments, a call with this one alone is complete.
+    relaxed = [
         Tool(tool.name, tool.description, {**tool.parameters, "required": []}) for tool in tools
     ]
-    problem = schema.find_call_problem(Call(form.name, {argument.name: value}), alone)
+    problem = schema.find_call_problem(Call(form.name, {argument.name: value}), relaxed)
     return problem.rpartition(": ")[2] if problem else ""
 
 
-def _type(tool: str, argument: str, tools: Sequence[Tool]) -> str:
-    parameters = next((one.parameters for one in tools if one.name == tool), {})
+def _find_type(name: str, argument: str, tools: Sequence[Tool]) -> str:
+    parameters = next((tool.parameters for tool in tools if tool.name == name), {})
     return describe_type(parameters.get("properties", {}).get(argument, {}))

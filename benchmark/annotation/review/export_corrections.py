@@ -1,55 +1,53 @@
-"""Corrected candidates as training data: `make corrections`.
+"""Export corrected candidates as training data: `make corrections`.
 
 reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review, verify
-writes  OUT     Group, one a correction
+writes  OUT     Group, one for each correction
 
-What stands in the suite is left out: nothing is trained on that is asked in the benchmark. So is a
-correction to no call or to a question without the reply that a model should learn from it.
+A correction whose words are in the suite is left out: no query of the benchmark is trained on. So
+is a correction to `no_call` or `ask` without the reply that a model should learn from it.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, Call, Group, PromptSpec, Trajectory, User
+from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.records import Group, PromptSpec, Trajectory, User
 from agent_tuning.runtime import cli, config
-from benchmark.annotation.review import contamination, merge
-from benchmark.annotation.web import events
+from benchmark.annotation.review import contamination
+from benchmark.annotation.review.contamination import ContaminationConfig
+from benchmark.annotation.review.merge import MergeConfig
+from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
+from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
-from benchmark.tasks.suites import Gold, Suite
+from benchmark.tasks.gold_turn import build_gold_turn
+from benchmark.tasks.suites import Suite
 
 
 def build_groups(
-    suite: Suite, candidates: Suite, found: Iterable[merge.ReviewedTask]
+    candidates: Suite, reviewed: Iterable[ReviewedTask], suite_filter: ContaminationFilter
 ) -> Iterator[Group]:
-    fence = contamination.build_suite_filter(suite)
-    for draft, settled, _ in found:
-        task = settled.task
-        if not task or task == draft or (task.decision != "call" and not settled.reply):
+    """One group for each correction that training may use."""
+    for draft, outcome, _ in reviewed:
+        task = outcome.task
+        if not task or task == draft or (task.decision != "call" and not outcome.reply):
             continue
-        turns = (*task.turns, build_gold_turn(task.golds[0], settled.reply))
-        one = Trajectory(f"{task.id}.corrected", turns, task.kind, task.language)
-        asked = (turn.text for turn in turns if isinstance(turn, User))
-        if not any(fence.overlap(words, task.menu) for words in asked):
+        turns = (*task.turns, build_gold_turn(task.golds[0], outcome.reply))
+        trajectory = Trajectory(f"{task.id}.corrected", turns, task.kind, task.language)
+        queries = (turn.text for turn in turns if isinstance(turn, User))
+        if not any(suite_filter.overlap(query, task.menu) for query in queries):
             prompt = PromptSpec(task.group, task.language, candidates.tools_of(task))
-            yield Group(task.group, prompt, (one,))
-
-
-def build_gold_turn(gold: Gold, reply: str = "") -> Assistant:
-    """The first accepted spelling of a gold; `reply` is what the user reads without a call."""
-    calls = (
-        Call(call.name, {name: accepted[0] for name, accepted in call.arguments.items()})
-        for call in gold.calls
-    )
-    return Assistant(gold.decision, gold.thought, tuple(calls), "" if gold.calls else reply)
+            yield Group(task.group, prompt, (trajectory,))
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
-    p = config.load("review", merge.MergeConfig)
+    p = config.load("review", MergeConfig)
+    limit = config.load("verify", ContaminationConfig).near_benchmark
     candidates = suites.read(candidates_folder)
-    found = list(merge.settle_reviews(candidates, jsonl.read(reviews, events.Event), p.double))
-    corrected = sum(one.settled.task not in (None, one.task) for one in found)
-    count = jsonl.write(out, build_groups(suites.read(folder), candidates, found))
+    reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))
+    corrected = sum(result.outcome.task not in (None, result.draft) for result in reviewed)
+    suite_filter = contamination.build_suite_filter(suites.read(folder), limit)
+    count = jsonl.write(out, build_groups(candidates, reviewed, suite_filter))
     print(f"{out}: {count} of {corrected} corrected candidates")
 
 

@@ -1,4 +1,4 @@
-"""Which drafted tasks to look at first: where a judge disagrees, and where words are no help."""
+"""The order of review: first where a judge sees a fault, or where another tool seems to fit."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,9 +15,9 @@ class Priority(Record, frozen=True):
 
 
 class WordOverlapLimits(Record, frozen=True):
-    """`near`: a lead of the gold's tool below which words do not tell it from the next one.
+    """`near`: if the gold's tool leads the next one by less, words do not tell them apart.
 
-    `tempting`: an overlap with any tool above which a task that wants none looks like a call.
+    `tempting`: if any tool overlaps more, a task that needs no call looks like one that does.
     """
 
     near: float
@@ -25,45 +25,50 @@ class WordOverlapLimits(Record, frozen=True):
 
 
 def prioritize_tasks(
-    suite: Suite, judged: Mapping[str, Judgement], ties: WordOverlapLimits
+    suite: Suite, judgements: Mapping[str, Judgement], limits: WordOverlapLimits
 ) -> list[tuple[Task, Priority]]:
-    """All tasks, the most suspicious first."""
-    lexical = WordOverlap(suite.tools.values())
-    found = [
-        (task, compute_priority(task, suite.tools_of(task), lexical, judged.get(task.id), ties))
+    """All tasks, the highest weight first."""
+    word_overlap = WordOverlap(suite.tools.values())
+    priorities = [
+        (
+            task,
+            compute_priority(
+                task, suite.tools_of(task), word_overlap, judgements.get(task.id), limits
+            ),
+        )
         for task in suite.tasks
     ]
-    return sorted(found, key=lambda pair: (-pair[1].weight, pair[0].id))
+    return sorted(priorities, key=lambda pair: (-pair[1].weight, pair[0].id))
 
 
 def compute_priority(
     task: Task,
-    menu: Sequence[Tool],
-    lexical: WordOverlap,
-    judged: Judgement | None,
-    ties: WordOverlapLimits,
+    tools: Sequence[Tool],
+    word_overlap: WordOverlap,
+    judgement: Judgement | None,
+    limits: WordOverlapLimits,
 ) -> Priority:
-    """A judge's word weighs more than any overlap of words."""
-    weight, reasons = _lexical(task, menu, lexical, ties)
-    if judged is not None and judged.score < MIN_USABLE_SCORE:
-        weight += MIN_USABLE_SCORE - judged.score
-        reasons = [f"judge: {judged.score} of 5 {judged.reason}".rstrip(), *reasons]
+    """A low score of the judge (weight 1 or more) goes before any word overlap (below 1)."""
+    weight, reasons = _weigh_overlap(task, tools, word_overlap, limits)
+    if judgement is not None and judgement.score < MIN_USABLE_SCORE:
+        weight += MIN_USABLE_SCORE - judgement.score
+        reasons = [f"judge: {judgement.score} of 5 {judgement.reason}".rstrip(), *reasons]
     return Priority(weight, tuple(reasons))
 
 
-def _lexical(
-    task: Task, menu: Sequence[Tool], lexical: WordOverlap, ties: WordOverlapLimits
+def _weigh_overlap(
+    task: Task, tools: Sequence[Tool], word_overlap: WordOverlap, limits: WordOverlapLimits
 ) -> tuple[float, list[str]]:
-    """How close another tool comes to the gold's, or any tool to a task that wants none (0-1)."""
-    asked = last_user_text(task)
-    overlaps = {tool.name: lexical.overlap(asked, tool) for tool in menu}
+    """How close another tool comes to the gold's, or any tool to a task without a call (0-1)."""
+    query = last_user_text(task)
+    overlaps = {tool.name: word_overlap.overlap(query, tool) for tool in tools}
     called = {call.name for gold in task.golds for call in gold.calls}
     others = overlaps.keys() - called
     rival = max(others, key=lambda name: (overlaps[name], name), default="")
-    temptation = overlaps.get(rival, 0.0)
+    rival_overlap = overlaps.get(rival, 0.0)
     if not called:
-        return temptation, [f"words fit {rival}"] if temptation > ties.tempting else []
-    lead = max((overlaps.get(name, 0.0) for name in called), default=0.0) - temptation
-    if not temptation or lead >= ties.near:
+        return rival_overlap, [f"words fit {rival}"] if rival_overlap > limits.tempting else []
+    lead = max((overlaps.get(name, 0.0) for name in called), default=0.0) - rival_overlap
+    if not rival_overlap or lead >= limits.near:
         return 0.0, []
-    return ties.near - lead, [f"words fit {rival} as well"]
+    return limits.near - lead, [f"words fit {rival} as well"]

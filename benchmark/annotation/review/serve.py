@@ -1,7 +1,7 @@
 """Review the candidates in a browser: `make review`.
 
 reads   CANDIDATES/          tools.jsonl, tasks.jsonl; judge.jsonl if an LLM judge ran
-        data/catalogue       the wordings of the values that people say
+        data/catalogue       how users write the values of arguments
         params.yaml: review
 writes  CANDIDATES/reviews.jsonl   every action as an event, sorted; DATABASE is its working copy
 """
@@ -26,11 +26,10 @@ CATALOGUE = Path("data/catalogue")
 def main(folder: Path, database: Path) -> None:
     p = config.load("review", ReviewConfig)
     journal = Journal(database, folder / "reviews.jsonl")
-    said = TrajectoryValidator(Catalogue(CATALOGUE), ContaminationFilter((), 1.0)).is_grounded
-    desk = ReviewQueue(
-        suites.read(folder), read_judgements(folder / "judge.jsonl"), journal, p, said
-    )
-    app, token = create_app(review_pages.build_pages(desk), "Review")
+    validator = TrajectoryValidator(Catalogue(CATALOGUE), ContaminationFilter((), 1.0))
+    judgements = read_judgements(folder / "judge.jsonl")
+    queue = ReviewQueue(suites.read(folder), judgements, journal, p, validator.is_grounded)
+    app, token = create_app(review_pages.build_pages(queue), "Review")
     server.serve(app, token, p.port)
 
 

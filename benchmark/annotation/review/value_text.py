@@ -1,7 +1,7 @@
 """The accepted values of an argument as lines of a text box, and back.
 
-They stand one a line: as they are for an argument of type string, as JSON otherwise, and in quotes
-where a plain line could not be told from something else.
+Each value has a line of its own. Values of an argument of type string stand there as they are, in
+quotes only where the plain line would be read as something else. All other values are JSON.
 """
 
 import json
@@ -14,10 +14,10 @@ from agent_tuning.records import Json
 
 def describe_type(property: Mapping[str, Json]) -> str:
     """A schema's type in a word or two."""
-    found = property.get("type", "any")
-    if found == "array" and "type" in property.get("items", {}):
+    type = property.get("type", "any")
+    if type == "array" and "type" in property.get("items", {}):
         return f"array of {describe_type(property['items'])}"
-    return found if isinstance(found, str) else " or ".join(map(str, found))
+    return type if isinstance(type, str) else " or ".join(map(str, type))
 
 
 def format_values(accepted: Sequence[Json], type: str) -> str:
@@ -25,23 +25,23 @@ def format_values(accepted: Sequence[Json], type: str) -> str:
 
 
 def parse_values(lines: str, type: str) -> tuple[Json, ...]:
-    """Accepted values, one a line; raises ValueError naming the line that is no JSON."""
-    return tuple(_value(line, type) for line in lines.split("\n") if line.strip())
+    """Accepted values, one a line. Raises ValueError with the line that is not JSON."""
+    return tuple(_parse_value(line, type) for line in lines.split("\n") if line.strip())
 
 
 def format_value(value: Json, type: str = "") -> str:
-    if type == "string" and isinstance(value, str) and _plain(value):
+    if type == "string" and isinstance(value, str) and _is_plain(value):
         return value
-    spelt = json.dumps(value, ensure_ascii=False)
-    # What nobody can see in a box, such as a right-to-left mark, must not get lost in it.
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in spelt)
+    text = json.dumps(value, ensure_ascii=False)
+    # Escape what nobody can see in a text box, such as a right-to-left mark.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
-def _plain(text: str) -> bool:
+def _is_plain(text: str) -> bool:
     return text.isprintable() and text == text.strip() and text[:1] not in ("", '"')
 
 
-def _value(line: str, type: str) -> Json:
+def _parse_value(line: str, type: str) -> Json:
     if type == "string" and not line.startswith('"'):
         return line.strip()
     try:

@@ -1,4 +1,4 @@
-"""What the reviews of a drafted task come to."""
+"""The outcome of the reviews of a drafted task."""
 
 import hashlib
 import random
@@ -32,42 +32,43 @@ class DoubleReview(Record, frozen=True):
     share: float
 
     def needed(self, task: Task) -> int:
+        """How many reviews the task needs."""
         return 2 if random.Random(f"{self.seed}:{task.id}").random() < self.share else 1
 
 
 class ReviewOutcome(Record, frozen=True):
-    """`task` is the one that everybody agrees on; None where it is open or rejected."""
+    """`task` is the one that everybody agrees on; None while it is open or if it is rejected."""
 
     state: State
     task: Task | None = None
     detail: str = ""
-    reply: str = ""  # to train on where no tool is called
+    reply: str = ""  # to train on, where no tool is called
 
 
 def hash_task(suite: Suite, task: Task) -> str:
-    """Of everything a reviewer sees: a verdict does not hold for a task that has changed since."""
+    """A hash of all that a reviewer sees. A verdict holds only while the hash is the same."""
     seen = msgspec.json.encode((task, suite.tools_of(task)), order="sorted")
     return hashlib.blake2b(seen, digest_size=8).hexdigest()
 
 
-def select_valid(held: Mapping[str, Event], shown: str) -> dict[str, Verdict]:
-    """The verdicts of one task by person, but those on another wording of it."""
+def select_valid(current: Mapping[str, Event], shown_hash: str) -> dict[str, Verdict]:
+    """The verdicts on one task by person, without those on an earlier wording of it."""
     return {
         who: event.after
-        for who, event in sorted(held.items())
-        if isinstance(event.after, Verdict) and event.shown == shown
+        for who, event in sorted(current.items())
+        if isinstance(event.after, Verdict) and event.shown == shown_hash
     }
 
 
 def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> ReviewOutcome:
-    said = {who: apply_verdict(task, verdict) for who, verdict in verdicts.items()}
-    if len({msgspec.json.encode(found, order="sorted") for found in said.values()}) > 1:
-        return ReviewOutcome(
-            "conflict", detail=", ".join(map(_clause, verdicts, verdicts.values()))
-        )
-    if len(said) < needed:
-        return ReviewOutcome("open", detail=f"{len(said)} of {needed} reviews")
-    agreed = next(iter(said.values()))
+    """The outcome of all verdicts on a task that needs so many."""
+    results = {who: apply_verdict(task, verdict) for who, verdict in verdicts.items()}
+    if len({msgspec.json.encode(result, order="sorted") for result in results.values()}) > 1:
+        clauses = map(_describe_verdict, verdicts, verdicts.values())
+        return ReviewOutcome("conflict", detail=", ".join(clauses))
+    if len(results) < needed:
+        return ReviewOutcome("open", detail=f"{len(results)} of {needed} reviews")
+    agreed = next(iter(results.values()))
     reasons = sorted({verdict.reason for verdict in verdicts.values()})
     reply = next((verdict.reply for verdict in verdicts.values() if verdict.reply), "")
     return ReviewOutcome("ready" if agreed else "rejected", agreed, " ".join(reasons), reply)
@@ -76,34 +77,34 @@ def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> ReviewOu
 def apply_verdict(task: Task, verdict: Verdict) -> Task | None:
     """The task as a verdict leaves it; None after a rejection.
 
-    Another decision makes another kind of task. Training knows the phrasings of drafts, not the
-    words that a person gave them: in `axes` a reworded query is an unseen one.
+    Another decision makes another kind of task. A reworded query counts as unseen in `axes`:
+    training knows the phrasings of drafts, not the words that a person wrote.
     """
     if verdict.action == "reject":
         return None
     if verdict.action == "approve":
         return task
-    kind = _kind(task.kind, verdict.golds[0].decision)
-    now = msgspec.structs.replace(task, golds=verdict.golds, kind=kind)
+    kind = _choose_kind(task.kind, verdict.golds[0].decision)
+    corrected = msgspec.structs.replace(task, golds=verdict.golds, kind=kind)
     if verdict.query in ("", last_user_text(task)):
-        return now
+        return corrected
     axes = {axis: "unseen" if axis == "query" else side for axis, side in task.axes.items()}
-    return msgspec.structs.replace(now, turns=reword(task, verdict.query), axes=axes)
+    return msgspec.structs.replace(corrected, turns=reword(task, verdict.query), axes=axes)
 
 
-def _kind(drafted: str, decision: Decision) -> str:
-    """What a task was drafted for, unless it has become something else."""
+def _choose_kind(drafted: str, decision: Decision) -> str:
+    """The kind of the draft, unless the decision makes it another."""
     if (decision == "call") == (drafted in POSITIVE_KINDS):
         return drafted
     return {"call": "call", "ask": "missing", "no_call": "topic"}[decision]
 
 
-def reword(task: Task, words: str) -> tuple[Turn, ...]:
-    """The turns with other words in place of the last ones of the user."""
-    last = max(n for n, turn in enumerate(task.turns) if isinstance(turn, User))
-    return (*task.turns[:last], User(words), *task.turns[last + 1 :])
+def reword(task: Task, query: str) -> tuple[Turn, ...]:
+    """The task's turns with another text in the last turn of the user."""
+    last = max(index for index, turn in enumerate(task.turns) if isinstance(turn, User))
+    return (*task.turns[:last], User(query), *task.turns[last + 1 :])
 
 
-def _clause(who: str, verdict: Verdict) -> str:
+def _describe_verdict(who: str, verdict: Verdict) -> str:
     reason = f" ({verdict.reason})" if verdict.reason else ""
     return f"{who}: {verdict.action}{reason}"

@@ -1,4 +1,4 @@
-"""What people said, as events that are only ever added: who, when, about what, and what before."""
+"""Reviews and ratings as events, which are only ever added: who, when, what, and what before."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import msgspec
 from agent_tuning.records import Record
 from benchmark.tasks.suites import Gold
 
-PERSON_NAME = re.compile(r"\w[\w .-]{0,31}")  # of a person, as it stands in URLs, files and metrics
+PERSON_NAME = re.compile(r"\w[\w .-]{0,31}")  # also stands in URLs, files and metrics
 Action = Literal["approve", "correct", "reject"]
 
 
@@ -18,10 +18,10 @@ class Verdict(Record, frozen=True, tag="verdict", tag_field="kind"):
 
     action: Action
     golds: tuple[Gold, ...] = ()  # of a correction
-    reason: str = ""  # of a rejection, a code of REASONS
+    reason: str = ""  # of a rejection, a key of REJECTION_REASONS
     comment: str = ""
-    query: str = ""  # of a correction that rewords what the user says
-    reply: str = ""  # of one that calls no tool: what to say instead, to train on
+    query: str = ""  # of a correction: the user's new words, if they are changed
+    reply: str = ""  # of a correction without a call: the text for the user, to train on
 
     def __post_init__(self) -> None:
         if (self.action == "correct") != bool(self.golds):
@@ -33,7 +33,7 @@ class Verdict(Record, frozen=True, tag="verdict", tag_field="kind"):
 
 
 class Rating(Record, frozen=True, tag="rating", tag_field="kind"):
-    """A mark for an answer: 1-5 by the bands, 0 by veto."""
+    """A score for an answer: 1-5 by the bands, 0 for a veto."""
 
     score: Annotated[int, msgspec.Meta(ge=0, le=5)]
     comment: str = ""
@@ -43,7 +43,7 @@ Opinion = Verdict | Rating
 
 
 class Event(Record, frozen=True):
-    """`number` counts one person's events: their order does not depend on a clock."""
+    """One action. `number` counts a person's events, so their order needs no clock."""
 
     subject: str  # the id of a task under review, or of an answer
     who: str
@@ -52,27 +52,27 @@ class Event(Record, frozen=True):
     before: Opinion | None = None
     after: Opinion | None = None  # None: taken back
     takes_back: int = 0  # the number of the event that this one undoes
-    shown: str = ""  # digest of what the person saw
+    shown: str = ""  # a hash of what the person saw
 
     @property
-    def place(self) -> tuple[str, int]:
+    def key(self) -> tuple[str, int]:
         return self.who, self.number
 
 
 def find_current(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
-    """subject -> person -> the event whose opinion holds now."""
-    found: dict[str, dict[str, Event]] = {}
-    for event in sorted(events, key=lambda event: event.place):
-        by_person = found.setdefault(event.subject, {})
+    """Map subject -> person -> the event with the person's current opinion."""
+    current: dict[str, dict[str, Event]] = {}
+    for event in sorted(events, key=lambda event: event.key):
+        by_person = current.setdefault(event.subject, {})
         if event.after is None:
             by_person.pop(event.who, None)
         else:
             by_person[event.who] = event
-    return {subject: by_person for subject, by_person in found.items() if by_person}
+    return {subject: by_person for subject, by_person in current.items() if by_person}
 
 
 def find_undoable(mine: Sequence[Event]) -> Event | None:
-    """The last event of one person that no undo has taken back."""
-    taken = {event.takes_back for event in mine}
-    left = [event for event in mine if not event.takes_back and event.number not in taken]
+    """The last event of one person that is neither an undo nor undone."""
+    undone = {event.takes_back for event in mine}
+    left = [event for event in mine if not event.takes_back and event.number not in undone]
     return left[-1] if left else None

@@ -1,8 +1,8 @@
 """The events on disk: a SQLite database to work in, a sorted JSONL file for git.
 
-A database takes two raters at once and survives kill -9: an action is answered after its commit.
-The file is what everything else reads; it is written anew after every action, and read back when
-the database is not there, as in a fresh clone.
+The database takes two raters at once and survives kill -9: a page is sent after the commit of its
+action. Everything else reads the file. It is rewritten after every action, and read back if there
+is no database, as in a fresh clone.
 """
 
 import fcntl
@@ -33,38 +33,38 @@ BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END;
 
 
 class Journal:
-    """Opens the database, takes in what the file has and it has not, and the other way round."""
+    """Opens the database, and copies the events that it or the file lacks from the other."""
 
     def __init__(self, database: Path, log: Path) -> None:
         self.database = database
         self.log = log
         database.parent.mkdir(parents=True, exist_ok=True)
-        # Two that make one file a WAL database at once do not wait: SQLite says it is locked.
+        # Only one process may create the WAL database: SQLite fails at once if two try.
         with open(database.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._connected() as connection:
+            with self._connect() as connection:
                 connection.executescript(SCHEMA)
-        self._take_in()
+        self._import()
         self._export()
 
     def events(self) -> list[Event]:
-        with self._connected() as connection:
-            return list(_read(connection))
+        with self._connect() as connection:
+            return list(_read_events(connection))
 
     def record(self, who: str, subject: str, after: Opinion, shown: str = "") -> Event:
-        with self._writing() as connection:
-            mine = list(_read(connection, who))
-            held = find_current(mine).get(subject, {}).get(who)
-            before = held.after if held else None
-            event = Event(subject, who, len(mine) + 1, _now(), before, after, shown=shown)
+        with self._write() as connection:
+            mine = list(_read_events(connection, who))
+            current = find_current(mine).get(subject, {}).get(who)
+            before = current.after if current else None
+            event = Event(subject, who, len(mine) + 1, _format_now(), before, after, shown=shown)
             _insert(connection, event)
         self._export()
         return event
 
     def undo(self, who: str) -> Event | None:
         """Take back this person's last opinion; None if there is none left."""
-        with self._writing() as connection:
-            mine = list(_read(connection, who))
+        with self._write() as connection:
+            mine = list(_read_events(connection, who))
             last = find_undoable(mine)
             if last is None:
                 return None
@@ -72,7 +72,7 @@ class Journal:
                 last.subject,
                 who,
                 len(mine) + 1,
-                _now(),
+                _format_now(),
                 before=last.after,
                 after=last.before,
                 takes_back=last.number,
@@ -82,47 +82,47 @@ class Journal:
         self._export()
         return event
 
-    def _take_in(self) -> None:
+    def _import(self) -> None:
         if not self.log.exists():
             return
-        with self._writing() as connection:
-            known = {event.place: event for event in _read(connection)}
+        with self._write() as connection:
+            known = {event.key: event for event in _read_events(connection)}
             for line, event in enumerate(jsonl.read(self.log, Event), 1):
-                if known.setdefault(event.place, event) != event:
-                    who, number = event.place
+                if known.setdefault(event.key, event) != event:
+                    who, number = event.key
                     raise BadInput(
                         f"{self.log}:{line}: number: {self.database} has another event {number} "
-                        f"of {who}; two copies went apart, keep one of them"
+                        f"of {who}; the two copies differ, keep one of them"
                     )
                 _insert(connection, event)
 
     def _export(self) -> None:
-        # Under the write lock, so that a slower writer cannot put an older state over a newer.
-        with self._writing() as connection:
-            events = sorted(_read(connection), key=lambda event: (event.subject, event.place))
+        # Under the write lock, so that no slower writer overwrites the file with an older state.
+        with self._write() as connection:
+            events = sorted(_read_events(connection), key=lambda event: (event.subject, event.key))
             if events or self.log.exists():
                 jsonl.write(self.log, events)
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connect(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self.database, timeout=LOCK_TIMEOUT, isolation_level=None)
         try:
-            # With NORMAL a power cut may take the last commits of a WAL.
+            # With NORMAL, a power cut may lose the last commits of a WAL.
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
         finally:
             connection.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection:
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
-            connection.execute("COMMIT")  # without it, closing rolls back
+            connection.execute("COMMIT")  # after an error, closing rolls back instead
 
 
-def _read(connection: sqlite3.Connection, who: str | None = None) -> Iterator[Event]:
-    """The events of everybody or of one person, in the order of their numbers."""
+def _read_events(connection: sqlite3.Connection, who: str | None = None) -> Iterator[Event]:
+    """The events of everybody or of one person, by person and number."""
     rows = connection.execute(
         "SELECT line FROM events WHERE ?1 IS NULL OR who = ?1 ORDER BY who, number", (who,)
     )
@@ -131,9 +131,9 @@ def _read(connection: sqlite3.Connection, who: str | None = None) -> Iterator[Ev
 
 def _insert(connection: sqlite3.Connection, event: Event) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO events VALUES (?, ?, ?)", (*event.place, msgspec.json.encode(event))
+        "INSERT OR IGNORE INTO events VALUES (?, ?, ?)", (*event.key, msgspec.json.encode(event))
     )
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""The pages' Flask app: who is there, and then the desk or the sheet."""
+"""The Flask app of the pages: it asks for a name, and then shows the queue or the sheet."""
 
 import json
 import secrets
@@ -16,15 +16,15 @@ from benchmark.annotation.web.events import PERSON_NAME
 
 
 def create_app(pages: Blueprint, title: str) -> tuple[Flask, str]:
-    """The app, and the secret first part of all its URLs."""
+    """The app, and the secret that all its URLs start with."""
     token = secrets.token_urlsafe(24)
     app = Flask(__name__, static_url_path=f"/{token}/static")
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["title"] = title
     app.jinja_env.filters["json"] = format_json
-    app.jinja_env.filters["said"] = isolate_text
-    app.jinja_env.filters["kind"] = describe_type
+    app.jinja_env.filters["isolate"] = isolate_text
+    app.jinja_env.filters["schema_type"] = describe_type
     security.protect(app)
 
     @app.get(f"/{token}/")
@@ -35,7 +35,7 @@ def create_app(pages: Blueprint, title: str) -> tuple[Flask, str]:
         return render_template("welcome.html", who=who)
 
     @pages.url_value_preprocessor
-    def known(_: str | None, values: dict[str, Any] | None) -> None:
+    def check_name(_: str | None, values: dict[str, Any] | None) -> None:
         if values and not PERSON_NAME.fullmatch(values.get("who", "")):
             abort(404)
 
@@ -48,5 +48,5 @@ def format_json(value: Json, indent: int | None = None) -> str:
 
 
 def isolate_text(text: str) -> Markup:
-    """Text of a user or a model: shown as it is, and no direction mark leaks out of it."""
+    """Escape a user's or a model's text, and keep its direction marks from the text around it."""
     return Markup("<bdi>{}</bdi>").format(escape(security.make_visible(text)))

@@ -1,8 +1,10 @@
-"""What keeps strangers and hostile text out of the pages.
+"""Protect the pages from strangers and from hostile text.
 
-Other users of the machine do not know the token in the URL; other sites in the same browser fail
-the Host check (DNS rebinding), the Origin check and the form's own token; text out of a model is
-escaped, isolated and made visible, and nothing that it says can load or run.
+- Other users of the machine do not know the token in the URL.
+- Other sites in the same browser fail the Host check (DNS rebinding), the Origin check and the
+  form's own token.
+- A model's text is escaped, isolated and made visible. The content policy keeps it from loading or
+  running anything.
 """
 
 import secrets
@@ -22,7 +24,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-MAX_REQUEST_BYTES = 4 * 1024 * 1024  # bytes of a request
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 
 def protect(app: Flask) -> None:
@@ -37,14 +39,14 @@ def protect(app: Flask) -> None:
 
     @app.before_request
     def check() -> None:
-        here = {f"{name}:{request.environ['SERVER_PORT']}" for name in ("127.0.0.1", "localhost")}
-        if request.host not in here:
+        port = request.environ["SERVER_PORT"]
+        if request.host not in (f"127.0.0.1:{port}", f"localhost:{port}"):
             abort(421)
         if request.method == "POST":
             origin = request.headers.get("Origin", f"http://{request.host}")
-            given = request.form.get("form_token", "")
-            ours = origin == f"http://{request.host}"
-            if not ours or not secrets.compare_digest(given.encode(), form_token.encode()):
+            token = request.form.get("form_token", "")
+            same_origin = origin == f"http://{request.host}"
+            if not same_origin or not secrets.compare_digest(token.encode(), form_token.encode()):
                 abort(403)
 
     @app.after_request
@@ -54,9 +56,11 @@ def protect(app: Flask) -> None:
 
 
 def make_visible(text: str) -> str:
-    """Control and direction marks as something one can see: ANSI codes, right-to-left overrides."""
-    return "".join(char if char in "\n\t" or char.isprintable() else _shown(char) for char in text)
+    """Show control characters and direction marks, such as ANSI codes, by their code points."""
+    return "".join(
+        char if char in "\n\t" or char.isprintable() else _show_character(char) for char in text
+    )
 
 
-def _shown(char: str) -> str:
+def _show_character(char: str) -> str:
     return " " if unicodedata.category(char) == "Zs" else f"⟨U+{ord(char):04X}⟩"

@@ -10,7 +10,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 class SilentRequestHandler(WSGIRequestHandler):
-    """Says nothing: a log of requests would hold the token."""
+    """Logs nothing: a log of requests would hold the token."""
 
     def log(self, type: str, message: str, *args: object) -> None: ...
 
@@ -22,7 +22,7 @@ def serve(app: Flask, token: str, port: int) -> None:
     print(f"Open http://127.0.0.1:{server.port}/{token}/ (Ctrl-C ends)", flush=True)
 
     def stop(_: int, __: FrameType | None) -> None:
-        # shutdown() waits for the loop that this very thread runs.
+        # shutdown() waits for the loop, which runs in this thread.
         threading.Thread(target=server.shutdown).start()
 
     signal.signal(signal.SIGTERM, stop)

@@ -27,14 +27,14 @@ class Score(Record, frozen=True):
     args_f1: float | None = None
 
 
-def score_turn(task: Task, turn: Assistant | None, alike: TextScorer, lam: float) -> Score:
+def score_turn(task: Task, turn: Assistant | None, text_scorer: TextScorer, lam: float) -> Score:
     """Score what was read from an answer; `turn` is None where nothing could be read."""
     right = em(task.golds, turn)
     plain = Score(right)
     if task.decision == "call":
-        calls = _Calls(task.golds, turn, alike)
+        calls = _CallScores(task.golds, turn, text_scorer)
         plain = Score(right, kagent_tool=calls.kagent_tool, args=calls.args, args_f1=calls.args_f1)
-    text = _text(task.golds, turn, alike)
+    text = _score_text(task.golds, turn, text_scorer)
     if text is None:
         return plain
     return msgspec.structs.replace(
@@ -46,22 +46,26 @@ def score_turn(task: Task, turn: Assistant | None, alike: TextScorer, lam: float
     )
 
 
-def _text(golds: Sequence[Gold], turn: Assistant | None, alike: TextScorer) -> float | None:
-    """The best likeness to a gold's description."""
+def _score_text(
+    golds: Sequence[Gold], turn: Assistant | None, text_scorer: TextScorer
+) -> float | None:
+    """The best score against the thought of a gold; None where no gold has one."""
     thoughts = [gold.thought for gold in golds if gold.thought]
     if not thoughts:
         return None
-    return max(alike(thought, turn.thought) for thought in thoughts) if turn else 0.0
+    return max(text_scorer(thought, turn.thought) for thought in thoughts) if turn else 0.0
 
 
-class _Calls:
+class _CallScores:
     """The scores of a call: each the best over the golds that call."""
 
-    def __init__(self, golds: Sequence[Gold], turn: Assistant | None, alike: TextScorer) -> None:
+    def __init__(
+        self, golds: Sequence[Gold], turn: Assistant | None, text_scorer: TextScorer
+    ) -> None:
         self.golds = [gold for gold in golds if gold.decision == "call"]
         self.turn = turn
         self.calls = turn.calls if turn else ()
-        self.alike = alike
+        self.text_scorer = text_scorer
 
     @property
     def args(self) -> int:
@@ -73,15 +77,15 @@ class _Calls:
 
     @property
     def kagent_tool(self) -> float:
-        """em(name) · the mean likeness of the argument values."""
+        """em of the tool names, times the mean text score of the argument values."""
         return max(
-            em([gold], self.turn) * args_similarity(gold.calls, self.calls, self._value_alike)
+            em([gold], self.turn) * args_similarity(gold.calls, self.calls, self._compare_values)
             for gold in self.golds
         )
 
-    def _value_alike(self, gold: Json, value: Json) -> float:
-        return self.alike(_spelled(gold), _spelled(value))
+    def _compare_values(self, gold: Json, value: Json) -> float:
+        return self.text_scorer(_write_value(gold), _write_value(value))
 
 
-def _spelled(value: Json) -> str:
+def _write_value(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -29,7 +29,7 @@ def is_same_value(gold: Json, value: Json) -> bool:
 
 def call_exact_match(gold: Sequence[GoldCall], calls: Sequence[Call]) -> int:
     """1 when the calls pair up with the gold's and every pair agrees in all arguments."""
-    pairs = _paired(gold, calls, lambda pair: pair.exact)
+    pairs = _pair_calls(gold, calls, lambda pair: pair.exact)
     return int(len(gold) == len(calls) == sum(pair.exact for pair in pairs))
 
 
@@ -38,23 +38,23 @@ def args_f1(gold: Sequence[GoldCall], calls: Sequence[Call]) -> float:
 
     A call without a partner counts as one value at least, so that repeating calls never pays.
     """
-    alone = sum(max(1, len(call.arguments)) for call in calls)
-    alone += sum(max(1, len(want.required)) for want in gold)
+    unpaired = sum(max(1, len(call.arguments)) for call in calls)
+    unpaired += sum(max(1, len(want.required)) for want in gold)
     # one more hit outweighs everything that can be saved
-    pairs = _paired(gold, calls, lambda pair: pair.hits * 4 * (alone + 1) + pair.saved)
-    size = alone - sum(pair.saved for pair in pairs)
+    pairs = _pair_calls(gold, calls, lambda pair: pair.hits * 4 * (unpaired + 1) + pair.saved)
+    size = unpaired - sum(pair.saved for pair in pairs)
     return 2 * sum(pair.hits for pair in pairs) / size if size else 1.0
 
 
 def args_similarity(
-    gold: Sequence[GoldCall], calls: Sequence[Call], alike: Callable[[Json, Json], float]
+    gold: Sequence[GoldCall], calls: Sequence[Call], similarity: Callable[[Json, Json], float]
 ) -> float:
-    """The mean likeness of the gold's values to the answer's; 1 where the gold has none."""
+    """The mean similarity of the gold's values to the answer's (0-1); 1 where the gold has none."""
     values = sum(len(want.required) for want in gold)
     if not values:
         return 1.0
-    pairs = _paired(gold, calls, lambda pair: pair.likeness(alike))
-    return min(1.0, math.fsum(pair.likeness(alike) for pair in pairs) / values)
+    pairs = _pair_calls(gold, calls, lambda pair: pair.sum_similarity(similarity))
+    return min(1.0, math.fsum(pair.sum_similarity(similarity) for pair in pairs) / values)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Pair:
     call: Call
 
     @property
-    def one_tool(self) -> bool:
+    def same_tool(self) -> bool:
         return self.want.name == self.call.name
 
     @property
@@ -88,26 +88,26 @@ class _Pair:
         required, given = self.want.required, len(self.call.arguments)
         return max(1, given) + max(1, len(required)) - given - len(required | self.right)
 
-    def likeness(self, alike: Callable[[Json, Json], float]) -> float:
+    def sum_similarity(self, similarity: Callable[[Json, Json], float]) -> float:
         given = self.call.arguments
         return math.fsum(
-            max(alike(value, given[name]) for value in self.want.arguments[name])
+            max(similarity(value, given[name]) for value in self.want.arguments[name])
             for name in sorted(self.want.required & given.keys())
         )
 
 
-def _paired(
+def _pair_calls(
     gold: Sequence[GoldCall], calls: Sequence[Call], gain: Callable[[_Pair], float]
 ) -> list[_Pair]:
-    """The pairing of calls that gains most; only calls of one tool pair up."""
+    """The pairing of calls with the highest sum of `gain`; only calls of the same tool pair up."""
     pairs = [[_Pair(want, call) for call in calls] for want in gold]
     gains = np.zeros((len(gold), len(calls)))
     for (row, column), _ in np.ndenumerate(gains):
         pair = pairs[row][column]
-        gains[row, column] = gain(pair) if pair.one_tool else 0.0
+        gains[row, column] = gain(pair) if pair.same_tool else 0.0
     rows, columns = linear_sum_assignment(gains, maximize=True)
     chosen = [pairs[row][column] for row, column in zip(rows, columns, strict=True)]
-    return [pair for pair in chosen if pair.one_tool]
+    return [pair for pair in chosen if pair.same_tool]
 
 
 def _is_number(value: Json) -> bool:

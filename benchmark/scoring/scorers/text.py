@@ -1,4 +1,4 @@
-"""How alike two task descriptions are, from 0 to 1, in any script.
+"""How similar two task descriptions are, from 0 to 1, in any script.
 
 The libraries' own tokenizers give ROUGE-L 0 for two identical Chinese sentences and BLEU 0 for a
 change of case, so both get ours. rouge-score's own search is slow: rapidfuzz counts the same
@@ -29,35 +29,35 @@ _BLEU = BLEU(tokenize="none", effective_order=True)
 
 def rouge_l(gold: str, answer: str) -> float:
     """F1 of the longest common subsequence of words."""
-    return _guarded(_common, gold, answer)
+    return _score_words(_rouge_l_of_words, gold, answer)
 
 
 def bleu(gold: str, answer: str) -> float:
     """Sentence BLEU / 100."""
-    return _guarded(_overlap, gold, answer)
+    return _score_words(_bleu_of_words, gold, answer)
 
 
-def _common(words: Words, said: Words) -> float:
-    return 2 * LCSseq.similarity(words, said) / (len(words) + len(said))
+def _rouge_l_of_words(gold: Words, answer: Words) -> float:
+    return 2 * LCSseq.similarity(gold, answer) / (len(gold) + len(answer))
 
 
-def _overlap(words: Words, said: Words) -> float:
-    return float(_BLEU.sentence_score(" ".join(said), [" ".join(words)]).score) / 100
+def _bleu_of_words(gold: Words, answer: Words) -> float:
+    return float(_BLEU.sentence_score(" ".join(answer), [" ".join(gold)]).score) / 100
 
 
 @lru_cache(maxsize=100_000)
-def _words(text: str) -> Words:
+def _split_words(text: str) -> Words:
     return tuple(ASCII_TOKEN.findall(text.lower()) if text.isascii() else split_tokens(text))
 
 
-def _guarded(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
-    """Equal words are 1, none against some are 0, and nothing is 100.00000000000004."""
-    words, said = _words(gold), _words(answer)
-    if words == said:
+def _score_words(scorer: Callable[[Words, Words], float], gold: str, answer: str) -> float:
+    """From 0 to 1: 1 for equal words, 0 if only one text has words, rounding errors cut off."""
+    gold_words, answer_words = _split_words(gold), _split_words(answer)
+    if gold_words == answer_words:
         return 1.0
-    if not words or not said:
+    if not gold_words or not answer_words:
         return 0.0
-    return min(1.0, max(0.0, scorer(words, said)))
+    return min(1.0, max(0.0, scorer(gold_words, answer_words)))
 
 
 TEXT_SCORERS: dict[str, TextScorer] = {"rouge_l": rouge_l, "bleu": bleu}

@@ -14,13 +14,20 @@ from agent_tuning.records import BadInput, Call, Group, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from benchmark.annotation.review import candidates, contamination, merge
-from benchmark.drafting import draft_house
-from benchmark.drafting.draft_house import read_sources
+from benchmark.annotation.review.contamination import ContaminationConfig
+from benchmark.annotation.review.coverage import count_coverage
+from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
+from benchmark.annotation.review.rewrite_positives import build_requests
+from benchmark.drafting.catalogue_tools import collect_tools
+from benchmark.drafting.draft_house import HouseDrafter
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
+from benchmark.tasks.suite_version import Version
 from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
 P = config.load("candidates", candidates.CandidatesConfig)
+NEAR = config.load("verify", ContaminationConfig).near_benchmark
 
 
 def texts(tasks):
@@ -29,12 +36,12 @@ def texts(tasks):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """The first groups of the suite as it would be drafted today; all of it has no thin cells."""
-    p = msgspec.structs.replace(config.load("draft", draft_house.HouseDraftConfig), groups=36)
-    author = draft_house.HouseDrafter(*read_sources(), p)
+    """The first groups of the suite as drafted today: the whole suite covers every cell."""
+    p = msgspec.structs.replace(config.load("draft", HouseDraftConfig), groups=36)
+    author = HouseDrafter(default_data.DRAFT_SOURCES, p)
     tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    tools = draft_house.collect_tools(author.catalogue, [task.menu for task in tasks])
+    tools = collect_tools(author.catalogue, [task.menu for task in tasks])
     suites.write(folder, suites.Suite("house", tools, tasks))
     return folder
 
@@ -55,13 +62,11 @@ def drafted(tmp_path_factory, house, training):
 
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = default_data.CATALOGUE
-    author = draft_house.HouseDrafter(
-        *read_sources(), config.load("draft", draft_house.HouseDraftConfig)
-    )
+    author = HouseDrafter(default_data.DRAFT_SOURCES, config.load("draft", HouseDraftConfig))
     tasks = [task for task in author.tasks(0) if task.kind == "call"]
-    found = candidates.count_coverage(catalogue, tasks)
-    by_tool = Counter({(tool, language): 0 for tool, _, language in found})
-    for (tool, _, language), count in found.items():
+    coverage = count_coverage(catalogue, tasks)
+    by_tool = Counter({(tool, language): 0 for tool, _, language in coverage})
+    for (tool, _, language), count in coverage.items():
         by_tool[tool, language] += count
     for task in tasks:
         (call,) = task.golds[0].calls
@@ -70,10 +75,10 @@ def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
 
 def test_what_is_covered_least_comes_first(house, drafted):
     """On average: a menu also wants near-duplicates, however often they were asked for."""
-    before = candidates.count_coverage(default_data.CATALOGUE, suites.read(house).tasks)
+    before = count_coverage(default_data.CATALOGUE, suites.read(house).tasks)
     cells = [(tool, s.name, "en") for tool, s in default_data.CATALOGUE.cells()]
-    asked = candidates.count_coverage(default_data.CATALOGUE, suites.read(drafted).tasks)
-    chosen = [before[cell] for cell in cells if asked[cell]]
+    after = count_coverage(default_data.CATALOGUE, suites.read(drafted).tasks)
+    chosen = [before[cell] for cell in cells if after[cell]]
     assert fmean(chosen) < 0.6 * fmean(before[cell] for cell in cells)
 
 
@@ -89,8 +94,10 @@ def test_candidates_are_a_sound_suite_of_their_own(drafted):
 def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
     known, new = texts(suites.read(house).tasks), texts(suites.read(drafted).tasks)
     assert not set(known) & set(new)
-    fence = contamination.build_training_filter(jsonl.read(training, Group))
-    assert [text for text in new if fence.overlap(text, default_data.CATALOGUE.entries)] == []
+    training_filter = contamination.build_training_filter(jsonl.read(training, Group), NEAR)
+    assert [
+        text for text in new if training_filter.overlap(text, default_data.CATALOGUE.entries)
+    ] == []
 
 
 def test_ids_never_come_back(house, drafted):
@@ -108,11 +115,11 @@ def test_what_was_rejected_is_not_drafted_again(tmp_path, house, training, draft
     again = tmp_path / "house"
     suite = suites.read(house)
     rejected = suites.read(drafted).tasks
-    version = merge.Version(2, suite.digest)
+    version = Version(2, suite.digest)
     for name in ("tools.jsonl", "tasks.jsonl"):
         again.mkdir(exist_ok=True)
         (again / name).write_bytes((house / name).read_bytes())
-    merge.write(again, merge.Version(1, suite.digest), version, suite, rejected)
+    merge.write(again, Version(1, suite.digest), version, suite, rejected)
     candidates.main(again, training, tmp_path / "new", tmp_path / "replies.jsonl")
     new = suites.read(tmp_path / "new").tasks
     assert not {task.id for task in rejected} & {task.id for task in new}
@@ -132,14 +139,16 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
     tasks = suites.read(house).tasks
-    fence = contamination.build_training_filter(jsonl.read(training, Group))
-    shape = config.load("draft", draft_house.HouseDraftConfig)
+    training_filter = contamination.build_training_filter(jsonl.read(training, Group), NEAR)
+    shape = config.load("draft", HouseDraftConfig)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
-    thin = candidates.LeastCoveredDraft(shape, tasks, [], fence, unseen=True)
-    planned = list(thin.tasks(thin.first))
-    wanted = list(candidates.build_requests(planned, thin.items))
+    drafter = LeastCoveredDraft(
+        default_data.DRAFT_SOURCES, shape, tasks, [], training_filter, unseen_only=True
+    )
+    planned = list(drafter.tasks(drafter.first))
+    wanted = list(build_requests(planned, drafter.items))
     chat = config.load("synthesize", candidates.select.SynthesizeConfig)
-    table = default_data.perfect_answers(Author(thin.teachers["unseen"]), wanted, chat.model)
+    table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'
     section = yaml.safe_load((root / "params.yaml").read_text())

@@ -35,62 +35,62 @@ def answers(**texts: str):
 def two_raters(seed: int, noise: float = 0.4, count: int = 60):
     """answer -> scores of ann and ben, who agree but for some noise; ben is a little milder."""
     rng = random.Random(seed)
-    found = {}
+    scores = {}
     for number in range(count):
         ann = rng.randrange(6)
         ben = min(5, max(0, ann + rng.choice([1, 1, -1]))) if rng.random() < noise else ann
-        found[f"a{number}"] = {"ann": ann, "ben": ben}
-    return found
+        scores[f"a{number}"] = {"ann": ann, "ben": ben}
+    return scores
 
 
 def test_the_sheet_holds_every_version_of_every_drawn_task():
     listed = rated_answers.draw_sheet(TASKS, answers(base="no", tuned="yes"), 5, 1)
     assert len(listed) == 10
-    assert len({one.task for one in listed}) == 5
-    assert {one.versions for one in listed} == {("base",), ("tuned",)}
+    assert len({answer.task for answer in listed}) == 5
+    assert {answer.versions for answer in listed} == {("base",), ("tuned",)}
 
 
 def test_versions_that_say_the_same_are_rated_once():
     listed = rated_answers.draw_sheet(TASKS, answers(base="yes", tuned="yes"), 5, 1)
-    assert [one.versions for one in listed] == [("base", "tuned")] * 5
+    assert [answer.versions for answer in listed] == [("base", "tuned")] * 5
 
 
 def test_the_sheet_made_again_is_the_same_in_whatever_order():
-    said = answers(base="no", tuned="yes")
-    again = rated_answers.draw_sheet(TASKS[::-1], dict(sorted(said.items(), reverse=True)), 5, 1)
-    assert [one.id for one in again] == [
-        one.id for one in rated_answers.draw_sheet(TASKS, said, 5, 1)
+    given = answers(base="no", tuned="yes")
+    again = rated_answers.draw_sheet(TASKS[::-1], dict(sorted(given.items(), reverse=True)), 5, 1)
+    assert [answer.id for answer in again] == [
+        answer.id for answer in rated_answers.draw_sheet(TASKS, given, 5, 1)
     ]
 
 
-def test_an_answer_that_was_not_heard_is_not_rated():
-    said = answers(base="no")
-    said["base"][TASKS[0].id] = Answer(TASKS[0].id, "", error="timeout")
-    listed = rated_answers.draw_sheet(TASKS, said, len(TASKS), 1)
+def test_the_answer_of_a_failed_request_is_not_rated():
+    given = answers(base="no")
+    given["base"][TASKS[0].id] = Answer(TASKS[0].id, "", error="timeout")
+    listed = rated_answers.draw_sheet(TASKS, given, len(TASKS), 1)
     assert len(listed) == len(TASKS) - 1
 
 
 def test_an_id_does_not_tell_the_version():
-    one = rated_answers.draw_sheet(TASKS, answers(base="yes"), 5, 1)
-    other = rated_answers.draw_sheet(TASKS, answers(tuned="yes"), 5, 1)
-    assert [rated.id for rated in one] == [rated.id for rated in other]
+    base = rated_answers.draw_sheet(TASKS, answers(base="yes"), 5, 1)
+    tuned = rated_answers.draw_sheet(TASKS, answers(tuned="yes"), 5, 1)
+    assert [answer.id for answer in base] == [answer.id for answer in tuned]
 
 
 def test_everybody_has_an_order_of_their_own_that_stays():
     listed = rated_answers.draw_sheet(TASKS, answers(base="no", tuned="yes"), 10, 1)
     ann, ben = (rated_answers.shuffle_for(listed, who, 1) for who in ("ann", "ben"))
     assert ann != ben
-    assert sorted(ann, key=lambda one: one.id) == sorted(ben, key=lambda one: one.id)
+    assert sorted(ann, key=lambda answer: answer.id) == sorted(ben, key=lambda answer: answer.id)
     assert ann == rated_answers.shuffle_for(listed[::-1], "ann", 1)
-    versions = [one.versions for one in ann]
+    versions = [answer.versions for answer in ann]
     assert versions not in (sorted(versions), sorted(versions)[::-1])
 
 
 def test_a_version_without_an_answer_is_named():
-    said = answers(base="no")
-    del said["base"][TASKS[0].id]
+    given = answers(base="no")
+    del given["base"][TASKS[0].id]
     with pytest.raises(BadInput, match=f"base: no answer to '{TASKS[0].id}'"):
-        rated_answers.draw_sheet(TASKS, said, len(TASKS), 1)
+        rated_answers.draw_sheet(TASKS, given, len(TASKS), 1)
 
 
 def test_a_rating_without_versions_says_how():
@@ -104,22 +104,22 @@ def test_alpha_is_the_one_of_krippendorffs_example():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_agreement_is_what_the_libraries_say(seed):
-    found = agreement.build_matrix(two_raters(seed), ["ann", "ben"])
-    alpha = krippendorff.alpha(found, level_of_measurement="ordinal", value_domain=range(6))
-    assert agreement.alpha(found) == pytest.approx(alpha)
-    ann, ben = found.astype(int)
-    assert agreement.kappa(*found) == pytest.approx(cohen_kappa_score(ann, ben))
+    matrix = agreement.build_matrix(two_raters(seed), ["ann", "ben"])
+    alpha = krippendorff.alpha(matrix, level_of_measurement="ordinal", value_domain=range(6))
+    assert agreement.alpha(matrix) == pytest.approx(alpha)
+    ann, ben = matrix.astype(int)
+    assert agreement.kappa(*matrix) == pytest.approx(cohen_kappa_score(ann, ben))
     weighted = cohen_kappa_score(ann, ben, weights="quadratic", labels=range(6))
-    assert agreement.kappa(*found, 2) == pytest.approx(weighted)
-    assert agreement.biases(found)[1] == pytest.approx((ben - ann).mean())
+    assert agreement.kappa(*matrix, 2) == pytest.approx(weighted)
+    assert agreement.biases(matrix)[1] == pytest.approx((ben - ann).mean())
 
 
 def test_the_mean_kappa_is_over_all_pairs():
     table = OBSERVERS[:3]
     pairs = []
-    for one, other in combinations(table, 2):
-        both = ~np.isnan(one) & ~np.isnan(other)
-        pairs.append(cohen_kappa_score(one[both].astype(int), other[both].astype(int)))
+    for first, second in combinations(table, 2):
+        both = ~np.isnan(first) & ~np.isnan(second)
+        pairs.append(cohen_kappa_score(first[both].astype(int), second[both].astype(int)))
     assert agreement.mean_kappa(table) == pytest.approx(np.mean(pairs))
 
 
@@ -136,9 +136,9 @@ def test_the_interval_of_a_mean_is_scipys():
     ids=["no variation", "nothing in common", "one rater", "nobody"],
 )
 def test_what_cannot_be_compared_has_no_alpha(table):
-    found = agreement.build_matrix({}, []) if len(table) == 0 else np.array(table)
-    assert agreement.alpha(found) is None
-    assert agreement.alpha_interval(found, 50, 0) is None
+    matrix = agreement.build_matrix({}, []) if len(table) == 0 else np.array(table)
+    assert agreement.alpha(matrix) is None
+    assert agreement.alpha_interval(matrix, 50, 0) is None
 
 
 def test_disagreements_are_the_far_ones_and_every_veto_that_not_all_share():
@@ -159,12 +159,12 @@ def listed(scores):
 def test_the_metrics_of_a_version_are_means_over_its_answers():
     scores = {"x": {"ann": 5, "ben": 4}, "y": {"ann": 0, "ben": 3}, "z": {"ann": 2}}
     rated = [RatedAnswer(i, "house/t", i, ("tuned",)) for i in scores]
-    found = results.compute_metrics(scores, rated, {}, annotation_data.RATING_CONFIG)
-    assert found["tuned.n"] == 3
-    assert found["tuned.mean"] == pytest.approx((4.5 + 1.5 + 2) / 3)
-    assert found["tuned.usable"] == pytest.approx(1 / 3)
-    assert found["tuned.veto"] == pytest.approx(1 / 3)
-    assert found["tuned.mean_low"] <= found["tuned.mean"] <= found["tuned.mean_high"]
+    metrics = results.compute_metrics(scores, rated, {}, annotation_data.RATING_CONFIG)
+    assert metrics["tuned.n"] == 3
+    assert metrics["tuned.mean"] == pytest.approx((4.5 + 1.5 + 2) / 3)
+    assert metrics["tuned.usable"] == pytest.approx(1 / 3)
+    assert metrics["tuned.veto"] == pytest.approx(1 / 3)
+    assert metrics["tuned.mean_low"] <= metrics["tuned.mean"] <= metrics["tuned.mean_high"]
 
 
 @pytest.mark.parametrize(("noise", "headline"), [(0.2, 1), (1.0, 1), ("random", 0)])
@@ -173,28 +173,28 @@ def test_low_alpha_is_not_fit_for_a_headline(noise, headline):
     if noise == "random":
         rng = random.Random(4)
         scores = {answer: by | {"ben": rng.randrange(6)} for answer, by in scores.items()}
-    found = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
-    assert found["headline"] == headline
-    assert (found["alpha"] >= annotation_data.RATING_CONFIG.min_alpha) == bool(headline)
+    metrics = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
+    assert metrics["headline"] == headline
+    assert (metrics["alpha"] >= annotation_data.RATING_CONFIG.min_alpha) == bool(headline)
 
 
 def test_one_rater_alone_is_not_fit_for_a_headline():
     scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(1).items()}
-    found = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
-    assert found["headline"] == 0
-    assert "alpha" not in found
+    metrics = results.compute_metrics(scores, listed(scores), {}, annotation_data.RATING_CONFIG)
+    assert metrics["headline"] == 0
+    assert "alpha" not in metrics
 
 
 def test_a_judge_is_reported_beside_the_people():
     scores = {answer: {"ann": by["ann"]} for answer, by in two_raters(5).items()}
     judged = {i: Judgement(i, min(5, by["ann"] + 1)) for i, by in scores.items()}
-    found = results.compute_metrics(scores, listed(scores), judged, annotation_data.RATING_CONFIG)
-    assert found["judge.n"] == len(scores)
+    metrics = results.compute_metrics(scores, listed(scores), judged, annotation_data.RATING_CONFIG)
+    assert metrics["judge.n"] == len(scores)
     ann = [by["ann"] for by in scores.values()]
     judge = [judged[i].score for i in scores]
     weighted = cohen_kappa_score(ann, judge, weights="quadratic", labels=range(6))
-    assert found["judge.kappa_w"] == pytest.approx(weighted)
-    assert found["judge.usable_agreement"] == pytest.approx(
+    assert metrics["judge.kappa_w"] == pytest.approx(weighted)
+    assert metrics["judge.usable_agreement"] == pytest.approx(
         np.mean([(a >= 4) == (j >= 4) for a, j in zip(ann, judge, strict=True)])
     )
 

@@ -24,6 +24,7 @@ from benchmark.annotation.web.events import Rating, Verdict, find_current
 from benchmark.annotation.web.pages import create_app
 from benchmark.annotation.web.server import SilentRequestHandler
 from benchmark.tasks import suites
+from benchmark.tasks.suite_version import read_version
 from tests.support import annotation_data
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -136,14 +137,14 @@ def shoot(driver, name: str) -> None:
         driver.save_screenshot(f"{folder}/{name}.png")
 
 
-def held(desk, who: str) -> dict[str, object]:
-    found = find_current(desk.journal.events())
-    return {subject: by[who].after for subject, by in found.items() if who in by}
+def current_opinions(queue, who: str) -> dict[str, object]:
+    current = find_current(queue.journal.events())
+    return {subject: by[who].after for subject, by in current.items() if who in by}
 
 
 def test_ten_tasks_are_reviewed_by_keys_alone(tmp_path, driver):
-    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite())
-    order = [task.id for task, _ in desk.order]
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    order = [task.id for task, _ in queue.order]
     with served(blueprint, "Review") as url:
         ann = Person(driver, url, "ann")
         assert ann.text("#progress") == "0 of 11"
@@ -165,7 +166,7 @@ def test_ten_tasks_are_reviewed_by_keys_alone(tmp_path, driver):
         shoot(driver, "invalid")
         ann.press(Keys.ESCAPE, "f", turning=True)
         ann.sees("[id='wrong.0.0.days']", "expected JSON of type integer: many")
-        assert len(held(desk, "ann")) == 8
+        assert len(current_opinions(queue, "ann")) == 8
         ann.walk_to("0.0.days")
         ann.hold_control("a")
         ann.press("4", Keys.ENTER, "5")
@@ -183,13 +184,13 @@ def test_ten_tasks_are_reviewed_by_keys_alone(tmp_path, driver):
         ann.sees("#status", "Taken back")
         ann.press("a", turning=True)
         assert ann.text("#progress") == "10 of 11"
-    verdicts = [held(desk, "ann")[task] for task in order[:10]]
+    verdicts = [current_opinions(queue, "ann")[task] for task in order[:10]]
     assert verdicts[:7] == [Verdict("approve")] * 7
     assert verdicts[7] == Verdict("reject", reason="ambiguous")
     (gold,) = verdicts[8].golds
     assert gold.calls[0].arguments["days"] == (4, 5)
     assert verdicts[9] == Verdict("approve")
-    assert order[10] not in held(desk, "ann")
+    assert order[10] not in current_opinions(queue, "ann")
 
 
 def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
@@ -237,22 +238,22 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
     merge.main(*paths)
     new = suites.read(Path("house"))
     assert {task.id for task in new.tasks} == {"house/Bonn", "house/Oslo", "house/Rome"}
-    assert set(merge.read_version(Path("house"), new).merged.values()) == {("ann", "ben")}
+    assert set(read_version(Path("house"), new).merged.values()) == {("ann", "ben")}
 
 
 def test_twenty_answers_are_rated_by_two_people_who_then_see_how_far_they_agree(tmp_path, driver):
     texts = {"base": "I cannot. {}", "tuned": "Sure. {}"}
     blueprint, sheet = annotation_data.open_rating(tmp_path, annotation_data.suite(), texts)
-    assert len(sheet.rated) == 20
-    versions = {one.id: one.versions[0] for one in sheet.rated}
+    assert len(sheet.answers) == 20
+    versions = {answer.id: answer.versions[0] for answer in sheet.answers}
     with served(blueprint, "Rate") as url:
         for name, marks in (
             ("ann", {"base": "2", "tuned": "5"}),
             ("ben", {"base": "1", "tuned": "5"}),
         ):
             person = Person(driver, url, name)
-            order, _ = sheet.of(name)
-            for number, one in enumerate(order):
+            order, _ = sheet.read_for(name)
+            for number, answer in enumerate(order):
                 assert person.text("#progress") == f"{number} of 20"
                 if number == 10:  # away and back: it resumes
                     person = Person(driver, url, name)
@@ -261,7 +262,8 @@ def test_twenty_answers_are_rated_by_two_people_who_then_see_how_far_they_agree(
                     person.press("c", "so so")
                     person.press(Keys.ESCAPE)
                 person.press(
-                    "0" if number == 19 and name == "ben" else marks[versions[one.id]], turning=True
+                    "0" if number == 19 and name == "ben" else marks[versions[answer.id]],
+                    turning=True,
                 )
             person.press("u", turning=True)
             assert person.text("#progress") == "19 of 20"
@@ -270,17 +272,17 @@ def test_twenty_answers_are_rated_by_two_people_who_then_see_how_far_they_agree(
         person.sees("table", "tuned")
         shoot(driver, "agreement")
         alpha = results.compute_metrics(
-            results.read_scores(sheet.journal.events(), sheet.rated),
-            sheet.rated,
+            results.read_scores(sheet.journal.events(), sheet.answers),
+            sheet.answers,
             {},
             annotation_data.RATING_CONFIG,
         )["alpha"]
         person.sees(".lead", f"α {alpha:.2f}")
-    found = find_current(sheet.journal.events())
-    assert {after.score for by in found.values() for after in [by["ann"].after]} == {2, 5}
-    comments = [e.after.comment for by in found.values() for e in by.values() if e.after.comment]
+    current = find_current(sheet.journal.events())
+    assert {after.score for by in current.values() for after in [by["ann"].after]} == {2, 5}
+    comments = [e.after.comment for by in current.values() for e in by.values() if e.after.comment]
     assert comments == ["so so", "so so"]
-    assert all(isinstance(e.after, Rating) for by in found.values() for e in by.values())
+    assert all(isinstance(e.after, Rating) for by in current.values() for e in by.values())
 
 
 LONG = {
@@ -348,7 +350,7 @@ return [...document.querySelectorAll(fields)].filter((e) => e.checkVisibility())
 
 
 def test_another_tool_brings_its_own_fields_and_keeps_the_focus(tmp_path, driver):
-    blueprint, desk = annotation_data.open_review(
+    blueprint, queue = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo")])
     )
     with served(blueprint, "Review") as url:
@@ -366,12 +368,12 @@ def test_another_tool_brings_its_own_fields_and_keeps_the_focus(tmp_path, driver
         ann.press("Oslo")
         ann.sees("#diff", "get_weather")
         ann.press(Keys.ESCAPE, "f", turning=True)
-    (verdict,) = held(desk, "ann").values()
+    (verdict,) = current_opinions(queue, "ann").values()
     assert [call.name for call in verdict.golds[0].calls] == ["get_weather"]
 
 
 def test_the_users_words_are_corrected_by_keys_and_held_against_the_arguments(tmp_path, driver):
-    blueprint, desk = annotation_data.open_review(
+    blueprint, queue = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo")])
     )
     with served(blueprint, "Review") as url:
@@ -387,5 +389,5 @@ def test_the_users_words_are_corrected_by_keys_and_held_against_the_arguments(tm
         ann.until(lambda: not ann.text("[id='note.0.0.city']"))
         ann.hold_control(Keys.ENTER, turning=True)
         ann.sees("h1", "All 1 tasks are done")
-    (verdict,) = held(desk, "ann").values()
+    (verdict,) = current_opinions(queue, "ann").values()
     assert verdict.query == "A trip of 3 days to Oslo"

@@ -76,11 +76,11 @@ def test_values_come_out_of_a_box_as_they_went_in(typed):
     ids=["call", "no call", "two golds", "two calls", "accepted values"],
 )
 def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
-    read = editing.parse_form(
+    parsed = editing.parse_form(
         posted(editing.fill_form(golds, annotation_data.TOOLS)), annotation_data.TOOLS
     )
-    assert read.problems == {}
-    assert list(read.golds) == golds
+    assert parsed.problems == {}
+    assert list(parsed.golds) == golds
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
         ({"0.0.city": "X"}, "0.0.city", "shorter than 2"),
         ({"0.0.stops": "[1]"}, "0.0.stops", 'is not of type "string"'),
         ({"0.0.tool": ""}, "0.0.tool", "choose the tool"),
-        ({"0.0.tool": "get_moon"}, "0.0.tool", "not on the menu"),
+        ({"0.0.tool": "get_moon"}, "0.0.tool", "not in the tool list"),
         ({"0.thought": "a\r\nb"}, "0.thought", "one line"),
         ({"0.decision": ""}, "form", "at least one"),
     ],
 )
 def test_a_problem_names_its_field(changes, field, problem):
-    read = editing.parse_form(edited(**changes), annotation_data.TOOLS)
-    assert problem in read.problems[field]
-    assert len(read.problems) == 1
+    parsed = editing.parse_form(edited(**changes), annotation_data.TOOLS)
+    assert problem in parsed.problems[field]
+    assert len(parsed.problems) == 1
 
 
 def test_another_tool_brings_its_own_fields():
@@ -115,32 +115,34 @@ def test_an_answer_and_a_call_can_be_added_and_taken_away():
     more = edited(
         **{"1.decision": "ask", "1.thought": "Ask.", "0.1.tool": "get_time", "0.1.city": "Oslo"}
     )
-    read = editing.parse_form(more, annotation_data.TOOLS)
-    assert [gold.decision for gold in read.golds] == ["call", "ask"]
-    assert [call.name for call in read.golds[0].calls] == ["plan_trip", "get_time"]
+    parsed = editing.parse_form(more, annotation_data.TOOLS)
+    assert [gold.decision for gold in parsed.golds] == ["call", "ask"]
+    assert [call.name for call in parsed.golds[0].calls] == ["plan_trip", "get_time"]
     fewer = editing.parse_form(more | {"0.decision": ""}, annotation_data.TOOLS)
     assert [gold.decision for gold in fewer.golds] == ["ask"]
 
 
 def test_a_field_of_no_tool_is_not_heard():
-    read = editing.parse_form(
+    parsed = editing.parse_form(
         edited(**{"0.0.price": "9", "x.decision": "call"}), annotation_data.TOOLS
     )
-    assert read.golds == (GOLD,)
+    assert parsed.golds == (GOLD,)
 
 
 def test_the_changes_are_those_against_the_draft():
-    read = editing.parse_form(edited(**{"0.0.days": "3\n4"}), annotation_data.TOOLS)
+    parsed = editing.parse_form(edited(**{"0.0.days": "3\n4"}), annotation_data.TOOLS)
     draft = annotation_data.task("Oslo", gold=GOLD)
-    now = msgspec.structs.replace(draft, golds=read.golds)
-    changed = [pair for pair in diff.diff_lines(draft, now) if pair[0] != " "]
+    corrected = msgspec.structs.replace(draft, golds=parsed.golds)
+    changed = [pair for pair in diff.diff_lines(draft, corrected) if pair[0] != " "]
     assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
 
 
 def test_a_reworded_query_stands_first_among_the_changes():
     draft = annotation_data.task("Oslo")
-    now = msgspec.structs.replace(draft, turns=annotation_data.task("Oslo", "Oslo, 3 days?").turns)
-    assert diff.diff_lines(draft, now)[:2] == [
+    corrected = msgspec.structs.replace(
+        draft, turns=annotation_data.task("Oslo", "Oslo, 3 days?").turns
+    )
+    assert diff.diff_lines(draft, corrected)[:2] == [
         ("-", "user: Three days in Oslo, please plan them."),
         ("+", "user: Oslo, 3 days?"),
     ]
@@ -155,7 +157,7 @@ def test_a_user_who_says_nothing_is_a_problem(words):
 
 
 def test_values_that_nobody_said_are_noted_and_no_problem():
-    said = {("plan_trip", "Oslo")}
-    read = editing.parse_form(edited(**{"0.0.stops": "no JSON"}), annotation_data.TOOLS)
-    notes = editing.find_ungrounded(read.forms, lambda tool, value: (tool, value) in said)
+    grounded = {("plan_trip", "Oslo")}
+    parsed = editing.parse_form(edited(**{"0.0.stops": "no JSON"}), annotation_data.TOOLS)
+    notes = editing.find_ungrounded(parsed.forms, lambda tool, value: (tool, value) in grounded)
     assert notes.keys() == {"0.0.days"}

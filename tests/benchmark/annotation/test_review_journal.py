@@ -102,10 +102,10 @@ def test_nobody_can_change_or_remove_an_event(journal):
 def test_the_file_is_sorted_and_the_same_whatever_the_order_of_work(tmp_path):
     written = []
     for order in ("ab", "ba"):
-        one = Journal(tmp_path / f"{order}.db", tmp_path / f"{order}.jsonl")
+        opened = Journal(tmp_path / f"{order}.db", tmp_path / f"{order}.jsonl")
         for who in order:
-            one.record(who, "s", Rating(1))
-        events = [msgspec.structs.replace(e, when="") for e in jsonl.read(one.log, Event)]
+            opened.record(who, "s", Rating(1))
+        events = [msgspec.structs.replace(e, when="") for e in jsonl.read(opened.log, Event)]
         written.append(events)
     assert written[0] == written[1]
 
@@ -133,7 +133,7 @@ def test_two_raters_at_once_lose_nothing(journal):
 
     with ThreadPoolExecutor(2) as pool:
         given = [event for events in pool.map(work, ["ann", "ben"]) for event in events]
-    assert sorted(journal.events(), key=lambda e: e.place) == sorted(given, key=lambda e: e.place)
+    assert sorted(journal.events(), key=lambda e: e.key) == sorted(given, key=lambda e: e.key)
     assert len(list(jsonl.read(journal.log, Event))) == 50
 
 
@@ -164,7 +164,7 @@ def test_kill_9_while_saving_loses_no_acknowledged_action(tmp_path):
         mine = [event for event in journal.events() if event.who == f"r{kill}"]
         assert acknowledged <= len(mine) <= acknowledged + 1
         assert list(jsonl.read(journal.log, Event)) == sorted(
-            journal.events(), key=lambda event: (event.subject, event.place)
+            journal.events(), key=lambda event: (event.subject, event.key)
         )
     assert acknowledged
 

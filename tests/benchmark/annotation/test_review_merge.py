@@ -23,6 +23,7 @@ from benchmark.annotation.review import export_corrections, merge, priority, ver
 from benchmark.annotation.review.verdicts import DoubleReview
 from benchmark.annotation.web.events import Event, Verdict
 from benchmark.tasks import suites
+from benchmark.tasks.suite_version import read_rejected, read_version
 from benchmark.tasks.suites import Gold
 from tests.support import annotation_data
 
@@ -35,7 +36,7 @@ TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "verify": NEAR}
 
 
 @pytest.mark.parametrize(
-    ("said", "needed", "state"),
+    ("reviews", "needed", "state"),
     [
         ({}, 1, "open"),
         ({"ann": APPROVE}, 2, "open"),
@@ -48,8 +49,8 @@ TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "verify": NEAR}
         ({"ann": FOUR, "ben": FOUR}, 2, "ready"),
     ],
 )
-def test_what_people_say_settles_a_task(said, needed, state):
-    assert verdicts.settle(OSLO, said, needed).state == state
+def test_what_people_say_settles_a_task(reviews, needed, state):
+    assert verdicts.settle(OSLO, reviews, needed).state == state
 
 
 def test_a_correction_settles_what_is_right():
@@ -59,18 +60,18 @@ def test_a_correction_settles_what_is_right():
 def test_other_words_of_the_user_make_a_query_that_training_does_not_know():
     seen = msgspec.structs.replace(OSLO, axes={"query": "seen", "tool": "seen"})
     words = Verdict("correct", seen.golds, query="Oslo for three days!")
-    now = verdicts.settle(seen, {"ann": words}, 1).task
-    assert [turn.text for turn in now.turns] == ["Oslo for three days!"]
-    assert now.axes == {"query": "unseen", "tool": "seen"}
+    reworded = verdicts.settle(seen, {"ann": words}, 1).task
+    assert [turn.text for turn in reworded.turns] == ["Oslo for three days!"]
+    assert reworded.axes == {"query": "unseen", "tool": "seen"}
     assert verdicts.settle(seen, {"ann": words, "ben": APPROVE}, 2).state == "conflict"
 
 
 def test_the_words_that_are_corrected_are_the_users_last():
-    called = Assistant("call", "Look.", (Call("get_weather", {"city": "Oslo"}),))
-    turns = (User("Weather?"), Assistant("ask", text="Where?"), User("Oslo"), called)
+    call_turn = Assistant("call", "Look.", (Call("get_weather", {"city": "Oslo"}),))
+    turns = (User("Weather?"), Assistant("ask", text="Where?"), User("Oslo"), call_turn)
     task = msgspec.structs.replace(OSLO, turns=(*turns, ToolResult("get_weather", "rain")))
-    now = verdicts.reword(task, "In Oslo")
-    assert now == (*turns[:2], User("In Oslo"), *task.turns[3:])
+    reworded = verdicts.reword(task, "In Oslo")
+    assert reworded == (*turns[:2], User("In Oslo"), *task.turns[3:])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,9 @@ def test_the_share_of_tasks_reviewed_twice_is_the_one_asked_for():
     assert twice == [DoubleReview(47, 0.2).needed(task) == 2 for task in tasks]
 
 
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates, said, trained=()):
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates, reviews, trained=()
+):
     """A suite of Bonn, candidates, their reviews and training data, as `make merge` has them."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
@@ -111,11 +114,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section, candidates,
     of = suites.read(Path("candidates"))
     events = [
         annotation_data.review_event(of, task, who, what, n)
-        for n, (task, who, what) in enumerate(said, 1)
+        for n, (task, who, what) in enumerate(reviews, 1)
     ]
     jsonl.write(Path("reviews.jsonl"), events)
-    asked = (Trajectory(q, (User(q), Assistant("no_call")), "call", "en") for q in trained)
-    jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), tuple(asked))])
+    trajectories = (
+        Trajectory(query, (User(query), Assistant("no_call")), "call", "en") for query in trained
+    )
+    jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), tuple(trajectories))])
 
 
 def run():
@@ -127,7 +132,7 @@ KNOWN_ID = msgspec.structs.replace(OSLO, id="house/Bonn")
 
 
 @pytest.mark.parametrize(
-    ("section", "task", "said", "reason"),
+    ("section", "task", "opinions", "reason"),
     [
         (ONCE, OSLO, [], "house/Oslo: unreviewed: 0 of 1 reviews"),
         (TWICE, OSLO, [("ann", APPROVE)], "house/Oslo: unreviewed: 1 of 2 reviews"),
@@ -138,18 +143,18 @@ KNOWN_ID = msgspec.structs.replace(OSLO, id="house/Bonn")
         (ONCE, KNOWN_ID, [("ann", APPROVE)],
          "house/Bonn: duplicate: the suite has a task of this id"),
         (ONCE, annotation_data.task("Paris"), [("ann", APPROVE)],
-         "house/Paris: trained on: exact: Three days in Paris, please plan them"),
+         "house/Paris: in the training data: exact: Three days in Paris, please plan them"),
         (ONCE, annotation_data.task("Nizza", "so I would like you to plan three days in Nizza"),
-         [("ann", APPROVE)], "house/Nizza: trained on: 8-gram"),
+         [("ann", APPROVE)], "house/Nizza: in the training data: 8-gram"),
     ],
-    ids=["unreviewed", "half reviewed", "conflict", "duplicate", "id", "trained on", "8-gram"],
+    ids=["unreviewed", "half reviewed", "conflict", "duplicate", "id", "training data", "8-gram"],
 )  # fmt: skip
-def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, said, reason):
+def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, opinions, reason):
     trained = [
         "three days in paris please plan them",
         "I would like you to plan three days in Rome",
     ]
-    reviews = [(task, who, what) for who, what in said]
+    reviews = [(task, who, opinion) for who, opinion in opinions]
     folder(tmp_path, monkeypatch, section, [task], reviews, trained)
     before = Path("house/tasks.jsonl").read_bytes()
     with pytest.raises(BadInput, match=reason):
@@ -159,9 +164,12 @@ def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, said, r
 
 
 def test_words_that_a_reviewer_found_are_checked_as_drafts_are(tmp_path, monkeypatch):
-    """The draft is new, what was made of it is trained on, and then asked by the suite."""
+    """The draft is new, but its correction is in the training data, and then in the suite."""
     for words, reason in (
-        ("Three days in Paris, please plan them.", "house/Oslo: trained on: exact: Three days in"),
+        (
+            "Three days in Paris, please plan them.",
+            "house/Oslo: in the training data: exact: Three days in",
+        ),
         ("Three days in Bonn, please plan them.", "house/Oslo: duplicate: asks the same as hous"),
     ):
         verdict = Verdict("correct", OSLO.golds, query=words)
@@ -177,8 +185,8 @@ def test_a_reworded_task_is_merged_in_its_new_words_and_never_drafted_again(tmp_
     run()
     new = suites.read(Path("house"))
     assert new.tasks[1].turns == (User("Oslo for three days!"),)
-    assert merge.read_version(Path("house"), new).corrected == ("house/Oslo",)
-    assert merge.read_rejected(Path("house")) == [OSLO]
+    assert read_version(Path("house"), new).corrected == ("house/Oslo",)
+    assert read_rejected(Path("house")) == [OSLO]
 
 
 def test_a_verdict_on_another_wording_of_the_task_does_not_count(tmp_path, monkeypatch):
@@ -191,20 +199,20 @@ def test_a_verdict_on_another_wording_of_the_task_does_not_count(tmp_path, monke
 
 
 def test_the_new_version_says_what_was_merged_by_whom_and_from_what(tmp_path, monkeypatch, capsys):
-    said = [(OSLO, "ann", FOUR), (OSLO, "ben", FOUR), (ROME, "ann", REJECT)]
-    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME], said)
+    reviews = [(OSLO, "ann", FOUR), (OSLO, "ben", FOUR), (ROME, "ann", REJECT)]
+    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME], reviews)
     parent = suites.read(Path("house")).digest
     run()
     new = suites.read(Path("house"))
     assert [task.id for task in new.tasks] == ["house/Bonn", "house/Oslo"]
     assert new.tasks[1].golds == FOUR.golds
-    version = merge.read_version(Path("house"), new)
+    version = read_version(Path("house"), new)
     assert (version.version, version.digest, version.parent) == (2, new.digest, parent)
     assert version.merged == {"house/Oslo": ("ann", "ben")}
     assert version.corrected == ("house/Oslo",)
     assert version.rejected == {"house/Rome": "unclear"}
     assert version.reviews == hashlib.sha256(Path("reviews.jsonl").read_bytes()).hexdigest()
-    assert merge.read_rejected(Path("house")) == [ROME]
+    assert read_rejected(Path("house")) == [ROME]
     assert "version 2, 1 tasks merged, 1 of them corrected, 1 rejected" in capsys.readouterr().out
 
 
@@ -227,8 +235,8 @@ def test_merging_again_makes_the_next_version_and_the_same_bytes(tmp_path, monke
         folder(tmp_path / name, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
         run()
         annotation_data.write_suite(Path("candidates"), [ROME])
-        one = annotation_data.review_event(suites.read(Path("candidates")), ROME, "ann", APPROVE)
-        jsonl.write(Path("reviews.jsonl"), [one])
+        event = annotation_data.review_event(suites.read(Path("candidates")), ROME, "ann", APPROVE)
+        jsonl.write(Path("reviews.jsonl"), [event])
         run()
         written.append({p: p.read_bytes() for p in Path().rglob("house*/*")})
     assert written[0] == written[1]
@@ -246,14 +254,18 @@ def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypat
 
 def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, monkeypatch, capsys):
     ask = Verdict("correct", (Gold("ask", "Ask how long."),))  # and no word for the user
-    said = [(OSLO, "ann", FOUR), (ROME, "ann", ask), (annotation_data.task("Lima"), "ann", APPROVE)]
-    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, annotation_data.task("Lima")], said)
+    reviews = [
+        (OSLO, "ann", FOUR),
+        (ROME, "ann", ask),
+        (annotation_data.task("Lima"), "ann", APPROVE),
+    ]
+    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, annotation_data.task("Lima")], reviews)
     paths = [Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")]
     export_corrections.main(*paths)
     (group,) = jsonl.read(Path("out.jsonl"), Group)
-    (one,) = group.trajectories
-    made = Call("plan_trip", {"city": "Oslo", "days": 4})
-    assert one.turns == (*OSLO.turns, Assistant("call", "Plan three days in Oslo.", (made,)))
+    (trajectory,) = group.trajectories
+    call = Call("plan_trip", {"city": "Oslo", "days": 4})
+    assert trajectory.turns == (*OSLO.turns, Assistant("call", "Plan three days in Oslo.", (call,)))
     assert [tool.name for tool in group.tools] == list(OSLO.menu)
     assert "1 of 2 corrected" in capsys.readouterr().out
     run()
@@ -272,10 +284,10 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
         *(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl"))
     )
     (group,) = jsonl.read(Path("out.jsonl"), Group)
-    (one,) = group.trajectories
-    said = Assistant(decision, "Say so.", text="How many days?")
-    assert one.turns == (User("A trip to Oslo?"), said)
-    assert one.kind == {"ask": "missing", "no_call": "topic"}[decision]
+    (trajectory,) = group.trajectories
+    reply = Assistant(decision, "Say so.", text="How many days?")
+    assert trajectory.turns == (User("A trip to Oslo?"), reply)
+    assert trajectory.kind == {"ask": "missing", "no_call": "topic"}[decision]
 
 
 @pytest.mark.parametrize(
@@ -288,14 +300,14 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
     ],
     ids=["clear", "near tie", "tempting", "far off"],
 )
-def test_words_that_fit_another_tool_are_suspicious(query, gold, reasons):
+def test_words_that_fit_another_tool_raise_the_priority(query, gold, reasons):
     task = annotation_data.task("Oslo", query, gold)
-    lexical = WordOverlap(annotation_data.TOOLS)
-    found = priority.compute_priority(
-        task, annotation_data.TOOLS, lexical, None, annotation_data.REVIEW_CONFIG.ties
+    word_overlap = WordOverlap(annotation_data.TOOLS)
+    computed = priority.compute_priority(
+        task, annotation_data.TOOLS, word_overlap, None, annotation_data.REVIEW_CONFIG.ties
     )
-    assert list(found.reasons) == reasons
-    assert (found.weight > 0) == bool(reasons)
+    assert list(computed.reasons) == reasons
+    assert (computed.weight > 0) == bool(reasons)
 
 
 def test_a_judge_that_disagrees_comes_before_any_tie():

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent_tuning.files import jsonl
@@ -49,21 +50,24 @@ class Client:
         form = {"form_token": self.form_token, **dict(data)}
         return self.web.post(f"/{self.token}/{path}", base_url=HERE, data=form, **more)
 
-    def give(self, desk, who, name, **data):
-        place = desk.places[f"house/{name}"]
-        shown = desk.shown[f"house/{name}"]
+    def give(self, queue, who, name, **data):
+        place = queue.places[f"house/{name}"]
+        shown = queue.shown[f"house/{name}"]
         return self.post(f"{who}/{place}", {"shown": shown, **data})
 
 
 @pytest.fixture
 def opened(tmp_path):
-    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite())
-    return Client(blueprint), desk
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    return Client(blueprint), queue
 
 
-def held(desk):
-    found = find_current(desk.journal.events())
-    return {(subject, who): e.after for subject, by in found.items() for who, e in by.items()}
+def current_opinions(queue):
+    return {
+        (subject, who): event.after
+        for subject, by_person in find_current(queue.journal.events()).items()
+        for who, event in by_person.items()
+    }
 
 
 @pytest.mark.parametrize("path", ["/", "/ann/1", "/x/ann/1", "/static/style.css", "/favicon.ico"])
@@ -98,11 +102,11 @@ def test_our_own_host_is_let_in(opened, host):
 )
 @pytest.mark.parametrize("path", ["ann/1", "ann/undo", "ann/1/check", "ann/1/editor"])
 def test_a_form_of_another_site_does_nothing(opened, token, headers, path):
-    client, desk = opened
-    form = {"action": "approve", "shown": desk.shown[desk.order[0][0].id]}
+    client, queue = opened
+    form = {"action": "approve", "shown": queue.shown[queue.order[0][0].id]}
     form |= {} if token is None else {"form_token": token}
     assert client.post(path, form, headers=headers).status_code == 403
-    assert desk.journal.events() == []
+    assert queue.journal.events() == []
 
 
 def test_every_answer_forbids_what_is_not_ours(opened):
@@ -130,9 +134,9 @@ def test_a_page_loads_nothing_from_elsewhere(opened):
 @pytest.mark.parametrize("who", ["<b>", "a/b", " ", "x" * 40, "..", "a\nb"])
 def test_a_name_is_a_name(opened, who):
     client, _ = opened
-    found = client.get("", query_string={"who": who})
-    assert found.status_code == 200
-    assert "<b>" not in found.text
+    response = client.get("", query_string={"who": who})
+    assert response.status_code == 200
+    assert "<b>" not in response.text
     assert client.get(f"{urllib.parse.quote(who, safe='')}/1").status_code == 404
 
 
@@ -145,14 +149,14 @@ def test_people_have_names_of_all_languages(opened, who):
 def hostile(text):
     """A task with the text wherever a model or a teacher may have written."""
     one_line = text.replace("\n", " ")
-    called = Call("plan_trip", {"city": text})
+    call = Call("plan_trip", {"city": text})
     turns = (
         *annotation_data.task("x", text).turns,
-        Assistant("call", one_line.strip(), (called,)),
+        Assistant("call", one_line.strip(), (call,)),
         ToolResult("plan_trip", {text: [text]}),
     )
-    one = annotation_data.task("Oslo", text, Gold("no_call", one_line))
-    return type(one)(**{f: getattr(one, f) for f in one.__struct_fields__} | {"turns": turns})
+    task = annotation_data.task("Oslo", text, Gold("no_call", one_line))
+    return msgspec.structs.replace(task, turns=turns)
 
 
 class Elements(HTMLParser):
@@ -160,11 +164,11 @@ class Elements(HTMLParser):
 
     def __init__(self, page):
         super().__init__()
-        self.found, self.text = [], ""
+        self.tags, self.text = [], ""
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
+        self.tags.append((tag, dict(attributes)))
 
     def handle_data(self, data):
         self.text += data
@@ -179,10 +183,10 @@ def test_hostile_text_is_shown_as_text(tmp_path, text):
         page = Elements(answer.text)
         assert answer.status_code == 200
         assert security.make_visible(text) in page.text
-        scripts = [given for tag, given in page.found if tag == "script"]
+        scripts = [given for tag, given in page.tags if tag == "script"]
         assert all(given["src"].endswith(("keys.js", "review.js")) for given in scripts)
-        assert not {tag for tag, _ in page.found} & {"img", "iframe", "object", "style"}
-        assert not [name for _, given in page.found for name in given if name.startswith("on")]
+        assert not {tag for tag, _ in page.tags} & {"img", "iframe", "object", "style"}
+        assert not [name for _, given in page.tags for name in given if name.startswith("on")]
 
 
 def test_what_cannot_be_seen_is_made_visible():
@@ -200,25 +204,27 @@ def test_a_request_that_is_too_large_is_refused(opened):
 
 
 def test_a_hundred_kilobytes_can_be_corrected(opened):
-    client, desk = opened
+    client, queue = opened
     form = {"action": "correct", "0.decision": "ask", "0.thought": "北" * 40_000}
-    assert client.give(desk, "ann", "Oslo", **form).status_code == 303
-    (verdict,) = held(desk).values()
+    assert client.give(queue, "ann", "Oslo", **form).status_code == 303
+    (verdict,) = current_opinions(queue).values()
     assert verdict.golds == (Gold("ask", "北" * 40_000),)
 
 
 def test_a_saved_verdict_leads_on_to_the_next_open_task(opened):
-    client, desk = opened
-    found = client.give(desk, "ann", desk.order[0][0].id.removeprefix("house/"), action="approve")
-    assert re.search(r"/ann/2\?did=approve&at=1$", found.location)
+    client, queue = opened
+    response = client.give(
+        queue, "ann", queue.order[0][0].id.removeprefix("house/"), action="approve"
+    )
+    assert re.search(r"/ann/2\?did=approve&at=1$", response.location)
 
 
 def test_saving_the_draft_unchanged_approves_it(opened):
-    client, desk = opened
+    client, queue = opened
     form = {"0.decision": "call", "0.thought": "Plan three days in Oslo.", "0.0.tool": "plan_trip"}
     form |= {"0.0.city": "Oslo", "0.0.days": "3"}
-    client.give(desk, "ann", "Oslo", action="correct", **form)
-    assert held(desk) == {("house/Oslo", "ann"): Verdict("approve")}
+    client.give(queue, "ann", "Oslo", action="correct", **form)
+    assert current_opinions(queue) == {("house/Oslo", "ann"): Verdict("approve")}
 
 
 FORM = {"0.decision": "call", "0.thought": "Plan three days in Oslo.", "0.0.tool": "plan_trip"}
@@ -226,46 +232,46 @@ FORM |= {"0.0.city": "Oslo", "0.0.days": "3"}
 
 
 def test_the_users_words_can_be_corrected_and_the_arguments_are_held_against_them(opened):
-    client, desk = opened
-    place = desk.places["house/Oslo"]
-    found = client.post(f"ann/{place}/check", FORM | {"query": "Plan 3 days in Rome\x1b"}).json
-    assert found["notes"] == {"0.0.city": "nobody said this in the dialogue"}
-    assert found["changes"][1] == ["+", "user: Plan 3 days in Rome⟨U+001B⟩"]
+    client, queue = opened
+    place = queue.places["house/Oslo"]
+    checked = client.post(f"ann/{place}/check", FORM | {"query": "Plan 3 days in Rome\x1b"}).json
+    assert checked["notes"] == {"0.0.city": "nobody said this in the dialogue"}
+    assert checked["changes"][1] == ["+", "user: Plan 3 days in Rome⟨U+001B⟩"]
     form = FORM | {"action": "correct", "query": " Plan 3 days\r\nin Oslo "}
-    assert client.give(desk, "ann", "Oslo", **form).status_code == 303
-    (verdict,) = held(desk).values()
-    assert verdict == Verdict("correct", desk.suite.tasks[0].golds, query="Plan 3 days\nin Oslo")
+    assert client.give(queue, "ann", "Oslo", **form).status_code == 303
+    (verdict,) = current_opinions(queue).values()
+    assert verdict == Verdict("correct", queue.suite.tasks[0].golds, query="Plan 3 days\nin Oslo")
     assert "Plan 3 days\nin Oslo</textarea>" in client.get(f"ann/{place}").text
 
 
 def test_words_that_nobody_touched_are_no_correction(tmp_path):
     """A browser takes the carriage return, the NUL and the outer blanks for its own."""
     raw = " one\r\ntwo\0 \n"
-    blueprint, desk = annotation_data.open_review(
+    blueprint, queue = annotation_data.open_review(
         tmp_path, annotation_data.suite([annotation_data.task("Oslo", raw)])
     )
     client = Client(blueprint)
-    client.give(desk, "ann", "Oslo", **FORM, action="correct", query="one\r\ntwo\ufffd")
-    assert held(desk) == {("house/Oslo", "ann"): Verdict("approve")}
+    client.give(queue, "ann", "Oslo", **FORM, action="correct", query="one\r\ntwo\ufffd")
+    assert current_opinions(queue) == {("house/Oslo", "ann"): Verdict("approve")}
 
 
 def test_a_reply_is_kept_where_no_tool_is_called_and_only_there(opened):
-    client, desk = opened
+    client, queue = opened
     ask = {"action": "correct", "0.decision": "ask", "0.thought": "Ask.", "reply": "How long?"}
-    client.give(desk, "ann", "Oslo", **ask)
-    client.give(desk, "ann", "Rome", **FORM, action="correct", reply="How long?")
-    replies = {subject: verdict.reply for (subject, _), verdict in held(desk).items()}
+    client.give(queue, "ann", "Oslo", **ask)
+    client.give(queue, "ann", "Rome", **FORM, action="correct", reply="How long?")
+    replies = {subject: verdict.reply for (subject, _), verdict in current_opinions(queue).items()}
     assert replies == {"house/Oslo": "How long?", "house/Rome": ""}
 
 
 def test_a_wrong_correction_is_not_saved_and_not_lost(opened):
-    client, desk = opened
+    client, queue = opened
     form = {"0.decision": "call", "0.thought": "Go.", "0.0.tool": "plan_trip", "0.0.days": "lots"}
-    found = client.give(desk, "ann", "Oslo", action="correct", **form)
-    assert found.status_code == 422
-    assert "lots</textarea>" in found.text
-    assert "expected JSON of type integer" in found.text
-    assert desk.journal.events() == []
+    response = client.give(queue, "ann", "Oslo", action="correct", **form)
+    assert response.status_code == 422
+    assert "lots</textarea>" in response.text
+    assert "expected JSON of type integer" in response.text
+    assert queue.journal.events() == []
 
 
 @pytest.mark.parametrize(
@@ -275,21 +281,21 @@ def test_a_wrong_correction_is_not_saved_and_not_lost(opened):
     ids=["no action", "no reason", "no such reason", "an older page"],
 )  # fmt: skip
 def test_a_form_that_makes_no_sense_is_refused(opened, form, status):
-    client, desk = opened
-    assert client.give(desk, "ann", "Oslo", **form).status_code == status
-    assert desk.journal.events() == []
+    client, queue = opened
+    assert client.give(queue, "ann", "Oslo", **form).status_code == status
+    assert queue.journal.events() == []
 
 
 def test_nobody_sees_what_others_said_before_saying_it_oneself(tmp_path):
     twice = annotation_data.queue.ReviewConfig(
         0, DoubleReview(0, 1.0), annotation_data.REVIEW_CONFIG.ties, 300.0
     )
-    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite(), twice)
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite(), twice)
     client = Client(blueprint)
-    client.give(desk, "ann", "Oslo", reason="ambiguous", comment="two fit")
-    place = desk.places["house/Oslo"]
+    client.give(queue, "ann", "Oslo", reason="ambiguous", comment="two fit")
+    place = queue.places["house/Oslo"]
     assert "two fit" not in client.get(f"ben/{place}").text
-    client.give(desk, "ben", "Oslo", action="approve")
+    client.give(queue, "ben", "Oslo", action="approve")
     page = client.get(f"ben/{place}").text
     assert "two fit" in page
     assert "You do not agree yet" in page
@@ -303,20 +309,22 @@ def test_two_people_are_not_handed_the_same_task(opened):
 
 
 def test_two_people_at_once_lose_nothing(opened):
-    client, desk = opened
-    names = [task.id.removeprefix("house/") for task, _ in desk.order]
+    client, queue = opened
+    names = [task.id.removeprefix("house/") for task, _ in queue.order]
 
     def work(who):
-        return [client.give(desk, who, name, action="approve").status_code for name in names]
+        return [client.give(queue, who, name, action="approve").status_code for name in names]
 
     with ThreadPoolExecutor(2) as pool:
         assert {code for codes in pool.map(work, ["ann", "ben"]) for code in codes} == {303}
-    assert len(held(desk)) == 2 * len(names)
+    assert len(current_opinions(queue)) == 2 * len(names)
 
 
-def test_the_suspicious_come_first(tmp_path):
-    blueprint, desk = annotation_data.open_review(tmp_path, annotation_data.suite(), Riga=1, Nice=3)
-    assert [task.id for task, _ in desk.order[:2]] == ["house/Riga", "house/Nice"]
+def test_the_lowest_judgements_come_first(tmp_path):
+    blueprint, queue = annotation_data.open_review(
+        tmp_path, annotation_data.suite(), Riga=1, Nice=3
+    )
+    assert [task.id for task, _ in queue.order[:2]] == ["house/Riga", "house/Nice"]
     assert "judge: 1 of 5" in Client(blueprint).get("ann/1").text
 
 
@@ -324,7 +332,7 @@ def test_a_rating_page_does_not_say_whose_answer_it_is(tmp_path):
     texts = {"swiftmodel": "Sure. {}", "slowmodel": "No. {}"}
     blueprint, sheet = annotation_data.open_rating(tmp_path, annotation_data.suite(), texts)
     client = Client(blueprint, "Rate")
-    for place in range(1, len(sheet.rated) + 1):
+    for place in range(1, len(sheet.answers) + 1):
         assert not re.search("swift|slow", client.get(f"ann/{place}").text)
     assert "swiftmodel" not in client.get("ann/agreement").text
 

@@ -10,7 +10,12 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
+from agent_tuning.runtime import config
 from benchmark.compare import compare_versions, gate
+from benchmark.compare.gate import GateResult
+from benchmark.compare.paired_tests import CompareConfig
+from benchmark.scoring import signatures
+from benchmark.scoring.score_suites import ScoreConfig
 from tests.support import versioned_repo
 from tests.support.versioned_repo import TASKS, commit
 
@@ -34,6 +39,21 @@ def other_scorer() -> None:
     Path("metrics/bfcl.json").write_text('{"signature.bleu|tok:1|lam:0.5|suite:0123": 1}')
 
 
+def signed_apart() -> None:
+    """Signatures in a file of their own, and metrics without such a key."""
+    for suite in ("house", "bfcl"):
+        Path(f"metrics/{suite}.json").write_text("{}")
+    signature = versioned_repo.SIGNATURE.removeprefix(signatures.PREFIX)
+    signatures.write_signatures(
+        Path("metrics/signatures.json"), {"house": signature, "bfcl": signature}
+    )
+
+
+def other_format() -> None:
+    path = Path("suites/house/tasks.jsonl")
+    path.write_text(path.read_text().replace('"menu":', '"tool_names":'))
+
+
 CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
@@ -42,6 +62,9 @@ CHANGES: dict[str, Callable[[], object]] = {
     "decoded": lambda: other_params(max_new_tokens=10),
     "suited": other_suite,
     "scored": other_scorer,
+    "signed_apart": signed_apart,
+    "unmeasured": lambda: shutil.rmtree("metrics"),
+    "formatted": other_format,
 }
 
 
@@ -77,7 +100,7 @@ def run(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[
     capsys.readouterr()
 
 
-def found() -> dict[str, list[dict[str, object]]]:
+def read_comparison() -> dict[str, list[dict[str, object]]]:
     content: dict[str, list[dict[str, object]]] = json.loads(
         Path("report/compare.json").read_bytes()
     )
@@ -86,7 +109,7 @@ def found() -> dict[str, list[dict[str, object]]]:
 
 def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[..., int]) -> None:
     assert run("first", "known") == compare_versions.REGRESSION
-    assert [flip["task"] for flip in found()["flips"]] == KNOWN
+    assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
     page = Path("report/compare.md").read_text()
     assert "## 30 flipped tasks, 30 of them lost" in page
     assert "em 1 → 0, args 1 → 0" in page
@@ -97,30 +120,39 @@ def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[.
 
 def test_the_other_way_round_the_same_tasks_are_won(run: Callable[..., int]) -> None:
     assert run("known", "first") == 0
-    assert [flip["task"] for flip in found()["flips"]] == KNOWN
-    changes = {(one["suite"], one["metric"]): one for one in found()["changes"]}
+    assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
+    changes = {
+        (change["suite"], change["metric"]): change for change in read_comparison()["changes"]
+    }
     assert changes["house", "em"]["verdict"] == "better"
     assert changes["bfcl", "em"]["verdict"] == "same"
 
 
 def test_a_few_flips_are_listed_and_may_be_chance(run: Callable[..., int]) -> None:
     assert run("first", "few") == 0
-    assert {flip["task"] for flip in found()["flips"]} == set(FEW)
+    assert {flip["task"] for flip in read_comparison()["flips"]} == set(FEW)
 
 
 def test_a_version_is_the_same_as_itself(run: Callable[..., int]) -> None:
     assert run("first", "first") == 0
-    assert found()["flips"] == []
-    assert {one["p_holm"] for one in found()["changes"]} == {1.0}
+    assert read_comparison()["flips"] == []
+    assert {change["p_holm"] for change in read_comparison()["changes"]} == {1.0}
 
 
 def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[..., int]) -> None:
     assert run("first", "paced") == 0
 
 
+def test_a_version_with_signatures_in_its_metrics_compares_with_one_with_a_file_of_them(
+    run: Callable[..., int],
+) -> None:
+    assert run("first", "signed_apart") == 0
+    assert run("signed_apart", "first") == 0
+
+
 def test_the_base_model_of_a_version_compares_with_its_tuned_one(run: Callable[..., int]) -> None:
     assert run("first", "first:base") == compare_versions.REGRESSION
-    assert len(found()["flips"]) == len(TASKS)
+    assert len(read_comparison()["flips"]) == len(TASKS)
 
 
 @pytest.mark.parametrize(
@@ -129,23 +161,26 @@ def test_the_base_model_of_a_version_compares_with_its_tuned_one(run: Callable[.
 def test_the_gate_compares_what_lies_here_with_the_version_it_names(
     project: Path, against: str, passed: bool
 ) -> None:
-    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
-    paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
-        found = gate.check_regressions(against, paths, target)
-    assert found.passed == passed, found
+        result = check_regressions(against)
+    assert result.passed == passed, result
 
 
 def test_a_regression_fails_the_gate(project: Path) -> None:
-    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
-    paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
     with chdir(project):
         shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
         versioned_repo.write_answers(KNOWN)
-        found = gate.check_regressions("first", paths, target)
+        result = check_regressions("first")
         shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
-    assert not found.passed
-    assert found.found.startswith("house em, house args")
+    assert not result.passed
+    assert result.measured.startswith("house em, house args")
+
+
+def check_regressions(against: str) -> GateResult:
+    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
+    paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
+    scoring, comparing = config.load("score", ScoreConfig), config.load("compare", CompareConfig)
+    return gate.check_regressions(against, paths, target, scoring, comparing)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +190,8 @@ def test_a_regression_fails_the_gate(project: Path) -> None:
         ("decoded", "decoding is {'max_new_tokens': 88}, then {'max_new_tokens': 10}"),
         ("suited", "suite house is "),
         ("scored", "scorer of bfcl is rouge_l|tok:1|lam:0.5, then bleu|tok:1|lam:0.5"),
+        ("unmeasured", "unmeasured: metrics/house.json: No such file or directory"),
+        ("formatted", "formatted: suites/house/tasks.jsonl:1: "),
         ("no-such", "no-such: unknown Git revision 'no-such'"),
         ("first:huge", "first: data/answers/huge.jsonl: no such file in this version"),
     ],
@@ -175,8 +212,8 @@ def test_answers_that_no_cache_holds_are_named(
     shutil.move(project / ".dvc/cache/files", tmp_path / "files")
     assert run("first", "known") == compare_versions.INCOMPARABLE
     shutil.move(tmp_path / "files", project / ".dvc/cache/files")
-    said = capsys.readouterr().err
-    assert "first: data/answers/tuned.jsonl: neither committed nor in the DVC cache" in said
+    printed = capsys.readouterr().err
+    assert "first: data/answers/tuned.jsonl: neither committed nor in the DVC cache" in printed
 
 
 def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
@@ -190,7 +227,7 @@ def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
         repo.experiments.save(name="tried")
     shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
     assert run("workspace", "tried") == compare_versions.REGRESSION
-    assert [flip["task"] for flip in found()["flips"]] == KNOWN
+    assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
     versioned_repo.run_git("checkout", "-q", "-f", "first")
 
 
@@ -209,4 +246,4 @@ def test_committed_answers_need_no_cache(
             versioned_repo.run_git("commit", "-q", "-m", tag)
             versioned_repo.run_git("tag", tag)
         assert run("one", "two") == compare_versions.REGRESSION
-        assert [flip["task"] for flip in found()["flips"]] == KNOWN
+        assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN

@@ -47,9 +47,9 @@ def run() -> int:
 
 def test_a_version_that_holds_every_gate_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 * 3 + 2
-    assert all(line.startswith("passed") for line in said)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * 3 + 2
+    assert all(line.startswith("passed") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_what_does_not_hold_is_named(
 ) -> None:
     write(changes, general)
     assert run() == bool(failed)
-    said = capsys.readouterr().out.splitlines()
-    bad = [line for line in said if line.startswith("FAILED")]
+    lines = capsys.readouterr().out.splitlines()
+    bad = [line for line in lines if line.startswith("FAILED")]
     assert [line[8:36].strip() for line in bad] == failed
 
 

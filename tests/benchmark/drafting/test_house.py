@@ -8,30 +8,24 @@ import msgspec
 import pytest
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import LANGUAGES, SLOT
+from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
 from agent_tuning.records import Assistant, Call, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.hard_negatives import KINDS
 from benchmark.drafting import draft_house
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from tests.support import default_data
 
-P = config.load("draft", draft_house.HouseDraftConfig)
-HELD_OUT = config.load("diversify", draft_house.TrainingFormats).held_out
-HELD_OUT_TOOLS = config.load("plan", draft_house.TrainingTools).held_out_tools
+P = config.load("draft", HouseDraftConfig)
+HELD_OUT = default_data.DRAFT_SOURCES.held_out
+HELD_OUT_TOOLS = default_data.DRAFT_SOURCES.held_out_tools
 TASKS = default_data.HOUSE.tasks
 
 
-def drafted(p: draft_house.HouseDraftConfig) -> list[suites.Task]:
-    author = draft_house.HouseDrafter(
-        default_data.CATALOGUE,
-        default_data.PHRASING,
-        default_data.GENERAL_QUESTIONS,
-        HELD_OUT_TOOLS,
-        HELD_OUT,
-        p,
-    )
-    return list(author.tasks(p.first))
+def drafted(p: HouseDraftConfig) -> list[suites.Task]:
+    drafter = draft_house.HouseDrafter(default_data.DRAFT_SOURCES, p)
+    return list(drafter.tasks(p.first))
 
 
 def test_it_is_large_enough_to_tell_models_apart():

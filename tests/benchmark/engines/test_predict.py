@@ -5,12 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent_tuning.files import jsonl
+from agent_tuning.files import append_log, jsonl
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import User
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
-from stages.predict import stored
 from tests.support.killed_stage import KillableStage
 
 PREDICT = KillableStage(
@@ -54,7 +53,7 @@ def test_every_question_is_answered_once_in_order(whole):
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(made, whole, tmp_path):
     folder = tmp_path / "run"
     path = PREDICT.killed(made, folder)
-    before = len(stored(path))
+    before = len(append_log.read_complete(path, Answer))
     assert before > 0
     with open(path, "ab") as torn:
         torn.write(b'{"task": "g29.a", "te')

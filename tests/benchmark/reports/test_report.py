@@ -30,6 +30,7 @@ from benchmark.scoring.metrics import (
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.retention import RetentionItem
 from benchmark.scoring.scorers import Score
+from benchmark.scoring.signatures import write_signed_metrics
 from benchmark.scoring.task_score import ScoredAnswer
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
@@ -89,6 +90,7 @@ def results() -> Results:
         },
         goals=[row for rows in played().values() for row in rows],
         general=retention.compute_metrics(kept(0.75, 1.25), kept(0.5, 1.5), 20, 0),
+        signatures=dict.fromkeys(("house", "bfcl"), "rouge_l|lam:0.5"),
     )
 
 
@@ -102,7 +104,7 @@ def kept(accuracy: float, bits: float) -> list[RetentionItem]:
 
 @cache
 def played() -> dict[str, list[EpisodeScore]]:
-    """A model that is right and one that is silent, in six worlds; a wish of theirs is hostile."""
+    """A model that is right and one that never acts, in six worlds; one query is hostile."""
     suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
     first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
     suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
@@ -118,7 +120,7 @@ def played() -> dict[str, list[EpisodeScore]]:
 def suite_metrics(rows: dict[tuple[str, str], list[ScoredAnswer]], suite: str) -> dict[str, float]:
     models = {model: compute_metrics(rows[suite, model]) for model in report.MODELS}
     flat = {f"{model}.{name}": v for model, values in models.items() for name, v in values.items()}
-    return {**flat, "signature.rouge_l|lam:0.5": 1}
+    return flat
 
 
 @pytest.fixture(scope="module")
@@ -202,13 +204,20 @@ def test_the_coverage_picture_has_a_column_for_every_scenario_simple_ones_first(
         CoverageRow("get_time", "a", "simple", "en", 0),
         CoverageRow("add", "x", "simple", "en", 3),
     ]
-    points = report._coverage_points(cells)
+    points = report._place_coverage(cells)
     assert [(point["scenario"], point["tool"], point["count"]) for point in points] == [
         ("simple 1", "add", 3),
         ("simple 1", "get_time", 0),
         ("simple 2", "get_time", 2),
         ("complex 1", "get_time", 1),
     ]
+
+
+def test_a_model_after_two_examples_is_no_rule_without_a_model(results: Results) -> None:
+    shots = [scored("house", "base_two_shot", number, score=Score(1)) for number in range(60)]
+    rows = [*results.breakdown, *compute_breakdown(shots, 50, 7)]
+    page = report.render_markdown(Results(**{**results.__dict__, "breakdown": rows}))
+    assert "The best rule without a model, lexical, is right" in page
 
 
 def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(
@@ -327,7 +336,7 @@ def written(results: Results, folder: Path) -> list[Path]:
     names += ["out/report.html", "out/report.md", "out/board.csv"]
     paths = [folder / name for name in names]
     for path, values in zip(paths, results.metrics.values(), strict=False):
-        path.write_bytes(msgspec.json.encode(values))
+        write_signed_metrics(path, values, "rouge_l|lam:0.5")
     paths[2].write_bytes(msgspec.json.encode(results.noise))
     csv_records.write(paths[3], BreakdownRow, results.breakdown)
     csv_records.write(paths[4], SweepRow, results.sweep)

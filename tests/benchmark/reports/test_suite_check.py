@@ -11,6 +11,7 @@ from agent_tuning.records import Tool, User
 from benchmark.reports import suite_check
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.degenerate import DEGENERATE
+from benchmark.scoring.score_suites import ScoreConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suites import Gold, GoldCall, Task
 
@@ -19,6 +20,7 @@ SCHEMA = {
     "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
     "required": ["city"],
 }
+SCORING = ScoreConfig(0.5, "rouge_l", 20, 7, (0.0,))
 TOOL = Tool("get_weather", "Weather of a city.", SCHEMA)
 PARAMS = "score: {lam: 0.5, text_scorer: rouge_l, bootstrap: 20, seed: 7, sweep: [0]}\n"
 
@@ -63,10 +65,10 @@ def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(folder, GOOD, task(2)) == 0
-    said = capsys.readouterr().out
-    assert "2 tasks in 2 groups, 1 tools, menus of 1" in said
-    assert "decision         1 call, 1 no_call" in said
-    shown = [line.split()[1] for line in said.splitlines() if line.startswith("made ")]
+    printed = capsys.readouterr().out
+    assert "2 tasks in 2 groups, 1 tools, lists of 1 tools" in printed
+    assert "decision         1 call, 1 no_call" in printed
+    shown = [line.split()[1] for line in printed.splitlines() if line.startswith("made ")]
     assert shown == [*BASELINES, *DEGENERATE]
 
 
@@ -105,4 +107,4 @@ def test_what_no_answer_can_meet_is_a_problem(
 
 def test_the_house_suite_is_sound() -> None:
     house = suites.read(Path("benchmark/suites/house"))
-    assert list(suite_check.find_problems(house, suite_check.Scoring(0.5, "rouge_l"))) == []
+    assert list(suite_check.find_problems(house, SCORING)) == []

@@ -7,26 +7,27 @@ import pytest
 import yaml
 
 from agent_tuning.catalogue.simulators import World
-from agent_tuning.files import jsonl
+from agent_tuning.files import append_log, jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call
 from agent_tuning.runtime import config
 from benchmark.drafting import draft_episodes
 from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
-from benchmark.drafting.draft_house import TrainingFormats
+from benchmark.drafting.draft_sources import TrainingFormats
 from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.episode_metrics import EpisodeSlice, read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
+from benchmark.rollouts.model_policy import LoggedReply
 from benchmark.rollouts.rollout import Rollout, Step, Transcript
 from benchmark.tasks import episodes, suites
 from benchmark.tasks.episodes import Episode, Episodes
 from stages import goals as stage
-from stages.episodes import stored
 from tests.support import default_data
 from tests.support.killed_stage import KillableStage
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = config.load("episodes", stage.EpisodeSlice).steps
+STEPS = config.load("episodes", EpisodeSlice).steps
 TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
@@ -250,7 +251,7 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
 def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
     jsonl.write(tmp_path / "base.jsonl", [Transcript("other", (Step("?"),), "malformed")])
     with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is no episode here"):
-        stage.read_transcripts(tmp_path / "base.jsonl", SUITE)
+        read_transcripts(tmp_path / "base.jsonl", SUITE)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
@@ -261,7 +262,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
     (ready / "suite").symlink_to(Path("benchmark/suites/episodes").resolve())
     whole = act.finished(ready)
     path = act.killed(ready, tmp_path / "run")
-    assert stored(path)
+    assert append_log.read_complete(path, LoggedReply)
     with open(path, "ab") as torn:
         torn.write(b'{"episode": "shop.0", "st')
     assert act.finished(tmp_path / "run") == whole

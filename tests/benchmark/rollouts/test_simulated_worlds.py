@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_tuning.catalogue.entries import LANGUAGES
+from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.catalogue.simulators import STATEFUL, World
 from agent_tuning.catalogue.simulators.cart import BEGUN
 from agent_tuning.records import Assistant, Call

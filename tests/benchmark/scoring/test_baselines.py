@@ -37,38 +37,38 @@ ODD = tool(
 
 
 def task(query: str, reply_format: str = "react", language: Language = "en") -> Task:
-    menu = tuple(tool.name for tool in TOOLS)
+    names = tuple(tool.name for tool in TOOLS)
     golds = (Gold("no_call"),)
     turns = (User(query),)
-    return Task("t1", "g", menu, language, turns, golds, "call", reply_format=reply_format)
+    return Task("t1", "g", names, language, turns, golds, "call", reply_format=reply_format)
 
 
-def answered(
+def parse_baseline(
     name: str, query: str, tools: tuple[Tool, ...] = TOOLS, form: str = "react"
 ) -> ParsedAnswer:
-    asked = task(query, form)
-    return parse_answer(asked, tools, Answer("t1", BASELINES[name](asked, tools)))
+    question = task(query, form)
+    return parse_answer(question, tools, Answer("t1", BASELINES[name](question, tools)))
 
 
 def called(name: str, query: str, tools: tuple[Tool, ...] = TOOLS) -> tuple[str, Any]:
-    turn = answered(name, query, tools).turn
+    turn = parse_baseline(name, query, tools).turn
     assert turn is not None
     return turn.calls[0].name, turn.calls[0].arguments
 
 
 @pytest.mark.parametrize("form", REPLY_FORMATS)
 @pytest.mark.parametrize("name", BASELINES)
-@pytest.mark.parametrize("tools", [TOOLS, (ODD,), ()], ids=["menu", "odd types", "no menu"])
+@pytest.mark.parametrize("tools", [TOOLS, (ODD,), ()], ids=["tools", "odd types", "no tools"])
 @pytest.mark.parametrize("query", ["Rain in Oslo for 3 days?", "两\u2028行", "", "9" * 400])
 def test_every_baseline_is_read_in_every_format(
     form: str, name: str, tools: tuple[Tool, ...], query: str
 ) -> None:
-    found = answered(name, query, tools, form)
-    assert (found.verdict == Verdict.MALFORMED) == (name == "malformed")
+    parsed = parse_baseline(name, query, tools, form)
+    assert (parsed.verdict == Verdict.MALFORMED) == (name == "malformed")
 
 
 def test_always_none_never_calls() -> None:
-    assert answered("always_none", "Weather forecast of Oslo?").verdict == Verdict.NO_CALL
+    assert parse_baseline("always_none", "Weather forecast of Oslo?").verdict == Verdict.NO_CALL
 
 
 def test_always_first_takes_the_first_number_and_the_query() -> None:
@@ -97,7 +97,7 @@ def test_random_is_the_same_for_the_same_task() -> None:
             id="numbers and quotes in order",
         ),
         pytest.param("查一下火车票", ("查火车", {"出发": "查一下火车票"}), id="chinese"),
-        pytest.param("Switch the lamp off", ("set_lamp", {"state": "off"}), id="enum that is said"),
+        pytest.param("Switch the lamp off", ("set_lamp", {"state": "off"}), id="enum in the query"),
         pytest.param("Switch that lamp", ("set_lamp", {"state": "on"}), id="first of the enum"),
     ],
 )
@@ -108,15 +108,20 @@ def test_the_lexical_matcher_finds_the_tool_by_its_words(
 
 
 def test_the_lexical_matcher_refuses_what_shares_no_word() -> None:
-    assert answered("lexical", "Tell me a joke").verdict == Verdict.NO_CALL
+    assert parse_baseline("lexical", "Tell me a joke").verdict == Verdict.NO_CALL
 
 
-def test_echoes_describe_with_the_query_or_with_the_menu() -> None:
-    query, menu = (answered(f"echo_{what}", "weather?").turn for what in ("query", "description"))
-    assert query is not None
-    assert menu is not None
-    assert (query.decision, query.thought) == ("no_call", "weather?")
-    assert (menu.decision, menu.thought) == ("call", "Weather forecast of a city.")
+def test_echoes_describe_with_the_query_or_with_a_description() -> None:
+    by_query, by_description = (
+        parse_baseline(f"echo_{what}", "weather?").turn for what in ("query", "description")
+    )
+    assert by_query is not None
+    assert by_description is not None
+    assert (by_query.decision, by_query.thought) == ("no_call", "weather?")
+    assert (by_description.decision, by_description.thought) == (
+        "call",
+        "Weather forecast of a city.",
+    )
 
 
 @pytest.mark.parametrize("name", ["getHTTPWeather2", "get_http_weather2", "get HTTP-weather2"])

@@ -75,28 +75,28 @@ def test_metrics_are_what_a_person_computes() -> None:
 
 
 def test_names_are_sorted_and_values_are_plain_numbers() -> None:
-    found = compute_metrics(FIVE)
-    assert list(found) == sorted(found)
-    assert all(type(value) in (int, float) for value in found.values())
+    values = compute_metrics(FIVE)
+    assert list(values) == sorted(values)
+    assert all(type(value) in (int, float) for value in values.values())
 
 
 def test_a_metric_without_tasks_is_absent() -> None:
-    found = compute_metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
-    assert found["em_macro"] == 1
-    assert not found.keys() & {"call_em", "ask_em", "args", "text", "score", "under_call"}
+    values = compute_metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
+    assert values["em_macro"] == 1
+    assert not values.keys() & {"call_em", "ask_em", "args", "text", "score", "under_call"}
 
 
 def test_refusing_everything_is_half_right_however_many_refusals_are_due() -> None:
     refusals = [scored(n, "no_call", Verdict.NO_CALL, 1) for n in range(4)]
-    found = compute_metrics([*refusals, scored(9, "call", Verdict.NO_CALL, 0)])
-    assert (found["em"], found["em_macro"]) == (0.8, 0.5)
+    values = compute_metrics([*refusals, scored(9, "call", Verdict.NO_CALL, 0)])
+    assert (values["em"], values["em_macro"]) == (0.8, 0.5)
 
 
 def test_a_missing_answer_lowers_coverage_and_counts_as_an_error() -> None:
     gone = scored(1, "call", Verdict.ERROR, 0, missing=True)
     broken = scored(2, "call", Verdict.ERROR, 0)
-    found = compute_metrics([gone, broken, *FIVE[2:4]])
-    assert (found["coverage"], found["error"], found["n"]) == (0.75, 0.5, 4)
+    values = compute_metrics([gone, broken, *FIVE[2:4]])
+    assert (values["coverage"], values["error"], values["n"]) == (0.75, 0.5, 4)
 
 
 def test_one_answer_that_was_not_heard_marks_a_run_as_partial() -> None:
@@ -107,8 +107,8 @@ def test_one_answer_that_was_not_heard_marks_a_run_as_partial() -> None:
 
 def test_malformed_is_neither_a_call_nor_a_refusal() -> None:
     rows = [scored(1, "call", Verdict.MALFORMED, 0), scored(2, "no_call", Verdict.MALFORMED, 0)]
-    found = compute_metrics(rows)
-    assert (found["malformed"], found["over_call"], found["under_call"]) == (1, 0, 0)
+    values = compute_metrics(rows)
+    assert (values["malformed"], values["over_call"], values["under_call"]) == (1, 0, 0)
 
 
 def test_the_confusion_matrix_counts_every_pair() -> None:
@@ -172,11 +172,11 @@ def test_the_gap_of_an_axis_is_seen_minus_unseen() -> None:
         scored(n, "call", Verdict.CALL, int(n < 30), axes={"tool": "seen" if n < 20 else "unseen"})
         for n in range(40)
     ]
-    found = {row.value: row for row in compute_breakdown(rows, 500, 7) if row.slice == "axis.tool"}
-    assert (found["seen"].em, found["unseen"].em, found["gap"].em) == (1, 0.5, 0.5)
-    assert found["gap"].n == 20
-    assert 0.2 < found["gap"].low < 0.5 < found["gap"].high < 0.8
-    gap = found["gap"]
+    values = {row.value: row for row in compute_breakdown(rows, 500, 7) if row.slice == "axis.tool"}
+    assert (values["seen"].em, values["unseen"].em, values["gap"].em) == (1, 0.5, 0.5)
+    assert values["gap"].n == 20
+    assert 0.2 < values["gap"].low < 0.5 < values["gap"].high < 0.8
+    gap = values["gap"]
     assert collect_intervals([gap]) == {
         "gap.tool": 0.5,
         "gap.tool.low": gap.low,
@@ -213,8 +213,8 @@ def test_the_order_of_answers_changes_nothing(rows: list[ScoredAnswer], seed: in
 
 @given(rows=ROWS)
 def test_rates_are_from_0_to_1(rows: list[ScoredAnswer]) -> None:
-    found = compute_metrics(rows)
+    values = compute_metrics(rows)
     counts = ("n", "confusion")
-    assert all(0 <= n <= 1 for name, n in found.items() if name.split(".")[0] not in counts)
+    assert all(0 <= n <= 1 for name, n in values.items() if name.split(".")[0] not in counts)
     for row in compute_breakdown(rows, 20, 7):
         assert row.low <= row.high

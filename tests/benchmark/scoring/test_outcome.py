@@ -1,4 +1,4 @@
-"""Every text a model may say gets exactly one outcome."""
+"""Every text that a model may write gets exactly one outcome."""
 
 import pytest
 from hypothesis import example, given
@@ -39,18 +39,18 @@ def task(reply_format: str = "react") -> Task:
 def test_a_decision_is_read_back_in_every_format(
     reply_format: str, turn: Assistant, verdict: Verdict
 ) -> None:
-    said = Answer("t", REPLY_FORMATS[reply_format].write(turn))
-    found = parse_answer(task(reply_format), TOOLS, said)
-    assert (found.verdict, found.turn) == (verdict, turn)
+    answer = Answer("t", REPLY_FORMATS[reply_format].write(turn))
+    parsed = parse_answer(task(reply_format), TOOLS, answer)
+    assert (parsed.verdict, parsed.turn) == (verdict, turn)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
     whole = REPLY_FORMATS[reply_format].write(Assistant("call", "", (Call("get_weather"),)))
-    found = parse_answer(task(reply_format), TOOLS, Answer("t", whole[:-3]))
-    assert found.verdict == Verdict.MALFORMED
-    assert found.turn is None
-    assert found.reason
+    parsed = parse_answer(task(reply_format), TOOLS, Answer("t", whole[:-3]))
+    assert parsed.verdict == Verdict.MALFORMED
+    assert parsed.turn is None
+    assert parsed.reason
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
 def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
     answer: Answer | None, reason: str
 ) -> None:
-    found = parse_answer(task(), TOOLS, answer)
-    assert (found.verdict, found.reason) == (Verdict.ERROR, reason)
+    parsed = parse_answer(task(), TOOLS, answer)
+    assert (parsed.verdict, parsed.reason) == (Verdict.ERROR, reason)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)

@@ -9,9 +9,8 @@ import yaml
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.records import BadInput, Record
-from benchmark.scoring import retention
+from benchmark.scoring import lm_eval_retention, retention
 from benchmark.scoring.retention import RetentionItem
-from stages import retention as stage
 from tests.support import default_data
 
 FOLDER = Path("benchmark/suites/general")
@@ -47,17 +46,17 @@ def items(right: int, bits: float) -> list[RetentionItem]:
 
 
 def test_a_loss_is_positive_for_either_measure():
-    found = retention.compute_metrics(items(8, 1.0), items(6, 1.5), 200, 0)
-    assert (found["base.accuracy"], found["tuned.accuracy"]) == (0.8, 0.6)
-    assert found["loss.accuracy"] == pytest.approx(0.2)
-    assert found["loss.bits_per_byte"] == pytest.approx(0.5)
-    assert 0 <= found["loss.accuracy.low"] <= 0.2 <= found["loss.accuracy.high"] <= 0.6
+    values = retention.compute_metrics(items(8, 1.0), items(6, 1.5), 200, 0)
+    assert (values["base.accuracy"], values["tuned.accuracy"]) == (0.8, 0.6)
+    assert values["loss.accuracy"] == pytest.approx(0.2)
+    assert values["loss.bits_per_byte"] == pytest.approx(0.5)
+    assert 0 <= values["loss.accuracy.low"] <= 0.2 <= values["loss.accuracy.high"] <= 0.6
 
 
 def test_the_same_model_loses_nothing_whatever_the_order():
-    one = items(7, 1.0)
-    found = retention.compute_metrics(one, one[::-1], 200, 0)
-    losses = {value for name, value in found.items() if name.startswith("loss.")}
+    same = items(7, 1.0)
+    values = retention.compute_metrics(same, same[::-1], 200, 0)
+    losses = {value for name, value in values.items() if name.startswith("loss.")}
     assert losses == {0.0}
 
 
@@ -69,39 +68,45 @@ def test_items_of_one_model_only_are_an_error():
 
 
 def test_every_item_has_four_different_endings_and_its_own_text():
-    assert len({one.id for one in CLOZE}) == len({one.text for one in CLOZE}) == len(CLOZE)
-    for one in CLOZE:
-        assert len(set(one.choices)) == 4
-        assert 0 <= one.answer < 4
-    places = [sum(one.answer == place for one in CLOZE) / len(CLOZE) for place in range(4)]
+    assert (
+        len({question.id for question in CLOZE})
+        == len({question.text for question in CLOZE})
+        == len(CLOZE)
+    )
+    for question in CLOZE:
+        assert len(set(question.choices)) == 4
+        assert 0 <= question.answer < 4
+    places = [
+        sum(question.answer == place for question in CLOZE) / len(CLOZE) for place in range(4)
+    ]
     assert min(places) > 0.15  # no place is right much more often
 
 
 def test_arithmetic_is_right():
     signs = {"plus": int.__add__, "minus": int.__sub__, "times": int.__mul__}
-    sums = [one for one in CLOZE if one.kind == "arithmetic"]
+    sums = [question for question in CLOZE if question.kind == "arithmetic"]
     assert sums
-    for one in sums:
-        a, sign, b = one.text.split()[:3]
-        assert one.choices[one.answer] == str(signs[sign](int(a), int(b)))
+    for question in sums:
+        a, sign, b = question.text.split()[:3]
+        assert question.choices[question.answer] == str(signs[sign](int(a), int(b)))
 
 
-def test_no_everyday_question_of_training_stands_in_the_items():
+def test_no_general_question_of_training_stands_in_the_items():
     texts = [ProtectedQuery(d.query, d.id) for d in DIALOGUES] + [
-        ProtectedQuery(one.text, one.id) for one in CLOZE
+        ProtectedQuery(question.text, question.id) for question in CLOZE
     ]
-    fence = ContaminationFilter(texts, 0.7)
-    asked = [one.query for one in default_data.GENERAL_QUESTIONS.asked("train")]
-    assert not [query for query in asked if fence.overlap(query, ())]
+    contamination_filter = ContaminationFilter(texts, 0.7)
+    queries = [question.query for question in default_data.GENERAL_QUESTIONS.asked("train")]
+    assert not [query for query in queries if contamination_filter.overlap(query, ())]
 
 
 def test_samples_of_lm_eval_become_items():
     cloze = {"doc": {"id": "a", "kind": "k", "language": "en"}, "acc": 1.0}
     text = {"doc": {"id": "b", "language": "zh"}, "bits_per_byte": (-8 * math.log(2), 4)}
-    assert list(stage.convert_samples("cloze", [cloze])) == [
+    assert list(lm_eval_retention.convert_samples("cloze", [cloze])) == [
         RetentionItem("cloze", "a", "k", "en", 1.0, 1)
     ]
-    assert list(stage.convert_samples("dialogue", [text])) == [
+    assert list(lm_eval_retention.convert_samples("dialogue", [text])) == [
         RetentionItem("dialogue", "b", "zh", "zh", 8.0, 4)
     ]
 

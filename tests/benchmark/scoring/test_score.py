@@ -15,8 +15,12 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call, Tool, User
+from agent_tuning.runtime import config
 from benchmark.engines.answer import Answer
 from benchmark.scoring.baselines import BASELINES
+from benchmark.scoring.known_names import MODELS
+from benchmark.scoring.score_suites import ScoreConfig, SuiteScores, score_suites
+from benchmark.scoring.signatures import write_signed_metrics
 from benchmark.tasks.suites import Gold, GoldCall, Task
 from stages import score
 
@@ -65,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
         jsonl.write(Path(suite) / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)])
     jsonl.write(Path("base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
-    jsonl.write(Path("shots.jsonl"), (answer(t) for t in tasks if t.id.startswith("house")))
+    jsonl.write(Path("base_two_shot.jsonl"), (answer(t) for t in tasks if t.id.startswith("house")))
     jsonl.write(Path("tuned.jsonl"), map(answer, tasks))
     return tmp_path
 
@@ -73,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(out: str = "out", further: Sequence[str] = ()) -> dict[str, Any]:
     names = [
         "base.jsonl",
-        "shots.jsonl",
+        "base_two_shot.jsonl",
         "tuned.jsonl",
         "house",
         "bfcl",
@@ -90,21 +94,21 @@ def rows(written: bytes) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_both_models_and_name_their_signature() -> None:
-    found = json.loads(run()["house.json"])
-    assert (found["base.em"], found["base.malformed"]) == (0, 1)
-    assert (found["tuned.em"], found["tuned.call_em"], found["tuned.over_call"]) == (0.5, 1, 1)
-    assert found["tuned.score"] == 1.0
-    assert list(found) == sorted(found)
-    [signature] = [name for name in found if name.startswith("signature.rouge_l|tok:")]
+    values = json.loads(run()["house.json"])
+    assert (values["base.em"], values["base.malformed"]) == (0, 1)
+    assert (values["tuned.em"], values["tuned.call_em"], values["tuned.over_call"]) == (0.5, 1, 1)
+    assert values["tuned.score"] == 1.0
+    assert list(values) == sorted(values)
+    [signature] = [name for name in values if name.startswith("signature.rouge_l|tok:")]
     assert "|lam:0.5|suite:" in signature
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
     written = run()
-    found = json.loads(written["bfcl.json"])
-    assert found["tuned.args"] == 1
-    assert not {"tuned.text", "tuned.score"} & found.keys()
+    values = json.loads(written["bfcl.json"])
+    assert values["tuned.args"] == 1
+    assert not {"tuned.text", "tuned.score"} & values.keys()
     assert {row["suite"] for row in rows(written["sweep.csv"])} == {"house"}
 
 
@@ -140,24 +144,26 @@ def test_the_order_of_records_changes_no_byte() -> None:
 def test_a_missing_answer_lowers_coverage() -> None:
     lines = Path("tuned.jsonl").read_bytes().splitlines(keepends=True)
     Path("tuned.jsonl").write_bytes(b"".join(lines[2:]))
-    found = json.loads(run()["house.json"])
-    assert (found["tuned.coverage"], found["tuned.error"], found["tuned.n"]) == (0.75, 0.25, 8)
-    assert (found["base.partial"], found["tuned.partial"]) == (0, 1)
+    values = json.loads(run()["house.json"])
+    assert (values["tuned.coverage"], values["tuned.error"], values["tuned.n"]) == (0.75, 0.25, 8)
+    assert (values["base.partial"], values["tuned.partial"]) == (0, 1)
 
 
 @pytest.mark.usefixtures("folder")
 def test_no_answer_at_all_is_scored_too() -> None:
     Path("tuned.jsonl").write_text("")
-    found = json.loads(run()["house.json"])
-    assert (found["tuned.coverage"], found["tuned.em"]) == (0, 0)
+    values = json.loads(run()["house.json"])
+    assert (values["tuned.coverage"], values["tuned.em"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
-    found = json.loads(run()["house.json"])
-    assert found["tuned.em.low"] <= found["tuned.em"] <= found["tuned.em.high"]
-    assert found["tuned.gap.query.low"] <= found["tuned.gap.query"] <= found["tuned.gap.query.high"]
-    assert found["tuned.confusion.no_call.call"] == 4
+    values = json.loads(run()["house.json"])
+    assert values["tuned.em.low"] <= values["tuned.em"] <= values["tuned.em.high"]
+    assert (
+        values["tuned.gap.query.low"] <= values["tuned.gap.query"] <= values["tuned.gap.query.high"]
+    )
+    assert values["tuned.confusion.no_call.call"] == 4
 
 
 @pytest.mark.parametrize(
@@ -172,7 +178,7 @@ def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict
     before = run()
     names = [
         "base.jsonl",
-        "shots.jsonl",
+        "base_two_shot.jsonl",
         "tuned.jsonl",
         "house",
         "bfcl",
@@ -215,7 +221,68 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
     with open("tuned.jsonl", "ab") as out:
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
     run(further=["third", "out/third.json", "unasked", "out/unasked.json"])
-    found = json.loads(Path("out/third.json").read_text())
-    assert (found["tuned.n"], found["tuned.em"], found["base.coverage"]) == (1, 1, 0)
+    values = json.loads(Path("out/third.json").read_text())
+    assert (values["tuned.n"], values["tuned.em"], values["base.coverage"]) == (1, 1, 0)
     nothing = json.loads(Path("out/unasked.json").read_text())
     assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)
+
+
+# ---- suites and models by what is in their folders
+
+
+def score_folders() -> list[SuiteScores]:
+    for folder in ("suites", "answers"):
+        Path(folder).mkdir()
+    for suite in ("house", "bfcl"):
+        Path(suite).rename(Path("suites") / suite)
+    for model in MODELS:
+        Path(f"{model}.jsonl").rename(Path("answers") / f"{model}.jsonl")
+    return score_again()
+
+
+def score_again() -> list[SuiteScores]:
+    return score_suites(Path("suites"), Path("answers"), config.load("score", ScoreConfig))
+
+
+def models_of(suite: SuiteScores) -> list[str]:
+    return list(dict.fromkeys(row.model for row in suite.breakdown))
+
+
+@pytest.mark.usefixtures("folder")
+def test_folders_give_what_the_files_in_them_give() -> None:
+    written = run()
+    for suite in score_folders():
+        write_signed_metrics(Path("m.json"), suite.metrics, suite.signature)
+        assert Path("m.json").read_bytes() == written[f"{suite.suite}.json"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
+    house, bfcl = score_folders()
+    assert (house.suite, bfcl.suite) == ("house", "bfcl")
+    assert models_of(house) == [*MODELS, *BASELINES]
+    assert models_of(bfcl) == ["base", "tuned", *BASELINES]
+    jsonl.write(Path("suites/another/tools.jsonl"), [TOOL])
+    jsonl.write(Path("suites/another/tasks.jsonl"), [task("another", 0)])
+    jsonl.write(Path("answers/another_model.jsonl"), [answer(task("another", 0))])
+    scored = score_again()
+    assert [suite.suite for suite in scored] == ["house", "bfcl", "another"]
+    assert models_of(scored[0]) == [*MODELS, *BASELINES]
+    assert models_of(scored[2]) == ["base", "tuned", "another_model", *BASELINES]
+    # the models that are asked every suite have answered nothing of the new one
+    assert scored[2].metrics["tuned.coverage"] == 0
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("missing", "problem"),
+    [
+        ("answers/tuned.jsonl", r"answers/tuned\.jsonl: no such file; run the stage `predict`"),
+        ("suites", r"suites: no suite here: expected folders with a tasks\.jsonl"),
+    ],
+)
+def test_a_folder_that_lacks_what_is_needed_is_named(missing: str, problem: str) -> None:
+    score_folders()
+    Path(missing).rename("elsewhere")
+    with pytest.raises(BadInput, match=problem):
+        score_again()

@@ -23,7 +23,7 @@ from benchmark.scoring.scorers.match import em
 from benchmark.scoring.scorers.text import ASCII_TOKEN, bleu, rouge_l, scorer_signature
 from benchmark.tasks.suites import Gold, GoldCall, Task
 
-ALIKE = pytest.mark.parametrize("alike", TEXT_SCORERS.values(), ids=TEXT_SCORERS)
+EVERY_TEXT_SCORER = pytest.mark.parametrize("text_scorer", TEXT_SCORERS.values(), ids=TEXT_SCORERS)
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
@@ -63,19 +63,19 @@ def test_the_short_way_through_ascii_finds_the_same_words(text: str) -> None:
     assert ASCII_TOKEN.findall(text.lower()) == split_tokens(text)
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @given(gold=st.text(), answer=st.text())
-def test_likeness_is_from_0_to_1(alike: Any, gold: str, answer: str) -> None:
-    assert 0 <= alike(gold, answer) <= 1
+def test_likeness_is_from_0_to_1(text_scorer: Any, gold: str, answer: str) -> None:
+    assert 0 <= text_scorer(gold, answer) <= 1
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @given(text=st.text())
-def test_a_text_is_wholly_like_itself(alike: Any, text: str) -> None:
-    assert alike(text, text) == 1
+def test_a_text_is_wholly_like_itself(text_scorer: Any, text: str) -> None:
+    assert text_scorer(text, text) == 1
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @pytest.mark.parametrize(
     ("gold", "answer"),
     [
@@ -95,14 +95,18 @@ def test_a_text_is_wholly_like_itself(alike: Any, text: str) -> None:
         pytest.param("ｗｅａｔｈｅｒ", "weather", id="width"),
     ],
 )
-def test_texts_that_read_the_same_are_wholly_alike(alike: Any, gold: str, answer: str) -> None:
-    assert alike(gold, answer) == 1
+def test_texts_that_read_the_same_are_wholly_alike(
+    text_scorer: Any, gold: str, answer: str
+) -> None:
+    assert text_scorer(gold, answer) == 1
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @pytest.mark.parametrize(("gold", "answer"), [("weather", ""), ("", "weather"), ("🌞", "🌧")])
-def test_texts_without_a_common_word_are_not_alike(alike: Any, gold: str, answer: str) -> None:
-    assert alike(gold, answer) == 0
+def test_texts_without_a_common_word_are_not_alike(
+    text_scorer: Any, gold: str, answer: str
+) -> None:
+    assert text_scorer(gold, answer) == 0
 
 
 TEXT = st.text() | st.lists(st.sampled_from(["a", "b", "the", "查", "天", "🌞", "é"])).map(" ".join)
@@ -134,10 +138,10 @@ def test_words_that_the_gold_has_not_never_pay(gold: str, answer: str, times: in
     assert rouge_l(gold, answer + " zzz" * times) <= rouge_l(gold, answer)
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @given(gold=TEXT.filter(split_tokens), times=st.integers(2, 4))
-def test_saying_the_gold_again_never_pays(alike: Any, gold: str, times: int) -> None:
-    assert alike(gold, f"{gold} " * times) < 1
+def test_saying_the_gold_again_never_pays(text_scorer: Any, gold: str, times: int) -> None:
+    assert text_scorer(gold, f"{gold} " * times) < 1
 
 
 @given(gold=st.lists(st.sampled_from("abcd查天"), min_size=1), kept=st.integers(0, 20))
@@ -255,10 +259,10 @@ def test_arguments_count_when_present_right_and_not_invented(
 def test_argument_scores_are_from_0_to_1_whatever_is_repeated(
     gold: list[Call], calls: list[Call]
 ) -> None:
-    for said in (calls, calls * 3):
-        assert 0 <= args_f1(golds(gold), said) <= 1
-        assert 0 <= args_similarity(golds(gold), said, is_same_value) <= 1
-        assert call_exact_match(golds(gold), said) in (0, 1)
+    for repeated in (calls, calls * 3):
+        assert 0 <= args_f1(golds(gold), repeated) <= 1
+        assert 0 <= args_similarity(golds(gold), repeated, is_same_value) <= 1
+        assert call_exact_match(golds(gold), repeated) in (0, 1)
 
 
 @given(gold=CALLS, calls=CALLS)
@@ -291,13 +295,13 @@ def test_an_invented_argument_lowers_a_perfect_answer(gold: list[Call]) -> None:
 def test_mending_a_value_never_lowers_a_score(
     gold: list[Call], calls: list[Call], place: int, name: str
 ) -> None:
-    said = [*gold[:place], *calls][: len(gold)]
-    said += gold[len(said) :]
+    answer = [*gold[:place], *calls][: len(gold)]
+    answer += gold[len(answer) :]
     where = place % len(gold)
-    wrong, mended = (dict(said[where].arguments) for _ in range(2))
+    wrong, mended = (dict(answer[where].arguments) for _ in range(2))
     wrong[name], mended[name] = -1, gold[where].arguments.get(name, -1)
     before, after = (
-        [*said[:where], Call(gold[where].name, given), *said[where + 1 :]]
+        [*answer[:where], Call(gold[where].name, given), *answer[where + 1 :]]
         for given in (wrong, mended)
     )
     for scorer in (call_exact_match, args_f1):
@@ -344,45 +348,47 @@ def test_em_wants_the_decision_and_the_tools(
 
 def test_the_score_is_em_plus_lambda_times_text() -> None:
     turn = Assistant("call", "look up the weather", (Call("weather", {"city": "Oslo"}),))
-    found = score_turn(task(CALL), turn, rouge_l, 0.5)
-    assert found.text == pytest.approx(0.75)
-    assert found.score == pytest.approx(1.375)
-    assert found.score_gated == pytest.approx(1.375 / 1.5)
-    assert found.kagent_plan == pytest.approx(0.75)
-    assert (found.em, found.args, found.args_f1, found.kagent_tool) == (1, 1, 1, 1)
+    scores = score_turn(task(CALL), turn, rouge_l, 0.5)
+    assert scores.text == pytest.approx(0.75)
+    assert scores.score == pytest.approx(1.375)
+    assert scores.score_gated == pytest.approx(1.375 / 1.5)
+    assert scores.kagent_plan == pytest.approx(0.75)
+    assert (scores.em, scores.args, scores.args_f1, scores.kagent_tool) == (1, 1, 1, 1)
 
 
 def test_text_cannot_rescue_a_wrong_tool_in_the_gated_score() -> None:
     turn = Assistant("call", "look up the rain", (Call("fly", {"city": "Oslo"}),))
-    found = score_turn(task(CALL), turn, rouge_l, 0.5)
-    assert found == Score(0, 1.0, 0.5, 0.0, 0.0, 0.0, 0, 0.0)
+    scores = score_turn(task(CALL), turn, rouge_l, 0.5)
+    assert scores == Score(0, 1.0, 0.5, 0.0, 0.0, 0.0, 0, 0.0)
 
 
 @pytest.mark.parametrize("decision", ["no_call", "ask"])
 def test_a_description_counts_without_a_call_and_arguments_do_not(decision: Decision) -> None:
-    found = score_turn(task(Gold(decision, "say why")), Assistant(decision, "say why"), rouge_l, 1)
-    assert found == Score(1, 1.0, 2.0, 1.0, 1.0)
+    scores = score_turn(task(Gold(decision, "say why")), Assistant(decision, "say why"), rouge_l, 1)
+    assert scores == Score(1, 1.0, 2.0, 1.0, 1.0)
 
 
 def test_a_task_without_descriptions_has_no_text_and_no_score() -> None:
     turn = Assistant("call", "anything", (Call("weather", {"city": "Oslo"}),))
-    found = score_turn(task(Gold("call", "", (CITY,))), turn, rouge_l, 1)
-    assert found == Score(1, kagent_tool=1.0, args=1, args_f1=1.0)
+    scores = score_turn(task(Gold("call", "", (CITY,))), turn, rouge_l, 1)
+    assert scores == Score(1, kagent_tool=1.0, args=1, args_f1=1.0)
 
 
 def test_the_best_of_several_golds_counts() -> None:
     other = Gold("call", "check the forecast", (GoldCall("forecast", {"city": ("Oslo",)}),))
     turn = Assistant("call", "check the forecast", (Call("forecast", {"city": "Oslo"}),))
-    found = score_turn(task(CALL, other), turn, rouge_l, 1)
-    assert (found.em, found.text, found.args) == (1, 1, 1)
+    scores = score_turn(task(CALL, other), turn, rouge_l, 1)
+    assert (scores.em, scores.text, scores.args) == (1, 1, 1)
 
 
-@ALIKE
-@given(said=CALLS.filter(bool), thought=st.sampled_from(["", "look up the rain", "雨"]))
-def test_every_score_of_a_task_is_in_its_range(alike: Any, said: list[Call], thought: str) -> None:
-    found = score_turn(task(CALL), Assistant("call", thought, tuple(said)), alike, 0.5)
-    assert 0 <= (found.score or 0) <= 1.5
-    for value in (found.text, found.score_gated, found.kagent_plan, found.kagent_tool):
+@EVERY_TEXT_SCORER
+@given(calls=CALLS.filter(bool), thought=st.sampled_from(["", "look up the rain", "雨"]))
+def test_every_score_of_a_task_is_in_its_range(
+    text_scorer: Any, calls: list[Call], thought: str
+) -> None:
+    scores = score_turn(task(CALL), Assistant("call", thought, tuple(calls)), text_scorer, 0.5)
+    assert 0 <= (scores.score or 0) <= 1.5
+    for value in (scores.text, scores.score_gated, scores.kagent_plan, scores.kagent_tool):
         assert value is not None
         assert 0 <= value <= 1
 
@@ -390,29 +396,33 @@ def test_every_score_of_a_task_is_in_its_range(alike: Any, said: list[Call], tho
 THOUGHTS = st.lists(st.sampled_from(["look", "up", "the", "rain", "雨"]), max_size=6).map(" ".join)
 
 
-@ALIKE
+@EVERY_TEXT_SCORER
 @given(thoughts=st.tuples(THOUGHTS, THOUGHTS), calls=CALLS.filter(bool))
 def test_the_score_rises_with_text_and_with_em(
-    alike: Any, thoughts: tuple[str, str], calls: list[Call]
+    text_scorer: Any, thoughts: tuple[str, str], calls: list[Call]
 ) -> None:
-    one, other = (
-        score_turn(task(CALL), Assistant("call", said, tuple(calls)), alike, 0.5)
-        for said in thoughts
+    first, second = (
+        score_turn(task(CALL), Assistant("call", thought, tuple(calls)), text_scorer, 0.5)
+        for thought in thoughts
     )
-    right = score_turn(task(CALL), Assistant("call", thoughts[0], (Call("weather"),)), alike, 0.5)
+    right = score_turn(
+        task(CALL), Assistant("call", thoughts[0], (Call("weather"),)), text_scorer, 0.5
+    )
     for name in ("score", "score_gated", "kagent_plan"):
-        if (one.text or 0) <= (other.text or 0):
-            assert getattr(one, name) <= getattr(other, name)
-        assert getattr(one, name) <= getattr(right, name)
+        if (first.text or 0) <= (second.text or 0):
+            assert getattr(first, name) <= getattr(second, name)
+        assert getattr(first, name) <= getattr(right, name)
 
 
-@ALIKE
-@given(said=CALLS.filter(bool), thought=THOUGHTS, seed=st.integers())
+@EVERY_TEXT_SCORER
+@given(calls=CALLS.filter(bool), thought=THOUGHTS, seed=st.integers())
 def test_the_order_of_golds_and_golds_that_stand_twice_change_nothing(
-    alike: Any, said: list[Call], thought: str, seed: int
+    text_scorer: Any, calls: list[Call], thought: str, seed: int
 ) -> None:
     several = [Gold("call", f"look up {name}", (GoldCall(name, {"a": (1,)}),)) for name in "fgh"]
     turned = random.Random(seed).choices(several, k=3) + several
-    turn = Assistant("call", thought, tuple(said))
-    first, second = (score_turn(task(*golds), turn, alike, 0.5) for golds in (several, turned))
+    turn = Assistant("call", thought, tuple(calls))
+    first, second = (
+        score_turn(task(*golds), turn, text_scorer, 0.5) for golds in (several, turned)
+    )
     assert first == second

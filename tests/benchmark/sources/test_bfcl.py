@@ -8,9 +8,9 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from agent_tuning.quality.word_overlap import ToolSimilarity, subject_words
 from agent_tuning.records import BadInput, Tool
 from benchmark.sources import bfcl, distractors
-from benchmark.sources.lexicon import ToolSimilarity, subject_words
 from benchmark.tasks.suites import GoldCall, Suite
 
 LIMITS = bfcl.Limits(max_tool_chars=600, max_query_chars=200, max_accepted=8)
@@ -221,14 +221,14 @@ def test_a_no_call_may_be_declined_or_asked_about(suite: Suite) -> None:
     assert decisions == {"call": ["call"], "irrelevant": ["no_call", "ask"]}
 
 
-def likeness() -> dict[tuple[str, str], float]:
+def similarity() -> dict[tuple[str, str], float]:
     tools = distractors.key_tools(corpus())
-    found = ToolSimilarity(tools.values()).likeness()
+    found = ToolSimilarity(tools.values()).similarity()
     return {(a, b): found[i, j] for i, a in enumerate(tools) for j, b in enumerate(tools)}
 
 
 def test_near_duplicates_come_first(suite: Suite) -> None:
-    like = likeness()
+    like = similarity()
     for task in suite.tasks:
         if task.kind == "call" and task.group == "bfcl/g000":  # later ones take what is left over
             right = task.golds[0].calls[0].name
@@ -236,7 +236,7 @@ def test_near_duplicates_come_first(suite: Suite) -> None:
 
 
 def test_no_menu_has_two_tools_that_would_both_answer(suite: Suite) -> None:
-    like = likeness()
+    like = similarity()
     for task in suite.tasks:
         pairs = [like[a, b] for i, a in enumerate(task.menu) for b in task.menu[i + 1 :]]
         assert max(pairs) <= MENUS.ambiguous

@@ -7,7 +7,7 @@ from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks.suites import Gold, Suite, Task
-from stages.shots import ExamplePool, WorkedExamplesConfig, add_worked_examples
+from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 from tests.conftest import CLOCK, WEATHER
 
 BOTH = WorkedExamplesConfig(call=1, no_call=1)

@@ -6,8 +6,8 @@ from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, User
 from benchmark.engines.answer import Answer
+from benchmark.scoring.rerun_variance import choose_groups, measure_rerun_variance
 from benchmark.tasks.suites import Gold, Suite, Task
-from stages.noise import choose_groups, measure_rerun_variance
 from tests.conftest import WEATHER
 
 GROUPS = [QuestionGroup(f"g{number}", ("",), (1,), {f"t{number}": (2,)}) for number in range(40)]

@@ -1,0 +1,103 @@
+"""Diversify prompts: every prompt gets a template and formats, its tools other names.
+
+A model that sees many prompts learns to read them, and learns none by heart.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+import msgspec
+
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
+from agent_tuning.records import BadInput, Group, Language, Record, Tool, Trajectory
+from agent_tuning.synthesis import renaming
+from agent_tuning.synthesis.value_randomization import randomize_values
+
+
+class HeldOut(Record, frozen=True):
+    """Templates and tool formats that only the benchmark uses."""
+
+    templates: tuple[str, ...]
+    tool_formats: tuple[str, ...]
+
+
+class DiversifyConfig(Record, frozen=True):
+    """The section `diversify` of params.yaml, where each key is explained."""
+
+    seed: int
+    tool_formats: dict[str, float]
+    reply_formats: dict[str, float]
+    names: dict[str, float]
+    coined: float
+    held_out: HeldOut
+
+
+def check_config(config: DiversifyConfig) -> None:
+    """Raises BadInput for a name that does not exist or is held out, and for a bad weight."""
+    allowed = {
+        "tool_formats": TOOL_FORMATS.keys() - set(config.held_out.tool_formats),
+        "reply_formats": REPLY_FORMATS.keys(),
+        "names": renaming.NAMING_STYLES.keys(),
+    }
+    for field, names in allowed.items():
+        weights: dict[str, float] = getattr(config, field)
+        if unknown := weights.keys() - names:
+            raise BadInput(
+                f"params.yaml: diversify.{field}: {sorted(unknown)} is unknown or held out; "
+                f"there are {sorted(names)}"
+            )
+        if min(weights.values(), default=0) < 0 or not any(weights.values()):
+            raise BadInput(
+                f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
+            )
+    if not 0 <= config.coined <= 1:
+        raise BadInput(
+            f"params.yaml: diversify.coined: expected a share of 0-1, got {config.coined}"
+        )
+    templates = {
+        name for language in get_args(Language) for name in system_prompt.template_names(language)
+    }
+    if unknown := set(config.held_out.templates) - templates:
+        raise BadInput(
+            f"params.yaml: diversify.held_out.templates: no {sorted(unknown)}; "
+            f"there are {sorted(templates)}"
+        )
+
+
+def diversify(groups: Iterable[Group], config: DiversifyConfig) -> Iterator[Group]:
+    """Every group with a template, formats, other names of its tools, and random values.
+
+    Groups of one prompt keep one prompt, since its id alone seeds the draws.
+    """
+    check_config(config)
+    held_out = set(config.held_out.templates)
+    for group in groups:
+        rng = random.Random(f"{config.seed}:{group.prompt.id}")
+        templates = set(system_prompt.template_names(group.language)) - held_out
+        prompt = msgspec.structs.replace(
+            group.prompt,
+            template=rng.choice(sorted(templates)),
+            tool_format=_draw_weighted(config.tool_formats, rng),
+            reply_format=_draw_weighted(config.reply_formats, rng),
+        )
+        trajectories = tuple(
+            _randomize_some(trajectory, group.tools, config) for trajectory in group.trajectories
+        )
+        naming = _draw_weighted(config.names, rng)
+        yield renaming.rename_tools(Group(group.id, prompt, trajectories), naming, rng)
+
+
+def _randomize_some(
+    trajectory: Trajectory, tools: tuple[Tool, ...], config: DiversifyConfig
+) -> Trajectory:
+    """Randomize the values of the share `coined` of all trajectories."""
+    rng = random.Random(f"{config.seed}:{trajectory.id}")
+    if rng.random() < config.coined:
+        return randomize_values(trajectory, tools, rng)
+    return trajectory
+
+
+def _draw_weighted(weights: dict[str, float], rng: random.Random) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]

@@ -1,0 +1,132 @@
+"""Which hard negative every group gets: kinds keep their shares, no query comes twice."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.validation import list_queries
+from agent_tuning.records import BadInput, Group, Record, Trajectory
+from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.quota import allocate_quota
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+
+
+class NegativesConfig(Record, frozen=True):
+    """The section `negatives` of params.yaml, where each key is explained."""
+
+    seed: int
+    style: WritingStyle
+    shares: dict[str, float]
+    positives_per_negative: int
+    near_benchmark: float
+    max_auc: float
+    public_auc: dict[str, float]
+
+
+def check_config(config: NegativesConfig) -> None:
+    """Raises BadInput if a kind in `shares` does not exist."""
+    if unknown := config.shares.keys() - KINDS.keys():
+        raise BadInput(
+            f"params.yaml: negatives.shares: no kind {sorted(unknown)}; there are {sorted(KINDS)}"
+        )
+
+
+def add_negatives(
+    groups: Iterable[Group],
+    general_questions: Sequence[Trajectory],
+    teacher: ScriptedTeacher,
+    contamination: ContaminationFilter,
+    config: NegativesConfig,
+) -> Iterator[Group]:
+    """Every group with one hard negative added, in the order of `groups`.
+
+    `groups` are read three times, so that they need not fit into memory.
+    """
+    positives = (trajectory for group in groups for trajectory in group.trajectories)
+    source = NegativeSource(teacher, positives, general_questions)
+    bare_groups = [_strip_group(group, teacher.catalogue) for group in groups]
+    negatives = _choose_negatives(bare_groups, source, contamination, config)
+    for group in groups:
+        trajectories = (*group.trajectories, negatives[group.id])
+        yield msgspec.structs.replace(group, trajectories=trajectories)
+
+
+def _strip_group(group: Group, catalogue: Catalogue) -> Group:
+    """A group that takes little memory: no trajectories, and tools that all groups share."""
+    tools = tuple(catalogue.tool(tool.name, group.language) for tool in group.tools)
+    return Group(group.id, msgspec.structs.replace(group.prompt, tools=tools), ())
+
+
+def _choose_negatives(
+    groups: Sequence[Group],
+    source: NegativeSource,
+    contamination: ContaminationFilter,
+    config: NegativesConfig,
+) -> dict[str, Trajectory]:
+    """A negative for each group id. Kinds keep their shares where a group's tools allow it."""
+    left = allocate_quota(config.shares, len(groups))
+    used: set[tuple[str, ...]] = set()
+    negatives: dict[str, Trajectory] = {}
+    order = {group.id: random.Random(f"{config.seed}:{group.id}").random() for group in groups}
+    for group in sorted(groups, key=lambda group: order[group.id]):
+        # The kind that is furthest behind its share comes first.
+        kinds = sorted(left, key=lambda kind: -left[kind] / (config.shares[kind] or 1))
+        candidates = _generate_candidates(group, kinds, source, contamination, used, config.seed)
+        negative = next(candidates, None)
+        if negative is None:
+            raise BadInput(f"negatives: no new hard negative for group {group.id}; add remarks")
+        left[negative.kind] -= 1
+        used.add((negative.kind, *list_queries(negative)))
+        negatives[group.id] = negative
+    return negatives
+
+
+def _generate_candidates(
+    group: Group,
+    kinds: Sequence[str],
+    source: NegativeSource,
+    contamination: ContaminationFilter,
+    used: set[tuple[str, ...]],
+    seed: int,
+) -> Iterator[Trajectory]:
+    """Candidates that are neither used already nor in the benchmark."""
+    tools = [tool.name for tool in group.tools]
+    for kind in kinds:
+        rng = random.Random(f"{seed}:{kind}:{group.id}")
+        for candidate in KINDS[kind](source, group, rng):
+            queries = list_queries(candidate)
+            if (kind, *queries) not in used and not any(
+                contamination.overlap(query, tools) for query in queries
+            ):
+                yield candidate
+
+
+def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str]:
+    """Trajectories by kind. Raises BadInput if positives to negatives is not exactly as set."""
+    kinds = Counter(trajectory.kind for group in groups for trajectory in group.trajectories)
+    negatives = sum(kinds[kind] for kind in KINDS)
+    positives = kinds.total() - negatives
+    if positives != config.positives_per_negative * negatives:
+        raise BadInput(
+            f"negatives: {positives} positives to {negatives} negatives; "
+            f"negatives.positives_per_negative = {config.positives_per_negative} must be exact"
+        )
+    return kinds
+
+
+def summarize(
+    kinds: Mapping[str, int], auc: float, public_auc: Mapping[str, float]
+) -> dict[str, float]:
+    """The metrics: trajectories by kind, and the lexical AUC beside that of public sets."""
+    negatives = sum(kinds.get(kind, 0) for kind in KINDS)
+    return {
+        "positives": sum(kinds.values()) - negatives,
+        "negatives": negatives,
+        "lexical_auc": auc,
+        **{f"lexical_auc_of_{name}": value for name, value in public_auc.items()},
+        **{f"negatives_{kind}": kinds.get(kind, 0) for kind in KINDS},
+    }

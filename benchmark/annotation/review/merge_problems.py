@@ -1,0 +1,43 @@
+"""What keeps candidates out of the suite: open or conflicting reviews, duplicates, leaks."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.near_duplicates import normalize_tokens
+from agent_tuning.records import User
+from benchmark.annotation.review.reviewed_tasks import ReviewedTask
+from benchmark.tasks.suites import Suite, Task
+
+
+def find_problems(
+    suite: Suite, reviewed: Sequence[ReviewedTask], training_filter: ContaminationFilter
+) -> Iterator[str]:
+    """Why the candidates may not be merged: one line for each problem, with the task's id."""
+    ids = {task.id for task in suite.tasks}
+    dialogues = {_normalize_dialogue(task): task.id for task in suite.tasks}
+    for draft, outcome, _ in reviewed:
+        task = outcome.task or draft
+        if outcome.state == "open":
+            yield f"{task.id}: unreviewed: {outcome.detail}"
+        if outcome.state == "conflict":
+            yield f"{task.id}: conflict: {outcome.detail}"
+        if outcome.state == "rejected":
+            continue
+        if task.id in ids:
+            yield f"{task.id}: duplicate: the suite has a task of this id"
+        other = dialogues.setdefault(_normalize_dialogue(task), task.id)
+        if other != task.id:
+            yield f"{task.id}: duplicate: asks the same as {other}"
+        for turn in task.turns:
+            if isinstance(turn, User):
+                overlap = training_filter.overlap(turn.text, task.menu)
+                if overlap:
+                    yield f"{task.id}: in the training data: {overlap}: {turn.text}"
+
+
+def _normalize_dialogue(task: Task) -> tuple[object, ...]:
+    """Equal for two tasks that are the same one: the same tools and dialogue."""
+    turns = (normalize_tokens(msgspec.json.encode(turn).decode()) for turn in task.turns)
+    return frozenset(task.menu), *turns

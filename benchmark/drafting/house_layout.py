@@ -1,0 +1,74 @@
+"""The layout of the house suite: each group's language, axes, formats and kinds of negatives.
+
+All of it follows from the group's number, in cycles whose lengths differ, so that every value meets
+every other.
+"""
+
+from collections.abc import Sequence
+
+from agent_tuning.records import Language, Record
+from agent_tuning.synthesis.hard_negatives import KINDS
+from agent_tuning.synthesis.teachers.scripted import WritingStyle
+
+
+class HouseDraftConfig(Record, frozen=True):
+    """`calls` and `negatives` are tasks per group; `first` is the number of the first group.
+
+    Every `zh_every`th group is Chinese. `unseen_every` says for each axis that every nth group uses
+    what training never sees.
+    """
+
+    version: int
+    first: int
+    seed: int
+    style: WritingStyle
+    groups: int
+    calls: int
+    negatives: int
+    menu_size: int
+    zh_every: int
+    unseen_every: dict[str, int]
+    tool_formats: tuple[str, ...]
+    reply_formats: tuple[str, ...]
+
+
+def choose_language(number: int, p: HouseDraftConfig) -> Language:
+    return "zh" if number % p.zh_every == p.zh_every - 1 else "en"
+
+
+def choose_axes(number: int, p: HouseDraftConfig) -> dict[str, str]:
+    """`seen` or `unseen` for each axis. Axes are shifted, so that they differ in most groups."""
+    return {
+        axis: "unseen" if number % every == shift else "seen"
+        for shift, (axis, every) in enumerate(p.unseen_every.items())
+    }
+
+
+def choose_reply_format(number: int, p: HouseDraftConfig) -> str:
+    """In turn. Each group of unseen tools shifts the cycle, or one format would get all of them."""
+    return p.reply_formats[(number + number // p.unseen_every["tool"]) % len(p.reply_formats)]
+
+
+def order_kinds(number: int, index: int, p: HouseDraftConfig) -> list[str]:
+    """The kinds of negatives to try for the negative `index` of a group, the first one first.
+
+    The cycle is shifted, so that every kind meets every reply format, on seen and unseen tools.
+    """
+    kinds = list(KINDS)
+    cycle = number + number // (p.unseen_every["tool"] * len(p.reply_formats))
+    start = cycle * p.negatives + index
+    return [kinds[(start + shift) % len(kinds)] for shift in range(len(kinds))]
+
+
+def list_side(names: Sequence[str], held_out: Sequence[str], axis: str) -> list[str]:
+    """The seen or the unseen ones of templates or tool formats, sorted.
+
+    The held-out ones need not be among `names`. Templates end with a language, such as `.en`; the
+    held-out ones of other languages are left out.
+    """
+    if axis == "seen":
+        return sorted(set(names) - set(held_out))
+    languages = {name.rsplit(".", 1)[-1] for name in names}
+    return sorted(
+        name for name in held_out if "." not in name or name.rsplit(".", 1)[-1] in languages
+    )

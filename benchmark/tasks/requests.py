@@ -1,0 +1,31 @@
+"""The tasks of a suite as token ids: the prompt that a group shares, and a question per task."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from agent_tuning.inference.requests import QuestionGroup
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import Record
+from agent_tuning.tokens.chat_template import ChatTokenizer
+from benchmark.tasks.suites import Suite
+
+
+class RequestsConfig(Record, frozen=True):
+    """How many groups of each suite are asked; None asks them all."""
+
+    groups: dict[str, int | None]
+
+
+def build_requests(suite: Suite, chat: ChatTokenizer) -> Iterator[QuestionGroup]:
+    """In order of the groups' ids, and in a group of its tasks'."""
+    ordered = sorted(suite.tasks, key=lambda task: (task.group, task.id))
+    for group, members in groupby(ordered, key=lambda task: task.group):
+        tasks = list(members)
+        spec = suite.prompt(tasks[0])
+        yield QuestionGroup(
+            group,
+            REPLY_FORMATS[spec.reply_format].VALID_PREFIXES,
+            tuple(chat.prefix(system_prompt.build(spec))),
+            {task.id: tuple(chat.question(task.turns, spec.reply_format)) for task in tasks},
+        )

@@ -1,0 +1,46 @@
+"""The version of a suite that people reviewed: `version.json` and `rejected.jsonl`."""
+
+from pathlib import Path
+
+import msgspec
+
+from agent_tuning.files import jsonl
+from agent_tuning.records import BadInput, Record
+from benchmark.tasks.suites import Suite, Task
+
+
+class Version(Record, frozen=True):
+    """SUITE/version.json. A suite without one is version 1, as drafted."""
+
+    version: int
+    digest: str  # of this suite
+    parent: str = ""  # digest of the version before
+    merged: dict[str, tuple[str, ...]] = {}  # task -> who reviewed it
+    corrected: tuple[str, ...] = ()
+    rejected: dict[str, str] = {}  # task -> reason codes
+    reviews: str = ""  # sha256 of the reviews file it was merged from
+
+
+def read_version(folder: Path, suite: Suite) -> Version:
+    """The version of a suite on disk. Raises BadInput if the suite was changed since its merge."""
+    path = folder / "version.json"
+    if not path.exists():
+        return Version(1, suite.digest)
+    try:
+        version = msgspec.json.decode(path.read_bytes(), type=Version)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{path}: {error}") from error
+    if version.digest != suite.digest:
+        raise BadInput(f"{path}: digest: the suite is not as version {version.version} was merged")
+    return version
+
+
+def write_version(folder: Path, version: Version) -> None:
+    text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
+    (folder / "version.json").write_bytes(text + b"\n")
+
+
+def read_rejected(folder: Path) -> list[Task]:
+    """The drafts that reviewers rejected or reworded, in all versions so far."""
+    path = folder / "rejected.jsonl"
+    return list(jsonl.read(path, Task)) if path.exists() else []
