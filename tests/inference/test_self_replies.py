@@ -39,11 +39,11 @@ def ends(lively, monkeypatch) -> None:
         generate.load_model(lively), [generate.Prompt(prefix, asked)], chat.end, 8
     )
     decode = generate.decode_greedily
-    monkeypatch.setattr(
-        generate,
-        "decode_greedily",
-        lambda model, batch, _, new: decode(model, batch, first[-1], new),
-    )
+
+    def decode_to_first(model, batch, _, max_new_tokens):
+        return decode(model, batch, first[-1], max_new_tokens)
+
+    monkeypatch.setattr(generate, "decode_greedily", decode_to_first)
 
 
 def test_an_incomplete_reply_is_left_out(base, tmp_path):
