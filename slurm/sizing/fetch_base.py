@@ -48,17 +48,13 @@ def read_license(folder: Path) -> str:
     return str(data.get("license_name") or data.get("license") or "unknown")
 
 
-def write_random_weights(folder: Path) -> None:
-    parts = base_model.build_random_weights(config.load("fetch", FetchConfig), folder)
-    base_model.save_base_model(*parts, folder)
-
-
 def main(name: Path, folder: Path) -> None:
     size = sizes.load(str(name))
     if size.hub:
         fetch_from_hub(str(name), size, folder)
     else:
-        write_random_weights(folder)
+        model = base_model.build_random_weights(config.load("fetch", FetchConfig), folder)
+        base_model.save_base_model(*model, folder)
 
 
 if __name__ == "__main__":
