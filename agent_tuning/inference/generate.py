@@ -1,4 +1,4 @@
-"""Greedy decoding where the prompt of a group is read once and shared by its branches."""
+"""Greedy decoding; the prompt of a group is read once and shared by its questions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -16,7 +16,7 @@ from agent_tuning.tokens.pack_file import Span
 
 
 class Prompt(NamedTuple):
-    """Token ids of one group: what is shared, and one question for each branch."""
+    """Token ids of one group: the prompt that its questions share, and the questions."""
 
     prefix: list[int]
     questions: list[list[int]]
@@ -27,7 +27,10 @@ class Prompt(NamedTuple):
 
 
 def load_model(folder: Path) -> PreTrainedModel:
-    """A model for inference, in the precision that this machine computes fast."""
+    """Load a model for inference, in bf16 on a GPU and in float32 on a CPU.
+
+    Raises BadInput if there is no model in the folder.
+    """
     if not (folder / "config.json").exists():
         raise BadInput(f"{folder}: no model here")
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -41,10 +44,10 @@ def load_model(folder: Path) -> PreTrainedModel:
 
 
 def plan_batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
-    """Indices of prompts to decode together, at most `rows` questions unless one has more.
+    """Indices of prompts to decode together: at most `rows` questions, unless one prompt has more.
 
-    The batches depend on the prompts alone, never on what is done already: another batch is
-    another rounding, and a near-tie would then turn into another answer after a resume.
+    The batches depend on the prompts alone, not on what is done already. Another batch rounds
+    differently, and after a resume a near-tie could then give another answer.
     """
     batch: list[int] = []
     size = 0
@@ -58,9 +61,8 @@ def plan_batches(prompts: Sequence[Prompt], rows: int) -> Iterator[list[int]]:
         yield batch
 
 
-StopCondition = Callable[
-    [int, list[int]], bool
-]  # of a prompt's index and an answer so far: no more of it
+# Index of a prompt and the tokens of an answer so far -> stop this answer?
+StopCondition = Callable[[int, list[int]], bool]
 
 
 def never_stop(_: int, __: list[int]) -> bool:
@@ -75,12 +77,16 @@ def decode_greedily(
     max_new_tokens: int,
     stop: StopCondition = never_stop,
 ) -> list[list[list[int]]]:
-    """The most likely continuation of every question, without the end token."""
+    """Continue every question with the most likely token, up to the token `end` (left out).
+
+    Returns the tokens of each prompt's questions, `max_new_tokens` at most. `stop` ends an answer
+    early.
+    """
     with torch.device(model.device):
-        return _greedy(model, prompts, end, max_new_tokens, stop)
+        return _decode(model, prompts, end, max_new_tokens, stop)
 
 
-def _greedy(
+def _decode(
     model: PreTrainedModel,
     prompts: Sequence[Prompt],
     end: int,
@@ -89,15 +95,15 @@ def _greedy(
 ) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
     cache = KVCache([prompt.span for prompt in prompts])
-    first = [_read(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
+    first = [_prefill(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
     tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
     for step in range(max_new_tokens):
-        going = []
+        unfinished = []
         for (group, branch), token in zip(cache.rows, tokens.tolist(), strict=True):
             if token != end:
                 answers[group][branch].append(token)
-            going.append(token != end and not stop(group, answers[group][branch]))
-        tokens = tokens[cache.keep(going)]
+            unfinished.append(token != end and not stop(group, answers[group][branch]))
+        tokens = tokens[cache.keep(unfinished)]
         if not len(tokens) or step == max_new_tokens - 1:
             break
         layout = DecodeLayout(cache)
@@ -109,8 +115,8 @@ def _greedy(
     return answers
 
 
-def _read(model: PreTrainedModel, prompt: Prompt, cache: KVCache, group: int) -> list[int]:
-    """Read a group's prompt and questions into the cache; the first token of each answer."""
+def _prefill(model: PreTrainedModel, prompt: Prompt, cache: KVCache, group: int) -> list[int]:
+    """Read a group's prompt and questions into the cache; return the first token of each answer."""
     layout = PrefillLayout(cache, group)
     row = torch.tensor([[*prompt.prefix, *chain.from_iterable(prompt.questions)]])
     last = torch.tensor(prompt.span.branches).cumsum(0) + prompt.span.prefix - 1

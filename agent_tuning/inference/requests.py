@@ -1,4 +1,4 @@
-"""What a model is asked: the questions of a group after the prompt they share, as token ids."""
+"""Requests to a model as token ids: the questions of a group, after the prompt they share."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -6,21 +6,25 @@ from agent_tuning.records import Record
 
 
 class QuestionGroup(Record, frozen=True):
+    """Questions under one prompt. `openings`: how an answer can begin, after white space."""
+
     group: str
-    openings: tuple[str, ...]  # how an answer in the asked format can begin, after blanks
+    openings: tuple[str, ...]
     prefix: tuple[int, ...]
     questions: dict[str, tuple[int, ...]]  # by task
 
     def can_never_parse(self, answer: str) -> bool:
-        """Is this malformed whatever follows?"""
-        begun = answer.lstrip()
-        return not any(begun.startswith(o) or o.startswith(begun) for o in self.openings)
+        """True if the start of an answer is malformed, whatever follows."""
+        start = answer.lstrip()
+        return not any(
+            start.startswith(opening) or opening.startswith(start) for opening in self.openings
+        )
 
 
 def unanswered(
     groups: Iterable[QuestionGroup], done: Collection[str]
 ) -> Iterator[tuple[str, list[int]]]:
-    """Task and whole prompt of each question that is not done."""
+    """Task and full prompt of each question that is not in `done`."""
     for group in groups:
         for task, ids in group.questions.items():
             if task not in done:

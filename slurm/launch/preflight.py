@@ -39,7 +39,8 @@ def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
         raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
     FOLDER.mkdir(parents=True, exist_ok=True)
     longest = FOLDER / f"{name}.parquet"
-    tokens = write_longest_pack(packs, sizes.read_section(size, "train")["batch"], longest)
+    packs_per_step = sizes.read_section(size, "train")["packs_per_step"]
+    tokens = write_longest_pack(packs, packs_per_step, longest)
     train = msgspec.structs.replace(
         train,
         inputs=(longest, *other_inputs),

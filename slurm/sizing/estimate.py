@@ -55,15 +55,15 @@ class DecoderShape(Record, frozen=True):
         products = self.parameters - self.vocab * self.hidden
         return 6 * products + 6 * self.layers * self.hidden * length
 
-    def activation_bytes(self, tokens: int, recompute: int) -> int:
+    def activation_bytes(self, tokens: int, checkpointing_every: int) -> int:
         """Bytes that the layers of Hugging Face's modelling code keep for the backward pass.
 
-        Attention keeps no square matrix (FlashAttention). Every `recompute`-th layer (0: none) is
-        recomputed: only its input stays, and one such layer at a time is whole.
+        Attention keeps no square matrix (FlashAttention). Every `checkpointing_every`-th layer
+        (0: none) is recomputed: only its input stays, and one such layer at a time is whole.
         """
         width = 11 * self.hidden + 4 * self.kv_width + 4 * self.intermediate
         layer_bytes = 2 * width * tokens
-        recomputed = -(-self.layers // recompute) if recompute else 0
+        recomputed = -(-self.layers // checkpointing_every) if checkpointing_every else 0
         whole = self.layers - recomputed + (recomputed > 0)
         return recomputed * 2 * self.hidden * tokens + whole * layer_bytes
 
@@ -96,15 +96,15 @@ class RenderedTokens(msgspec.Struct, frozen=True):
 
 
 class Estimate(Record, frozen=True):
-    """One size on its GPUs. A step is `batch` packs of `length` tokens."""
+    """One size on its GPUs. A step is `packs_per_step` packs of `length` tokens."""
 
     config: EstimateConfig
     model: SizeAssumptions
     size: Size
     length: int
-    batch: int
+    packs_per_step: int
     epochs: int
-    recompute: int
+    checkpointing_every: int
 
     @property
     def tokens_per_second(self) -> float:
@@ -114,7 +114,9 @@ class Estimate(Record, frozen=True):
 
     @property
     def step_seconds(self) -> float:
-        return self.batch * self.length / (self.tokens_per_second * self.size.training_ranks)
+        return (
+            self.packs_per_step * self.length / (self.tokens_per_second * self.size.training_ranks)
+        )
 
     @property
     def checkpoint_gb(self) -> float:
@@ -132,7 +134,7 @@ class Estimate(Record, frozen=True):
 
     @property
     def activations_gb(self) -> float:
-        return self.model.shape.activation_bytes(self.length, self.recompute) / GB
+        return self.model.shape.activation_bytes(self.length, self.checkpointing_every) / GB
 
     @property
     def gathered_gb(self) -> float:
@@ -169,9 +171,9 @@ def estimate_size(name: str, size: Size) -> Estimate:
         model=estimate_config.sizes[name],
         size=size,
         length=render["max_len"],
-        batch=train["batch"],
+        packs_per_step=train["packs_per_step"],
         epochs=train["epochs"],
-        recompute=train["activation_checkpointing_every"],
+        checkpointing_every=train["activation_checkpointing_every"],
     )
 
 
@@ -205,12 +207,12 @@ def estimate_rows(estimate: Estimate) -> Iterator[Row]:
         yield f"memory of a GPU: {name}", f"{part:.1f} GB", "modelled"
     fits = "fits" if total < available else "DOES NOT FIT"
     yield "memory of a GPU: all", f"{total:.1f} of {available:.0f} GB, {fits}", "modelled"
-    every = estimate.recompute
+    every = estimate.checkpointing_every
     layers = {0: "none", 1: "every layer"}.get(every, f"one of {every} layers")
     yield "recomputed activations", layers, "params.yaml"
     checkpoint = f"{estimate.checkpoint_gb:.0f} GB, {estimate.save_seconds:.0f} s"
     yield "checkpoint", checkpoint, "modelled"
-    step = f"{estimate.batch} x {estimate.length} tokens, {estimate.step_seconds:.1f} s"
+    step = f"{estimate.packs_per_step} x {estimate.length} tokens, {estimate.step_seconds:.1f} s"
     yield "step", step, "modelled"
     yield "weights over the wire, a micro-step", f"{estimate.transfer_seconds:.2f} s", "modelled"
     compute = estimate.length / estimate.tokens_per_second

@@ -7,13 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
-from agent_tuning.model import provenance
+from agent_tuning.model import base_model, provenance
+from agent_tuning.model.base_model import FetchConfig
 from agent_tuning.model.provenance import Provenance
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
-from stages import fetch
 
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
 
@@ -48,18 +48,13 @@ def read_license(folder: Path) -> str:
     return str(data.get("license_name") or data.get("license") or "unknown")
 
 
-def write_random_weights(folder: Path) -> None:
-    fetch.save_base_model(
-        *fetch.build_random_weights(config.load("fetch", fetch.FetchConfig), folder), folder
-    )
-
-
 def main(name: Path, folder: Path) -> None:
     size = sizes.load(str(name))
     if size.hub:
         fetch_from_hub(str(name), size, folder)
     else:
-        write_random_weights(folder)
+        model = base_model.build_random_weights(config.load("fetch", FetchConfig), folder)
+        base_model.save_base_model(*model, folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rehearsal: what the base model itself says becomes general data, whole replies only."""
+"""The base model's own replies become general data; incomplete replies do not."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from agent_tuning.files import jsonl
-from agent_tuning.inference import generate
+from agent_tuning.inference import generate, self_replies
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Group, Trajectory, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
@@ -38,22 +38,24 @@ def ends(lively, monkeypatch) -> None:
     ((first, *_),) = generate.decode_greedily(
         generate.load_model(lively), [generate.Prompt(prefix, asked)], chat.end, 8
     )
-    greedy = generate.decode_greedily
-    monkeypatch.setattr(
-        generate, "greedy", lambda model, batch, _, new: greedy(model, batch, first[-1], new)
-    )
+    decode = generate.decode_greedily
+
+    def decode_to_first(model, batch, _, max_new_tokens):
+        return decode(model, batch, first[-1], max_new_tokens)
+
+    monkeypatch.setattr(generate, "decode_greedily", decode_to_first)
 
 
-def test_a_reply_that_was_cut_short_is_left_out(base, tmp_path):
+def test_an_incomplete_reply_is_left_out(base, tmp_path):
     assert rehearsed(tmp_path, base, 1) == []
 
 
 @pytest.mark.usefixtures("ends")
-def test_whole_replies_are_kept_without_the_held_out_questions(lively, tmp_path):
-    made = [one for group in rehearsed(tmp_path, lively, 40) for one in group.trajectories]
-    assert made
-    assert all(one.turns[1].text and len(one.turns) == 2 for one in made)
-    assert not [one for one in made if one.id.endswith(f"{ASKED - 1:03}")]
+def test_complete_replies_are_kept_without_the_held_out_questions(lively, tmp_path):
+    replies = [reply for group in rehearsed(tmp_path, lively, 40) for reply in group.trajectories]
+    assert replies
+    assert all(reply.turns[1].text and len(reply.turns) == 2 for reply in replies)
+    assert not [reply for reply in replies if reply.id.endswith(f"{ASKED - 1:03}")]
 
 
 def test_a_group_holds_one_language_and_at_most_so_many():
@@ -62,19 +64,19 @@ def test_a_group_holds_one_language_and_at_most_so_many():
         for n in range(7)
         for lang in LANGUAGES
     ]
-    made = list(rehearse.group_replies(replies, 3))
-    assert [len(group.trajectories) for group in made] == [3, 3, 1, 3, 3, 1]
-    assert len({group.id for group in made}) == len(made)
-    for group in made:
-        assert {one.language for one in group.trajectories} == {group.language}
+    groups = list(self_replies.group_replies(replies, 3))
+    assert [len(group.trajectories) for group in groups] == [3, 3, 1, 3, 3, 1]
+    assert len({group.id for group in groups}) == len(groups)
+    for group in groups:
+        assert {reply.language for reply in group.trajectories} == {group.language}
         assert (group.tools, group.prompt.template) == ((), system_prompt.GENERAL_TEMPLATE)
 
 
-def test_conversations_of_others_stand_beside_them_as_many_as_asked_for(base, tmp_path):
-    said = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
-    rows = [json.dumps({"conversations": [*said * n]}) for n in range(1, 5)]
+def test_at_most_so_many_conversations_of_others_are_added(base, tmp_path):
+    turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
+    rows = [json.dumps({"conversations": [*turns * n]}) for n in range(1, 5)]
     (tmp_path / "theirs.jsonl").write_text("\n".join(rows))
     theirs = {"format": "sharegpt", "source": "theirs.jsonl", "take": 3}
-    made = rehearsed(tmp_path, base, 1, theirs)
-    assert [len(group.trajectories[0].turns) for group in made] == [2, 4, 6]
-    assert {group.prompt.template for group in made} == {system_prompt.GENERAL_TEMPLATE}
+    groups = rehearsed(tmp_path, base, 1, theirs)
+    assert [len(group.trajectories[0].turns) for group in groups] == [2, 4, 6]
+    assert {group.prompt.template for group in groups} == {system_prompt.GENERAL_TEMPLATE}

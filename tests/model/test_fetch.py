@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from agent_tuning.model import provenance
+from agent_tuning.model import base_model, provenance
 from agent_tuning.records import BadInput
+from benchmark.sources.published_files import BFCL_CALLS, BFCL_NO_CALLS
 from stages import fetch
 
 NESTFUL = "7e7b34b0491d6fb26e9670d6fca93f39a7cc9475e25962d39633889a04e26fe4"
@@ -54,17 +55,18 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_bfcl_files_lie_as_published(fetched: Path) -> None:
-    found = {str(path.relative_to(fetched / "bfcl")) for path in fetched.rglob("BFCL_v4_*.json")}
-    asked = {f"BFCL_v4_{name}.json" for name in (*fetch.CALLS, *fetch.NO_CALLS)}
-    assert found == asked | {f"possible_answer/BFCL_v4_{name}.json" for name in fetch.CALLS}
+def test_bfcl_files_are_there_as_published(fetched: Path) -> None:
+    files = {str(path.relative_to(fetched / "bfcl")) for path in fetched.rglob("BFCL_v4_*.json")}
+    questions = {f"BFCL_v4_{name}.json" for name in (*BFCL_CALLS, *BFCL_NO_CALLS)}
+    answers = {f"possible_answer/BFCL_v4_{name}.json" for name in BFCL_CALLS}
+    assert files == questions | answers
     assert "License: Apache 2.0" in (fetched / "bfcl" / "METADATA").read_text()
 
 
-def test_nestful_files_lie_as_published(fetched: Path) -> None:
-    found = {path.name for path in (fetched / "nestful").iterdir()}
+def test_nestful_files_are_there_as_published(fetched: Path) -> None:
+    files = {path.name for path in (fetched / "nestful").iterdir()}
     sources = ("executable", "non-executable-glaive", "non-executable-sgd")
-    assert found == {"LICENSE", *(f"{n}-{part}.json" for n in sources for part in ("data", "spec"))}
+    assert files == {"LICENSE", *(f"{n}-{part}.json" for n in sources for part in ("data", "spec"))}
     assert "Apache License" in (fetched / "nestful" / "LICENSE").read_text()
 
 
@@ -104,7 +106,7 @@ def test_the_chat_template_is_chatml(fetched: Path) -> None:
 
 def test_a_base_says_where_it_comes_from(fetched: Path) -> None:
     assert provenance.read(fetched / "model").name == "tiny"
-    assert fetch.read_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
+    assert base_model.read_license(fetched / "bfcl" / "METADATA") == "Apache 2.0"
 
 
 def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:
@@ -114,20 +116,20 @@ def test_the_same_bytes_come_out_again_over_an_old_model(fetched: Path) -> None:
     assert digests(fetched / "model") == before
 
 
-def test_the_saved_files_name_no_place(fetched: Path) -> None:
+def test_the_saved_files_contain_no_path_of_this_machine(fetched: Path) -> None:
     for path in (fetched / "model").glob("*.json"):
         assert str(fetched) not in path.read_text()
     config = json.loads((fetched / "model" / "config.json").read_text())
-    assert not config.keys() & set(fetch.HOST_FIELDS)
+    assert not config.keys() & set(base_model.HOST_FIELDS)
 
 
-def test_an_unknown_model_gives_what_is_available(tmp_path: Path) -> None:
+def test_an_unknown_model_is_rejected_with_the_names_there_are(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^fetch\.model: no '3b'; available: 135m, tiny$"):
         run(tmp_path, model="3b")
     assert not (tmp_path / "bfcl").exists()
 
 
-def test_a_hash_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_a_malformed_hash_is_rejected_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^params\.yaml:5: fetch: .*wheels\.bfcl\.sha256`$"):
         run(tmp_path, sha256="abc")
 

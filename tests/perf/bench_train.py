@@ -45,10 +45,10 @@ from agent_tuning.runtime import config
 from agent_tuning.runtime.cpu import configure_threads, has_bf16
 from agent_tuning.tokens import pack_file, packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.render import RenderConfig, encode_groups
 from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import IGNORED, PackDataset, collate
 from agent_tuning.training.trainer import TrainConfig, build_trainer
-from stages import render
 
 ROOT = Path(__file__).parents[2]
 ROWS = 4  # of a padded batch: about as many trajectories as a pack holds
@@ -57,7 +57,7 @@ Start = Callable[[], object]
 
 def pack_groups(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first `count` groups with tools, packed in every way."""
-    p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
+    p = config.load("render", RenderConfig, ROOT / "params.yaml")
     chat = ChatTokenizer(data / "base/tokenizer.json")
     packs = {}
     for kind in packing.PACKINGS:
@@ -66,10 +66,10 @@ def pack_groups(data: Path, count: int, folder: Path) -> dict[str, datasets.Data
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            lengths = render.encode_groups(groups, chat, p.weights, store)
+            lengths = encode_groups(groups, chat, p.weights, store)
             bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
             pack_file.write(
-                folder / kind, (packing.build_pack(members, store.tokens) for members in bins)
+                folder / kind, (packing.build_pack(members, store.read) for members in bins)
             )
         cache = str(folder / "cache")
         packs[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
@@ -85,7 +85,7 @@ def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
         "num_train_epochs": 1,
         "learning_rate": p.learning_rate,
         "weight_decay": p.weight_decay,
-        "max_grad_norm": p.clip,
+        "max_grad_norm": p.max_grad_norm,
         "optim": "adamw_torch_fused",
         "logging_steps": 1,
         "save_strategy": "no",
@@ -129,7 +129,7 @@ def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> 
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
+    length = config.load("render", RenderConfig, ROOT / "params.yaml").max_len
     trainer = SFTTrainer(
         model=load_model(base),
         args=SFTConfig(
@@ -169,7 +169,7 @@ def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 loss = supervised_loss(network, batch, targets, weights) / len(targets)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), p.clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), p.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()
 

@@ -70,7 +70,9 @@ def test_the_loss_is_in_memory_a_chunk_at_a_time():
 
 
 def test_without_recomputed_activations_72b_does_not_fit():
-    rows = estimate.estimate_rows(msgspec.structs.replace(estimate_for("72b"), recompute=0))
+    rows = estimate.estimate_rows(
+        msgspec.structs.replace(estimate_for("72b"), checkpointing_every=0)
+    )
     assert any("DOES NOT FIT" in value for _, value, _ in rows)
 
 
