@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent_tuning.chat_model.messages import Ask, Reply, UnusableReply
+from agent_tuning.chat_model.messages import Ask, Reply
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers import GroupRequest
-from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.sizing import sizes
 
@@ -33,28 +33,24 @@ def unanswered_groups(
 ) -> Iterator[UnansweredGroup]:
     for request in requests:
         known: list[Reply] = []
-        whole = [_walked(replay, request, index, known) for index in range(len(request.items))]
-        if not all(whole):
+        answered = [
+            _collect_known(replay, request, index, known) for index in range(len(request.items))
+        ]
+        if not all(answered):
             yield UnansweredGroup(request, tuple(known))
 
 
-def _walked(replay: ReplayTeacher, request: GroupRequest, index: int, known: list[Reply]) -> bool:
-    """Follow a trajectory through the store, as far as it has answers; False if one is missing."""
+def _collect_known(
+    replay: ReplayTeacher, request: GroupRequest, index: int, known: list[Reply]
+) -> bool:
+    """Add the stored answers of a trajectory to `known`; False if one is missing."""
 
-    def answer(ask: Ask) -> Reply:
-        known.append(replay.stored(ask))
-        return known[-1]
+    def answer(ask: Ask) -> Reply | None:
+        reply = replay.find_answer(ask)
+        known.extend([reply] if reply else [])
+        return reply
 
-    author = replay.author
-    try:
-        author.write_positive(
-            request.items[index], request.language, author.scripted.prompt(request).tools, answer
-        )
-    except UnusableReply:
-        return True
-    except MissingAnswer:
-        return False
-    return True
+    return replay.author.find_unanswered(request, request.items[index], answer) is None
 
 
 def write_shards(

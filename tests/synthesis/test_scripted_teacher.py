@@ -55,9 +55,9 @@ def filled(text: str, values: dict) -> str:
 def is_of(slot: object, value: tuple, language: str, which: str) -> bool:
     if isinstance(slot, LocalizedTexts):
         words = getattr(slot, language)
-        return value.said in take_split(words, which, max(1, len(words) // 4))
+        return value.text in take_split(words, which, max(1, len(words) // 4))
     if isinstance(slot, NumberRange):
-        number = round((value.given - slot.start) / slot.step)
+        number = round((value.value - slot.start) / slot.step)
         return (number % 4 == 3) == (which == "held_out")
     return any((getattr(n, language), n.value) == value for n in slot)  # none of these is held out
 
@@ -213,7 +213,7 @@ def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
     for index in range(4):
         one, other = (t.draw("c", queries, "list_directory", "en", index) for t in (clean, typed))
         assert len(one.query.split()) == len(other.query.split())
-        assert all(value.said in other.query for value in other.values.values())
+        assert all(value.text in other.query for value in other.values.values())
 
 
 @LANGUAGE
