@@ -115,7 +115,7 @@ class Author:
         tools: Sequence[Tool],
         answer: Callable[[Ask], Reply],
     ) -> Trajectory:
-        """Raises UnusableReply at the first answer that cannot be used, and what `answer` raises."""
+        """Raises UnusableReply at the first answer of no use, and whatever `answer` raises."""
         outcome = follow(self.converse(item, language, tools), answer)
         assert isinstance(outcome, Trajectory)  # this `answer` gives a reply to every question
         return outcome

@@ -63,8 +63,8 @@ class OpenAITeacher:
         filler = StoreFiller(store, self.service, price, budget, self.unanswered, max_unanswered)
         async with filler.client.api:
             if self.batch:
-                asked = msgspec.json.encode((self.replay.model, requests))
-                run = hashlib.blake2b(asked, digest_size=16).hexdigest()
+                identity = msgspec.json.encode((self.replay.model, requests))
+                run = hashlib.blake2b(identity, digest_size=16).hexdigest()
                 await filler.ask_in_batches(jobs, self._find_unanswered, run)
             else:
                 await filler.live(jobs, self._find_unanswered)
