@@ -48,7 +48,7 @@ def main(
     jsonl.write(raw, tally.count_groups(teacher.write(requests)))
     jsonl.write(failed, tally.failures)
     metrics_file.write(metrics, tally.metrics(teacher.usage))
-    failures = f"{len(tally.failures)} of {tally.asked} trajectories failed"
+    failures = f"{len(tally.failures)} of {tally.requested} trajectories failed"
     print(f"{raw}: {tally.groups} groups, {failures}")
     tally.check_failures(p.max_failed, failed)
 

@@ -1,7 +1,7 @@
-"""The queries a scenario can become, counted and numbered: phrasings times values of their slots.
+"""All queries of a scenario, counted and numbered: phrasings × values of their slots.
 
-The last phrasing of every list and a quarter of every slot's values are held out, so that the
-benchmark can ask what training never said.
+The last phrasing of every list and a quarter of every slot's values are held out of training, so
+that the benchmark can ask queries that training never had.
 """
 
 import hashlib
@@ -16,18 +16,18 @@ from agent_tuning.records import Json, Language
 T = TypeVar("T")
 Split = Literal["train", "held_out"]
 
-FEISTEL_ROUNDS = 4  # of the shuffling network; fewer leave a pattern in short lists
+FEISTEL_ROUNDS = 4  # fewer leave a visible pattern in short lists
 
 
 class SlotValue(NamedTuple):
-    """What a slot stands for: what people say, and what the tool is given."""
+    """A value of a slot: the words that people use, and the value that the tool gets."""
 
-    said: str
-    given: Json
+    text: str
+    value: Json
 
 
 class Grammar:
-    """One part of the catalogue's grammar; a phrasing's sentences are numbered from 0."""
+    """One split of the catalogue's grammar; the sentences of a phrasing are numbered from 0."""
 
     def __init__(
         self, catalogue: Catalogue, phrasings: Split = "train", values: Split = "train"
@@ -40,39 +40,42 @@ class Grammar:
         return take_split(getattr(queries, language), self.phrasings_split, 1)
 
     def capacity(self, queries: LocalizedTexts, tool: str, language: Language) -> int:
-        """Sentences that can be drawn from all phrasings in turn before one of them recurs."""
+        """How many sentences can be drawn, the phrasings in turn, before one repeats."""
         phrasings = self.phrasings(queries, language)
         sizes = [self.count_sentences(text, tool, language) for text in phrasings]
         return len(sizes) * min(sizes, default=0)
 
     def count_sentences(self, text: str, tool: str, language: Language) -> int:
-        """How many sentences one phrasing stands for."""
-        return prod(self._sizes(text, tool, language).values())
+        """How many sentences one phrasing gives."""
+        return prod(self._count_values(text, tool, language).values())
 
     def values(self, text: str, tool: str, language: Language, number: int) -> dict[str, SlotValue]:
-        """A value for every slot: those of the sentence with that number."""
+        """The value of every slot in the sentence with that number."""
         slots = self.catalogue.domain_of[tool].slots
-        found = {}
-        for name, size in self._sizes(text, tool, language).items():
+        values = {}
+        for name, size in self._count_values(text, tool, language).items():
             number, index = divmod(number, size)
-            found[name] = _value(slots[name], language, self.values_split, index)
-        return found
+            values[name] = _find_value(slots[name], language, self.values_split, index)
+        return values
 
-    def _sizes(self, text: str, tool: str, language: Language) -> Mapping[str, int]:
+    def _count_values(self, text: str, tool: str, language: Language) -> Mapping[str, int]:
         slots = self.catalogue.domain_of[tool].slots
         names = dict.fromkeys(SLOT.findall(text))
-        return {name: _size(slots[name], language, self.values_split) for name in names}
+        return {
+            name: _count_slot_values(slots[name], language, self.values_split) for name in names
+        }
 
 
-def take_split(values: Sequence[T], which: Split, held_out: int) -> Sequence[T]:
-    """The training part of a list, or its last `held_out` entries."""
-    return values[-held_out:] if which == "held_out" else values[:-held_out]
+def take_split(values: Sequence[T], split: Split, held_out: int) -> Sequence[T]:
+    """The training entries of a list, or its last `held_out` entries."""
+    return values[-held_out:] if split == "held_out" else values[:-held_out]
 
 
 def shuffle_index(index: int, total: int, seed: str) -> int:
-    """Where `index` goes in a seeded order of range(total), which is never written down.
+    """The place of `index` in a seeded permutation of range(total), without a list of it.
 
-    A Feistel network permutes the numbers of 2k bits; one outside the range goes round again.
+    A Feistel network permutes the numbers of 2k bits. A result outside the range goes through the
+    network again.
     """
     half = max(1, (total - 1).bit_length() + 1 >> 1)
     while True:
@@ -85,33 +88,33 @@ def shuffle_index(index: int, total: int, seed: str) -> int:
             return index
 
 
-def _words(slot: LocalizedTexts, language: Language, which: Split) -> Sequence[str]:
+def _split_words(slot: LocalizedTexts, language: Language, split: Split) -> Sequence[str]:
     words = getattr(slot, language)
-    return take_split(words, which, max(1, len(words) // 4))
+    return take_split(words, split, max(1, len(words) // 4))
 
 
-def _size(slot: Slot, language: Language, which: Split) -> int:
+def _count_slot_values(slot: Slot, language: Language, split: Split) -> int:
     if isinstance(slot, LocalizedTexts):
-        return len(_words(slot, language, which))
+        return len(_split_words(slot, language, split))
     if not isinstance(slot, NumberRange):
         return len(slot)
     count = round((slot.stop - slot.start) / slot.step) + 1
-    return max(1, count // 4 if which == "held_out" else count - count // 4)
+    return max(1, count // 4 if split == "held_out" else count - count // 4)
 
 
-def _value(slot: Slot, language: Language, which: Split, index: int) -> SlotValue:
+def _find_value(slot: Slot, language: Language, split: Split, index: int) -> SlotValue:
     if isinstance(slot, LocalizedTexts):
-        word = _words(slot, language, which)[index]
+        word = _split_words(slot, language, split)[index]
         return SlotValue(word, word)
     if isinstance(slot, NumberRange):
-        return _number(slot, which, index)
+        return _find_number(slot, split, index)
     named = slot[index]  # too few to hold any out
     return SlotValue(getattr(named, language), named.value)
 
 
-def _number(numbers: NumberRange, which: Split, index: int) -> SlotValue:
+def _find_number(numbers: NumberRange, split: Split, index: int) -> SlotValue:
     """Every fourth number of a range is held out."""
     count = round((numbers.stop - numbers.start) / numbers.step) + 1
-    place = 4 * index + 3 if which == "held_out" else index + index // 3
-    number = round(numbers.start + min(place, count - 1) * numbers.step, 6)
+    step = 4 * index + 3 if split == "held_out" else index + index // 3
+    number = round(numbers.start + min(step, count - 1) * numbers.step, 6)
     return SlotValue(str(number), number)

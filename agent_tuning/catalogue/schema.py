@@ -1,4 +1,4 @@
-"""Does a call fit its tool's JSON Schema (draft 2020-12), and does a menu make sense?"""
+"""Problems of calls with their tools' JSON Schemas (draft 2020-12), and of lists of tools."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,8 @@ def find_call_problem(call: Call, tools: Sequence[Tool]) -> str | None:
     required = tool.parameters.get("required", ())
     if missing := [name for name in required if name not in call.arguments]:
         return f"missing_argument: {call.name}.{missing[0]}"
-    error = next(_validator(msgspec.json.encode(tool.parameters)).iter_errors(call.arguments), None)
+    validator = _build_validator(msgspec.json.encode(tool.parameters))
+    error = next(validator.iter_errors(call.arguments), None)
     if error is not None:
         place = ".".join(map(str, error.instance_path)) or call.name
         return f"schema: {place}: {error.message}"
@@ -38,19 +39,19 @@ def find_call_problem(call: Call, tools: Sequence[Tool]) -> str | None:
 
 
 def find_tool_list_problems(tools: Sequence[Tool]) -> Iterator[str]:
-    """Why nothing can be called from this menu, as `reason: detail`."""
+    """Why these tools cannot be called, as `reason: detail`."""
     for name, count in Counter(tool.name for tool in tools).items():
         if not name.strip():
             yield "menu_name: a tool without a name"
         if count > 1:
             yield f"menu_name: {name} stands {count} times"
     for tool in tools:
-        if found := _schema_problem(msgspec.json.encode(tool.parameters)):
-            yield f"menu_schema: {tool.name}: {found}"
+        if problem := _find_schema_problem(msgspec.json.encode(tool.parameters)):
+            yield f"menu_schema: {tool.name}: {problem}"
 
 
 @lru_cache(maxsize=4096)
-def _schema_problem(text: bytes) -> str | None:
+def _find_schema_problem(text: bytes) -> str | None:
     schema = msgspec.json.decode(text)
     try:
         jsonschema_rs.Draft202012Validator(schema)
@@ -63,5 +64,5 @@ def _schema_problem(text: bytes) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+def _build_validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schema))

@@ -1,4 +1,4 @@
-"""The scripted teacher's wording outside the catalogue: data/phrasing.yaml is one Phrasing."""
+"""The scripted teacher's wording outside the catalogue: the file data/phrasing.yaml."""
 
 from agent_tuning.catalogue.entry_records import LocalizedText, LocalizedTexts
 from agent_tuning.records import Record

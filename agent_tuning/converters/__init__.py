@@ -1,8 +1,8 @@
-"""Trajectories and tools of others, and ours for them.
+"""Other people's trajectories and tools as ours, and ours for them.
 
-A format writes a group of one trajectory as a row of theirs and reads it back. The law, tested over
-the whole registry: `read(write(group)) == kept(group)`, and `kept` changes nothing but in the
-formats that say what they lose.
+A format writes a group of one trajectory as a row, and reads it back. One law is tested over the
+whole registry: `read(write(group)) == kept(group)`. `kept` changes the group only in formats that
+say what they lose.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""A tool as other people describe it, before it is an entry of the catalogue."""
+"""A tool as other people describe it, before it becomes a catalogue entry."""
 
 from agent_tuning.records import Json, Record
 
 
 class ImportedTool(Record, frozen=True):
-    place: str  # where it stands in its file
+    place: str  # its keys in the source file
     name: str
     description: str
     parameters: dict[str, Json]

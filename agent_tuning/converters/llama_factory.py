@@ -1,6 +1,6 @@
 """LLaMA-Factory's `sharegpt` with tools: human, function_call, observation and gpt take turns.
 
-Several calls of one turn, and their observations, are one JSON list each.
+Several calls of one turn are one JSON list, and so are their observations.
 """
 
 from collections.abc import Iterator
@@ -25,46 +25,45 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 
 def write(group: Group) -> Row:
-    said: list[Utterance] = []
+    conversation: list[Utterance] = []
     for step in rows.split_steps(rows.only_trajectory(group)):
-        if step.said is not None:
-            said.append(Utterance("human", step.said))
+        if step.user_text is not None:
+            conversation.append(Utterance("human", step.user_text))
         if step.decision.calls:
-            made = list(map(rows.write_call, step.decision.calls))
-            text = format_json(made if len(made) > 1 else made[0])
-            said.append(Utterance("function_call", rows.join_thought(step.decision) + text))
+            calls = list(map(rows.write_call, step.decision.calls))
+            text = format_json(calls if len(calls) > 1 else calls[0])
+            conversation.append(Utterance("function_call", rows.join_thought(step.decision) + text))
         else:
-            said.append(Utterance("gpt", rows.join_thought(step.decision)))
+            conversation.append(Utterance("gpt", rows.join_thought(step.decision)))
         if step.results:
             contents = [result.content for result in step.results]
-            text = (
-                format_json(contents) if len(contents) > 1 else rows.write_observation(contents[0])
-            )
-            said.append(Utterance("observation", text))
+            several = len(contents) > 1
+            text = format_json(contents) if several else rows.write_observation(contents[0])
+            conversation.append(Utterance("observation", text))
     tools = format_json(list(map(rows.write_tool, group.tools))) if group.tools else ""
-    return Row(said, tools, facets=rows.write_facets(group))
+    return Row(conversation, tools, facets=rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
-    turns = list(_turns(row))
+    turns = list(_read_turns(row))
     return rows.build_group(turns, rows.read_tools(row.tools), row.facets, row.system or "")
 
 
-def _turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn]:
     calls: list[Call] = []
-    for number, said in enumerate(row.conversations):
-        match said.speaker:
+    for number, utterance in enumerate(row.conversations):
+        match utterance.speaker:
             case "human":
-                yield User(said.value)
+                yield User(utterance.value)
             case "gpt":
-                yield rows.build_answer(said.value)
+                yield rows.build_answer(utterance.value)
             case "function_call":
-                thought, text = rows.split_thought(said.value)
+                thought, text = rows.split_thought(utterance.value)
                 value = msgspec.json.decode(text)
                 calls = list(map(rows.read_call, value if isinstance(value, list) else [value]))
                 yield Assistant("call", thought, tuple(calls))
             case "observation":
-                value = rows.read_observation(said.value)
+                value = rows.read_observation(utterance.value)
                 several = len(calls) > 1 and isinstance(value, list)
                 yield from rows.build_results(calls, value if several else [value])
             case speaker:

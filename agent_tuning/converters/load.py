@@ -1,11 +1,11 @@
 """Trajectories of others as ours: `python -m agent_tuning.converters.load FORMAT SOURCE TARGET`.
 
-SOURCE is a .jsonl, .json or .parquet file, a folder of them, or a hub set with its commit;
-TARGET is JSON Lines of Group. Neighbours that belong to one group share it again.
+SOURCE is a .jsonl, .json or .parquet file, a folder of them, or a hub set with its commit. TARGET
+is JSON Lines of Group. Neighbouring trajectories of one group are joined again.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import msgspec
@@ -23,11 +23,11 @@ def find_format(name: str) -> RowFormat:
 
 
 def read_groups(name: str, source: str) -> Iterator[Group]:
-    """The groups of a source; the first bad row stops with its place and field."""
-    return join_groups(_single(find_format(name), source))
+    """The groups of a source. Raises BadInput with place and field at the first bad row."""
+    return join_groups(_read_singles(find_format(name), source))
 
 
-def _single(form: RowFormat, source: str) -> Iterator[Group]:
+def _read_singles(form: RowFormat, source: str) -> Iterator[Group]:
     for place, row in sources.read_rows(source):
         try:
             yield form.read(msgspec.convert(row, form.row))
@@ -36,12 +36,14 @@ def _single(form: RowFormat, source: str) -> Iterator[Group]:
 
 
 def join_groups(singles: Iterable[Group]) -> Iterator[Group]:
-    """Groups of one to the groups they came from."""
-    for alike, members in groupby(
-        singles, lambda one: msgspec.structs.replace(one, trajectories=())
-    ):
-        trajectories = tuple(one for member in members for one in member.trajectories)
-        yield msgspec.structs.replace(alike, trajectories=trajectories)
+    """Joins neighbouring groups of one trajectory that came from the same group."""
+    for group, members in groupby(singles, _empty_group):
+        trajectories = tuple(chain.from_iterable(m.trajectories for m in members))
+        yield msgspec.structs.replace(group, trajectories=trajectories)
+
+
+def _empty_group(group: Group) -> Group:
+    return msgspec.structs.replace(group, trajectories=())
 
 
 def main(name: Path, source: Path, target: Path) -> None:

@@ -1,6 +1,6 @@
-"""ms-swift's `messages`: a tool_call message a call, a tool_response message an observation.
+"""ms-swift's `messages`: one tool_call message for each call, one tool_response for each result.
 
-A thought is an assistant message right before its calls; `loss: false` is not trained.
+A thought is an assistant message right before its calls. `loss: false` is not trained.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ def write(group: Group) -> Row:
     for step in rows.split_steps(rows.only_trajectory(group)):
         decision = step.decision
         loss = None if decision.trained else False
-        if step.said is not None:
-            messages.append(Message("user", step.said))
+        if step.user_text is not None:
+            messages.append(Message("user", step.user_text))
         if decision.thought or not decision.calls:
             messages.append(Message("assistant", rows.join_thought(decision), loss))
         for call in decision.calls:
@@ -45,37 +45,37 @@ def write(group: Group) -> Row:
 
 def read(row: Row) -> Group:
     system = "\n\n".join(m.content for m in row.messages if m.role == "system")
-    return rows.build_group(list(_turns(row)), rows.read_tools(row.tools), row.facets, system)
+    return rows.build_group(list(_read_turns(row)), rows.read_tools(row.tools), row.facets, system)
 
 
-def _turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn]:
     calls: list[Call] = []
-    before: Assistant | None = None  # an answer, or the thought of calls that follow
+    pending: Assistant | None = None  # an answer, or the thought of calls that follow
     for role, block in groupby(row.messages, key=lambda message: message.role):
         messages = list(block)
-        if before is not None and role != "tool_call":
-            yield before
-            before = None
+        if pending is not None and role != "tool_call":
+            yield pending
+            pending = None
         match role:
             case "system":
                 continue
             case "user":
                 yield from (User(message.content) for message in messages)
             case "assistant":
-                *answers, before = (
+                *answers, pending = (
                     rows.build_answer(m.content, m.loss is not False) for m in messages
                 )
                 yield from answers
             case "tool_call":
                 calls = [rows.read_call(msgspec.json.decode(m.content)) for m in messages]
-                beside = rows.join_thought(before) if before else ""
+                beside = rows.join_thought(pending) if pending else ""
                 yield rows.build_call_turn(beside, calls, messages[0].loss is not False)
-                before = None
+                pending = None
             case "tool_response" | "tool":
                 yield from rows.build_results(
                     calls, [rows.read_observation(m.content) for m in messages]
                 )
             case _:
                 raise ValueError(f"messages: unknown role {role!r}")
-    if before is not None:
-        yield before
+    if pending is not None:
+        yield pending

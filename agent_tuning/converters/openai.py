@@ -48,32 +48,31 @@ class Row(msgspec.Struct, omit_defaults=True):
 def write(group: Group) -> Row:
     messages: list[Message] = []
     for number, step in enumerate(rows.split_steps(rows.only_trajectory(group))):
-        if step.said is not None:
-            messages.append(Message("user", step.said))
+        if step.user_text is not None:
+            messages.append(Message("user", step.user_text))
         decision = step.decision
         calls = [
             ToolCall(f"call_{number}_{n}", Function(call.name, format_json(call.arguments)))
             for n, call in enumerate(decision.calls)
         ]
         # An answer may be empty; beside calls there is no text at all.
-        said = rows.join_thought(decision) if not calls or decision.thought else None
+        text = rows.join_thought(decision) if not calls or decision.thought else None
         weight = None if decision.trained else 0
-        messages.append(Message("assistant", said, calls or None, weight=weight))
+        messages.append(Message("assistant", text, calls or None, weight=weight))
         for call, result in zip(calls, step.results, strict=False):
             messages.append(
                 Message("tool", rows.write_observation(result.content), tool_call_id=call.id)
             )
-    return Row(
-        messages, [rows.write_function(tool) for tool in group.tools], rows.write_facets(group)
-    )
+    tools = [rows.write_function(tool) for tool in group.tools]
+    return Row(messages, tools, rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
     system = "\n\n".join(m.text for m in row.messages if m.role in ("system", "developer"))
-    return rows.build_group(list(_turns(row)), rows.read_tools(row.tools), row.facets, system)
+    return rows.build_group(list(_read_turns(row)), rows.read_tools(row.tools), row.facets, system)
 
 
-def _turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn]:
     names: dict[str | None, str] = {}
     for number, message in enumerate(row.messages):
         match message.role:
@@ -84,13 +83,12 @@ def _turns(row: Row) -> Iterator[Turn]:
             case "assistant":
                 calls = message.tool_calls or []
                 names |= {call.id: call.function.name for call in calls}
-                made = [_call(call.function) for call in calls]
                 trained = message.weight != 0
-                yield (
-                    rows.build_call_turn(message.text, made, trained)
-                    if made
-                    else rows.build_answer(message.text, trained)
-                )
+                if calls:
+                    read = [_read_call(call.function) for call in calls]
+                    yield rows.build_call_turn(message.text, read, trained)
+                else:
+                    yield rows.build_answer(message.text, trained)
             case "tool" if message.tool_call_id in names:
                 yield ToolResult(names[message.tool_call_id], rows.read_observation(message.text))
             case "tool":
@@ -100,5 +98,5 @@ def _turns(row: Row) -> Iterator[Turn]:
                 raise ValueError(f"messages.{number}.role: unknown role {role!r}")
 
 
-def _call(function: Function) -> Call:
+def _read_call(function: Function) -> Call:
     return rows.read_call({"name": function.name, "arguments": function.arguments})

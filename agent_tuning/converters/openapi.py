@@ -1,8 +1,8 @@
-"""Tools from an OpenAPI 3 document: one operation, one tool.
+"""Tools from an OpenAPI 3 document: each operation becomes a tool.
 
 Path and query parameters and the body become one object of arguments. Headers and cookies are left
-out: a client sets them, no model. A body that is no plain object, or whose properties are called
-like a parameter, is one argument `body`.
+out: a client sets them, not a model. A body becomes one argument `body` if it is no plain object,
+or if one of its properties has the name of a parameter.
 """
 
 import re
@@ -18,7 +18,7 @@ from agent_tuning.converters.schemas import SchemaResolver
 from agent_tuning.records import BadInput, Json
 
 METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
-# A body of no other keywords is its properties and nothing more.
+# A body with only these keywords says nothing beyond its properties.
 PLAIN = {"type", "properties", "required", "description", "additionalProperties"}
 JSON_MEDIA = "application/json"
 
@@ -62,11 +62,11 @@ class Document(msgspec.Struct):
 
 
 def read_openapi_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
-    read = convert_part(document, Document, path, "")
-    if not read.openapi.startswith("3."):
-        raise BadInput(f"{path}: openapi: expected 3.x, found {read.openapi!r}")
+    openapi = convert_part(document, Document, path, "")
+    if not openapi.openapi.startswith("3."):
+        raise BadInput(f"{path}: openapi: expected 3.x, found {openapi.openapi!r}")
     reader = _Reader(document, path)
-    for route, value in read.paths.items():
+    for route, value in openapi.paths.items():
         item = reader.schemas.target(value, f"paths.{route}")
         item = convert_part(item, dict[str, Json], path, f"paths.{route}")
         for method in METHODS:
@@ -88,34 +88,37 @@ class _Reader:
             place=place,
             name=re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_"),
             description=operation.summary or operation.description,
-            parameters=self._arguments(operation, shared, place),
-            observations=self._observations(operation, f"{place}.responses"),
+            parameters=self._build_arguments(operation, shared, place),
+            observations=self._build_observations(operation, f"{place}.responses"),
         )
 
-    def _arguments(self, operation: Operation, shared: list[Json], place: str) -> dict[str, Json]:
+    def _build_arguments(
+        self, operation: Operation, shared: list[Json], place: str
+    ) -> dict[str, Json]:
         properties: dict[str, Json] = {}
         required: dict[str, bool] = {}
         # An operation's own parameter replaces the path's of the same name.
         for number, value in enumerate([*shared, *operation.parameters]):
             at = f"{place}.parameters.{number}"
-            one = convert_part(self.schemas.target(value, at), Parameter, self.path, at)
-            if one.where in ("path", "query"):
-                schema = next((media.schema for media in one.content.values()), one.schema)
-                made = self.schemas.whole(schema, "sent", at)
-                if one.description:
-                    made["description"] = one.description
-                properties[one.name] = made
-                required[one.name] = one.required or one.where == "path"
+            parameter = convert_part(self.schemas.target(value, at), Parameter, self.path, at)
+            if parameter.where in ("path", "query"):
+                media = next(iter(parameter.content.values()), None)
+                schema = media.schema if media else parameter.schema
+                resolved = self.schemas.resolve(schema, "sent", at)
+                if parameter.description:
+                    resolved["description"] = parameter.description
+                properties[parameter.name] = resolved
+                required[parameter.name] = parameter.required or parameter.where == "path"
         needed = [name for name, is_needed in required.items() if is_needed]
         arguments = {"type": "object", "properties": properties, "required": needed}
-        return self._with_body(arguments, operation.body, f"{place}.requestBody")
+        return self._add_body(arguments, operation.body, f"{place}.requestBody")
 
-    def _with_body(self, arguments: dict[str, Json], value: Json, place: str) -> dict[str, Json]:
+    def _add_body(self, arguments: dict[str, Json], value: Json, place: str) -> dict[str, Json]:
         """The arguments, and the body's properties among them."""
         if value is None:
             return arguments
         body = convert_part(self.schemas.target(value, place), Body, self.path, place)
-        schema = self.schemas.whole(_preferred(body.content).schema, "sent", place)
+        schema = self.schemas.resolve(_choose_media(body.content).schema, "sent", place)
         inner, needed = schema.get("properties", {}), schema.get("required", [])
         if not inner or schema.keys() - PLAIN or inner.keys() & arguments["properties"].keys():
             inner, needed = {"body": schema}, ["body"]
@@ -125,30 +128,31 @@ class _Reader:
             "required": [*arguments["required"], *(needed if body.required else [])],
         }
 
-    def _observations(self, operation: Operation, place: str) -> tuple[dict[str, Json], ...]:
-        """The examples of the first successful answer in JSON, or one made from its schema."""
+    def _build_observations(self, operation: Operation, place: str) -> tuple[dict[str, Json], ...]:
+        """The examples of the first successful response, or one built from its schema."""
         for code in sorted(code for code in operation.responses if code.startswith("2")):
             at = f"{place}.{code}"
             value = self.schemas.target(operation.responses[code], at)
             response = convert_part(value, Response, self.path, at)
             if response.content:
-                media = _preferred(response.content)
-                return tuple(map(_as_object, self._examples(media, at)))
+                media = _choose_media(response.content)
+                return tuple(map(_wrap_object, self._list_examples(media, at)))
         return ()
 
-    def _examples(self, media: Media, place: str) -> list[Json]:
+    def _list_examples(self, media: Media, place: str) -> list[Json]:
         if media.example is not None:
             return [media.example]
-        named = [self.schemas.target(one, place) for one in media.examples.values()]
-        if values := [one["value"] for one in named if isinstance(one, dict) and "value" in one]:
+        examples = [self.schemas.target(value, place) for value in media.examples.values()]
+        objects = [example for example in examples if isinstance(example, dict)]
+        if values := [example["value"] for example in objects if "value" in example]:
             return values
-        return [schemas.build_example(self.schemas.whole(media.schema, "given", place))]
+        return [schemas.build_example(self.schemas.resolve(media.schema, "given", place))]
 
 
-def _preferred(content: dict[str, Media]) -> Media:
-    """JSON where there is a choice."""
+def _choose_media(content: dict[str, Media]) -> Media:
+    """JSON where there are several."""
     return content.get(JSON_MEDIA) or next(iter(content.values()), Media())
 
 
-def _as_object(value: Json) -> dict[str, Json]:
+def _wrap_object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {"result": value}

@@ -1,8 +1,8 @@
-"""What every format of trajectories shares: a row is one trajectory with its menu.
+"""What every format of trajectories shares: a row is one trajectory with its tools.
 
-`facets` is our one column among theirs: what their format has no place for. Their readers ignore
-it, and with it a row gives back exactly the group it came from. A row without it is read as it
-stands: every text is an answer, every reply is trained unless the format itself says otherwise.
+`facets` is the one column that we add: it holds what the other format has no place for. Other
+readers ignore it. With it a row gives back exactly the group that it came from. Without it every
+text is an answer, and every reply is trained unless the format itself says otherwise.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ from agent_tuning.records import (
     User,
 )
 
-OURS = re.compile(r"<think>([^\n]*)</think>\n")
-THEIRS = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
+OUR_THOUGHT = re.compile(r"<think>([^\n]*)</think>\n")
+ANY_THOUGHT = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 
 
 class Facets(Record, frozen=True):
-    """Of a trajectory and its group; `asks` and `untrained` count the model's turns from 0."""
+    """Of a trajectory and its group; `asks` and `untrained` number the model's turns from 0."""
 
     group: str
     id: str
@@ -53,9 +53,9 @@ class Facets(Record, frozen=True):
 
 
 class Step(NamedTuple):
-    """A decision, what the user said before it, and what the tools gave back after it."""
+    """A decision, the user's text before it, and the tool results after it."""
 
-    said: str | None  # None where the decision follows from observations
+    user_text: str | None  # None where the decision follows tool results
     decision: Assistant
     results: tuple[ToolResult, ...]
 
@@ -67,44 +67,45 @@ def only_trajectory(group: Group) -> Trajectory:
 
 
 def split_steps(trajectory: Trajectory) -> list[Step]:
-    """Its decisions in order; BadInput where it is no whole exchange."""
-    made: list[Step] = []
+    """Its decisions in order. Raises BadInput if turns are missing."""
+    steps: list[Step] = []
     turns = list(trajectory.turns)
     while turns:
         first = turns.pop(0) if isinstance(turns[0], User) else None
-        said = first.text if isinstance(first, User) else None
+        user_text = first.text if isinstance(first, User) else None
         decision = turns.pop(0) if turns else None
         results: list[ToolResult] = []
         while turns and isinstance(result := turns[0], ToolResult):
             results.append(result)
             del turns[0]
-        followed = bool(made and made[-1].results)  # the tools have answered: no user speaks
-        if not isinstance(decision, Assistant) or followed != (said is None) or said == "":
-            raise _not_whole(trajectory, made)
+        follows_results = bool(steps and steps[-1].results)  # then no user speaks before it
+        problem = BadInput(
+            f"trajectory {trajectory.id}: decision {len(steps)}: "
+            "expected user, model, a result for each call, and the model last"
+        )
+        if not isinstance(decision, Assistant):
+            raise problem
+        if follows_results != (user_text is None) or user_text == "":
+            raise problem
         expected = [call.name for call in decision.calls] if turns else []
         if [result.name for result in results] != expected:
-            raise _not_whole(trajectory, made)
-        made.append(Step(said, decision, tuple(results)))
-    return made
-
-
-def _not_whole(trajectory: Trajectory, before: Sequence[Step]) -> BadInput:
-    expected = "expected user, model, a result for each call, and the model last"
-    return BadInput(f"trajectory {trajectory.id}: decision {len(before)}: {expected}")
+            raise problem
+        steps.append(Step(user_text, decision, tuple(results)))
+    return steps
 
 
 def write_facets(group: Group) -> str:
-    one = only_trajectory(group)
-    decisions = [turn for turn in one.turns if isinstance(turn, Assistant)]
+    trajectory = only_trajectory(group)
+    decisions = [turn for turn in trajectory.turns if isinstance(turn, Assistant)]
     return format_json(
         msgspec.to_builtins(
             Facets(
                 group=group.id,
-                id=one.id,
-                kind=one.kind,
-                language=one.language,
-                tool=one.tool,
-                scenario=one.scenario,
+                id=trajectory.id,
+                kind=trajectory.kind,
+                language=trajectory.language,
+                tool=trajectory.tool,
+                scenario=trajectory.scenario,
                 prompt=group.prompt.id,
                 template=group.prompt.template,
                 tool_format=group.prompt.tool_format,
@@ -119,42 +120,47 @@ def write_facets(group: Group) -> str:
 def build_group(
     turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str = ""
 ) -> Group:
-    """The group of one that a row stands for; ValueError where the model says nothing in it."""
+    """The group of one in a row; `column` is its `facets`. Raises ValueError without a reply."""
     while turns and not isinstance(turns[-1], Assistant):
-        turns = turns[:-1]  # what follows the model's last word teaches it nothing
+        turns = turns[:-1]  # turns after the model's last one teach it nothing
     if not turns:
         raise ValueError("no turn of the model")
-    found = msgspec.json.decode(column, type=Facets) if column else None
-    turns = tuple(_marked(turns, found) if found else _opened(turns, system))
-    found = found or _guessed(turns, tools)
-    one = Trajectory(found.id, turns, found.kind, found.language, found.tool, found.scenario)
-    prompt = PromptSpec(
-        id=found.group if found.prompt is None else found.prompt,
-        language=found.language,
-        tools=tuple(tools),
-        template=found.template,
-        tool_format=found.tool_format,
-        reply_format=found.reply_format,
+    if column:
+        facets = msgspec.json.decode(column, type=Facets)
+        turns = tuple(_restore_decisions(turns, facets))
+    else:
+        turns = tuple(_prepend_system(turns, system))
+        facets = _guess_facets(turns, tools)
+    trajectory = Trajectory(
+        facets.id, turns, facets.kind, facets.language, facets.tool, facets.scenario
     )
-    return Group(found.group, prompt, (one,))
+    prompt = PromptSpec(
+        id=facets.group if facets.prompt is None else facets.prompt,
+        language=facets.language,
+        tools=tuple(tools),
+        template=facets.template,
+        tool_format=facets.tool_format,
+        reply_format=facets.reply_format,
+    )
+    return Group(facets.group, prompt, (trajectory,))
 
 
-def _marked(turns: Sequence[Turn], found: Facets) -> list[Turn]:
-    """The turns with the decisions to ask, and those that are context only."""
-    made: list[Turn] = []
+def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:
+    """The turns with decisions to ask, and with replies that are context only."""
+    restored: list[Turn] = []
     number = 0
     for turn in turns:
         if isinstance(turn, Assistant):
-            trained = number not in found.untrained
-            decision = "ask" if number in found.asks else turn.decision
+            trained = number not in facets.untrained
+            decision = "ask" if number in facets.asks else turn.decision
             turn = msgspec.structs.replace(turn, decision=decision, trained=trained)
             number += 1
-        made.append(turn)
-    return made
+        restored.append(turn)
+    return restored
 
 
-def _opened(turns: Sequence[Turn], system: str) -> list[Turn]:
-    """A prompt of theirs is the beginning of what the user says: ours come from templates."""
+def _prepend_system(turns: Sequence[Turn], system: str) -> list[Turn]:
+    """Other people's system prompt goes before the user's text: ours come from templates."""
     if not system:
         return list(turns)
     first = turns[0]
@@ -163,24 +169,24 @@ def _opened(turns: Sequence[Turn], system: str) -> list[Turn]:
     return [User(system), *turns]
 
 
-def _guessed(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:
-    """The facets of a row that has none: its id is a hash of what it holds."""
+def _guess_facets(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:
+    """The facets of a row that has none; its id is a hash of its content."""
     content = msgspec.json.encode((turns, tools), order="deterministic")
     name = "x" + hashlib.blake2b(content, digest_size=8).hexdigest()
     calls = [turn.calls for turn in turns if isinstance(turn, Assistant) and turn.calls]
-    said = "".join(turn.text for turn in turns if isinstance(turn, User))
+    user_text = "".join(turn.text for turn in turns if isinstance(turn, User))
     return Facets(
         group=name,
         id=name,
-        kind=_kind(calls),
-        language="zh" if word_overlap.has_cjk(said) else "en",
+        kind=_guess_kind(calls),
+        language="zh" if word_overlap.has_cjk(user_text) else "en",
         tool=calls[0][0].name if calls else "",
         template="" if tools else system_prompt.GENERAL_TEMPLATE,
     )
 
 
-def _kind(calls: Sequence[Sequence[Call]]) -> str:
-    """What turns with these calls are an example of."""
+def _guess_kind(calls: Sequence[Sequence[Call]]) -> str:
+    """The kind of a trajectory whose turns make these calls."""
     match calls:
         case []:
             return "general"
@@ -198,24 +204,25 @@ def join_thought(turn: Assistant) -> str:
 
 
 def split_thought(text: str) -> tuple[str, str]:
-    """Thought and text of what somebody's model said."""
-    if found := OURS.match(text):
-        return found.group(1).strip(), text[found.end() :]
-    if found := THEIRS.match(text):
-        return collapse_spaces(found.group(1)), text[found.end() :]
+    """The thought and the text of a reply by any model."""
+    if match := OUR_THOUGHT.match(text):
+        return match.group(1).strip(), text[match.end() :]
+    if match := ANY_THOUGHT.match(text):
+        return collapse_spaces(match.group(1)), text[match.end() :]
     return "", text
 
 
 def build_answer(text: str, trained: bool = True) -> Assistant:
-    thought, said = split_thought(text)
-    return Assistant("no_call", thought, text=said, trained=trained)
+    thought, answer = split_thought(text)
+    return Assistant("no_call", thought, text=answer, trained=trained)
 
 
 def build_call_turn(text: str, calls: Sequence[Call], trained: bool = True) -> Assistant:
-    """A decision to call; what stands beside the calls is its thought."""
-    thought, said = split_thought(text)
-    return Assistant("call", collapse_spaces(f"{thought} {said}") if said.strip() else thought,
-                     tuple(calls), trained=trained)  # fmt: skip
+    """A decision to call; the text beside the calls joins its thought."""
+    thought, beside = split_thought(text)
+    if beside.strip():
+        thought = collapse_spaces(f"{thought} {beside}")
+    return Assistant("call", thought, tuple(calls), trained=trained)
 
 
 def collapse_spaces(text: str) -> str:
@@ -224,9 +231,9 @@ def collapse_spaces(text: str) -> str:
 
 def write_observation(value: Json) -> str:
     """An observation as text; a string stays as it is unless it would be read as JSON."""
-    return (
-        value if isinstance(value, str) and read_observation(value) == value else format_json(value)
-    )
+    if isinstance(value, str) and read_observation(value) == value:
+        return value
+    return format_json(value)
 
 
 def read_observation(text: str) -> Json:
@@ -269,12 +276,12 @@ def write_function(tool: Tool) -> dict[str, Json]:
 
 
 def read_tools(value: Json) -> tuple[Tool, ...]:
-    """A menu, as JSON or as the text of it; functions bare or wrapped."""
+    """A list of tools, as JSON or as a text of JSON; functions bare or wrapped."""
     listed = msgspec.json.decode(value) if isinstance(value, str) and value else value
-    return tuple(map(_tool, msgspec.convert(listed or [], list[dict[str, Json]])))
+    return tuple(map(_read_tool, msgspec.convert(listed or [], list[dict[str, Json]])))
 
 
-def _tool(value: dict[str, Json]) -> Tool:
+def _read_tool(value: dict[str, Json]) -> Tool:
     inner = msgspec.convert(value.get("function", value), dict[str, Json])
     if inner.get("parameters") is None:
         inner = inner | {"parameters": {"type": "object", "properties": {}}}

@@ -1,6 +1,6 @@
 """Our trajectories for others: `python -m agent_tuning.converters.save FORMAT GROUPS TARGET`.
 
-TARGET is JSON Lines, a row a trajectory.
+TARGET is JSON Lines with one row for each trajectory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,14 +17,14 @@ from agent_tuning.runtime import cli
 def split_groups(groups: Iterable[Group]) -> Iterator[Group]:
     """Each trajectory in a group of its own."""
     for group in groups:
-        for one in group.trajectories:
-            yield msgspec.structs.replace(group, trajectories=(one,))
+        for trajectory in group.trajectories:
+            yield msgspec.structs.replace(group, trajectories=(trajectory,))
 
 
 def main(name: Path, groups: Path, target: Path) -> None:
-    chosen = find_format(str(name))
-    count = jsonl.write(target, map(chosen.write, split_groups(jsonl.read(groups, Group))))
-    lost = f"; it cannot hold {chosen.loses}" if chosen.loses else ""
+    row_format = find_format(str(name))
+    count = jsonl.write(target, map(row_format.write, split_groups(jsonl.read(groups, Group))))
+    lost = f"; it cannot hold {row_format.loses}" if row_format.loses else ""
     print(f"{target}: {count} rows{lost}")
 
 

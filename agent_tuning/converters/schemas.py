@@ -1,7 +1,7 @@
-"""Other people's JSON Schemas, made self-contained: local `$ref`s replaced, OpenAPI 3.0 translated.
+"""Other people's JSON Schemas without references: local `$ref`s replaced, OpenAPI 3.0 translated.
 
-Schemas come in two uses. What is `sent` (a call's arguments) loses its examples and read-only
-properties; what is `given` (an observation) keeps the examples and loses write-only properties.
+A schema has one of two uses. What is `sent` (a call's arguments) loses its examples and read-only
+properties. What is `given` (an observation) keeps its examples and loses write-only properties.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from agent_tuning.records import BadInput, Json
 
 Use = Literal["sent", "given"]
 
-MAX_NODES = 20_000  # of one schema after all references are replaced; they can double at each step
+MAX_NODES = 20_000  # of one schema without references; each reference can double it
 MAPS = {"properties", "patternProperties", "dependentSchemas"}
 LISTS = {"allOf", "anyOf", "oneOf", "prefixItems"}
 SINGLE = {"items", "additionalProperties", "not", "if", "then", "else", "contains"}
@@ -43,106 +43,108 @@ class SchemaResolver:
         self._left = MAX_NODES
 
     def target(self, value: Json, place: str) -> Json:
-        """What a chain of references ends at; anything else is its own target."""
+        """The end of a chain of references; any other value is its own target."""
         seen: set[str] = set()
-        while (reference := _reference(value)) is not None:
+        while (reference := _find_reference(value)) is not None:
             if reference in seen:
                 raise BadInput(f"{self.path}: {place}: $ref {reference!r} leads back to itself")
             seen.add(reference)
-            value = self._pointed(reference, place)
+            value = self._find_target(reference, place)
         return value
 
-    def whole(self, schema: Json, use: Use, place: str) -> dict[str, Json]:
-        """A schema that stands alone. Where it contains itself it ends after one round."""
+    def resolve(self, schema: Json, use: Use, place: str) -> dict[str, Json]:
+        """A schema without references. One that contains itself ends after one round."""
         self._left = MAX_NODES
-        made = self._schema(schema, use, place, ())
-        return made if isinstance(made, dict) else {}  # true allows everything, as {} does
+        resolved = self._resolve(schema, use, place, ())
+        return resolved if isinstance(resolved, dict) else {}  # true allows everything, as {} does
 
-    def _schema(self, schema: Json, use: Use, place: str, inside: tuple[str, ...]) -> Json:
+    def _resolve(self, schema: Json, use: Use, place: str, inside: tuple[str, ...]) -> Json:
         self._left -= 1
         if self._left < 0:
             raise BadInput(f"{self.path}: {place}: more than {MAX_NODES} parts with all its $refs")
         if not isinstance(schema, dict):
-            return {} if schema is True else schema  # the same, and every menu can show it
-        reference = _reference(schema)
+            return {} if schema is True else schema  # the same, and every tool format can write it
+        reference = _find_reference(schema)
         if reference is None:
-            return self._translated(schema, use, place, inside)
-        found = self._pointed(reference, place)
+            return self._translate(schema, use, place, inside)
+        target = self._find_target(reference, place)
         if reference in inside:
-            return {"type": found["type"]} if "type" in found else {}
+            return {"type": target["type"]} if "type" in target else {}
         beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return self._schema({**found, **beside}, use, place, (*inside, reference))
+        return self._resolve({**target, **beside}, use, place, (*inside, reference))
 
-    def _translated(
+    def _translate(
         self, schema: dict[str, Json], use: Use, place: str, inside: tuple[str, ...]
     ) -> dict[str, Json]:
-        made: dict[str, Json] = {}
+        translated: dict[str, Json] = {}
         dropped = DROPPED | (EXAMPLES if use == "sent" else set())
-        for key, value in _draft_2020(schema).items():
+        for key, value in _translate_to_draft_2020(schema).items():
             at = f"{place}.{key}"
             if key in MAPS and isinstance(value, dict):
-                shown = {n: part for n, part in value.items() if not self._hidden(part, use, at)}
-                made[key] = {
-                    name: self._schema(part, use, f"{at}.{name}", inside)
+                shown = {n: part for n, part in value.items() if not self._is_hidden(part, use, at)}
+                translated[key] = {
+                    name: self._resolve(part, use, f"{at}.{name}", inside)
                     for name, part in shown.items()
                 }
             elif key in LISTS and isinstance(value, list):
-                made[key] = [self._schema(part, use, at, inside) for part in value]
+                translated[key] = [self._resolve(part, use, at, inside) for part in value]
             elif key in SINGLE:
-                made[key] = self._schema(value, use, at, inside)
+                translated[key] = self._resolve(value, use, at, inside)
             elif key not in dropped and not key.startswith("x-"):
-                made[key] = value
-        if isinstance(made.get("required"), list) and "properties" in made:
-            made["required"] = [name for name in made["required"] if name in made["properties"]]
-        return made
+                translated[key] = value
+        if isinstance(translated.get("required"), list) and "properties" in translated:
+            translated["required"] = [
+                name for name in translated["required"] if name in translated["properties"]
+            ]
+        return translated
 
-    def _hidden(self, schema: Json, use: Use, place: str) -> bool:
-        found = self.target(schema, place)
-        return isinstance(found, dict) and found.get(HIDDEN[use]) is True
+    def _is_hidden(self, schema: Json, use: Use, place: str) -> bool:
+        target = self.target(schema, place)
+        return isinstance(target, dict) and target.get(HIDDEN[use]) is True
 
-    def _pointed(self, reference: str, place: str) -> dict[str, Json]:
+    def _find_target(self, reference: str, place: str) -> dict[str, Json]:
         if not reference.startswith("#"):
             problem = f"$ref {reference!r} is remote: copy what it names into this file"
             raise BadInput(f"{self.path}: {place}: {problem}")
-        found = self.document
+        value = self.document
         for part in reference[1:].split("/")[1:]:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
-            found = _within(found, key)
-        if not isinstance(found, dict):
+            value = _find_child(value, key)
+        if not isinstance(value, dict):
             raise BadInput(f"{self.path}: {place}: $ref {reference!r} names no object here")
-        return found
+        return value
 
 
-def _within(value: Json, key: str) -> Json:
+def _find_child(value: Json, key: str) -> Json:
     if isinstance(value, list) and key.isdigit() and int(key) < len(value):
         return value[int(key)]
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _reference(value: Json) -> str | None:
-    """Where a value points to; a property may be called $ref too, but holds no text."""
+def _find_reference(value: Json) -> str | None:
+    """The reference that a value is. A property may be called $ref too, but holds no text."""
     reference = value.get("$ref") if isinstance(value, dict) else None
     return reference if isinstance(reference, str) else None
 
 
-def _draft_2020(schema: Mapping[str, Json]) -> dict[str, Json]:
+def _translate_to_draft_2020(schema: Mapping[str, Json]) -> dict[str, Json]:
     """OpenAPI 3.0's `nullable` and boolean bounds, in the words of draft 2020-12."""
-    made = dict(schema)
+    translated = dict(schema)
     if schema.get("nullable") is True:
         if isinstance(schema.get("type"), str):
-            made["type"] = [schema["type"], "null"]
+            translated["type"] = [schema["type"], "null"]
         if isinstance(schema.get("enum"), list):
-            made["enum"] = list(dict.fromkeys([*schema["enum"], None]))
+            translated["enum"] = list(dict.fromkeys([*schema["enum"], None]))
     for bound, limit in BOUNDS.items():
-        if made.get(bound) is True and limit in made:
-            made[bound] = made.pop(limit)
-        elif isinstance(made.get(bound), bool):
-            del made[bound]
-    return made
+        if translated.get(bound) is True and limit in translated:
+            translated[bound] = translated.pop(limit)
+        elif isinstance(translated.get(bound), bool):
+            del translated[bound]
+    return translated
 
 
 def build_example(schema: Json) -> Json:
-    """A value that a schema allows: its own example where it has one."""
+    """A value that the schema allows: its own example if it has one."""
     if not isinstance(schema, dict):
         return None
     for key in ("example", "default", "const"):
@@ -160,10 +162,10 @@ def build_example(schema: Json) -> Json:
         for value in (*values, own):
             merged.update(value if isinstance(value, dict) else {})
         return merged
-    return _of_type(schema)
+    return _build_by_type(schema)
 
 
-def _of_type(schema: Mapping[str, Json]) -> Json:
+def _build_by_type(schema: Mapping[str, Json]) -> Json:
     kind = schema.get("type", "string")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "string":

@@ -1,9 +1,9 @@
-"""Other people's tools as a file of the catalogue.
+"""Other people's tools as a catalogue file.
 
     python -m agent_tuning.converters.tools SOURCE TARGET
 
 SOURCE is OpenAI function JSON, an OpenAPI 3 document (YAML or JSON) or the answer to an MCP
-`tools/list`; what it holds says which. TARGET is a new YAML file, its name the domain's.
+`tools/list`; its content decides which. TARGET is a new YAML file, named like the domain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from agent_tuning.quality import word_overlap
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.runtime import cli
 
-MAX_SIBLINGS = 3  # siblings of a tool at most
+MAX_SIBLINGS = 3  # of one tool
 HEADER = """\
 # Tools out of {source}. They fill menus as they stand; to be called, a tool needs `scenarios`,
 # `remarks`, and `observations` like its real results. docs/own-tools.md shows one whole.
@@ -54,7 +54,7 @@ class McpTool(msgspec.Struct):
 
 
 def read_openai_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
-    """Functions bare or as `{"type": "function", "function": …}`, one or a list of them."""
+    """One function or a list; each bare or as `{"type": "function", "function": …}`."""
     key = ""
     if isinstance(document, dict):
         key = next((key for key in ("tools", "functions") if key in document), "")
@@ -64,10 +64,12 @@ def read_openai_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
         kind = value.get("type", "function") if isinstance(value, dict) else ""
         if kind != "function":
             raise BadInput(f"{path}: {place}.type: expected function, found {kind!r}")
-        one = convert_part(value.get("function", value), OpenAIFunction, path, place)
-        asked = one.parameters or {"type": "object", "properties": {}}
-        parameters = SchemaResolver(asked, path).whole(asked, "sent", f"{place}.parameters")
-        yield ImportedTool(place, one.name, one.description or "", parameters)
+        function = convert_part(value.get("function", value), OpenAIFunction, path, place)
+        parameters_schema = function.parameters or {"type": "object", "properties": {}}
+        parameters = SchemaResolver(parameters_schema, path).resolve(
+            parameters_schema, "sent", f"{place}.parameters"
+        )
+        yield ImportedTool(place, function.name, function.description or "", parameters)
 
 
 def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
@@ -77,20 +79,20 @@ def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
         raise BadInput(f"{path}: nextCursor: the list goes on; join its pages in one `tools`")
     for number, value in enumerate(listed.tools):
         place = f"tools.{number}"
-        one = convert_part(value, McpTool, path, place)
-        asked = SchemaResolver(one.arguments, path)
-        parameters = asked.whole(one.arguments, "sent", f"{place}.inputSchema")
-        seen: tuple[dict[str, Json], ...] = ()
-        if one.result is not None:
-            given = SchemaResolver(one.result, path).whole(
-                one.result, "given", f"{place}.outputSchema"
-            )
-            seen = (schemas.build_example(given),)
-        yield ImportedTool(place, one.name, one.description or one.title or "", parameters, seen)
+        tool = convert_part(value, McpTool, path, place)
+        resolver = SchemaResolver(tool.arguments, path)
+        parameters = resolver.resolve(tool.arguments, "sent", f"{place}.inputSchema")
+        observations: tuple[dict[str, Json], ...] = ()
+        if tool.result is not None:
+            resolver = SchemaResolver(tool.result, path)
+            result = resolver.resolve(tool.result, "given", f"{place}.outputSchema")
+            observations = (schemas.build_example(result),)
+        description = tool.description or tool.title or ""
+        yield ImportedTool(place, tool.name, description, parameters, observations)
 
 
 def read_tools(document: Json, path: Path) -> list[ImportedTool]:
-    tools = list(_importer(document)(document, path))
+    tools = list(_find_importer(document)(document, path))
     if not tools:
         raise BadInput(f"{path}: no tools here")
     names = [tool.name for tool in tools]
@@ -104,7 +106,7 @@ def read_tools(document: Json, path: Path) -> list[ImportedTool]:
     return tools
 
 
-def _importer(document: Json) -> Callable[[Json, Path], Iterator[ImportedTool]]:
+def _find_importer(document: Json) -> Callable[[Json, Path], Iterator[ImportedTool]]:
     if not isinstance(document, dict):
         return read_openai_tools
     if "openapi" in document or "swagger" in document:
@@ -117,7 +119,7 @@ def _importer(document: Json) -> Callable[[Json, Path], Iterator[ImportedTool]]:
 
 
 def build_domain(name: str, tools: Sequence[ImportedTool]) -> dict[str, Json]:
-    """A file of the catalogue, complete but for what only people know."""
+    """A catalogue file with all but what only people can write: scenarios and remarks."""
     described = [
         Tool(tool.name, tool.description or word_overlap.split_name(tool.name), {})
         for tool in tools

@@ -1,8 +1,8 @@
 """xLAM's function calling set: one query and its calls, `tools` and `answers` as JSON texts.
 
-It has no place for thoughts, replies, observations and what follows: they are lost. A tool's
-parameters are named Python types there, `"str, optional"`; a schema that they cannot say stays
-a JSON Schema, which is read as well.
+It has no place for thoughts, replies, observations and later turns: they are lost. Parameters are
+named Python types, such as `"str, optional"`. A schema that these cannot express stays a JSON
+Schema, and both are read.
 """
 
 import re
@@ -14,7 +14,7 @@ from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
 
 LOSES = "thoughts, replies, observations, and all that follows the first decision"
-PYTHON = {
+PYTHON_TYPES = {
     "string": "str",
     "integer": "int",
     "number": "float",
@@ -22,7 +22,7 @@ PYTHON = {
     "array": "list",
     "object": "dict",
 }
-JSON_TYPES = {python: name for name, python in PYTHON.items()}
+JSON_TYPES = {python: name for name, python in PYTHON_TYPES.items()}
 ITEMS = re.compile(r"(?:List|list)\[(\w+)\]")
 
 
@@ -35,11 +35,13 @@ class Row(msgspec.Struct, omit_defaults=True):
 
 
 def write(group: Group) -> Row:
-    one = rows.only_trajectory(group)
-    first = rows.split_steps(one)[0]
+    trajectory = rows.only_trajectory(group)
+    first = rows.split_steps(trajectory)[0]
     calls = list(map(rows.write_call, first.decision.calls))
     tools = format_json(list(map(write_tool, group.tools)))
-    return Row(first.said or "", tools, format_json(calls), one.id, rows.write_facets(group))
+    return Row(
+        first.user_text or "", tools, format_json(calls), trajectory.id, rows.write_facets(group)
+    )
 
 
 def read(row: Row) -> Group:
@@ -51,28 +53,31 @@ def read(row: Row) -> Group:
 
 
 def kept(group: Group) -> Group:
-    """What of a group of one comes back."""
-    one = rows.only_trajectory(group)
-    first = rows.split_steps(one)[0]
+    """The part of a group of one that comes back."""
+    trajectory = rows.only_trajectory(group)
+    first = rows.split_steps(trajectory)[0]
     decision = msgspec.structs.replace(first.decision, thought="", text="")
-    one = msgspec.structs.replace(one, turns=(User(first.said or ""), decision))
-    return msgspec.structs.replace(group, trajectories=(one,))
+    turns = (User(first.user_text or ""), decision)
+    kept_trajectory = msgspec.structs.replace(trajectory, turns=turns)
+    return msgspec.structs.replace(group, trajectories=(kept_trajectory,))
 
 
 def write_tool(tool: Tool) -> dict[str, Json]:
-    """A tool with its parameters as named types, where they say all of its schema."""
+    """A tool whose parameters are named types, if these express the whole schema."""
     required = tool.parameters.get("required", [])
     properties = tool.parameters.get("properties", {})
-    named = {name: _named(schema, name in required) for name, schema in properties.items()}
-    made = Tool(tool.name, tool.description, named)
-    return rows.write_tool(made if read_tool(made) == tool else tool)
+    named = {
+        name: _write_named_type(schema, name in required) for name, schema in properties.items()
+    }
+    named_tool = Tool(tool.name, tool.description, named)
+    return rows.write_tool(named_tool if read_tool(named_tool) == tool else tool)
 
 
-def _named(schema: Json, required: bool) -> Json:
+def _write_named_type(schema: Json, required: bool) -> Json:
     kind = schema.get("type") if isinstance(schema, dict) else None
-    if not isinstance(kind, str) or kind not in PYTHON:
+    if not isinstance(kind, str) or kind not in PYTHON_TYPES:
         return schema
-    return schema | {"type": PYTHON[kind] + ("" if required else ", optional")}
+    return schema | {"type": PYTHON_TYPES[kind] + ("" if required else ", optional")}
 
 
 def read_tool(tool: Tool) -> Tool:
@@ -80,18 +85,18 @@ def read_tool(tool: Tool) -> Tool:
     if tool.parameters.get("type") == "object":
         return tool
     named = msgspec.convert(tool.parameters, dict[str, dict[str, Json]])
-    properties = {name: _schema(value) for name, value in named.items()}
+    properties = {name: _read_named_type(value) for name, value in named.items()}
     required = [n for n, v in named.items() if "optional" not in str(v.get("type", "")).lower()]
     schema = {"type": "object", "properties": properties, "required": required}
     return msgspec.structs.replace(tool, parameters=schema)
 
 
-def _schema(value: dict[str, Json]) -> dict[str, Json]:
-    """`{"type": "List[int], optional"}` as JSON Schema; a type we do not know allows all."""
+def _read_named_type(value: dict[str, Json]) -> dict[str, Json]:
+    """`{"type": "List[int], optional"}` as JSON Schema; an unknown type allows everything."""
     python = str(value.get("type", "")).split(",")[0].strip()
     rest = {key: part for key, part in value.items() if key != "type"}
     if items := ITEMS.fullmatch(python):
         inner = JSON_TYPES.get(items.group(1))
         return {"type": "array", **({"items": {"type": inner}} if inner else {}), **rest}
-    known = JSON_TYPES.get(python, python if python in PYTHON else None)
+    known = JSON_TYPES.get(python, python if python in PYTHON_TYPES else None)
     return {"type": known, **rest} if known else rest

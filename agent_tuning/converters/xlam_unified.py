@@ -1,7 +1,7 @@
 """xLAM's unified format: a query, tools, and steps of thought, calls and the next observation.
 
-A step without calls says its text where a thought would stand. `user_input` is what the user
-says after a step.
+A step without calls has its text in the place of the thought. `user_input` is the user's text
+after a step.
 """
 
 from collections.abc import Iterator
@@ -33,22 +33,21 @@ class Row(msgspec.Struct):
 
 
 def write(group: Group) -> Row:
-    one = rows.only_trajectory(group)
-    taken = rows.split_steps(one)
-    steps = [_step(n, step, following) for n, (step, following) in
-             enumerate(zip(taken, [*taken[1:], None], strict=True), 1)]  # fmt: skip
+    trajectory = rows.only_trajectory(group)
+    steps = rows.split_steps(trajectory)
+    pairs = zip(steps, [*steps[1:], None], strict=True)
     return Row(
-        query=taken[0].said or "",
+        query=steps[0].user_text or "",
         tools=[xlam.write_tool(tool) for tool in group.tools],
-        steps=steps,
-        unique_trajectory_id=one.id,
+        steps=[_write_step(n, step, following) for n, (step, following) in enumerate(pairs, 1)],
+        unique_trajectory_id=trajectory.id,
         facets=rows.write_facets(group),
     )
 
 
-def _step(number: int, step: rows.Step, following: rows.Step | None) -> Step:
+def _write_step(number: int, step: rows.Step, following: rows.Step | None) -> Step:
     contents = [result.content for result in step.results]
-    seen = (
+    observation = (
         format_json(contents)
         if len(contents) > 1
         else "".join(map(rows.write_observation, contents))
@@ -57,17 +56,17 @@ def _step(number: int, step: rows.Step, following: rows.Step | None) -> Step:
         thought=rows.join_thought(step.decision),
         tool_calls=list(map(rows.write_call, step.decision.calls)),
         step_id=number,
-        next_observation=seen,
-        user_input=following.said or "" if following else "",
+        next_observation=observation,
+        user_input=following.user_text or "" if following else "",
     )
 
 
 def read(row: Row) -> Group:
     tools = tuple(map(xlam.read_tool, rows.read_tools(row.tools)))
-    return rows.build_group(list(_turns(row)), tools, row.facets, row.task_instruction or "")
+    return rows.build_group(list(_read_turns(row)), tools, row.facets, row.task_instruction or "")
 
 
-def _turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn]:
     yield User(row.query)
     for number, step in enumerate(row.steps, 1):
         calls = [rows.read_call(value) for value in step.tool_calls]

@@ -1,4 +1,4 @@
-"""May a text be an agent template? Asked of our own in the tests, of a teacher's in the factory."""
+"""Whether a text can be an agent template: for our own in tests, and in the template search."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from agent_tuning.records import Language
 
 SLOTS = ("tools", "format")
 CHINESE = re.compile("[\u4e00-\u9fff]")
-# What the slots decide: how to write, and which tools there are, and how many.
+# The slots decide how to write a reply, which tools there are, and how many.
 CONTRADICTIONS = re.compile(
     r"JSON|XML|YAML|Python|Markdown|Thought:|Action:|Observation|Answer:|</?\w*call|```"
     r"|\w+\(|\b[a-z]+[A-Z]\w*"
@@ -20,7 +20,7 @@ CONTRADICTIONS = re.compile(
 
 
 def find_problem(text: str, language: Language) -> str | None:
-    """Why the text is no agent template of this language; None if it is one."""
+    """Why the text cannot be an agent template of this language; None if it can."""
     try:
         body = ImmutableSandboxedEnvironment().parse(text).body
     except TemplateSyntaxError as error:
@@ -35,9 +35,9 @@ def find_problem(text: str, language: Language) -> str | None:
     slots = Counter(part.name for part in parts if isinstance(part, nodes.Name))
     if slots != Counter(SLOTS):
         return f"wants the slots tools and format once each, has {dict(slots)}"
-    said = "\n".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
-    if bool(CHINESE.search(said)) != (language == "zh"):
+    wording = "\n".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
+    if bool(CHINESE.search(wording)) != (language == "zh"):
         return f"is not in the language {language}"
-    if found := CONTRADICTIONS.search(said):
-        return f"{found[0]!r} may contradict the menu or the reply format"
+    if contradiction := CONTRADICTIONS.search(wording):
+        return f"{contradiction[0]!r} may contradict the menu or the reply format"
     return None

@@ -83,8 +83,8 @@ class SynthesisTally:
             yield written.group
 
     @property
-    def asked(self) -> int:
-        """Trajectories that were asked for."""
+    def requested(self) -> int:
+        """Trajectories written and failed."""
         return self.trajectories + len(self.failures)
 
     def metrics(self, usage: Usage) -> Mapping[str, float | int]:
@@ -95,8 +95,8 @@ class SynthesisTally:
 
     def check_failures(self, max_failed: float, failures_file: Path) -> None:
         """Raise BadInput if more than a share of `max_failed` (0-1) failed."""
-        if len(self.failures) > max_failed * self.asked:
+        if len(self.failures) > max_failed * self.requested:
             raise BadInput(
-                f"{failures_file}: {len(self.failures)} of {self.asked} trajectories failed, more "
-                f"than synthesize.max_failed = {max_failed} allows; the file gives each reason"
+                f"{failures_file}: {len(self.failures)} of {self.requested} trajectories failed, "
+                f"more than synthesize.max_failed = {max_failed} allows; the file gives each reason"
             )

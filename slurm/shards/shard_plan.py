@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent_tuning.chat_model.messages import Ask, Reply, UnusableReply
+from agent_tuning.chat_model.messages import Ask, Reply
 from agent_tuning.files import jsonl
 from agent_tuning.synthesis.teachers import GroupRequest
-from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Section
 
@@ -44,20 +44,12 @@ def _collect_known(
 ) -> bool:
     """Add the stored answers of a trajectory to `known`; False if one is missing."""
 
-    def answer(ask: Ask) -> Reply:
-        known.append(replay.stored(ask))
-        return known[-1]
+    def answer(ask: Ask) -> Reply | None:
+        reply = replay.find_answer(ask)
+        known.extend([reply] if reply else [])
+        return reply
 
-    author = replay.author
-    try:
-        author.write_positive(
-            request.items[index], request.language, author.scripted.prompt(request).tools, answer
-        )
-    except UnusableReply:
-        return True
-    except MissingAnswer:
-        return False
-    return True
+    return replay.author.find_unanswered(request, request.items[index], answer) is None
 
 
 def write_shards(

@@ -28,9 +28,9 @@ def test_every_number_of_a_phrasing_is_another_sentence(which, language):
     for tool, scenario in CELLS:
         text = grammar.phrasings(scenario.queries, language)[0]
         total = min(grammar.count_sentences(text, tool, language), 500)
-        found = [grammar.values(text, tool, language, n) for n in range(total)]
-        assert {tuple(values) for values in found} == {tuple(dict.fromkeys(SLOT.findall(text)))}
-        assert len({tuple(v.said for v in values.values()) for values in found}) == total
+        drawn = [grammar.values(text, tool, language, n) for n in range(total)]
+        assert {tuple(values) for values in drawn} == {tuple(dict.fromkeys(SLOT.findall(text)))}
+        assert len({tuple(v.text for v in values.values()) for values in drawn}) == total
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -39,7 +39,7 @@ def test_no_phrasing_stands_in_both_parts(language):
         Grammar(default_data.CATALOGUE, part, part) for part in ("train", "held_out")
     )
     for _, scenario in CELLS:
-        phrasings = [one.phrasings(scenario.queries, language) for one in (train, held_out)]
+        phrasings = [grammar.phrasings(scenario.queries, language) for grammar in (train, held_out)]
         assert not set(phrasings[0]) & set(phrasings[1])
         assert len(phrasings[0]) + len(phrasings[1]) == len(getattr(scenario.queries, language))
 

@@ -1,5 +1,6 @@
 """Tools that really compute: checked by hand, and the same every time."""
 
+import itertools
 import subprocess
 import sys
 
@@ -202,18 +203,18 @@ def test_the_world_is_the_same_in_every_process():
         " for calls in exchanges for world in [World()]]; "
         "sys.stdout.buffer.write(msgspec.json.encode(seen))"
     )
-    other = subprocess.run(
+    rerun = subprocess.run(
         [sys.executable, "-c", script],
         input=msgspec.json.encode(EXCHANGES),
         capture_output=True,
         check=True,
         env={"PYTHONHASHSEED": "1"},
     )
-    assert other.stdout == msgspec.json.encode(list(map(observed, EXCHANGES)))
+    assert rerun.stdout == msgspec.json.encode(list(map(observed, EXCHANGES)))
 
 
 def test_an_observation_is_a_plain_json_object():
-    for observation in (one for calls in EXCHANGES for one in observed(calls)):
+    for observation in itertools.chain.from_iterable(map(observed, EXCHANGES)):
         assert msgspec.json.decode(msgspec.json.encode(observation)) == observation
         assert isinstance(observation, dict)
 

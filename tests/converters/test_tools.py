@@ -170,9 +170,9 @@ def test_the_nearest_tools_are_siblings_and_chinese_is_recognised(imported):
         {"name": "ping", "description": "pong"},
     ]
     menu[0]["name"] = "order_state"
-    found = imported(json.dumps(menu), ".json")
-    assert found.entries["order_state"].siblings == ("cancel",)
-    assert found.domain_of["cancel"].languages == ("zh",)
+    catalogue = imported(json.dumps(menu), ".json")
+    assert catalogue.entries["order_state"].siblings == ("cancel",)
+    assert catalogue.domain_of["cancel"].languages == ("zh",)
 
 
 BOOM = "\n".join(f"    S{n}: {{allOf: [{{$ref: '#/components/schemas/S{n + 1}'}}, "

@@ -78,28 +78,30 @@ def tools(draw) -> Tool:
 
 @st.composite
 def turns(draw, with_tools: bool) -> list:
-    made: list = []
+    turns: list = []
     rounds = draw(st.integers(1, 2))
     for number in range(rounds):
-        made.append(User(draw(SAID)))
+        turns.append(User(draw(SAID)))
         for _ in range(draw(st.integers(0, 2)) if with_tools else 0):
             calls = tuple(draw(st.lists(CALLS, min_size=1, max_size=3)))
-            made.append(Assistant("call", draw(THOUGHTS), calls, trained=draw(st.booleans())))
-            made += [ToolResult(call.name, draw(VALUES)) for call in calls]
+            turns.append(Assistant("call", draw(THOUGHTS), calls, trained=draw(st.booleans())))
+            turns += [ToolResult(call.name, draw(VALUES)) for call in calls]
         if with_tools and number + 1 == rounds and draw(st.booleans()):
-            made.append(Assistant("call", draw(THOUGHTS), (draw(CALLS),)))
+            turns.append(Assistant("call", draw(THOUGHTS), (draw(CALLS),)))
         else:
             decision = draw(st.sampled_from(["no_call", "ask"]))
-            said = draw(WORDS)
-            made.append(Assistant(decision, draw(THOUGHTS), text=said, trained=draw(st.booleans())))
-    return made
+            text = draw(WORDS)
+            turns.append(
+                Assistant(decision, draw(THOUGHTS), text=text, trained=draw(st.booleans()))
+            )
+    return turns
 
 
 @st.composite
 def singles(draw) -> Group:
     menu = tuple(draw(st.lists(tools(), max_size=2)))
     language = draw(st.sampled_from(["en", "zh"]))
-    one = Trajectory(
+    trajectory = Trajectory(
         id=draw(WORDS),
         turns=tuple(draw(turns(bool(menu)))),
         kind=draw(st.sampled_from(["call", "missing"])),
@@ -115,7 +117,7 @@ def singles(draw) -> Group:
         tool_format=draw(st.sampled_from(["", *TOOL_FORMATS])),
         reply_format=draw(WORDS),
     )
-    return Group(draw(WORDS), prompt, (one,))
+    return Group(draw(WORDS), prompt, (trajectory,))
 
 
 def again(name: str, group: Group) -> Group:
@@ -130,9 +132,9 @@ def again(name: str, group: Group) -> Group:
 @given(group=singles())
 def test_reading_gives_back_what_was_written_but_for_what_the_format_names(name, group):
     kept = FORMATS[name].kept(group)
-    found = again(name, group)
-    assert found == kept
-    assert repr(found) == repr(kept)  # 1, 1.0 and True are equal, but not the same
+    read = again(name, group)
+    assert read == kept
+    assert repr(read) == repr(kept)  # 1, 1.0 and True are equal, but not the same
     assert kept is group or FORMATS[name].loses
 
 
@@ -317,25 +319,25 @@ def test_every_format_has_a_sample():
 
 def test_a_foreign_row_gets_its_facets_from_what_it_holds():
     chinese, call = (read(*SAMPLES[name][:2]) for name in ("sharegpt", "openai"))
-    one = chinese.trajectories[0]
-    assert (one.kind, one.language, chinese.prompt.template) == (
+    first = chinese.trajectories[0]
+    assert (first.kind, first.language, chinese.prompt.template) == (
         "general",
         "zh",
         system_prompt.GENERAL_TEMPLATE,
     )
-    other = call.trajectories[0]
-    assert (other.kind, other.tool, call.prompt.template) == ("call", "get_weather", "")
-    assert one.id != other.id
+    second = call.trajectories[0]
+    assert (second.kind, second.tool, call.prompt.template) == ("call", "get_weather", "")
+    assert first.id != second.id
     assert read(*SAMPLES["openai"][:2]).id == call.id  # by content, not by chance
 
 
 def test_a_foreign_row_with_several_calls_in_one_turn_is_of_that_kind():
     _, row, _ = SAMPLES["openai"]
-    query, asked, result, _ = row["messages"]
-    (call,) = asked["tool_calls"]
+    query, decision, result, _ = row["messages"]
+    (call,) = decision["tool_calls"]
     calls = [call, call | {"id": "call_def"}]
     results = [result, result | {"tool_call_id": "call_def"}]
-    both = {**row, "messages": [query, asked | {"tool_calls": calls}, *results]}
+    both = {**row, "messages": [query, decision | {"tool_calls": calls}, *results]}
     assert read("openai", both).trajectories[0].kind == "multi"
 
 
@@ -427,7 +429,7 @@ def test_a_file_and_a_folder_like_a_hub_set_hold_the_same(sample, shape, tmp_pat
             (folder / "train.jsonl").write_text(f"{json.dumps(row)}\n" * 2)
             source = folder / "train.jsonl" if shape == "jsonl" else folder
     (group,) = load.read_groups(name, str(source))
-    assert [one.turns for one in group.trajectories] == [expected] * 2
+    assert [trajectory.turns for trajectory in group.trajectories] == [expected] * 2
 
 
 @pytest.mark.usefixtures("no_cache")
@@ -466,13 +468,13 @@ def test_a_source_that_cannot_be_read_is_one_line(source, message, tmp_path, mon
 
 
 def test_the_revision_reaches_the_hub_client(monkeypatch):
-    asked = []
+    loads = []
     monkeypatch.setattr(
-        datasets, "load_dataset", lambda name, **options: asked.append((name, options)) or {}
+        datasets, "load_dataset", lambda name, **options: loads.append((name, options)) or {}
     )
     commit = "0123456789abcdef" * 2 + "01234567"
     assert list(sources.read_rows(f"THUDM/AgentInstruct@{commit}")) == []
-    assert asked == [("THUDM/AgentInstruct", {"revision": commit, "data_files": None})]
+    assert loads == [("THUDM/AgentInstruct", {"revision": commit, "data_files": None})]
 
 
 def test_the_commands_name_the_formats_and_the_losses(tmp_path, monkeypatch, capsys):
@@ -484,8 +486,8 @@ def test_the_commands_name_the_formats_and_the_losses(tmp_path, monkeypatch, cap
     ):
         monkeypatch.setattr(sys, "argv", ["x", *map(str, arguments)])
         cli.run(main)
-    assert "ours.jsonl: 1 groups" in (said := capsys.readouterr().out)
-    assert "xlam.jsonl: 1 rows; it cannot hold thoughts" in said
+    assert "ours.jsonl: 1 groups" in (output := capsys.readouterr().out)
+    assert "xlam.jsonl: 1 rows; it cannot hold thoughts" in output
     monkeypatch.setattr(sys, "argv", ["x", "alpaca", str(rows), str(ours)])
     with pytest.raises(SystemExit, match=r"no format alpaca; there are sharegpt, xlam"):
         cli.run(load.main)

@@ -104,8 +104,8 @@ def test_a_text_that_is_no_decision_is_malformed_and_nothing_worse(name, text):
 def test_a_damaged_decision_is_malformed_or_another_and_nothing_worse(texts):
     for name, text in texts.items():
         with contextlib.suppress(MalformedReply):
-            found = REPLY_FORMATS[name].read(text, [TOOL])
-            assert REPLY_FORMATS[name].read(REPLY_FORMATS[name].write(found), [TOOL]) == found
+            turn = REPLY_FORMATS[name].read(text, [TOOL])
+            assert REPLY_FORMATS[name].read(REPLY_FORMATS[name].write(turn), [TOOL]) == turn
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)
@@ -121,8 +121,8 @@ def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
 @given(turn=TURNS, blanks=st.text(" \n\t", max_size=2), length=st.integers(0, 40))
 def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
     form = REPLY_FORMATS[name]
-    asked = QuestionGroup("g", form.VALID_PREFIXES, (), {})
-    assert not asked.can_never_parse(blanks + form.write(turn)[:length])
+    group = QuestionGroup("g", form.VALID_PREFIXES, (), {})
+    assert not group.can_never_parse(blanks + form.write(turn)[:length])
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)

@@ -43,8 +43,8 @@ CHOICES = st.lists(AWKWARD | st.integers(-9, 9) | st.booleans() | st.floats(-1, 
 
 
 def described(kind: str, choices: list[Json], text: str, **more: Json) -> dict[str, Json]:
-    said = {"type": kind} | ({"enum": choices} if choices else {})
-    return said | more | ({"description": text} if text else {})
+    schema = {"type": kind} | ({"enum": choices} if choices else {})
+    return schema | more | ({"description": text} if text else {})
 
 
 def fields(schemas: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
@@ -74,8 +74,12 @@ def functions(lines: list[str]) -> list[Json]:
 
 def from_mcp(text: str) -> list[Json]:
     return [
-        {"name": one["name"], "description": one["description"], "parameters": one["inputSchema"]}
-        for one in json.loads(text)["tools"]
+        {
+            "name": tool["name"],
+            "description": tool["description"],
+            "parameters": tool["inputSchema"],
+        }
+        for tool in json.loads(text)["tools"]
     ]
 
 
@@ -103,7 +107,7 @@ def from_xml(text: str) -> list[Json]:
 
 PARSERS = {
     "openai": lambda text: functions(text.split("\n")),
-    "hermes": lambda text: [one["function"] for one in functions(text.split("\n")[1:-1])],
+    "hermes": lambda text: [wrapper["function"] for wrapper in functions(text.split("\n")[1:-1])],
     "mcp": from_mcp,
     "yaml": yaml.safe_load,
     "xml": from_xml,
@@ -113,7 +117,7 @@ PARSERS = {
 @pytest.mark.parametrize("name", PARSERS)
 @given(tools=TOOLS)
 def test_a_document_parses_back_to_the_same_data(name, tools):
-    found = PARSERS[name](TOOL_FORMATS[name](tools))
+    parsed = PARSERS[name](TOOL_FORMATS[name](tools))
     expected = [
         {
             "name": tool.name,
@@ -122,7 +126,7 @@ def test_a_document_parses_back_to_the_same_data(name, tools):
         }
         for tool in tools
     ]
-    assert repr(found) == repr(expected)  # 1, 1.0 and True are equal, but not the same
+    assert repr(parsed) == repr(expected)  # 1, 1.0 and True are equal, but not the same
 
 
 def flat(text: str) -> str:
@@ -130,12 +134,12 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def said(fields: tuple[Parameter, ...]) -> Iterator[Json]:
-    for one in fields:
-        yield from (one.name, one.description, *one.choices)
-        yield from said(one.fields)
-        if one.items:
-            yield from said((one.items,))
+def list_texts(fields: tuple[Parameter, ...]) -> Iterator[Json]:
+    for field in fields:
+        yield from (field.name, field.description, *field.choices)
+        yield from list_texts(field.fields)
+        if field.items:
+            yield from list_texts((field.items,))
 
 
 def spellings(value: Json) -> set[str]:
@@ -153,7 +157,7 @@ def spellings(value: Json) -> set[str]:
 def test_every_name_choice_and_description_stands_in_the_menu(name, tools):
     text = flat(TOOL_FORMATS[name](tools))
     for tool in tools:
-        for word in (tool.name, tool.description, *said(list_parameters(tool))):
+        for word in (tool.name, tool.description, *list_texts(list_parameters(tool))):
             assert any(spelling in text for spelling in spellings(word)), word
 
 

@@ -28,8 +28,8 @@ AUTHOR = Author(default_data.teacher())
 
 def requests(count: int) -> list[GroupRequest]:
     """Some English and Chinese ones, with chains among them."""
-    found = default_data.requests()
-    return [*found[: count // 2], *found[-(count - count // 2) :]]
+    planned = default_data.requests()
+    return [*planned[: count // 2], *planned[-(count - count // 2) :]]
 
 
 WANTED = requests(6)
@@ -52,20 +52,20 @@ def teacher(
     return OpenAITeacher(replay, used, budget, batch, max_failed)
 
 
-def groups(one: OpenAITeacher | ReplayTeacher) -> list[Group]:
-    return [written.group for written in one.write(WANTED)]
+def groups(writer: OpenAITeacher | ReplayTeacher) -> list[Group]:
+    return [written.group for written in writer.write(WANTED)]
 
 
-def reasons(one: OpenAITeacher) -> Counter[str]:
-    return Counter(f.reason for written in one.write(WANTED) for f in written.failures)
+def reasons(writer: OpenAITeacher) -> Counter[str]:
+    return Counter(f.reason for written in writer.write(WANTED) for f in written.failures)
 
 
 def test_it_writes_what_the_model_says_with_the_simulators_results(tmp_path):
     with ChatServer(TABLE).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store")
-        assert groups(one) == PERFECT
+        writer = teacher(server, tmp_path / "store")
+        assert groups(writer) == PERFECT
     assert server.answered == dict.fromkeys(TABLE, 1)
-    assert one.usage.requests == len(TABLE)
+    assert writer.usage.requests == len(TABLE)
     assert server.authorizations == {f"Bearer {KEY}"}
 
 
@@ -112,15 +112,15 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_query_of_no_use_is_named(name, tmp_path):
     with ChatServer({}, default=ANSWERS[name]).running_in_a_thread() as server:
-        found = reasons(teacher(server, tmp_path / "store"))
-    assert found.keys() <= {name.split(",")[0], "off_plan", "malformed"}
-    assert found[name.split(",")[0]] > 0
+        counts = reasons(teacher(server, tmp_path / "store"))
+    assert counts.keys() <= {name.split(",")[0], "off_plan", "malformed"}
+    assert counts[name.split(",")[0]] > 0
 
 
 def decisions(decision: object) -> Mapping[str, str]:
     """The queries of the perfect model, and this for every decision."""
-    said = json.dumps(decision)
-    return {key: text if text.startswith('{"query"') else said for key, text in TABLE.items()}
+    answer = json.dumps(decision)
+    return {key: text if text.startswith('{"query"') else answer for key, text in TABLE.items()}
 
 
 DECISIONS = {
@@ -142,8 +142,8 @@ def test_calls_at_once_are_written_as_one_decision_and_no_other_way():
     tools = [entry.tool("en") for entry in default_data.CATALOGUE.entries.values()]
     query, both, *reply = AUTHOR.scripted_answers(item, "en")
 
-    def written(*said: str) -> Trajectory:
-        left = iter(said)
+    def written(*answers: str) -> Trajectory:
+        left = iter(answers)
         return AUTHOR.write_positive(
             item, "en", tools, lambda ask: Reply("", ask.name, "", next(left), "stop", 0, 0)
         )
@@ -181,9 +181,9 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
         groups(whole)
     half = whole.usage.usd / 2
     with ChatServer(TABLE).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store", budget=half, batch=batch)
+        writer = teacher(server, tmp_path / "store", budget=half, batch=batch)
         with pytest.raises(Unfinished, match=r"synthesize\.budget = .* does not reach"):
-            one.write(WANTED)
+            writer.write(WANTED)
         paid = sum(PRICE.usage_of(reply).usd for reply in AnswerStore(tmp_path / "store"))
         assert 0 < paid <= half
         more = teacher(server, tmp_path / "store", budget=4 * half, batch=batch)
@@ -194,30 +194,30 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
 
 def test_an_estimate_asks_nothing_and_bounds_what_is_paid(tmp_path):
     with ChatServer(TABLE).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store")
-        before = one.estimate(WANTED)
+        writer = teacher(server, tmp_path / "store")
+        before = writer.estimate(WANTED)
         assert server.arrived == 0
-        groups(one)
+        groups(writer)
         assert before.requests == len(TABLE)
-        assert one.usage.prompt_tokens <= before.prompt_tokens
-        assert one.usage.usd <= before.usd
+        assert writer.usage.prompt_tokens <= before.prompt_tokens
+        assert writer.usage.usd <= before.usd
         assert teacher(server, tmp_path / "store").estimate(WANTED).requests == 0
 
 
 def test_a_server_that_stays_away_stops_the_run_with_its_reason(tmp_path):
     faults = dict.fromkeys(range(10_000), "500")
     with ChatServer(TABLE, faults=faults).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store")
+        writer = teacher(server, tmp_path / "store")
         with pytest.raises(Unfinished, match=r"without an answer, the last .*: HTTP 500"):
-            one.write(WANTED)
+            writer.write(WANTED)
     assert server.arrived <= SERVICE.concurrency * (SERVICE.retries + 1)
 
 
 def test_a_question_without_an_answer_is_a_failure_that_the_next_run_heals(tmp_path):
     faults = dict.fromkeys(range(SERVICE.retries + 1), "500")
     with ChatServer(TABLE, faults=faults).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store", concurrency=1, max_failed=0.1)
-        assert reasons(one) == {"unanswered": 1}
+        writer = teacher(server, tmp_path / "store", concurrency=1, max_failed=0.1)
+        assert reasons(writer) == {"unanswered": 1}
         assert groups(teacher(server, tmp_path / "store")) == PERFECT
 
 
@@ -241,14 +241,11 @@ LOST = {1: "expired", 4: "expired", 5: "500"}
 
 def test_a_batch_asks_again_only_for_the_lines_it_lost(tmp_path):
     with ChatServer(TABLE, lost=LOST).running_in_a_thread() as server:
-        one = teacher(server, tmp_path / "store", batch=True)
-        assert groups(one) == PERFECT
+        writer = teacher(server, tmp_path / "store", batch=True)
+        assert groups(writer) == PERFECT
     assert server.arrived == 0
     assert server.answered == dict.fromkeys(TABLE, 1)
-    assert one.usage.usd == pytest.approx(
-        sum(
-            PRICE.cost(r.prompt_tokens, r.completion_tokens)
-            for r in AnswerStore(tmp_path / "store")
-        )
+    assert writer.usage.usd == pytest.approx(
+        sum(PRICE.of(r.prompt_tokens, r.completion_tokens) for r in AnswerStore(tmp_path / "store"))
         / 2
     )

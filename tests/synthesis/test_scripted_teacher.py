@@ -55,9 +55,9 @@ def filled(text: str, values: dict) -> str:
 def is_of(slot: object, value: tuple, language: str, which: str) -> bool:
     if isinstance(slot, LocalizedTexts):
         words = getattr(slot, language)
-        return value.said in take_split(words, which, max(1, len(words) // 4))
+        return value.text in take_split(words, which, max(1, len(words) // 4))
     if isinstance(slot, NumberRange):
-        number = round((value.given - slot.start) / slot.step)
+        number = round((value.value - slot.start) / slot.step)
         return (number % 4 == 3) == (which == "held_out")
     return any((getattr(n, language), n.value) == value for n in slot)  # none of these is held out
 
@@ -80,10 +80,12 @@ def test_words_recur_only_when_all_were_said_and_then_with_other_polite_words():
         1 + len(default_data.PHRASING.closers.en)
     )
     count = 2 * polite
-    said = [teacher.draw("cell", queries, "search_flights", "en", n).query for n in range(count)]
-    assert said[:2] == ["Fly.", "Go."]
-    assert len(set(said)) == count
-    assert all("Fly." in one or "Go." in one for one in said)
+    queries_drawn = [
+        teacher.draw("cell", queries, "search_flights", "en", n).query for n in range(count)
+    ]
+    assert queries_drawn[:2] == ["Fly.", "Go."]
+    assert len(set(queries_drawn)) == count
+    assert all("Fly." in query or "Go." in query for query in queries_drawn)
     with pytest.raises(BadInput, match=f"cell: only {count} different queries; add phrasings"):
         teacher.draw("cell", queries, "search_flights", "en", count)
 
@@ -100,55 +102,57 @@ def test_draws_do_not_depend_on_the_order_of_requests():
 
 def test_arguments_fit_the_schema_and_observations_are_the_simulators():
     for group in default_data.raw_groups():
-        for one in group.trajectories:
+        for trajectory in group.trajectories:
             world = World()
-            for number, turn in enumerate(one.turns, 1):
+            for number, turn in enumerate(trajectory.turns, 1):
                 calls = turn.calls if isinstance(turn, Assistant) else ()
                 assert not any(schema.find_call_problem(call, group.tools) for call in calls)
-                seen = [ToolResult(call.name, world.observe(call)) for call in calls]
-                assert list(one.turns[number : number + len(calls)]) in (seen, [])
+                observed = [ToolResult(call.name, world.observe(call)) for call in calls]
+                assert list(trajectory.turns[number : number + len(calls)]) in (observed, [])
 
 
 def test_an_exchange_begins_with_the_user_and_ends_with_the_model():
     for group in default_data.raw_groups():
-        for one in group.trajectories:
-            assert isinstance(one.turns[0], User)
-            assert isinstance(one.turns[-1], Assistant)
+        for trajectory in group.trajectories:
+            assert isinstance(trajectory.turns[0], User)
+            assert isinstance(trajectory.turns[-1], Assistant)
 
 
 def test_every_slot_is_filled():
     for group in default_data.raw_groups():
         assert b"{1." not in msgspec.json.encode(group.trajectories)
-        assert not [one.query for one in group.trajectories if "{" in one.query]
+        assert not [
+            trajectory.query for trajectory in group.trajectories if "{" in trajectory.query
+        ]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_simple_exchange_goes_on_to_the_reply_as_often_as_asked(share):
     teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
-    one = teacher.write_positive(
+    trajectory = teacher.write_positive(
         TrajectoryRequest("convert_currency", "travel_cash", "simple", 0), "en"
     )
-    assert len(one.turns) == (4 if share else 2)
+    assert len(trajectory.turns) == (4 if share else 2)
 
 
 def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
     teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=0.0))
-    one = teacher.write_positive(
+    trajectory = teacher.write_positive(
         TrajectoryRequest("list_directory", "peek_largest", "complex", 0), "en"
     )
-    seen, second = one.turns[2], one.turns[3]
-    assert second.calls[0].arguments == {"path": seen.content["largest"]}
-    assert one.turns[-1].decision == "no_call"
+    observed, second = trajectory.turns[2], trajectory.turns[3]
+    assert second.calls[0].arguments == {"path": observed.content["largest"]}
+    assert trajectory.turns[-1].decision == "no_call"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_calls_at_once_are_one_decision_and_their_results_follow_in_order(share):
     teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
     item = TrajectoryRequest("get_stock_price", "three_quotes", "complex", 0)
-    one = teacher.write_positive(item, "en")
-    _, decision, *after = one.turns
+    trajectory = teacher.write_positive(item, "en")
+    _, decision, *after = trajectory.turns
     first, second, third = (call.arguments["ticker"] for call in decision.calls)
-    assert one.kind == "multi"
+    assert trajectory.kind == "multi"
     goal = f"look up the share prices of {first}, {second} and {third}"
     assert decision.thought == build_call_thought(goal, "en")
     if not share:
@@ -166,12 +170,12 @@ def test_calls_at_once_never_say_the_same(language):
     """Two slots of one scenario share no value, so that no draw makes a call twice."""
     for tool, scenario in CELLS:
         slots = default_data.CATALOGUE.domain_of[tool].slots
-        for one, other in combinations(scenario.turns(tool)[0].steps, 2):
-            assert one.tool != other.tool or any(
-                possible(one.arguments[name], slots, language).isdisjoint(
-                    possible(other.arguments[name], slots, language)
+        for first, second in combinations(scenario.turns(tool)[0].steps, 2):
+            assert first.tool != second.tool or any(
+                possible(first.arguments[name], slots, language).isdisjoint(
+                    possible(second.arguments[name], slots, language)
                 )
-                for name in one.arguments.keys() & other.arguments.keys()
+                for name in first.arguments.keys() & second.arguments.keys()
             ), f"{tool}.{scenario.name}"
 
 
@@ -192,17 +196,21 @@ def possible(argument: object, slots: dict, language: str) -> set:
     ids=["list", "object"],
 )
 def test_a_list_or_an_object_is_filled_in_item_by_item(tool, scenario, argument):
-    one = default_data.teacher().write_positive(TrajectoryRequest(tool, scenario, "", 0), "en")
-    found = validation.list_leaves(one.turns[1].calls[0].arguments[argument])
-    assert len(set(found)) > 1
-    assert all(str(item) in one.query for item in found)
+    trajectory = default_data.teacher().write_positive(
+        TrajectoryRequest(tool, scenario, "", 0), "en"
+    )
+    leaves = validation.list_leaves(trajectory.turns[1].calls[0].arguments[argument])
+    assert len(set(leaves)) > 1
+    assert all(str(item) in trajectory.query for item in leaves)
 
 
 def test_a_list_takes_an_item_from_an_observation():
-    one = default_data.teacher().write_positive(
+    trajectory = default_data.teacher().write_positive(
         TrajectoryRequest("lookup_contact", "mail_by_name", "", 0), "en"
     )
-    assert one.turns[3].calls[0].arguments["recipients"] == [one.turns[2].content["email"]]
+    assert trajectory.turns[3].calls[0].arguments["recipients"] == [
+        trajectory.turns[2].content["email"]
+    ]
 
 
 def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
@@ -211,18 +219,22 @@ def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
     queries = default_data.CATALOGUE.scenario("list_directory", "contents").queries
     # Both draw the same phrasing; only the letters of its words may differ.
     for index in range(4):
-        one, other = (t.draw("c", queries, "list_directory", "en", index) for t in (clean, typed))
-        assert len(one.query.split()) == len(other.query.split())
-        assert all(value.said in other.query for value in other.values.values())
+        plain, with_typo = (
+            t.draw("c", queries, "list_directory", "en", index) for t in (clean, typed)
+        )
+        assert len(plain.query.split()) == len(with_typo.query.split())
+        assert all(value.text in with_typo.query for value in with_typo.values.values())
 
 
 @LANGUAGE
 def test_a_missing_argument_is_in_no_call_and_the_decision_is_to_ask(language):
     for name, entry in default_data.CATALOGUE.entries.items():
         if entry.missing:
-            one = default_data.teacher().write_missing_argument(name, entry.missing, language, 0)
-            assert [turn.decision for turn in one.turns[1:]] == ["ask"]
-            assert one.turns[1].text
+            trajectory = default_data.teacher().write_missing_argument(
+                name, entry.missing, language, 0
+            )
+            assert [turn.decision for turn in trajectory.turns[1:]] == ["ask"]
+            assert trajectory.turns[1].text
 
 
 @pytest.mark.parametrize(

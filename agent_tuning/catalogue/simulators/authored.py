@@ -1,7 +1,7 @@
-"""Results that an author wrote down, for tools of others that no simulator computes.
+"""Observations that an author wrote, for other people's tools without a simulator.
 
-An observation may quote the call: `{order_id}` alone is the argument itself, inside a text its
-wording. Which of the observations a call gets depends on its arguments only.
+An observation may quote the call: `{order_id}` alone becomes the argument itself, inside a text it
+becomes the argument's text. The arguments alone decide which observation a call gets.
 """
 
 import re
@@ -20,19 +20,19 @@ Observations = Sequence[dict[str, Json]]
 def observe(call: Call, observations: Observations) -> dict[str, Json]:
     arguments = msgspec.json.encode(call.arguments, order="deterministic").decode()
     chosen = pick(observations, call.name, arguments)
-    return {name: _filled(value, call.arguments) for name, value in chosen.items()}
+    return {name: _fill(value, call.arguments) for name, value in chosen.items()}
 
 
 def find_quoted_arguments(observations: Observations) -> set[str]:
-    """The arguments that the observations name."""
+    """The names of the arguments that the observations quote."""
     return set(ARGUMENT.findall(msgspec.json.encode(observations).decode()))
 
 
-def _filled(value: Json, arguments: Mapping[str, Json]) -> Json:
+def _fill(value: Json, arguments: Mapping[str, Json]) -> Json:
     if isinstance(value, dict):
-        return {name: _filled(item, arguments) for name, item in value.items()}
+        return {name: _fill(item, arguments) for name, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, arguments) for item in value]
+        return [_fill(item, arguments) for item in value]
     if not isinstance(value, str):
         return value
     if whole := ARGUMENT.fullmatch(value):

@@ -55,9 +55,11 @@ class Cart:
 
     def view_cart(self, min_price: float) -> dict[str, Json]:
         """The products whose single piece costs at least so much."""
-        found = [product for product in self.pieces if price_in_cents(product) >= 100 * min_price]
-        dearest = max(found, key=price_in_cents, default="")
-        return {"count": len(found), "dearest": dearest, "products": list(found)}
+        products = [
+            product for product in self.pieces if price_in_cents(product) >= 100 * min_price
+        ]
+        most_expensive = max(products, key=price_in_cents, default="")
+        return {"count": len(products), "dearest": most_expensive, "products": list(products)}
 
     def apply_coupon(self, code: str) -> dict[str, Json]:
         """One coupon at a time: a new one takes the place of the old."""

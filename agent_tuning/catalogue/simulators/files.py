@@ -102,8 +102,8 @@ def count_lines(path: str) -> dict[str, Json]:
 def find_files(pattern: str, folder: str = "") -> dict[str, Json]:
     """Files whose name matches a shell pattern."""
     paths = _inside(folder) if folder else list(TREE)
-    found = [path for path in paths if fnmatchcase(path.rsplit("/", 1)[-1], pattern)]
-    return {"count": len(found), "first": found[0] if found else "", "paths": found[:3]}
+    matches = [path for path in paths if fnmatchcase(path.rsplit("/", 1)[-1], pattern)]
+    return {"count": len(matches), "first": matches[0] if matches else "", "paths": matches[:3]}
 
 
 TOOLS = (list_directory, read_file, count_lines, find_files)

@@ -127,9 +127,9 @@ def _known(name: str) -> str:
     return KNOWN[name.casefold()]
 
 
-def _found(entities: list[str], asked: str) -> dict[str, Json]:
-    """The entities, named in the language of what was asked."""
-    names = entities if asked.isascii() else [NAMES[entity] for entity in entities]
+def _list_entities(entities: list[str], question: str) -> dict[str, Json]:
+    """The entities, named in the language of the question."""
+    names = entities if question.isascii() else [NAMES[entity] for entity in entities]
     return {"count": len(names), "first": names[0] if names else "", "entities": names}
 
 
@@ -142,19 +142,19 @@ def get_relations(entity: str) -> dict[str, Json]:
 
 def follow_relation(entity: str, relation: str) -> dict[str, Json]:
     edge = (_known(entity), relation)
-    return _found([end for start, name, end in EDGES if (start, name) == edge], entity)
+    return _list_entities([end for start, name, end in EDGES if (start, name) == edge], entity)
 
 
 def find_sources(relation: str, target: str) -> dict[str, Json]:
     """`follow_relation` the other way round."""
     edge = (relation, _known(target))
-    return _found([start for start, name, end in EDGES if (name, end) == edge], target)
+    return _list_entities([start for start, name, end in EDGES if (name, end) == edge], target)
 
 
 def find_common(first: str, second: str) -> dict[str, Json]:
     """What both are related to, whichever way the relation runs."""
     near = [_neighbours(_known(entity)) for entity in (first, second)]
-    return _found([name for name in NAMES if name in near[0] & near[1]], first + second)
+    return _list_entities([name for name in NAMES if name in near[0] & near[1]], first + second)
 
 
 def _neighbours(entity: str) -> set[str]:

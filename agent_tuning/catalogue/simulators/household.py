@@ -42,7 +42,7 @@ CLOSING = LARDERS | CONTAINERS
 PLACES = {"table": "桌子"} | SURFACES | CLOSING
 ENGLISH = {chinese: english for english, chinese in (DISHES | MEALS | PLACES).items()}
 HAND = "hand"
-SEEN = 4  # a longer list of names would cost more tokens than it tells
+MAX_VISIBLE = 4  # a longer list of names would cost more tokens than it tells
 
 
 class Household:
@@ -126,8 +126,8 @@ class Household:
     def _view(self) -> dict[str, Json]:
         """What lies open where the robot stands."""
         things = [name for name, place in self.place_of.items() if place == self.at]
-        seen = things[:SEEN] if self._open(self.at) else []
-        return {"sees": seen, "first": seen[0] if seen else ""}
+        visible = things[:MAX_VISIBLE] if self._open(self.at) else []
+        return {"sees": visible, "first": visible[0] if visible else ""}
 
     def _reached(self, name: str) -> str:
         """The thing of that name, in the hand or lying open where the robot stands."""

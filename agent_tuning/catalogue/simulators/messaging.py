@@ -17,8 +17,8 @@ def lookup_contact(name: str) -> dict[str, Json]:
 def search_inbox(sender: str, unread_only: bool = False) -> dict[str, Json]:
     unread = draw("unread", sender, below=4)
     read = 0 if unread_only else 1 + draw("read", sender, below=9)
-    found = unread + read
-    return {"found": found, "latest": pick(SUBJECTS, "mail", sender) if found else ""}
+    mails = unread + read
+    return {"found": mails, "latest": pick(SUBJECTS, "mail", sender) if mails else ""}
 
 
 def send_email(

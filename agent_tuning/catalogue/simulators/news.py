@@ -77,13 +77,13 @@ BY_ID = {
 
 def get_headlines(topic: str, region: str = "") -> dict[str, Json]:
     """The stories about a topic, of one region or of both; in the topic's language."""
-    found = [
+    stories = [
         (name, story.headline[language])
         for name, (story, language) in BY_ID.items()
         if topic.casefold() == story.topic[language] and region in ("", story.region)
     ]
-    name, headline = found[0] if found else ("", "")
-    return {"count": len(found), "article_id": name, "headline": headline}
+    name, headline = stories[0] if stories else ("", "")
+    return {"count": len(stories), "article_id": name, "headline": headline}
 
 
 def read_article(article_id: str) -> dict[str, Json]:

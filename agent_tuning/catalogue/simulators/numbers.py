@@ -20,15 +20,19 @@ def find_prime_factors(number: int) -> dict[str, Json]:
     """With multiplicity, smallest first; `factors` are written as a product."""
     if not 2 <= number <= LARGEST:
         raise ValueError(f"{number}: expected 2 to {LARGEST}")
-    found, divisor = [], 2
+    factors, divisor = [], 2
     while divisor**2 <= number:
         if number % divisor:
             divisor += 1
         else:
-            found.append(divisor)
+            factors.append(divisor)
             number //= divisor
-    found.append(number)
-    return {"factors": " x ".join(map(str, found)), "count": len(found), "prime": len(found) == 1}
+    factors.append(number)
+    return {
+        "factors": " x ".join(map(str, factors)),
+        "count": len(factors),
+        "prime": len(factors) == 1,
+    }
 
 
 def solve_quadratic(a: float, b: float, c: float) -> dict[str, Json]:

@@ -90,7 +90,7 @@ class OperatingSystem:
         """A user's processes, and the one that takes most."""
         if sort_by not in MEASURES:
             raise Refused(f"cannot sort by {sort_by}")
-        own = {pid: found for pid, found in self.processes.items() if found["user"] == user}
+        own = {pid: process for pid, process in self.processes.items() if process["user"] == user}
         if not own:
             raise Refused(f"no processes of {user}")
         top = max(own, key=lambda pid: int(own[pid][sort_by]))

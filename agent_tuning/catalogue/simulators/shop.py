@@ -14,7 +14,7 @@ def price_in_cents(product: str) -> int:
 
 
 def search_products(keyword: str, max_price: float | None = None) -> dict[str, Json]:
-    """The best match; with a limit, the dearest one that keeps to it."""
+    """The best match; with a limit, the most expensive one within it."""
     space = " " if keyword.isascii() else ""
     shelf = {f"{brand}{space}{keyword}": 0.0 for brand in BRANDS}
     shelf = {product: price_in_cents(product) / 100 for product in shelf}

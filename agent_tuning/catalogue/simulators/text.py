@@ -29,8 +29,8 @@ DICTIONARY = {
 
 def translate_word(word: str, language: str) -> dict[str, Json]:
     """A word outside the dictionary stays as it is, like a proper name."""
-    found = DICTIONARY.get(word.casefold(), {}).get(language)
-    return {"translation": found or word, "found": found is not None}
+    translation = DICTIONARY.get(word.casefold(), {}).get(language)
+    return {"translation": translation or word, "found": translation is not None}
 
 
 def reverse_text(text: str) -> dict[str, Json]:

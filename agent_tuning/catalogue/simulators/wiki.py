@@ -223,26 +223,26 @@ def _titles(names: list[str], chinese: bool) -> list[str]:
 def _path(source: str, target: str) -> list[str]:
     """The shortest chain of links, both ends included; empty if there is none."""
     paths = deque([[source]])
-    seen = {source}
+    visited = {source}
     while paths:
         path = paths.popleft()
         if path[-1] == target:
             return path
         for name in NEIGHBOURS[path[-1]]:
-            if name not in seen:
-                seen.add(name)
+            if name not in visited:
+                visited.add(name)
                 paths.append([*path, name])
     return []
 
 
 def search_wiki(topic: str, limit: int = 3) -> dict[str, Json]:
     key = TOPICS.get(topic, topic.casefold())
-    found = [
+    titles = [
         a.title(not topic.isascii())
         for a in ARTICLES
         if key in a.topics or key in a.summary_en.casefold() or key in a.summary_zh
     ]
-    return {"first": found[0] if found else "", "titles": found[:limit], "total": len(found)}
+    return {"first": titles[0] if titles else "", "titles": titles[:limit], "total": len(titles)}
 
 
 def get_wiki_summary(title: str) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What worlds are made with: draws that depend on words only, and refusals."""
+"""What simulators share: draws that depend only on their words, and refused calls."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def draw(*words: object, below: int) -> int:
-    """A number in [0, below) that depends on the words only."""
+    """A number in [0, below) that depends only on the words."""
     digest = hashlib.blake2b("\x1f".join(map(str, words)).casefold().encode(), digest_size=8)
     return int.from_bytes(digest.digest()) % below
 
@@ -18,4 +18,4 @@ def pick(choices: Sequence[T], *words: object) -> T:
 
 
 class Refused(ValueError):
-    """A call that cannot be done as things stand; the message is what the tool answers."""
+    """A call that the present state does not allow; the tool answers with the message."""

@@ -26,8 +26,8 @@ NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 CONSTANTS = {None: "None", True: "True", False: "False"}
 
 
-class _Strange(ValueError):
-    """What Python can say and a call cannot hold."""
+class _UnexpectedNode(ValueError):
+    """Valid Python that cannot be part of a call."""
 
     def __init__(self, node: ast.expr, expected: str) -> None:
         super().__init__(expected)
@@ -82,94 +82,99 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     thought, position = (start.group(1) or "").strip(), skip_blanks(text, start.end())
     source = text[position:]
     try:
-        turn = _decision(thought, _parsed(source))
+        turn = _read_decision(thought, _parse(source))
         format_json(msgspec.to_builtins(turn)).encode()  # 1e999, or half of a surrogate pair
-    except _Strange as error:
-        raise MalformedReply(str(error), text, position + _start(source, error.node)) from error
+    except _UnexpectedNode as error:
+        raise MalformedReply(
+            str(error), text, position + _find_start(source, error.node)
+        ) from error
     except SyntaxError as error:
-        place = position + _before(source, error.lineno or 1) + (error.offset or 1) - 1
+        place = position + _count_before(source, error.lineno or 1) + (error.offset or 1) - 1
         raise MalformedReply(f"Python calls ({error.msg})", text, place) from error
     except (ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
         raise MalformedReply(f"Python calls ({error})", text, position) from error
     return turn
 
 
-def _parsed(source: str) -> ast.expr:
+def _parse(source: str) -> ast.expr:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of "\d": the model's, not the user's
         return ast.parse(source, mode="eval").body
 
 
-def _before(source: str, line: int) -> int:
+def _count_before(source: str, line: int) -> int:
     """Characters before a line, counted from 1 as Python counts lines."""
     return len(b"".join(source.encode().splitlines(keepends=True)[: line - 1]).decode())
 
 
-def _start(source: str, node: ast.expr) -> int:
+def _find_start(source: str, node: ast.expr) -> int:
     """The character where a node starts; Python's columns are bytes."""
     line = source.encode().splitlines()[node.lineno - 1]
-    return _before(source, node.lineno) + len(line[: node.col_offset].decode())
+    return _count_before(source, node.lineno) + len(line[: node.col_offset].decode())
 
 
-def _decision(thought: str, said: ast.expr) -> Assistant:
-    match said:
+def _read_decision(thought: str, body: ast.expr) -> Assistant:
+    match body:
         case ast.List(elts=[_, *_]):
-            return build_decision(thought, list(map(_read_call, said.elts)), None, None)
+            return build_decision(thought, list(map(_read_call, body.elts)), None, None)
         case ast.Call(func=ast.Name("answer"), args=[ast.Constant(str(text))], keywords=[]):
             return build_decision(thought, None, text, None)
         case ast.Call(func=ast.Name("ask"), args=[ast.Constant(str(text))], keywords=[]):
             return build_decision(thought, None, None, text)
-    raise _Strange(said, "a list of calls, answer(...) or ask(...)")
+    raise _UnexpectedNode(body, "a list of calls, answer(...) or ask(...)")
 
 
 def _read_call(node: ast.expr) -> Call:
     match node:
         case ast.Call(args=[]):
             arguments: dict[str, Json] = {}
-            for one in node.keywords:
-                arguments |= {one.arg: _value(one.value)} if one.arg else _object(one.value)
-            return Call(_name(node.func), arguments)
+            for keyword_node in node.keywords:
+                if keyword_node.arg:
+                    arguments[keyword_node.arg] = _read_value(keyword_node.value)
+                else:
+                    arguments |= _read_object(keyword_node.value)
+            return Call(_read_name(node.func), arguments)
         case ast.BinOp(left, ast.Sub(), ast.Call()):  # get-time() is a subtraction to Python
             call = _read_call(node.right)
-            return Call(f"{_name(left)}-{call.name}", call.arguments)
-    raise _Strange(node, "a call with named arguments")
+            return Call(f"{_read_name(left)}-{call.name}", call.arguments)
+    raise _UnexpectedNode(node, "a call with named arguments")
 
 
-def _name(node: ast.expr) -> str:
+def _read_name(node: ast.expr) -> str:
     match node:
         case ast.Name(name):
             return name
         case ast.Attribute(before, name):
-            return f"{_name(before)}.{name}"
+            return f"{_read_name(before)}.{name}"
         case ast.BinOp(left, ast.Sub(), right):
-            return f"{_name(left)}-{_name(right)}"
+            return f"{_read_name(left)}-{_read_name(right)}"
         case ast.Subscript(ast.Name("tools"), ast.Constant(str(name))):
             return name
-    raise _Strange(node, "a tool's name")
+    raise _UnexpectedNode(node, "a tool's name")
 
 
-def _value(node: ast.expr) -> Json:
+def _read_value(node: ast.expr) -> Json:
     match node:
         case ast.Constant(str() | int() | float() | None):
             return node.value
         case ast.UnaryOp(ast.USub(), ast.Constant(int() | float())):
-            return -_value(node.operand)
+            return -_read_value(node.operand)
         case ast.List():
-            return list(map(_value, node.elts))
+            return list(map(_read_value, node.elts))
         case ast.Dict():
-            return _object(node)
-    raise _Strange(node, "a JSON value")
+            return _read_object(node)
+    raise _UnexpectedNode(node, "a JSON value")
 
 
-def _object(node: ast.expr) -> dict[str, Json]:
+def _read_object(node: ast.expr) -> dict[str, Json]:
     if not isinstance(node, ast.Dict):
-        raise _Strange(node, "a dict")
-    found = {}
+        raise _UnexpectedNode(node, "a dict")
+    items = {}
     for key, value in zip(node.keys, node.values, strict=True):
         if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
-            raise _Strange(key or value, "a string")
-        found[key.value] = _value(value)
-    return found
+            raise _UnexpectedNode(key or value, "a string")
+        items[key.value] = _read_value(value)
+    return items
 
 
 def write_observations(results: Sequence[ToolResult]) -> str:

@@ -1,4 +1,4 @@
-"""What every reader needs: JSON in the middle of a text, and an error that names the place."""
+"""What every format needs to read a reply: JSON inside a text, and errors with the character."""
 
 import json
 import re
@@ -11,18 +11,18 @@ _BLANK = re.compile(r"\s*")
 
 
 class MalformedReply(ValueError):
-    """A model's text that is no decision in the asked format."""
+    """A model's text that is no decision in the format of its prompt."""
 
     def __init__(self, expected: str, text: str, position: int) -> None:
         found = text[position : position + 20]
         super().__init__(f"expected {expected} at character {position}, found {found!r}")
 
 
-def _refuse(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse)
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read_json_value(text: str, position: int, expected: str = "JSON") -> tuple[Json, int]:
@@ -50,13 +50,13 @@ def format_json(value: Json) -> str:
 
 
 def skip_blanks(text: str, position: int) -> int:
-    """Where the next character stands that is not blank."""
+    """The position of the next character that is not blank."""
     blank = _BLANK.match(text, position)
     return blank.end() if blank else position
 
 
 def expect_end(text: str, position: int) -> None:
-    """Nothing but blanks may follow."""
+    """Raise MalformedReply if anything but blanks follows."""
     if text[position:].strip():
         raise MalformedReply("the end", text, position)
 
@@ -64,7 +64,7 @@ def expect_end(text: str, position: int) -> None:
 def build_decision(
     thought: str, calls: Sequence[Call] | None, answer: str | None, ask: str | None
 ) -> Assistant:
-    """The turn of which exactly one part was said; raises ValueError if none or several were."""
+    """The turn with the one part that is given. Raises ValueError if none or several are."""
     if sum(part is not None for part in (calls, answer, ask)) != 1:
         raise ValueError("one of a call, an answer and a question")
     thought = " ".join(thought.split()) if "\n" in thought else thought.strip()

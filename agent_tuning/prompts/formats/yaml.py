@@ -79,7 +79,7 @@ def _write_json(value: Json) -> str:
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     try:
-        value = _value(yaml.compose(text, Loader=_Loader))
+        value = _read_value(yaml.compose(text, Loader=_Loader))
         format_json(value).encode()  # "\\ud800" is half of a character
         reply = msgspec.convert(value, Reply)
         return build_decision(reply.thought, reply.calls, reply.answer, reply.ask)
@@ -91,24 +91,24 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
         raise MalformedReply(f"calls, answer or ask ({error})", text, 0) from error
 
 
-def _value(node: yaml.Node | None) -> Json:
+def _read_value(node: yaml.Node | None) -> Json:
     match node:
         case yaml.MappingNode():
-            return {_key(name): _value(value) for name, value in node.value}
+            return {_read_key(name): _read_value(value) for name, value in node.value}
         case yaml.SequenceNode():
-            return list(map(_value, node.value))
+            return list(map(_read_value, node.value))
         case yaml.ScalarNode():
-            return _scalar(node.value) if node.style is None else node.value
+            return _read_scalar(node.value) if node.style is None else node.value
     return None
 
 
-def _key(node: yaml.Node) -> str:
+def _read_key(node: yaml.Node) -> str:
     if not isinstance(node, yaml.ScalarNode):
         raise yaml.MarkedYAMLError(problem_mark=node.start_mark)
     return str(node.value)
 
 
-def _scalar(text: str) -> Json:
+def _read_scalar(text: str) -> Json:
     """What stands without quotes: JSON's numbers and constants; all the rest is a string."""
     if text in CONSTANTS:
         return CONSTANTS[text]

@@ -1,5 +1,5 @@
-"""Tool formats: how a prompt lists its tools. Each takes a menu and returns its text.
+"""Tool formats: how a prompt lists its tools. Each takes a list of tools and returns its text.
 
-`documents` are read back by any parser of their language; `lines` and `signatures` are for people
-and models, and cheaper in tokens.
+`documents` can be parsed again in their language. `lines` and `signatures` are for people and
+models, and cost fewer tokens.
 """

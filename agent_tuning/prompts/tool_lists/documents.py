@@ -1,4 +1,4 @@
-"""Menus in the languages of machines: what is written parses back to the same data."""
+"""Tool lists in data formats: each text parses back to the same data."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,18 +11,18 @@ from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.prompts.tool_lists.parameters import Parameter, list_parameters
 from agent_tuning.records import Json, Tool
 
-# XML has no way at all to say these.
-UNSAYABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML cannot hold in any spelling.
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def openai(tools: Sequence[Tool]) -> str:
     """The function objects, a line each."""
-    return "\n".join(format_json(_function(tool)) for tool in tools)
+    return "\n".join(format_json(_build_function(tool)) for tool in tools)
 
 
 def hermes(tools: Sequence[Tool]) -> str:
-    """The same, each in the wrapper of OpenAI's `tools`, between tags."""
-    lines = (format_json({"type": "function", "function": _function(tool)}) for tool in tools)
+    """The function objects in the wrapper of OpenAI's `tools`, between tags."""
+    lines = (format_json({"type": "function", "function": _build_function(tool)}) for tool in tools)
     return "\n".join(["<tools>", *lines, "</tools>"])
 
 
@@ -45,7 +45,7 @@ class _Dumper(yaml.SafeDumper):
 
 def yaml_list(tools: Sequence[Tool]) -> str:
     return yaml.dump(
-        [_function(tool) for tool in tools],
+        [_build_function(tool) for tool in tools],
         Dumper=_Dumper,
         allow_unicode=True,
         sort_keys=False,
@@ -55,34 +55,36 @@ def yaml_list(tools: Sequence[Tool]) -> str:
 
 def xml(tools: Sequence[Tool]) -> str:
     """An element per parameter around its description; choices are JSON in an attribute."""
-    return "\n".join(["<tools>", *chain.from_iterable(map(_element, tools)), "</tools>"])
+    return "\n".join(["<tools>", *chain.from_iterable(map(_write_tool, tools)), "</tools>"])
 
 
-def _element(tool: Tool) -> Iterator[str]:
-    yield f"<tool name={_attribute(tool.name)}>"
-    yield f"<description>{_text(tool.description)}</description>"
-    yield from (_parameter(one, "parameter") for one in list_parameters(tool))
+def _write_tool(tool: Tool) -> Iterator[str]:
+    yield f"<tool name={_quote_attribute(tool.name)}>"
+    yield f"<description>{_escape_text(tool.description)}</description>"
+    yield from (_write_parameter(parameter, "parameter") for parameter in list_parameters(tool))
     yield "</tool>"
 
 
-def _parameter(one: Parameter, tag: str) -> str:
-    name = f" name={_attribute(one.name)}" if one.name else ""
-    choices = f" enum={_attribute(format_json(one.choices))}" if one.choices else ""
-    optional = "" if one.required else ' required="false"'
-    fields = "".join(_parameter(field, "parameter") for field in one.fields)
-    items = _parameter(one.items, "items") if one.items else ""
-    content = f"{_text(one.description)}{fields}{items}"
-    opening = f"{tag}{name} type={_attribute(one.type)}{choices}{optional}"
+def _write_parameter(parameter: Parameter, tag: str) -> str:
+    name = f" name={_quote_attribute(parameter.name)}" if parameter.name else ""
+    choices = (
+        f" enum={_quote_attribute(format_json(parameter.choices))}" if parameter.choices else ""
+    )
+    optional = "" if parameter.required else ' required="false"'
+    fields = "".join(_write_parameter(field, "parameter") for field in parameter.fields)
+    items = _write_parameter(parameter.items, "items") if parameter.items else ""
+    content = f"{_escape_text(parameter.description)}{fields}{items}"
+    opening = f"{tag}{name} type={_quote_attribute(parameter.type)}{choices}{optional}"
     return f"<{opening}>{content}</{tag}>" if content else f"<{opening}/>"
 
 
-def _text(text: str) -> str:
-    return escape(UNSAYABLE.sub("\ufffd", text), {"\r": "&#13;"})  # a bare one would read as \n
+def _escape_text(text: str) -> str:
+    return escape(NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})  # a bare \r would be read as \n
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(UNSAYABLE.sub("\ufffd", text))
+def _quote_attribute(text: str) -> str:
+    return quoteattr(NOT_XML.sub("\ufffd", text))
 
 
-def _function(tool: Tool) -> dict[str, Json]:
+def _build_function(tool: Tool) -> dict[str, Json]:
     return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}

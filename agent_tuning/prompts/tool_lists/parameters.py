@@ -1,4 +1,4 @@
-"""What a tool's JSON Schema says about its parameters, nested ones too."""
+"""The parameters in a tool's JSON Schema, nested ones too."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -11,7 +11,7 @@ class Parameter(NamedTuple):
     """A parameter, a field of an object, or (without a name) the items of an array."""
 
     name: str
-    type: str  # as JSON Schema says it, alternatives as `string|null`; `any` if it says none
+    type: str  # JSON Schema's, alternatives as `string|null`; `any` if there is none
     choices: list[Json]
     description: str
     required: bool
@@ -19,34 +19,34 @@ class Parameter(NamedTuple):
     fields: "tuple[Parameter, ...]" = ()
 
     def describe_type(self, spell: Callable[[Json], str]) -> str:
-        """The choices or, if anything goes, the type: `sea|hill`, `array of string`."""
+        """The choices or, if there are none, the type: `sea|hill`, `array of string`."""
         if self.choices:
             return "|".join(map(spell, self.choices))
         if self.items:
             note = f" ({self.items.description})" if self.items.description else ""
             return f"{self.type} of {self.items.describe_type(spell)}{note}"
-        inner = (f"{one.name} ({one.describe(spell)})" for one in self.fields)
+        inner = (f"{field.name} ({field.describe(spell)})" for field in self.fields)
         return f"{self.type} {{{', '.join(inner)}}}" if self.fields else self.type
 
     def describe(self, spell: Callable[[Json], str]) -> str:
-        """Everything but the name: type, description, and whether it may be left out."""
+        """All but the name: type, description, and whether it is optional."""
         kind = self.describe_type(spell)
-        said = [kind, self.description] if self.description else [kind]
-        return ", ".join(said if self.required else [*said, "optional"])
+        notes = [kind, self.description] if self.description else [kind]
+        return ", ".join(notes if self.required else [*notes, "optional"])
 
 
 def list_parameters(tool: Tool) -> tuple[Parameter, ...]:
-    return _fields(tool.parameters)
+    return _read_fields(tool.parameters)
 
 
 def describe_tool(tool: Tool) -> str:
-    """The description, then what the parameters' own descriptions add; one line."""
-    said = [f"{path}: {text}" for path, text in _described(list_parameters(tool))]
-    return join_lines(" ".join([tool.description, *said]))
+    """The tool's description and those of its parameters, in one line."""
+    notes = [f"{path}: {text}" for path, text in _list_descriptions(list_parameters(tool))]
+    return join_lines(" ".join([tool.description, *notes]))
 
 
 def join_lines(text: str) -> str:
-    """A line break would end the entry or the comment that the text stands in."""
+    """The text in one line: a line break would end the entry or the comment around it."""
     return " ".join(text.splitlines())
 
 
@@ -55,13 +55,15 @@ def format_choice(choice: Json) -> str:
     return choice if isinstance(choice, str) else format_json(choice)
 
 
-def _fields(schema: dict[str, Json]) -> tuple[Parameter, ...]:
+def _read_fields(schema: dict[str, Json]) -> tuple[Parameter, ...]:
     required = schema.get("required", [])
     properties = schema.get("properties", {})
-    return tuple(_parameter(name, one, name in required) for name, one in properties.items())
+    return tuple(
+        _read_parameter(name, value, name in required) for name, value in properties.items()
+    )
 
 
-def _parameter(name: str, schema: Json, required: bool) -> Parameter:
+def _read_parameter(name: str, schema: Json, required: bool) -> Parameter:
     if not isinstance(schema, dict):  # `true`: anything
         return Parameter(name, "any", [], "", required)
     kind, items = schema.get("type", "any"), schema.get("items")
@@ -71,17 +73,17 @@ def _parameter(name: str, schema: Json, required: bool) -> Parameter:
         schema.get("enum", []),
         schema.get("description", ""),
         required,
-        _parameter("", items, True) if isinstance(items, dict) else None,
-        _fields(schema),
+        _read_parameter("", items, True) if isinstance(items, dict) else None,
+        _read_fields(schema),
     )
 
 
-def _described(fields: tuple[Parameter, ...], path: str = "") -> Iterator[tuple[str, str]]:
-    """Paths such as `guests[].name` of all that have a description."""
-    for one in fields:
-        here = f"{path}.{one.name}" if path and one.name else path + one.name
-        if one.description:
-            yield here, one.description
-        yield from _described(one.fields, here)
-        if one.items:
-            yield from _described((one.items,), f"{here}[]")
+def _list_descriptions(fields: tuple[Parameter, ...], path: str = "") -> Iterator[tuple[str, str]]:
+    """Descriptions, each with the path of its field, such as `guests[].name`."""
+    for field in fields:
+        here = f"{path}.{field.name}" if path and field.name else path + field.name
+        if field.description:
+            yield here, field.description
+        yield from _list_descriptions(field.fields, here)
+        if field.items:
+            yield from _list_descriptions((field.items,), f"{here}[]")

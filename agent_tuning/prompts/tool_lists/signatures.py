@@ -1,4 +1,4 @@
-"""Menus as declarations of functions, in the manner of programming languages."""
+"""Tool lists as function declarations, like those of programming languages."""
 
 from collections.abc import Sequence
 
@@ -24,11 +24,11 @@ TYPESCRIPT_TYPES = {"integer": "number", "array": "any[]"}
 
 
 def python(tools: Sequence[Tool]) -> str:
-    def described(one: Parameter) -> str:
-        return f"{one.name}: {_python(one)}" + ("" if one.required else " = None")
+    def declare(field: Parameter) -> str:
+        return f"{field.name}: {_python_type(field)}" + ("" if field.required else " = None")
 
     return "\n".join(
-        join_lines(f"def {tool.name}({', '.join(map(described, list_parameters(tool)))}):")
+        join_lines(f"def {tool.name}({', '.join(map(declare, list_parameters(tool)))}):")
         + f"  # {describe_tool(tool)}"
         for tool in tools
     )
@@ -45,42 +45,45 @@ def typescript(tools: Sequence[Tool]) -> str:
 def compact(tools: Sequence[Tool]) -> str:
     """The fewest tokens: `book(nights: integer, view?: sea|hill) - Book a room.`"""
 
-    def described(one: Parameter) -> str:
-        return f"{one.name}{'' if one.required else '?'}: {one.describe_type(format_json)}"
+    def declare(field: Parameter) -> str:
+        return f"{field.name}{'' if field.required else '?'}: {field.describe_type(format_json)}"
 
     return "\n".join(
-        join_lines(f"{tool.name}({', '.join(map(described, list_parameters(tool)))})")
+        join_lines(f"{tool.name}({', '.join(map(declare, list_parameters(tool)))})")
         + f" - {describe_tool(tool)}"
         for tool in tools
     )
 
 
-def _python(one: Parameter) -> str:
-    if one.choices:
-        return f"Literal[{', '.join(map(repr, one.choices))}]"
-    if one.items:
-        return f"list[{_python(one.items)}]"
-    if one.fields:
-        kinds = ((field, _python(field)) for field in one.fields)
+def _python_type(parameter: Parameter) -> str:
+    if parameter.choices:
+        return f"Literal[{', '.join(map(repr, parameter.choices))}]"
+    if parameter.items:
+        return f"list[{_python_type(parameter.items)}]"
+    if parameter.fields:
+        kinds = ((field, _python_type(field)) for field in parameter.fields)
         inner = (
             f'"{field.name}": {kind if field.required else f"NotRequired[{kind}]"}'
             for field, kind in kinds
         )
         return f"{{{', '.join(inner)}}}"
-    return " | ".join(PYTHON_TYPES.get(kind, "Any") for kind in one.type.split("|"))
+    return " | ".join(PYTHON_TYPES.get(kind, "Any") for kind in parameter.type.split("|"))
 
 
-def _typescript(one: Parameter) -> str:
-    if one.choices:
-        return " | ".join(map(format_json, one.choices))
-    if one.items:
-        kind = _typescript(one.items)
+def _typescript_type(field: Parameter) -> str:
+    if field.choices:
+        return " | ".join(map(format_json, field.choices))
+    if field.items:
+        kind = _typescript_type(field.items)
         return f"({kind})[]" if " | " in kind else f"{kind}[]"
-    if one.fields:
-        return _typescript_object(one.fields)
-    return " | ".join(TYPESCRIPT_TYPES.get(kind, kind) for kind in one.type.split("|"))
+    if field.fields:
+        return _typescript_object(field.fields)
+    return " | ".join(TYPESCRIPT_TYPES.get(kind, kind) for kind in field.type.split("|"))
 
 
 def _typescript_object(fields: Sequence[Parameter]) -> str:
-    inner = (f"{one.name}{'' if one.required else '?'}: {_typescript(one)}" for one in fields)
+    inner = (
+        f"{field.name}{'' if field.required else '?'}: {_typescript_type(field)}"
+        for field in fields
+    )
     return f"{{ {', '.join(inner)} }}"

@@ -1,4 +1,4 @@
-"""Who writes trajectories: a teacher turns requests for groups into groups, in their order."""
+"""A teacher writes trajectories: it turns requests for groups into groups, in the same order."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -8,7 +8,7 @@ from agent_tuning.records import Group, Language, Record
 
 
 class TrajectoryRequest(Record, frozen=True):
-    """One positive trajectory to write: the `index`-th of its cell of the coverage matrix."""
+    """One positive to write: number `index` in its cell of the coverage matrix."""
 
     tool: str
     scenario: str
@@ -17,7 +17,7 @@ class TrajectoryRequest(Record, frozen=True):
 
 
 class GroupRequest(Record, frozen=True):
-    """One group to write: positives under one prompt, which groups of one `prompt` id share."""
+    """One group of positives to write. Groups with the same `prompt` id share a prompt."""
 
     id: str
     prompt: str
@@ -43,7 +43,7 @@ class WrittenGroup(Record, frozen=True):
 
 
 class Teacher(Protocol):
-    """`usage` grows with what is written, also with answers that were paid for earlier."""
+    """`usage` counts all answers that groups were written from, also those paid for earlier."""
 
     @property
     def usage(self) -> Usage: ...
@@ -52,4 +52,4 @@ class Teacher(Protocol):
         """The groups, in the order of their requests."""
 
     def estimate(self, requests: Iterable[GroupRequest], /) -> Usage:
-        """What `write` would still ask for and cost at most; asks nothing."""
+        """What `write` would still ask and cost at most. Nothing is asked for the estimate."""

@@ -1,11 +1,12 @@
 """How a chat model writes a trajectory: first a query, then one decision after another.
 
-The author is plain code over `answer`, which gives a question's reply or raises `Missing`. A live
-run, a batch, a replay and an estimate are the same code over another `answer`: each starts from
-the beginning and goes as far as the answers reach, so nothing is kept between two questions.
+A conversation is a generator: it yields a question, gets the reply, and returns the trajectory. A
+live run, a batch, a replay and an estimate follow the same generator and differ only in where
+replies come from. Each starts at the beginning and goes as far as there are replies, so nothing is
+kept in memory between two questions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -32,7 +33,7 @@ from agent_tuning.synthesis.teachers import Failure, GroupRequest, TrajectoryReq
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, fill_slots
 
 T = TypeVar("T")
-Answer = Callable[[Ask], Reply]
+Conversation = Generator[Ask, Reply, T]
 
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 
@@ -84,90 +85,143 @@ def build_decision_schema(tools: Sequence[Tool]) -> dict[str, Json]:
 
 
 class Author:
-    """Cells, facts and lengths are the scripted teacher's; the words and decisions the model's."""
+    """Conversations by a chat model: the scripted teacher gives cells, facts and lengths.
+
+    The words and the decisions are the model's.
+    """
 
     def __init__(self, scripted: ScriptedTeacher) -> None:
         self.scripted = scripted
         self.catalogue = scripted.catalogue
 
-    def group(self, request: GroupRequest, answer: Answer) -> WrittenGroup:
-        """What the answers make of a request; an unusable one costs its trajectory only."""
-        tools = self.scripted.prompt(request).tools
-        kept: list[Trajectory] = []
+    def write_group(self, request: GroupRequest, answer: Callable[[Ask], Reply]) -> WrittenGroup:
+        """The group that the answers give; an unusable answer fails its own trajectory only."""
+        prompt = self.scripted.prompt(request)
+        trajectories: list[Trajectory] = []
         failures: list[Failure] = []
         for item in request.items:
             try:
-                kept.append(self.write_positive(item, request.language, tools, answer))
+                trajectory = self.write_positive(item, request.language, prompt.tools, answer)
+                trajectories.append(trajectory)
             except UnusableReply as error:
                 name = self.scripted.name(item, request.language)
                 failures.append(Failure(name, request.id, error.reason, error.detail))
-        group = Group(request.id, self.scripted.prompt(request), tuple(kept))
-        return WrittenGroup(group, tuple(failures))
+        return WrittenGroup(Group(request.id, prompt, tuple(trajectories)), tuple(failures))
 
     def write_positive(
-        self, item: TrajectoryRequest, language: Language, tools: Sequence[Tool], answer: Answer
+        self,
+        item: TrajectoryRequest,
+        language: Language,
+        tools: Sequence[Tool],
+        answer: Callable[[Ask], Reply],
     ) -> Trajectory:
-        """Raises Unusable where an answer does not serve, and what `answer` raises."""
+        """Raises UnusableReply at the first answer of no use, and whatever `answer` raises."""
+        outcome = follow(self.converse(item, language, tools), answer)
+        assert isinstance(outcome, Trajectory)  # this `answer` gives a reply to every question
+        return outcome
+
+    def find_unanswered(
+        self, request: GroupRequest, item: TrajectoryRequest, answer: Callable[[Ask], Reply | None]
+    ) -> Ask | None:
+        """The first question of a trajectory without an answer; None if it needs no more.
+
+        A trajectory with an unusable answer needs no more: it is counted when it is written.
+        """
+        tools = self.scripted.prompt(request).tools
+        try:
+            outcome = follow(self.converse(item, request.language, tools), answer)
+        except UnusableReply:
+            return None
+        return outcome if isinstance(outcome, Ask) else None
+
+    def converse(
+        self, item: TrajectoryRequest, language: Language, tools: Sequence[Tool]
+    ) -> Conversation[Trajectory]:
+        """Yields one question after another and returns the trajectory of the replies."""
         name = self.scripted.name(item, language)
         scenario = self.catalogue.scenario(item.tool, item.scenario)
         planned = [sorted(step.tool for step in turn.steps) for turn in scenario.turns(item.tool)]
-        turns: list[Turn] = [User(self._query(item, language, name, answer))]
+        query = yield from self._ask_query(item, language, name)
+        turns: list[Turn] = [User(query)]
         called: list[list[str]] = []
         world = self.catalogue.world()
         while True:
-            turn = _decide(f"{name} decision {len(called) + 1}", turns, language, tools, answer)
+            decision = f"{name} decision {len(called) + 1}"
+            turn = yield from _ask_decision(decision, turns, language, tools)
             turns.append(turn)
             if turn.calls:
                 called.append(sorted(call.name for call in turn.calls))
-            if not _on_plan(turn, called, planned):
+            if not _is_on_plan(turn, called, planned):
                 raise UnusableReply("off_plan", f"{turn.decision} after {called}, not {planned}")
-            if not turn.calls or (called == planned and not self.scripted.replies(item, language)):
+            if not turn.calls or (
+                called == planned and not self.scripted.has_reply(item, language)
+            ):
                 break
-            turns += _observed(turn.calls, world)
+            turns += _observe_calls(turn.calls, world)
         return Trajectory(name, tuple(turns), scenario.kind, language, item.tool, item.scenario)
 
     def scripted_answers(self, item: TrajectoryRequest, language: Language) -> Iterator[str]:
         """What a perfect model would answer: the scripted trajectory in a model's JSON."""
         for turn in self.scripted.write_positive(item, language).turns:
             if isinstance(turn, User):
-                yield _json(QueryAnswer(turn.text))
+                yield _write_json(QueryAnswer(turn.text))
             elif isinstance(turn, Assistant):
-                yield _spelt(turn)
+                yield _write_decision(turn)
 
-    def _query(self, item: TrajectoryRequest, language: Language, name: str, answer: Answer) -> str:
+    def _ask_query(
+        self, item: TrajectoryRequest, language: Language, name: str
+    ) -> Conversation[str]:
         scenario = self.catalogue.scenario(item.tool, item.scenario)
-        draw = self.scripted.drawn(item, language)
-        facts = [value.said for value in draw.values.values()]
+        drawn = self.scripted.draw_query(item, language)
+        facts = [value.text for value in drawn.values.values()]
         tool, *later = [
             self.catalogue.entries[step.tool].tool(language) for step in scenario.steps(item.tool)
         ]
-        wording = system_prompt.fill_template(
+        instructions = system_prompt.fill_template(
             "teacher/query",
             language=LANGUAGE_NAMES[language],
-            goal=fill_slots(getattr(scenario.goal, language), draw.values),
+            goal=fill_slots(getattr(scenario.goal, language), drawn.values),
             tool=tool,
             then=later if scenario.then else [],
             also=later if scenario.also else [],
-            example=draw.query,
+            example=drawn.query,
             facts=facts,
         )
-        ask = Ask(f"{name} query", (Message("user", wording),), QUERY_SCHEMA)
-        query = _read(answer(ask), QueryAnswer).query.strip()
+        reply = yield Ask(f"{name} query", (Message("user", instructions),), QUERY_SCHEMA)
+        query = _read_reply(reply, QueryAnswer).query.strip()
         absent = [fact for fact in facts if fact.casefold() not in query.casefold()]
         if absent or not query:
             raise UnusableReply("facts_left_out", f"{absent} of {query!r}")
         return query
 
 
-def _decide(
-    name: str, turns: Sequence[Turn], language: Language, tools: Sequence[Tool], answer: Answer
-) -> Assistant:
-    menu = "\n".join(map(_json, tools))
-    wording = system_prompt.fill_template(
-        "teacher/decision", language=LANGUAGE_NAMES[language], tools=menu
+def follow(
+    conversation: Conversation[Trajectory], answer: Callable[[Ask], Reply | None]
+) -> Trajectory | Ask:
+    """Answer the questions of a conversation; the first one without an answer ends it."""
+    reply: Reply | None = None
+    while True:
+        try:
+            ask = next(conversation) if reply is None else conversation.send(reply)
+        except StopIteration as end:
+            trajectory: Trajectory = end.value
+            return trajectory
+        reply = answer(ask)
+        if reply is None:
+            return ask
+
+
+def _ask_decision(
+    name: str, turns: Sequence[Turn], language: Language, tools: Sequence[Tool]
+) -> Conversation[Assistant]:
+    instructions = system_prompt.fill_template(
+        "teacher/decision",
+        language=LANGUAGE_NAMES[language],
+        tools="\n".join(map(_write_json, tools)),
     )
-    messages = (Message("system", wording), *map(_message, turns))
-    decided = _read(answer(Ask(name, messages, build_decision_schema(tools))), DecisionAnswer)
+    messages = (Message("system", instructions), *map(_write_message, turns))
+    reply = yield Ask(name, messages, build_decision_schema(tools))
+    decided = _read_reply(reply, DecisionAnswer)
     thought = " ".join(decided.thought.split())
     try:
         turn = Assistant(decided.decision, thought, decided.calls, decided.text)
@@ -179,41 +233,41 @@ def _decide(
     return turn
 
 
-def _on_plan(turn: Assistant, called: list[list[str]], planned: list[list[str]]) -> bool:
+def _is_on_plan(turn: Assistant, called: list[list[str]], planned: list[list[str]]) -> bool:
     """The planned tools, turn by turn, a reply after all of them, and no question."""
     if turn.calls:
         return called == planned[: len(called)]
     return turn.decision == "no_call" and called == planned
 
 
-def _message(turn: Turn) -> Message:
+def _write_message(turn: Turn) -> Message:
     if isinstance(turn, User):
         return Message("user", turn.text)
     if isinstance(turn, Assistant):
-        return Message("assistant", _spelt(turn))
-    content = _json(turn.content)
+        return Message("assistant", _write_decision(turn))
+    content = _write_json(turn.content)
     return Message(
         "user", system_prompt.fill_template("teacher/observation", name=turn.name, content=content)
     )
 
 
-def _spelt(turn: Assistant) -> str:
-    return _json(DecisionAnswer(turn.decision, turn.thought, turn.calls, turn.text))
+def _write_decision(turn: Assistant) -> str:
+    return _write_json(DecisionAnswer(turn.decision, turn.thought, turn.calls, turn.text))
 
 
-def _json(value: object) -> str:
+def _write_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _read(reply: Reply, kind: type[T]) -> T:
+def _read_reply(reply: Reply, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(reply.text(), type=kind)
     except msgspec.DecodeError as error:
         raise UnusableReply("malformed", f"{error} in {reply.content[:200]!r}") from error
 
 
-def _observed(calls: Sequence[Call], world: World) -> list[ToolResult]:
-    """The simulators' results; raises Unusable if a call fits its schema and is impossible."""
+def _observe_calls(calls: Sequence[Call], world: World) -> list[ToolResult]:
+    """The simulators' results; raises UnusableReply if a call fits its schema but is impossible."""
     try:
         return [ToolResult(call.name, world.observe(call)) for call in calls]
     except (ArithmeticError, LookupError, ValueError) as error:

@@ -1,13 +1,12 @@
-"""The openai teacher: any OpenAI-compatible model writes, the simulators answer its calls.
+"""The openai teacher: any OpenAI-compatible model writes, and the simulators answer its calls.
 
-First every question's answer gets into the store, in whatever order the answers come; then the
-groups are written from the store in the order of their requests, as `replay` writes them.
+First the store is filled with an answer to every question, in the order in which the answers come.
+Then the groups are written from the store in the order of their requests, as `replay` does it.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 import msgspec
 
@@ -16,7 +15,7 @@ from agent_tuning.chat_model.fill_store import StoreFiller
 from agent_tuning.chat_model.messages import Ask, ChatRequest, Reply, Service, UnusableReply
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, WrittenGroup
-from agent_tuning.synthesis.teachers.replay import MissingAnswer, ReplayTeacher
+from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 
 
 class OpenAITeacher:
@@ -48,71 +47,60 @@ class OpenAITeacher:
             asyncio.run(self._fill(wanted))
         finally:
             self.replay.store.close()
-        return (self.replay.author.group(request, self._final) for request in wanted)
+        return (self.replay.author.write_group(request, self._read_answer) for request in wanted)
 
     def estimate(self, requests: Iterable[GroupRequest]) -> Usage:
         jobs = ((request, item) for request in requests for item in request.items)
-        return sum((self._left(*job) for job in jobs), Usage())
+        return sum((self._estimate_job(*job) for job in jobs), Usage())
 
     async def _fill(self, requests: list[GroupRequest]) -> None:
         jobs = [(request, item) for request in requests for item in request.items]
         # The longest conversations first, or all would wait for some of them in the end.
-        jobs.sort(key=lambda job: -self._steps(*job))
-        most = self.max_failed * len(jobs)
+        jobs.sort(key=lambda job: -self._count_turns(job[1]))
+        max_unanswered = self.max_failed * len(jobs)
         store, price = self.replay.store, self.replay.price
         budget = Budget(self.budget, price.total_usage(self.replay.model.name, store))
-        filling = StoreFiller(store, self.service, price, budget, self.unanswered, most)
-        async with filling.client.api:
+        filler = StoreFiller(store, self.service, price, budget, self.unanswered, max_unanswered)
+        async with filler.client.api:
             if self.batch:
-                named = msgspec.json.encode((self.replay.model, requests))
-                run = hashlib.blake2b(named, digest_size=16).hexdigest()
-                await filling.ask_in_batches(jobs, self._wanting, run)
+                identity = msgspec.json.encode((self.replay.model, requests))
+                run = hashlib.blake2b(identity, digest_size=16).hexdigest()
+                await filler.ask_in_batches(jobs, self._find_unanswered, run)
             else:
-                await filling.ask_live(jobs, self._wanting)
+                await filler.ask_live(jobs, self._find_unanswered)
 
-    def _steps(self, _: GroupRequest, item: TrajectoryRequest) -> int:
+    def _count_turns(self, item: TrajectoryRequest) -> int:
         return len(self.replay.author.catalogue.scenario(item.tool, item.scenario).turns(item.tool))
 
-    def _wanting(self, job: tuple[GroupRequest, TrajectoryRequest]) -> ChatRequest | None:
+    def _find_unanswered(self, job: tuple[GroupRequest, TrajectoryRequest]) -> ChatRequest | None:
         """The first question of a trajectory that has no answer; None if there is none."""
-        request, item = job
-        author = self.replay.author
-        tools = author.scripted.prompt(request).tools
-        try:
-            author.write_positive(item, request.language, tools, self._known)
-        except MissingAnswer as missing:
-            return missing.sent
-        except UnusableReply:  # counted when the groups are written
-            pass
-        return None
+        ask = self.replay.author.find_unanswered(*job, self._find_answer)
+        return None if ask is None else self.replay.model.build_request(ask)
 
-    def _known(self, ask: Ask) -> Reply:
-        try:
-            return self.replay.stored(ask)
-        except MissingAnswer as missing:
-            problem = self.unanswered.get(missing.sent.key)
-            if problem is None:
-                raise
-            raise UnusableReply("unanswered", problem) from missing
+    def _find_answer(self, ask: Ask) -> Reply | None:
+        """Raises UnusableReply if the server was asked and gave no answer."""
+        reply = self.replay.find_answer(ask)
+        if reply is None and (key := self.replay.model.build_request(ask).key) in self.unanswered:
+            raise UnusableReply("unanswered", self.unanswered[key])
+        return reply
 
-    def _final(self, ask: Ask) -> Reply:
-        return self.replay.count(self._known(ask))
+    def _read_answer(self, ask: Ask) -> Reply:
+        reply = self._find_answer(ask)
+        assert reply is not None  # the store was filled before
+        return self.replay.count(reply)
 
-    def _left(self, request: GroupRequest, item: TrajectoryRequest) -> Usage:
+    def _estimate_job(self, request: GroupRequest, item: TrajectoryRequest) -> Usage:
         """What a trajectory still costs at most if the model answers as the scripted teacher."""
         author, model = self.replay.author, self.replay.model
-        rehearsed = author.scripted_answers(item, request.language)
-        left: list[Usage] = []
+        scripted = author.scripted_answers(item, request.language)
+        bounds: list[Usage] = []
 
         def answer(ask: Ask) -> Reply:
-            text = next(rehearsed, "")
-            with suppress(MissingAnswer):
-                return self.replay.stored(ask)
-            left.append(self.replay.price.max_usage(model.build_request(ask), self.batch))
+            text = next(scripted, "")
+            if stored := self.replay.find_answer(ask):
+                return stored
+            bounds.append(self.replay.price.max_usage(model.build_request(ask), self.batch))
             return Reply("", ask.name, model.name, text, "stop", 0, 0)
 
-        with suppress(UnusableReply):
-            author.write_positive(
-                item, request.language, author.scripted.prompt(request).tools, answer
-            )
-        return sum(left, Usage())
+        author.find_unanswered(request, item, answer)
+        return sum(bounds, Usage())

@@ -1,22 +1,15 @@
-"""The replay teacher: what the store holds, and nothing else; no key, no network."""
+"""The replay teacher: it writes from stored answers only, without a key and without a network."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
-from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Reply
+from agent_tuning.chat_model.messages import Ask, ChatModel, Reply
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput
 from agent_tuning.synthesis.teachers import GroupRequest, WrittenGroup
 from agent_tuning.synthesis.teachers.author import Author
-
-
-class MissingAnswer(Exception):
-    """The store has no answer to this question."""
-
-    def __init__(self, sent: ChatRequest) -> None:
-        super().__init__(f"`{sent.name}` (key {sent.key})")
-        self.sent = sent
 
 
 class ReplayTeacher:
@@ -29,28 +22,25 @@ class ReplayTeacher:
 
     def write(self, requests: Iterable[GroupRequest]) -> Iterator[WrittenGroup]:
         for request in requests:
-            try:
-                yield self.author.group(request, self._final)
-            except MissingAnswer as missing:
-                raise BadInput(
-                    f"{self.store.path}: no answer to {missing}, group {request.id}; "
-                    "synthesize.teacher = openai asks for it"
-                ) from missing
+            yield self.author.write_group(request, partial(self._read_answer, request.id))
 
     def estimate(self, requests: Iterable[GroupRequest]) -> Usage:  # noqa: ARG002
         return Usage()  # nothing is asked
 
-    def stored(self, ask: Ask) -> Reply:
-        """Raises Missing."""
-        sent = self.model.build_request(ask)
-        reply = self.store.get(sent.key)
-        if reply is None:
-            raise MissingAnswer(sent)
-        return reply
-
-    def _final(self, ask: Ask) -> Reply:
-        return self.count(self.stored(ask))
+    def find_answer(self, ask: Ask) -> Reply | None:
+        """The stored answer to a question; None if there is none."""
+        return self.store.get(self.model.build_request(ask).key)
 
     def count(self, reply: Reply) -> Reply:
+        """The reply, after its tokens and cost are added to `usage`."""
         self.usage += self.price.usage_of(reply)
         return reply
+
+    def _read_answer(self, group: str, ask: Ask) -> Reply:
+        reply = self.find_answer(ask)
+        if reply is None:
+            raise BadInput(
+                f"{self.store.path}: no answer to `{ask.name}` (key {self.model.build_request(ask).key}), "
+                f"group {group}; synthesize.teacher = openai asks for it"
+            )
+        return self.count(reply)

@@ -1,7 +1,7 @@
-"""The scripted teacher: the catalogue's grammar asks, the simulators answer.
+"""The scripted teacher: the catalogue's grammar writes the queries, simulators answer the calls.
 
-A trajectory is right by construction: its arguments are what the query says, its observations are
-computed.
+A trajectory is right by construction: its arguments are the values in the query, and its
+observations are computed.
 """
 
 import random
@@ -31,7 +31,7 @@ from agent_tuning.records import (
 )
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, WrittenGroup
 
-THOUGHT_PREFIXES: dict[Language, str] = {"en": "I should ", "zh": "我要"}  # of an `intent`
+THOUGHT_PREFIXES: dict[Language, str] = {"en": "I should ", "zh": "我要"}  # before a call
 
 
 class DrawnQuery(NamedTuple):
@@ -40,17 +40,17 @@ class DrawnQuery(NamedTuple):
 
 
 class WritingStyle(Record, frozen=True):
-    """How varied the queries are and how long the exchanges; shares in 0-1."""
+    """How varied the queries are and how long the conversations; shares are from 0 to 1."""
 
     seed: int
-    replies: float  # exchanges with one turn of calls that go on to the final reply
+    replies: float  # conversations with one turn of calls that go on to the final reply
     opened: float  # queries with a polite opener
     closed: float  # queries with a polite closer
     mistyped: float  # queries with a typing error
 
 
 class ScriptedTeacher:
-    """`phrasings` and `values` say from which part of the grammar the queries come."""
+    """`phrasings` and `values` name the split of the grammar that the queries come from."""
 
     def __init__(
         self,
@@ -77,21 +77,21 @@ class ScriptedTeacher:
         return Group(request.id, self.prompt(request), trajectories)
 
     def prompt(self, request: GroupRequest) -> PromptSpec:
-        """The request's tools; its template and formats are chosen later."""
+        """The request's tools. The stage `diversify` chooses the template and the formats."""
         tools = tuple(self.catalogue.entries[name].tool(request.language) for name in request.tools)
         return PromptSpec(request.prompt, request.language, tools)
 
     def name(self, item: TrajectoryRequest, language: Language) -> str:
-        """The id of a trajectory: its cell of the coverage matrix, and which one of it."""
-        return f"{_cell(item, language)}.{item.index}"
+        """The id of a trajectory: its cell of the coverage matrix, and its number there."""
+        return f"{_name_cell(item, language)}.{item.index}"
 
-    def drawn(self, item: TrajectoryRequest, language: Language) -> DrawnQuery:
-        """The query of an item, and what it says."""
+    def draw_query(self, item: TrajectoryRequest, language: Language) -> DrawnQuery:
+        """The query of a trajectory, and the values in it."""
         queries = self.catalogue.scenario(item.tool, item.scenario).queries
-        return self.draw(_cell(item, language), queries, item.tool, language, item.index)
+        return self.draw(_name_cell(item, language), queries, item.tool, language, item.index)
 
-    def replies(self, item: TrajectoryRequest, language: Language) -> bool:
-        """Does the exchange go on to the final reply? A chain always does."""
+    def has_reply(self, item: TrajectoryRequest, language: Language) -> bool:
+        """Whether the conversation goes on to the final reply; a chain always does."""
         chain = self.catalogue.scenario(item.tool, item.scenario).then
         rng = random.Random(f"{self.style.seed}:reply:{self.name(item, language)}")
         return bool(chain) or rng.random() < self.style.replies
@@ -99,17 +99,17 @@ class ScriptedTeacher:
     def write_positive(self, item: TrajectoryRequest, language: Language) -> Trajectory:
         """Query, calls with their observations, and the final reply where one is due."""
         scenario = self.catalogue.scenario(item.tool, item.scenario)
-        query, values = self.drawn(item, language)
-        decided = enact_scenario(scenario, item.tool, language, values, self.catalogue.world())
+        query, values = self.draw_query(item, language)
+        acted = enact_scenario(scenario, item.tool, language, values, self.catalogue.world())
         turns: list[Turn] = [User(query)]
-        for decision, seen in decided:
-            turns += (decision, *seen)
-        results = [result.content for _, seen in decided for result in seen]
-        if self.replies(item, language):
-            text = fill_slots(getattr(scenario.reply, language), values, results)
+        for decision, results in acted:
+            turns += (decision, *results)
+        if self.has_reply(item, language):
+            observations = [result.content for _, results in acted for result in results]
+            text = fill_slots(getattr(scenario.reply, language), values, observations)
             turns.append(Assistant("no_call", getattr(self.phrasing.finish, language), text=text))
         else:
-            del turns[-len(decided[-1][1]) :]  # the last turn must be the model's
+            del turns[-len(acted[-1][1]) :]  # the last turn must be the model's
         return Trajectory(
             id=self.name(item, language),
             turns=tuple(turns),
@@ -131,7 +131,7 @@ class ScriptedTeacher:
         return Trajectory(f"{cell}.{index}", turns, "missing", language, tool)
 
     def goal(self, tool: str, scenario: Scenario, language: Language, rng: random.Random) -> str:
-        """What a call would do, in words, with drawn values."""
+        """The task description of a call, with drawn values."""
         goal = getattr(scenario.goal, language)
         number = rng.randrange(self.grammar.count_sentences(goal, tool, language))
         return fill_slots(goal, self.grammar.values(goal, tool, language, number))
@@ -144,27 +144,29 @@ class ScriptedTeacher:
         language: Language,
         index: int,
     ) -> DrawnQuery:
-        """The `index`-th query of a cell; no two of them are equal.
+        """The `index`-th query of a cell; no two queries of a cell are equal.
 
-        Phrasings take turns. Words recur only when all were said, with another polite phrase then.
+        Phrasings take turns. A sentence repeats only after all sentences were used, and then with
+        another polite phrase. Raises BadInput when those are used up too.
         """
         phrasings = self.grammar.phrasings(queries, language)
         turn, chosen = divmod(index, len(phrasings))
-        total = self.grammar.count_sentences(phrasings[chosen], tool, language)
-        again, turn = divmod(turn, total)
+        phrasing = phrasings[chosen]
+        total = self.grammar.count_sentences(phrasing, tool, language)
+        repetition, turn = divmod(turn, total)
         seed = f"{self.style.seed}:{cell}.{chosen}"
         number = shuffle_index(turn, total, seed)
-        values = self.grammar.values(phrasings[chosen], tool, language, number)
+        values = self.grammar.values(phrasing, tool, language, number)
         rng = random.Random(f"{seed}.{turn}")
-        query = fill_slots(self._mistyped(phrasings[chosen], rng), values)
-        dressings = self._dressings(language)
-        if again >= len(dressings):
+        query = fill_slots(self._add_typo(phrasing, rng), values)
+        frames = self._list_polite_frames(language)
+        if repetition >= len(frames):
             raise BadInput(f"{cell}: only {index} different queries; add phrasings")
-        before, after = dressings[(self._dressing(language, rng) + again) % len(dressings)]
-        return DrawnQuery(before + query + after, values)
+        opener, closer = frames[(self._draw_frame(language, rng) + repetition) % len(frames)]
+        return DrawnQuery(opener + query + closer, values)
 
-    def _mistyped(self, phrasing: str, rng: random.Random) -> str:
-        """Sometimes swap two letters in a word; never in a slot, which must stay grounded."""
+    def _add_typo(self, phrasing: str, rng: random.Random) -> str:
+        """Sometimes swap two letters of a word; never in a slot: its value must be found again."""
         if rng.random() >= self.style.mistyped:
             return phrasing
         words = phrasing.split(" ")
@@ -175,24 +177,24 @@ class ScriptedTeacher:
             words[index] = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
         return " ".join(words)
 
-    def _dressings(self, language: Language) -> list[tuple[str, str]]:
-        """What may stand before and after a query; the first leaves it bare."""
-        openers, closers = self._polite(language)
-        return [(before, after) for before in openers for after in closers]
+    def _list_polite_frames(self, language: Language) -> list[tuple[str, str]]:
+        """Pairs of an opener and a closer; both are empty in the first."""
+        openers, closers = self._list_polite_phrases(language)
+        return [(opener, closer) for opener in openers for closer in closers]
 
-    def _dressing(self, language: Language, rng: random.Random) -> int:
-        """The place of a dressing, as often polite as the style says."""
-        openers, closers = self._polite(language)
-        before = rng.randrange(1, len(openers)) if rng.random() < self.style.opened else 0
-        after = rng.randrange(1, len(closers)) if rng.random() < self.style.closed else 0
-        return before * len(closers) + after
+    def _draw_frame(self, language: Language, rng: random.Random) -> int:
+        """The index of a frame, as often polite as the style asks for."""
+        openers, closers = self._list_polite_phrases(language)
+        opener = rng.randrange(1, len(openers)) if rng.random() < self.style.opened else 0
+        closer = rng.randrange(1, len(closers)) if rng.random() < self.style.closed else 0
+        return opener * len(closers) + closer
 
-    def _polite(self, language: Language) -> tuple[Sequence[str], Sequence[str]]:
+    def _list_polite_phrases(self, language: Language) -> tuple[Sequence[str], Sequence[str]]:
         openers, closers = self.phrasing.openers, self.phrasing.closers
         return ("", *getattr(openers, language)), ("", *getattr(closers, language))
 
 
-def _cell(item: TrajectoryRequest, language: Language) -> str:
+def _name_cell(item: TrajectoryRequest, language: Language) -> str:
     return f"{item.tool}.{item.scenario}.{language}"
 
 
@@ -203,71 +205,76 @@ def enact_scenario(
     values: Mapping[str, SlotValue],
     world: World,
 ) -> list[tuple[Assistant, tuple[ToolResult, ...]]]:
-    """A scenario's turns, each with what its calls observe in that world, which they change."""
+    """A scenario's turns, each with the results of its calls in that world, which they change."""
     turns: list[tuple[Assistant, tuple[ToolResult, ...]]] = []
-    results: list[dict[str, Json]] = []
+    observations: list[dict[str, Json]] = []
     for goal, steps in scenario.turns(tool):
-        calls = tuple(Call(step.tool, _given(step.arguments, values, results)) for step in steps)
-        thought = build_call_thought(fill_slots(getattr(goal, language), values, results), language)
-        seen = tuple(ToolResult(call.name, world.observe(call)) for call in calls)
-        results += (result.content for result in seen)
-        turns.append((Assistant("call", thought, calls), seen))
+        calls = tuple(
+            Call(step.tool, _fill_argument(step.arguments, values, observations)) for step in steps
+        )
+        task = fill_slots(getattr(goal, language), values, observations)
+        thought = build_call_thought(task, language)
+        results = tuple(ToolResult(call.name, world.observe(call)) for call in calls)
+        observations += (result.content for result in results)
+        turns.append((Assistant("call", thought, calls), results))
     return turns
 
 
 def fill_slots(
-    text: str, values: Mapping[str, SlotValue], results: Sequence[Mapping[str, Json]] = ()
+    text: str, values: Mapping[str, SlotValue], observations: Sequence[Mapping[str, Json]] = ()
 ) -> str:
-    """Fill a text's references in with what people say."""
+    """The text with `{slots}` and `{1.fields}` replaced by the words that people use for them."""
 
     def fill(match: re.Match[str]) -> str:
         name = match.group(1)
         if "." not in name:
-            return values[name].said
+            return values[name].text
         step, field = name.split(".")
-        return str(results[int(step) - 1][field])
+        return str(observations[int(step) - 1][field])
 
     return SLOT.sub(fill, text)
 
 
 def build_call_thought(goal: str, language: Language) -> str:
-    """The thought before a call: the task's description, and no tool's name.
+    """The thought before a call: the task description, and no tool's name.
 
-    All of them start alike, since greedy decoding takes the likeliest token: of ten openings that
-    share the mass none is it.
+    All thoughts start with the same words. Greedy decoding takes the likeliest token, and of ten
+    openings that share the probability none would be likely.
     """
     return format_thought(THOUGHT_PREFIXES[language] + goal, language)
 
 
 def strip_thought_prefix(thought: str) -> str:
-    """The goal of an `intent`, as a part of a sentence; of any other thought the whole of it."""
-    for start in THOUGHT_PREFIXES.values():
-        if thought.startswith(start):
-            return thought.removeprefix(start).rstrip(".。")
+    """The task description in the thought before a call; of any other thought the whole text."""
+    for prefix in THOUGHT_PREFIXES.values():
+        if thought.startswith(prefix):
+            return thought.removeprefix(prefix).rstrip(".。")
     return thought[:1].lower() + thought[1:].rstrip(".。")
 
 
 def format_thought(goal: str, language: Language) -> str:
-    """A goal as a thought."""
+    """A task description as a whole sentence."""
     return goal + "。" if language == "zh" else goal[:1].upper() + goal[1:] + "."
 
 
-def _given(
-    value: Json, values: Mapping[str, SlotValue], results: Sequence[Mapping[str, Json]]
+def _fill_argument(
+    argument: Json, values: Mapping[str, SlotValue], observations: Sequence[Mapping[str, Json]]
 ) -> Json:
-    """An argument: a literal, what a slot gives, or a field of an earlier observation.
+    """A literal, the value of a slot, or a field of an earlier observation.
 
-    Lists and objects are filled in item by item.
+    Lists and objects are filled item by item.
     """
-    if isinstance(value, list):
-        return [_given(item, values, results) for item in value]
-    if isinstance(value, dict):
-        return {name: _given(item, values, results) for name, item in value.items()}
-    reference = SLOT.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(argument, list):
+        return [_fill_argument(item, values, observations) for item in argument]
+    if isinstance(argument, dict):
+        return {name: _fill_argument(item, values, observations) for name, item in argument.items()}
+    if not isinstance(argument, str):
+        return argument
+    reference = SLOT.fullmatch(argument)
     if reference is None:
-        return fill_slots(value, values, results) if isinstance(value, str) else value
+        return fill_slots(argument, values, observations)
     name = reference.group(1)
     if "." not in name:
-        return values[name].given
+        return values[name].value
     step, field = name.split(".")
-    return results[int(step) - 1][field]
+    return observations[int(step) - 1][field]
