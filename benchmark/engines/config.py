@@ -17,6 +17,12 @@ class ServerConfig(Record, frozen=True):
 
 
 class PredictConfig(Record, frozen=True):
+    """`rows` is the number of questions in a batch.
+
+    An answer that can never parse is cut off after `unreadable_tokens` tokens. Only the engine
+    `openai` reads `server` and `service`.
+    """
+
     engine: Literal["transformers", "vllm", "openai"]
     max_new_tokens: int
     unreadable_tokens: int

@@ -169,10 +169,8 @@ def _read_query(question: Question, limit: int) -> str:
 def _convert_offered(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
     if not offered:
         raise UnusableItem("empty menu")
-    if len(offered) == 1:
-        return (
-            convert_tool(offered[0], limits.max_tool_chars),
-        )  # an unusable tool makes the item unusable
+    if len(offered) == 1:  # the reason why its only tool is unusable is the item's too
+        return (convert_tool(offered[0], limits.max_tool_chars),)
     if not (tools := _convert_usable(offered, limits)):
         raise UnusableItem("no usable tool on the menu")
     return tools

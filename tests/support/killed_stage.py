@@ -1,4 +1,4 @@
-"""Stages that let a model answer, as processes: run to their end, killed, resumed."""
+"""Stages that let a model answer, run as processes: to their end, or killed and resumed."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class KillableStage:
-    """`python -m stages.NAME PATHS` in a folder of its own, with some numbers changed."""
+    """`python -m stages.NAME PATHS` in a folder of its own, with other numbers in params.yaml."""
 
     def __init__(self, name: str, paths: list[str], target: str) -> None:
         self.name = name
@@ -44,10 +44,10 @@ class KillableStage:
         assert process.returncode == 0
         return (folder / self.target).read_bytes()
 
-    def killed(self, made: Path, folder: Path) -> Path:
-        """A copy of `made` in which the stage ran until it had stored something; its store."""
+    def killed(self, ready_folder: Path, folder: Path) -> Path:
+        """Kill the stage, in a copy of `ready_folder`, once it has stored something; its log."""
         unwanted = shutil.ignore_patterns("scratch", self.target)
-        shutil.copytree(made, folder, symlinks=True, ignore=unwanted)
+        shutil.copytree(ready_folder, folder, symlinks=True, ignore=unwanted)
         process = self.start(folder)
         deadline = time.monotonic() + 300
         while (path := self.store(folder)) is None or not path.stat().st_size:

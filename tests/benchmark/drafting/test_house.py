@@ -1,4 +1,4 @@
-"""The house suite: sound tasks, axes that say the truth, and no word of it in training."""
+"""The house suite: sound tasks, correct axes, and no overlap with training."""
 
 import re
 from collections import Counter
@@ -38,8 +38,8 @@ def test_menus_are_large_enough_to_choose_from():
 
 def test_ids_are_unique_and_queries_do_not_recur():
     assert len({task.id for task in TASKS}) == len(TASKS)
-    asked = Counter((msgspec.json.encode(task.turns), task.menu) for task in TASKS)
-    assert max(asked.values()) == 1
+    counts = Counter((msgspec.json.encode(task.turns), task.menu) for task in TASKS)
+    assert max(counts.values()) == 1
 
 
 def test_every_gold_is_callable_and_fits_its_schema():
@@ -119,7 +119,7 @@ def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():
             assert any(pattern.fullmatch(query) for pattern in patterns), query
 
 
-def undressed(query: str) -> str:
+def strip_polite_words(query: str) -> str:
     """Without the polite words around it."""
     for language in LANGUAGES:
         for opener in getattr(default_data.PHRASING.openers, language):
@@ -142,22 +142,24 @@ def phrasings() -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
 
 def as_pattern(phrasing: str) -> re.Pattern[str]:
     # Of every two parts around a slot the second is its name.
-    said = ".+".join(map(re.escape, SLOT.split(phrasing)[::2]))
+    wording = ".+".join(map(re.escape, SLOT.split(phrasing)[::2]))
     polite = default_data.PHRASING.openers, default_data.PHRASING.closers
     before, after = ("|".join(map(re.escape, texts.en + texts.zh)) for texts in polite)
-    return re.compile(f"(?:{before})?{said}(?:{after})?")
+    return re.compile(f"(?:{before})?{wording}(?:{after})?")
 
 
-def test_no_query_of_the_suite_is_said_in_training():
+def test_training_overlaps_with_no_query_of_the_suite():
     fence = default_data.contamination_filter()
     trained = [
-        (one.query, tuple(tool.name for tool in group.tools))
+        (trajectory.query, tuple(tool.name for tool in group.tools))
         for group in default_data.groups_with_negatives()
-        for one in group.trajectories
+        for trajectory in group.trajectories
     ]
-    trained += [(one.query, ()) for one in default_data.GENERAL_QUESTIONS.asked("train")]
-    found = {query: fence.overlap(query, tools) for query, tools in trained}
-    assert {query: why for query, why in found.items() if why} == {}
+    trained += [
+        (trajectory.query, ()) for trajectory in default_data.GENERAL_QUESTIONS.asked("train")
+    ]
+    overlaps = {query: fence.overlap(query, tools) for query, tools in trained}
+    assert {query: overlap for query, overlap in overlaps.items() if overlap} == {}
 
 
 def test_drafting_again_writes_the_same_suite(tmp_path):

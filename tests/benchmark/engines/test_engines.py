@@ -1,4 +1,4 @@
-"""Engines: the same questions to a model here and to a server; what fails is no answer."""
+"""Engines: the same questions to a model here and to a server; a failed request is no answer."""
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ SETTINGS = PredictConfig(
 
 
 @pytest.fixture(scope="module")
-def asked(base) -> list[QuestionGroup]:
+def groups(base) -> list[QuestionGroup]:
     chat = ChatTokenizer(base / "tokenizer.json")
     texts = ["Hi.", "Rain?\nOr <|im_start|>snow?", "你好"]
     questions = {f"t{n}": tuple(chat.question([User(x)], "react")) for n, x in enumerate(texts)}
@@ -42,55 +42,58 @@ def at(url: str, **changes: object) -> PredictConfig:
 
 def answered(folder, settings, groups, done=()) -> dict[str, Answer]:
     engine = engines.ENGINES[settings.engine](folder, "tuned", settings)
-    return {answer.task: answer for some in engine.answers(groups, done) for answer in some}
+    return {answer.task: answer for batch in engine.answers(groups, done) for answer in batch}
 
 
-def test_an_answer_that_cannot_be_read_any_more_is_cut_off_and_no_other_is(lively, asked):
+def test_an_answer_is_cut_off_exactly_if_it_can_never_parse(lively, groups):
     here = msgspec.structs.replace(SETTINGS, engine="transformers")
-    whole = answered(lively, msgspec.structs.replace(here, unreadable_tokens=8), asked)
-    cut = answered(lively, here, asked)
+    whole = answered(lively, msgspec.structs.replace(here, unreadable_tokens=8), groups)
+    cut = answered(lively, here, groups)
     for task, answer in cut.items():
         assert len(answer.text) < len(whole[task].text)
         assert whole[task].text.startswith(answer.text)
-    open_to_all = [msgspec.structs.replace(group, openings=("",)) for group in asked]
+    open_to_all = [msgspec.structs.replace(group, openings=("",)) for group in groups]
     assert answered(lively, here, open_to_all) == whole
 
 
-def test_the_words_of_a_prompt_come_back_out_of_its_ids(base, asked):
+def test_the_messages_of_a_prompt_are_decoded_from_its_ids(base, groups):
     chat = ChatTokenizer(base / "tokenizer.json")
     turns = [User("Hi."), Assistant("no_call", text="Hello!"), User("Bye.")]
-    ids = [*asked[0].prefix, *chat.question(turns, "hermes")]
+    ids = [*groups[0].prefix, *chat.question(turns, "hermes")]
     system, *rest = openai_engine.decode_messages(ids, chat)
     assert system == Message("system", SYSTEM)
-    assert [(one.role, one.content) for one in rest[::2]] == [("user", "Hi."), ("user", "Bye.")]
+    assert [(message.role, message.content) for message in rest[::2]] == [
+        ("user", "Hi."),
+        ("user", "Bye."),
+    ]
     assert rest[1].role == "assistant"
     assert "Hello!" in rest[1].content
 
 
-def test_a_server_is_asked_every_question_greedily_and_by_its_name(base, asked):
+def test_a_server_is_asked_every_question_greedily_and_by_its_name(base, groups):
     with ChatServer({}, default="Thought: no").running_in_a_thread() as server:
-        found = answered(base, at(server.url), asked)
-    assert found == {task: Answer(task, "Thought: no") for task in ("t0", "t1", "t2")}
+        answers = answered(base, at(server.url), groups)
+    assert answers == {task: Answer(task, "Thought: no") for task in ("t0", "t1", "t2")}
     bodies = [msgspec.json.decode(body) for body in server.bodies]
     assert {body["model"] for body in bodies} == {"some-model"}
     assert {(body["temperature"], body["max_tokens"]) for body in bodies} == {(0, 8)}
-    said = {body["messages"][1]["content"] for body in bodies}
-    assert said == {"Hi.", "Rain?\nOr <|im_start|>snow?", "你好"}
+    queries = {body["messages"][1]["content"] for body in bodies}
+    assert queries == {"Hi.", "Rain?\nOr <|im_start|>snow?", "你好"}
 
 
-def test_what_was_answered_before_is_not_asked_again(base, asked):
+def test_what_was_answered_before_is_not_asked_again(base, groups):
     with ChatServer({}).running_in_a_thread() as server:
-        assert set(answered(base, at(server.url), asked, {"t0", "t2"})) == {"t1"}
-        assert answered(base, at(server.url), asked, {"t0", "t1", "t2"}) == {}
+        assert set(answered(base, at(server.url), groups, {"t0", "t2"})) == {"t1"}
+        assert answered(base, at(server.url), groups, {"t0", "t1", "t2"}) == {}
     assert server.arrived == 1
 
 
-def test_a_question_that_the_server_never_answers_is_an_error_and_not_an_answer(base, asked):
+def test_a_failed_request_is_an_error_and_not_an_answer(base, groups):
     faults = dict.fromkeys(range(100), "500")
     with ChatServer({}, faults=faults).running_in_a_thread() as server:
-        found = answered(base, at(server.url), asked)
-    assert [answer.text for answer in found.values()] == ["", "", ""]
-    assert all("HTTP 500" in answer.error for answer in found.values())
+        answers = answered(base, at(server.url), groups)
+    assert [answer.text for answer in answers.values()] == ["", "", ""]
+    assert all("HTTP 500" in answer.error for answer in answers.values())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_an_engine_that_cannot_answer_says_why_in_one_line(base, settings, row, 
         engines.ENGINES[settings.engine](base, row, settings)
 
 
-def test_another_pace_takes_up_what_was_answered():
+def test_a_run_resumes_from_a_run_at_another_pace():
     faster = msgspec.structs.replace(QUICK, concurrency=64)
     assert (
         msgspec.structs.replace(SETTINGS, service=faster).without_pacing == SETTINGS.without_pacing
@@ -118,5 +121,5 @@ def test_another_pace_takes_up_what_was_answered():
     )
 
 
-def test_the_committed_section_names_an_engine_that_there_is():
+def test_the_committed_section_names_an_existing_engine():
     assert config.load("predict", PredictConfig).engine in engines.ENGINES

@@ -1,4 +1,4 @@
-"""Predicting survives a kill, and then ends with the bytes of an uninterrupted run."""
+"""A killed prediction resumes, and ends with the bytes of an uninterrupted run."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ GROUPS = 30
 
 
 @pytest.fixture(scope="module")
-def made(lively, tmp_path_factory) -> Path:
+def ready_folder(lively, tmp_path_factory) -> Path:
     numbers = {"max_new_tokens": 40, "unreadable_tokens": 20, "rows": 4, "threads": 1}
     folder = PREDICT.ready(tmp_path_factory.mktemp("predict"), lively, numbers)
     chat = ChatTokenizer(lively / "tokenizer.json")
@@ -40,22 +40,22 @@ def made(lively, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(made) -> bytes:
-    return PREDICT.finished(made)
+def uninterrupted(ready_folder) -> bytes:
+    return PREDICT.finished(ready_folder)
 
 
-def test_every_question_is_answered_once_in_order(whole):
-    tasks = [msgspec.json.decode(line, type=Answer).task for line in whole.splitlines()]
+def test_every_question_is_answered_once_in_order(uninterrupted):
+    tasks = [msgspec.json.decode(line, type=Answer).task for line in uninterrupted.splitlines()]
     assert len(tasks) == 3 * GROUPS
     assert tasks == sorted(set(tasks))
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(made, whole, tmp_path):
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(ready_folder, uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    path = PREDICT.killed(made, folder)
+    path = PREDICT.killed(ready_folder, folder)
     before = len(append_log.read_complete(path, Answer))
     assert before > 0
     with open(path, "ab") as torn:
         torn.write(b'{"task": "g29.a", "te')
-    assert PREDICT.finished(folder) == whole
-    assert len(path.read_text().splitlines()) == 3 * GROUPS  # nothing was asked twice
+    assert PREDICT.finished(folder) == uninterrupted
+    assert len(path.read_text().splitlines()) == 3 * GROUPS  # no question was answered twice

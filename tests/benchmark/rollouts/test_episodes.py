@@ -1,4 +1,4 @@
-"""Episodes: the gold policy reaches every goal, silence none, and every way to fail has a name."""
+"""Episodes: the oracle reaches every goal, the noop policy none, every failure has a name."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ ANSWER = f"There are {TOP['count']} processes, {TOP['name']} leads."
 
 
 def says(*turns: Assistant | str) -> rollout.Policy:
-    """A policy that says these one after the other, and the last one for ever."""
+    """A policy that gives these replies one after the other, and then repeats the last one."""
 
     def policy(plays: list[Rollout]) -> list[str]:
         chosen = [turns[min(len(play.steps), len(turns) - 1)] for play in plays]
@@ -72,16 +72,16 @@ def says(*turns: Assistant | str) -> rollout.Policy:
     return policy
 
 
-def calls(*made: Call) -> Assistant:
-    return Assistant("call", "", made)
+def calls(*listed: Call) -> Assistant:
+    return Assistant("call", "", listed)
 
 
 def reply(text: str = "Done.") -> Assistant:
     return Assistant("no_call", text=text)
 
 
-def one(wish: Episode, *turns: Assistant | str) -> EpisodeScore:
-    suite = Episodes(TOOLS, (wish,))
+def score_one(goal: Episode, *turns: Assistant | str) -> EpisodeScore:
+    suite = Episodes(TOOLS, (goal,))
     [judged] = goal_scoring.score_episodes(
         suite, "m", rollout.run_rollouts(suite, says(*turns), STEPS)
     )
@@ -89,26 +89,26 @@ def one(wish: Episode, *turns: Assistant | str) -> EpisodeScore:
 
 
 @pytest.mark.parametrize(("policy", "share"), [("gold", 1.0), ("always_none", 0.0)])
-def test_the_gold_policy_reaches_every_goal_and_silence_none(policy, share):
+def test_the_oracle_reaches_every_goal_and_the_noop_policy_none(policy, share):
     played = rollout.run_rollouts(SUITE, rollout.POLICIES[policy], STEPS)
     rows = list(goal_scoring.score_episodes(SUITE, policy, played))
     assert goal_scoring.compute_metrics(rows, 10, 0)["success"] == share
     assert {row.success for row in rows} == {bool(share)}
 
 
-def test_all_six_families_are_there_in_both_languages():
-    assert {one.family for one in SUITE.episodes} == set(draft_episodes.FAMILIES)
+def test_all_six_families_have_episodes_in_both_languages():
+    assert {episode.family for episode in SUITE.episodes} == set(draft_episodes.FAMILIES)
     for family in draft_episodes.FAMILIES:
-        some = [one for one in SUITE.episodes if one.family == family]
-        assert {one.language for one in some} == {"en", "zh"}
-        assert any(len(one.gold) > 1 for one in some)
+        episodes_of_family = [episode for episode in SUITE.episodes if episode.family == family]
+        assert {episode.language for episode in episodes_of_family} == {"en", "zh"}
+        assert any(len(episode.gold) > 1 for episode in episodes_of_family)
 
 
-def test_attempts_at_a_task_differ_in_words_and_world_but_not_in_what_is_wanted():
+def test_attempts_at_a_task_differ_in_words_and_world_but_not_in_the_gold_tools():
     for attempts in episodes.group_by_task(SUITE.episodes).values():
-        assert len({one.query for one in attempts}) == len(attempts)
-        assert len({one.seed for one in attempts}) == len(attempts)
-        assert len({tuple(call.name for call in one.gold) for one in attempts}) == 1
+        assert len({episode.query for episode in attempts}) == len(attempts)
+        assert len({episode.seed for episode in attempts}) == len(attempts)
+        assert len({tuple(call.name for call in episode.gold) for episode in attempts}) == 1
 
 
 def test_a_draft_is_the_same_every_time():
@@ -117,16 +117,16 @@ def test_a_draft_is_the_same_every_time():
     )
     held_out = config.load("diversify", TrainingFormats).held_out
     formats = config.load("draft", DraftedFormats)
-    one, other = (
+    first, second = (
         list(EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).episodes())
         for _ in range(2)
     )
-    assert one == other
-    assert len(one) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
+    assert first == second
+    assert len(first) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
 
 
 @pytest.mark.parametrize(
-    ("wish", "turns", "outcome"),
+    ("goal", "turns", "outcome"),
     [
         (CHANGE, [calls(MAKE), calls(MOVE), reply()], "success"),
         (CHANGE, [calls(MAKE, MOVE), reply()], "success"),
@@ -144,8 +144,8 @@ def test_a_draft_is_the_same_every_time():
         (QUESTION, [calls(WHO), calls(MAKE), reply(ANSWER)], "other_state"),
     ],
 )
-def test_an_episode_ends_with_one_outcome(wish, turns, outcome):
-    assert one(wish, *turns).outcome == outcome
+def test_an_episode_ends_with_one_outcome(goal, turns, outcome):
+    assert score_one(goal, *turns).outcome == outcome
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_an_episode_ends_with_one_outcome(wish, turns, outcome):
         ),
     ],
 )
-def test_a_call_that_cannot_be_made_is_named_seen_and_may_be_mended(call, problem):
-    judged = one(CHANGE, calls(call), calls(MAKE), calls(MOVE), reply())
+def test_a_call_that_cannot_be_made_is_named_observed_and_may_be_corrected(call, problem):
+    judged = score_one(CHANGE, calls(call), calls(MAKE), calls(MOVE), reply())
     assert judged.invalid == (problem,)
     assert judged.steps[0].observations == ({"error": problem},)
     assert judged.success
@@ -170,14 +170,14 @@ def test_a_call_that_cannot_be_made_is_named_seen_and_may_be_mended(call, proble
 def test_a_transcript_that_is_missing_counts_as_a_failure():
     suite = Episodes(TOOLS, (CHANGE, episode(MAKE, number=1)))
     played = rollout.run_rollouts(suite, rollout.oracle_policy, STEPS)[:1]
-    found = goal_scoring.compute_metrics(
+    metrics = goal_scoring.compute_metrics(
         list(goal_scoring.score_episodes(suite, "m", played)), 10, 0
     )
-    assert (found["coverage"], found["success"], found["outcome.missing"]) == (0.5, 0.5, 0.5)
+    assert (metrics["coverage"], metrics["success"], metrics["outcome.missing"]) == (0.5, 0.5, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("facts", "text", "said"),
+    ("facts", "text", "stated"),
     [
         (("3",), "There are 3 rows.", True),
         (("3",), "There are 13 rows.", False),
@@ -189,8 +189,8 @@ def test_a_transcript_that_is_missing_counts_as_a_failure():
         (("a b",), "b a", False),
     ],
 )
-def test_a_reply_states_facts_in_whole_words(facts, text, said):
-    assert goal_scoring.states_all_facts(facts, text) == said
+def test_a_reply_states_facts_in_whole_words(facts, text, stated):
+    assert goal_scoring.states_all_facts(facts, text) == stated
 
 
 def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
@@ -206,10 +206,10 @@ def test_pass_k_is_the_chance_that_k_drawn_attempts_all_succeed():
 
 
 def test_a_slice_takes_the_first_tasks_of_each_family():
-    some = SUITE.slice(2, 3)
-    assert len(some.episodes) == 6 * 2 * 3
-    assert all(one in SUITE.episodes for one in some.episodes)
-    assert some.digest != SUITE.digest
+    part = SUITE.slice(2, 3)
+    assert len(part.episodes) == 6 * 2 * 3
+    assert all(episode in SUITE.episodes for episode in part.episodes)
+    assert part.digest != SUITE.digest
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
         read_transcripts(tmp_path / "base.jsonl", SUITE)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(lively, tmp_path):
     paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
     act = KillableStage("episodes", paths, "transcripts.jsonl")
     numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "rows": 4, "threads": 1}
@@ -266,5 +266,5 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(lively, tmp_path):
     with open(path, "ab") as torn:
         torn.write(b'{"episode": "shop.0", "st')
     assert act.finished(tmp_path / "run") == whole
-    lines = path.read_text().splitlines()
-    assert len(lines) == len(act.store(ready).read_text().splitlines())  # nothing was asked twice
+    replies, uninterrupted = (log.read_text().splitlines() for log in (path, act.store(ready)))
+    assert len(replies) == len(uninterrupted)  # no reply was generated twice

@@ -188,11 +188,11 @@ def test_the_right_order_reaches_the_goal_and_a_wrong_one_says_where_it_failed(c
 def test_a_cart_costs_what_the_shop_asks_less_the_last_coupon_plus_the_fee():
     price = Call("get_product_price", {"product": "Arko tent", "quantity": 2})
     coupons = [Call("apply_coupon", {"code": code}) for code in ("NIGHT30", "SUN25")]
-    asked, filled, _, reduced, order = observed(*EMPTY, price, TENT, *coupons, ORDER)[-5:]
-    assert filled["total"] == asked["price"]
+    priced, filled, _, reduced, order = observed(*EMPTY, price, TENT, *coupons, ORDER)[-5:]
+    assert filled["total"] == priced["price"]
     assert (reduced["percent_off"], reduced["total"]) == (
         25,
-        pytest.approx(0.75 * asked["price"], abs=0.005),
+        pytest.approx(0.75 * priced["price"], abs=0.005),
     )
     assert order["total"] == pytest.approx(reduced["total"] + 9.9)
     assert after(*EMPTY, TENT, *coupons, ORDER)["Cart"]["coupon"] == ""
@@ -206,5 +206,5 @@ def test_a_tool_that_only_looks_changes_nothing():
 
 def test_worlds_of_one_seed_are_alike_and_of_two_are_not():
     assert after(seed="a") == after(seed="a")
-    one, other = after(seed="a"), after(seed="b")
-    assert all(one[name] != other[name] for name in one)
+    first, second = after(seed="a"), after(seed="b")
+    assert all(first[name] != second[name] for name in first)

@@ -1,4 +1,4 @@
-"""The noise floor: a fixed part of the questions, and what changes when nothing should."""
+"""The rerun variance: a fixed part of the questions, and what changes in other batches."""
 
 import pytest
 
@@ -39,18 +39,18 @@ def test_the_part_is_fixed_whatever_the_order_and_stays_when_others_come():
 
 
 @pytest.mark.parametrize(
-    ("said", "equal", "flipped"),
+    ("texts", "equal", "flipped"),
     [
         pytest.param([DECLINES] * 4, 1.0, 0.0, id="the same"),
         pytest.param([DECLINES] * 3 + [DECLINES + "!"], 0.75, 0.0, id="other words"),
         pytest.param([DECLINES] * 3 + ["Action:"], 0.75, 0.25, id="another decision"),
     ],
 )
-def test_only_what_was_asked_again_counts(said, equal, flipped):
-    both = [suite("house", 6), suite("bfcl", 2)]
-    first = {task.id: Answer(task.id, DECLINES) for one in both for task in one.tasks}
-    asked = ["house/0", "house/1", "house/2", "bfcl/1"]
-    again = {task: Answer(task, text) for task, text in zip(asked, said, strict=True)}
-    found = measure_rerun_variance(both, first, again)
-    assert (found["asked"], found["equal"], found["em_flipped"]) == (4, equal, flipped)
-    assert found["em_difference"] == flipped
+def test_only_questions_that_were_answered_again_count(texts, equal, flipped):
+    suites = [suite("house", 6), suite("bfcl", 2)]
+    first = {task.id: Answer(task.id, DECLINES) for suite in suites for task in suite.tasks}
+    tasks = ["house/0", "house/1", "house/2", "bfcl/1"]
+    again = {task: Answer(task, text) for task, text in zip(tasks, texts, strict=True)}
+    variance = measure_rerun_variance(suites, first, again)
+    assert (variance["asked"], variance["equal"], variance["em_flipped"]) == (4, equal, flipped)
+    assert variance["em_difference"] == flipped

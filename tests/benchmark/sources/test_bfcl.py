@@ -152,22 +152,22 @@ def test_an_unusable_question_is_counted_by_reason(dropped: bfcl.Question, reaso
 
 
 def test_a_question_needs_gold_calls_of_offered_tools() -> None:
-    asked = question("a", "hi", tool("f"))
-    assert reasons(asked, golds=(bfcl.Answer("a", ()),)) == {"gold is not a list of calls": 1}
+    query = question("a", "hi", tool("f"))
+    assert reasons(query, golds=(bfcl.Answer("a", ()),)) == {"gold is not a list of calls": 1}
     other = answer("a", "g", x=[1])
-    assert reasons(asked, golds=(other,)) == {"gold calls a tool that is not offered": 1}
+    assert reasons(query, golds=(other,)) == {"gold calls a tool that is not offered": 1}
 
 
 def test_a_query_that_is_both_a_call_and_a_no_call_is_neither() -> None:
     call, no_call = question("a", "Roll it!", tool("f")), question("b", "roll it", tool("g"))
-    found = reasons(call, no_call, golds=(answer("a", "f", x=[1]),))
-    assert found == {"query is both a call and a no-call": 2}
+    dropped = reasons(call, no_call, golds=(answer("a", "f", x=[1]),))
+    assert dropped == {"query is both a call and a no-call": 2}
 
 
 def test_a_no_call_whose_tools_are_unusable_still_contradicts_its_call() -> None:
     call = question("a", "Roll it!", tool("f"))
-    found = reasons(call, question("b", "roll it"), golds=(answer("a", "f", x=[1]),))
-    assert found == {"query is both a call and a no-call": 1, "empty menu": 1}
+    dropped = reasons(call, question("b", "roll it"), golds=(answer("a", "f", x=[1]),))
+    assert dropped == {"query is both a call and a no-call": 1, "empty menu": 1}
 
 
 def test_of_equal_queries_the_first_id_stays() -> None:
@@ -223,8 +223,8 @@ def test_a_no_call_may_be_declined_or_asked_about(suite: Suite) -> None:
 
 def similarity() -> dict[tuple[str, str], float]:
     tools = distractors.key_tools(corpus())
-    found = ToolSimilarity(tools.values()).similarity()
-    return {(a, b): found[i, j] for i, a in enumerate(tools) for j, b in enumerate(tools)}
+    matrix = ToolSimilarity(tools.values()).similarity()
+    return {(a, b): matrix[i, j] for i, a in enumerate(tools) for j, b in enumerate(tools)}
 
 
 def test_near_duplicates_come_first(suite: Suite) -> None:
@@ -261,13 +261,13 @@ def test_formats_rotate_over_the_groups(suite: Suite) -> None:
     assert {task.template for task in groups} == {"t1", "t2"}
 
 
-def test_too_few_tools_for_a_menu_are_said_so() -> None:
+def test_too_few_tools_for_a_menu_are_an_error() -> None:
     few = [item for item in corpus() if item.id.endswith("violin_price")]
     with pytest.raises(BadInput, match=r"^bfcl: 2 items make no menu of 8 tools$"):
         distractors.derive_suite("bfcl", few, MENUS)
 
 
-def test_tools_of_one_name_are_told_apart_by_key_and_the_more_usual_has_the_name() -> None:
+def test_tools_of_one_name_differ_in_their_key_and_the_most_frequent_one_has_the_name() -> None:
     usual, rare = tool("f", "usual"), tool("f", "rare")
     items = [
         bfcl.Item(str(number), f"q{number}", (offered,), (GoldCall("f"),))
@@ -288,14 +288,14 @@ def offering(*tools: Tool) -> distractors.GroupBuilder:
     return distractors.GroupBuilder([item, other], distractors.key_tools([item, other]), MENUS)
 
 
-def test_an_author_who_offers_two_like_tools_has_told_them_apart() -> None:
+def test_two_similar_tools_are_distinct_if_an_author_offers_both() -> None:
     together, apart = (
         offering(*offered)
         for offered in ((tool("weather"), tool("current_weather")), (tool("weather"),))
     )
-    for grouping, distinct in ((together, True), (apart, False)):
-        one, other = map(grouping.keys.index, ("weather", "current_weather"))
-        assert grouping.distinct[one, other] == grouping.distinct[other, one] == distinct
+    for builder, distinct in ((together, True), (apart, False)):
+        first, second = map(builder.keys.index, ("weather", "current_weather"))
+        assert builder.distinct[first, second] == builder.distinct[second, first] == distinct
 
 
 def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> None:
@@ -312,25 +312,25 @@ def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> N
 
 def test_several_calls_in_one_turn_bring_all_their_tools() -> None:
     price, owner = tool("comet_price"), tool("comet_owner")
-    asked = question("both", "Price and owner of comet 7", price, owner)
+    query = question("both", "Price and owner of comet 7", price, owner)
     gold = bfcl.Answer("both", ({"comet_price": {"x": (7,)}}, {"comet_owner": {"x": (7,)}}))
-    [item] = bfcl.build_items([asked], {"both": gold}, LIMITS)[0]
+    [item] = bfcl.build_items([query], {"both": gold}, LIMITS)[0]
     [task] = [
-        one
-        for one in distractors.derive_suite("bfcl", [*corpus(), item], MENUS)[0].tasks
-        if one.id == "bfcl/both"
+        task
+        for task in distractors.derive_suite("bfcl", [*corpus(), item], MENUS)[0].tasks
+        if task.id == "bfcl/both"
     ]
     assert task.kind == "multi"
     assert [call.name for call in task.golds[0].calls] == ["comet_price", "comet_owner"]
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("lawyer_finder", "lawyer.search"),
         ("getUserInfos", "fetch_user_info"),
         ("calc_circle_area", "circle.area"),
     ],
 )
-def test_names_that_differ_in_their_verb_have_one_subject(one: str, other: str) -> None:
-    assert subject_words(one) == subject_words(other)
+def test_names_that_differ_in_their_verb_have_one_subject(first: str, second: str) -> None:
+    assert subject_words(first) == subject_words(second)

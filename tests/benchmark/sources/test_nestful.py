@@ -74,10 +74,10 @@ def test_tools_say_what_they_return_and_their_types_are_those_of_json_schema(fol
 
 def test_independent_calls_may_come_in_either_order_and_references_follow(folder: Path) -> None:
     [item], _ = items(folder)
-    one, other = nestful.list_orders(item.golds)
-    assert [call.arguments["name"][0] for call in other[:2]] == ["Rome", "Oslo"]
-    assert one[2].arguments == {"cities": (["$var1.id$", "$var2.id$"],)}
-    assert other[2].arguments == {"cities": (["$var2.id$", "$var1.id$"],)}
+    first, second = nestful.list_orders(item.golds)
+    assert [call.arguments["name"][0] for call in second[:2]] == ["Rome", "Oslo"]
+    assert first[2].arguments == {"cities": (["$var1.id$", "$var2.id$"],)}
+    assert second[2].arguments == {"cities": (["$var2.id$", "$var1.id$"],)}
 
 
 def step(number: int, tool: str = "find_city", /, **arguments: Any) -> dict[str, Any]:
@@ -147,4 +147,6 @@ def test_a_folder_without_files_says_what_was_expected(tmp_path: Path) -> None:
 def test_a_reference_names_a_call_and_a_field(
     text: str, parts: list[tuple[str, str | None]]
 ) -> None:
-    assert [(found["call"], found["field"]) for found in REFERENCE.finditer(text)] == parts
+    assert [
+        (reference["call"], reference["field"]) for reference in REFERENCE.finditer(text)
+    ] == parts

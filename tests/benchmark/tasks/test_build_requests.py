@@ -1,4 +1,4 @@
-"""The stage `prompts`: what is asked of each suite, and how much of it that is."""
+"""The stage `prompts`: which tasks of each suite are asked, as token ids."""
 
 import json
 import shutil
@@ -32,15 +32,17 @@ def write(groups: dict[str, int | None]) -> None:
 def run(base: Path) -> set[str]:
     prompts.main(*map(Path, (base, "asked", "prompts.jsonl", "prompts.json", "house")))
     return {
-        task for one in jsonl.read(Path("prompts.jsonl"), QuestionGroup) for task in one.questions
+        task
+        for group in jsonl.read(Path("prompts.jsonl"), QuestionGroup)
+        for task in group.questions
     }
 
 
-def test_what_is_asked_is_a_suite_of_its_own_and_is_counted(folder: Path) -> None:
-    asked = run(folder)
+def test_the_asked_tasks_are_a_suite_of_their_own_and_are_counted(folder: Path) -> None:
+    tasks = run(folder)
     part = suites.read(Path("asked/house"))
-    assert {task.id for task in part.tasks} == asked
-    assert len(asked) == 12
+    assert {task.id for task in part.tasks} == tasks
+    assert len(tasks) == 12
     assert json.loads(Path("prompts.json").read_text()) == {
         "house.asked": 12,
         "house.tasks": len(suites.read(HOUSE).tasks),

@@ -1,4 +1,4 @@
-"""The asked part of a suite: whole groups, always the same ones, and like the whole."""
+"""The sample of a suite: whole groups, always the same ones, with the shares of the whole suite."""
 
 from collections import Counter
 from dataclasses import replace
@@ -11,54 +11,54 @@ from benchmark.tasks.sampling import sample_groups
 from benchmark.tasks.suites import Suite
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PART = sample_groups(HOUSE, 36)
+SAMPLE = sample_groups(HOUSE, 36)
 
 
 def groups(suite: Suite) -> set[str]:
     return {task.group for task in suite.tasks}
 
 
-def test_it_is_whole_groups():
-    assert len(groups(PART)) == 36
-    assert [task for task in HOUSE.tasks if task.group in groups(PART)] == list(PART.tasks)
+def test_a_sample_consists_of_whole_groups():
+    assert len(groups(SAMPLE)) == 36
+    assert [task for task in HOUSE.tasks if task.group in groups(SAMPLE)] == list(SAMPLE.tasks)
 
 
-def test_the_order_of_tasks_changes_nothing():
-    turned = replace(HOUSE, tasks=HOUSE.tasks[::-1])
-    assert groups(sample_groups(turned, 36)) == groups(PART)
+def test_the_order_of_the_tasks_does_not_change_the_sample():
+    reversed_suite = replace(HOUSE, tasks=HOUSE.tasks[::-1])
+    assert groups(sample_groups(reversed_suite, 36)) == groups(SAMPLE)
 
 
-def test_a_larger_part_holds_the_smaller_one():
-    assert groups(sample_groups(HOUSE, 20)) < groups(PART)
+def test_a_larger_sample_contains_the_smaller_one():
+    assert groups(sample_groups(HOUSE, 20)) < groups(SAMPLE)
 
 
 @pytest.mark.parametrize("number", [None, 180, 9999])
-def test_all_groups_are_the_suite_itself(number):
+def test_a_sample_of_all_groups_is_the_suite_itself(number):
     assert sample_groups(HOUSE, number) is HOUSE
 
 
-def test_no_group_is_no_task():
+def test_a_sample_of_no_groups_has_no_tasks():
     assert sample_groups(HOUSE, 0).tasks == ()
 
 
 @pytest.mark.parametrize("facet", ["kind", "decision", "language", "reply_format", "tool_format"])
 def test_the_shares_of_a_facet_are_those_of_the_whole(facet):
-    whole, part = (Counter(getattr(t, facet) for t in one.tasks) for one in (HOUSE, PART))
+    whole, part = (Counter(getattr(t, facet) for t in suite.tasks) for suite in (HOUSE, SAMPLE))
     for value, count in whole.items():
-        assert abs(count / len(HOUSE.tasks) - part[value] / len(PART.tasks)) < 0.03, value
+        assert abs(count / len(HOUSE.tasks) - part[value] / len(SAMPLE.tasks)) < 0.03, value
 
 
 @pytest.mark.parametrize("axis", ["query", "tool", "template", "tool_format"])
 def test_the_shares_of_an_axis_are_those_of_the_whole(axis):
-    whole, part = (sum(t.axes[axis] == "unseen" for t in one.tasks) for one in (HOUSE, PART))
-    assert abs(whole / len(HOUSE.tasks) - part / len(PART.tasks)) < 0.03
+    whole, part = (sum(t.axes[axis] == "unseen" for t in suite.tasks) for suite in (HOUSE, SAMPLE))
+    assert abs(whole / len(HOUSE.tasks) - part / len(SAMPLE.tasks)) < 0.03
 
 
-def test_a_part_is_told_apart_from_the_whole_by_its_digest():
+def test_a_sample_has_another_digest_than_the_whole_suite():
     """So that `compare` never sets scores over other tasks beside each other."""
-    assert PART.digest != HOUSE.digest
+    assert SAMPLE.digest != HOUSE.digest
 
 
-def test_it_is_written_as_a_suite_that_reads_back(tmp_path):
-    suites.write(tmp_path / "house", PART)
-    assert suites.read(tmp_path / "house").digest == PART.digest
+def test_a_sample_is_written_as_a_suite_that_reads_back(tmp_path):
+    suites.write(tmp_path / "house", SAMPLE)
+    assert suites.read(tmp_path / "house").digest == SAMPLE.digest

@@ -96,7 +96,7 @@ def test_a_mistake_is_named_with_file_line_and_field(
     assert problem in str(error.value)
 
 
-def test_a_tool_stands_once(tmp_path: Path) -> None:
+def test_a_tool_occurs_once(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"tools.jsonl:2: name: 'get_weather'"):
         suites.read(written(tmp_path, [TASK], (TOOL, TOOL)))
 
@@ -111,7 +111,7 @@ def test_a_key_tells_two_translations_of_a_tool_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_a_menu_never_offers_two_tools_of_one_name(tmp_path: Path) -> None:
+def test_a_menu_cannot_offer_two_tools_of_one_name(tmp_path: Path) -> None:
     both = second(group="g2", menu=["get_weather", "get_weather.zh"])
     with pytest.raises(BadInput, match="menu: offers two tools of one name"):
         suites.read(written(tmp_path, [TASK, both], (TOOL, {**TOOL, "key": "get_weather.zh"})))
@@ -142,8 +142,8 @@ def test_an_overlay_corrects_golds_and_every_version_stays_readable(tmp_path: Pa
     refuse = {**ASK, "golds": [{"decision": "no_call"}]}
     folder = overlaid(tmp_path, v1=[ASK], v2=[refuse, {**ASK, "task": "house/2"}])
     versions = [suites.read(folder, version) for version in (0, 1, 2)]
-    found = [[task.decision for task in suite.tasks] for suite in versions]
-    assert found == [["call", "call"], ["ask", "call"], ["no_call", "ask"]]
+    decisions = [[task.decision for task in suite.tasks] for suite in versions]
+    assert decisions == [["call", "call"], ["ask", "call"], ["no_call", "ask"]]
     assert len({suite.digest for suite in versions}) == 3
     assert suites.read(folder).version == 2
 
@@ -158,7 +158,7 @@ def test_an_overlay_corrects_golds_and_every_version_stays_readable(tmp_path: Pa
         pytest.param([{**ASK, "golds": gold_call(name="fly")}], "golds: calls 'fly'", id="tool"),
     ],
 )
-def test_a_wrong_erratum_is_named_with_file_and_line(
+def test_a_bad_erratum_is_named_with_file_and_line(
     tmp_path: Path, errata: list[Any], problem: str
 ) -> None:
     with pytest.raises(BadInput) as error:

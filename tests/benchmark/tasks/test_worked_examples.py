@@ -41,21 +41,21 @@ def known(groups):
 
 def text(base, groups, suite, p=BOTH) -> str:
     chat = ChatTokenizer(base / "tokenizer.json")
-    asked = [
+    groups_asked = [
         QuestionGroup("h", ("",), tuple(chat.prefix("Tools.")), {"house/1": (5, 6)}),
         QuestionGroup("b", ("",), tuple(chat.prefix("Others.")), {"bfcl/1": (7,)}),
     ]
-    (found,) = add_worked_examples(asked, suite, ExamplePool(groups), p, chat)
-    assert found.prefix[: len(asked[0].prefix)] == asked[0].prefix
-    assert found.questions == asked[0].questions
-    return chat.text(found.prefix)
+    (group,) = add_worked_examples(groups_asked, suite, ExamplePool(groups), p, chat)
+    assert group.prefix[: len(groups_asked[0].prefix)] == groups_asked[0].prefix
+    assert group.questions == groups_asked[0].questions
+    return chat.text(group.prefix)
 
 
 def test_a_call_of_the_menu_comes_first_then_a_decision_for_no_tool(base, known, suite):
-    said = text(base, known, suite)
-    assert "get_weather" not in said
-    assert said.index("Time in Rome?") < said.index("<tool_call>") < said.index("Nice day")
-    assert said.endswith("<answer>I see.</answer>\n")
+    prompt = text(base, known, suite)
+    assert "get_weather" not in prompt
+    assert prompt.index("Time in Rome?") < prompt.index("<tool_call>") < prompt.index("Nice day")
+    assert prompt.endswith("<answer>I see.</answer>\n")
 
 
 def test_the_order_of_the_training_data_changes_no_example(base, known, suite):
