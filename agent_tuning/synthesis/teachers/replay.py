@@ -40,7 +40,8 @@ class ReplayTeacher:
         reply = self.find_answer(ask)
         if reply is None:
             raise BadInput(
-                f"{self.store.path}: no answer to `{ask.name}` (key {self.model.build_request(ask).key}), "
+                f"{self.store.path}: no answer to `{ask.name}` (key "
+                f"{self.model.build_request(ask).key}), "
                 f"group {group}; synthesize.teacher = openai asks for it"
             )
         return self.count(reply)
