@@ -1,4 +1,4 @@
-"""Lines of records: all or nothing, and the bad line is named."""
+"""JSON Lines: written whole or not at all; an error names the bad line."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from agent_tuning.records import BadInput, Call, User
         ("", r":2: "),
         ('{"name": "\udcff"}', r":2: "),
     ],
-    ids=["unknown field", "wrong type", "torn", "empty", "not UTF-8"],
+    ids=["unknown field", "wrong type", "incomplete", "empty", "not UTF-8"],
 )
 def test_a_broken_line_is_named_with_its_field(line, message, tmp_path):
     path = tmp_path / "calls.jsonl"

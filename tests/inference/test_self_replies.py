@@ -34,9 +34,9 @@ def ends(lively, monkeypatch) -> None:
     """The tiny model never ends by itself: a token that it does say becomes the end token."""
     chat = ChatTokenizer(lively / "tokenizer.json")
     prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
-    asked = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
+    questions = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
     ((first, *_),) = generate.decode_greedily(
-        generate.load_model(lively), [generate.Prompt(prefix, asked)], chat.end, 8
+        generate.load_model(lively), [generate.Prompt(prefix, questions)], chat.end, 8
     )
     decode = generate.decode_greedily
 

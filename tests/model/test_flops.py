@@ -24,12 +24,12 @@ SMALL = {
 
 def test_the_parts_of_the_tiny_model_are_its_parameters(base):
     model = AutoModelForCausalLM.from_pretrained(base)
-    found = read_model_shape(base)
+    shape = read_model_shape(base)
     embedding = model.get_input_embeddings().weight.numel()
-    assert found.body == sum(weight.numel() for weight in model.model.parameters()) - embedding
-    assert found.head == embedding  # the tiny model shares it
-    assert found.body == SIZES.num_hidden_layers * found.layer + SIZES.hidden_size
-    assert found.attention == SIZES.num_hidden_layers * SIZES.hidden_size
+    assert shape.body == sum(weight.numel() for weight in model.model.parameters()) - embedding
+    assert shape.head == embedding  # the tiny model shares it
+    assert shape.body == SIZES.num_hidden_layers * shape.layer + SIZES.hidden_size
+    assert shape.attention == SIZES.num_hidden_layers * SIZES.hidden_size
 
 
 @pytest.mark.parametrize("width", [4, 8], ids=["as wide as the model", "wider heads"])
@@ -52,8 +52,8 @@ def test_flops_are_those_that_torch_counts(tmp_path):
     tokens = 10
     with FlopCounterMode(display=False) as counted:
         model(torch.arange(tokens)[None])
-    found = read_model_shape(tmp_path)
-    square = found.flops(tokens, tokens, tokens * tokens) / 3
+    shape = read_model_shape(tmp_path)
+    square = shape.flops(tokens, tokens, tokens * tokens) / 3
     norms = 2 * tokens * (2 * 3 + 1) * 16  # no matrix products: torch does not count them
     rotations = 2 * 2 * tokens * 2  # of positions with frequencies: no weights
     assert counted.get_total_flops() == pytest.approx(square - norms, abs=rotations)

@@ -27,12 +27,12 @@ def test_loss_and_gradients_are_those_of_all_logits_at_once(count, monkeypatch):
     monkeypatch.setattr(loss, "CHUNK", 8)
     hidden, words, targets, weights = problem(count)
     ours = ChunkedCrossEntropy.apply(hidden, words, targets, weights)
-    found = torch.autograd.grad(ours * 3, (hidden, words))
+    gradients = torch.autograd.grad(ours * 3, (hidden, words))
     each = F.cross_entropy(hidden @ words.t(), targets, reduction="none")
     theirs = (each * weights).sum()
     expected = torch.autograd.grad(theirs * 3, (hidden, words))
     torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(gradients, expected)
 
 
 def test_under_autocast_products_alone_are_rounded():
@@ -77,5 +77,5 @@ def test_a_model_with_the_head_has_its_old_weights_and_gradients(tied):
     supervised_loss(model, {"input_ids": ids}, ids[0], torch.ones(9)).backward()
     torch.testing.assert_close(model(ids).logits[0], logits)
     assert list(model.state_dict()) == names
-    found = {name: weight.grad for name, weight in model.named_parameters()}
-    torch.testing.assert_close(found, expected)
+    gradients = {name: weight.grad for name, weight in model.named_parameters()}
+    torch.testing.assert_close(gradients, expected)

@@ -55,9 +55,9 @@ class Encoded(NamedTuple):
 def model(family: str, attention: str) -> torch.nn.Module:
     kind, config = MODELS[family]
     torch.manual_seed(SIZES.seed)
-    made = kind(config(**SHAPE))
-    made.set_attn_implementation(attention)
-    return made
+    network = kind(config(**SHAPE))
+    network.set_attn_implementation(attention)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,8 @@ def packed(groups: list[Encoded], kind: str, max_len: int) -> list[Pack]:
         store = TokenStore(file)
         lengths = [store.add(*group) for group in groups]
         return [
-            packing.build_pack(one, store.read)
-            for one in packing.plan_packs(lengths, kind, max_len, 0)
+            packing.build_pack(contents, store.read)
+            for contents in packing.plan_packs(lengths, kind, max_len, 0)
         ]
 
 
@@ -162,7 +162,7 @@ def test_no_branch_sees_another(encoded):
     network = model("llama", SHARED_PREFIX).eval()
     changed = group.branches[1]._replace(ids=group.branches[1].ids[::-1])
     other = group._replace(branches=[group.branches[0], changed, *group.branches[2:]])
-    before, after = (logits(network, *packed([one], "shared", 100_000)) for one in (group, other))
+    before, after = (logits(network, *packed([g], "shared", 100_000)) for g in (group, other))
     start = len(group.prefix) + len(group.branches[0].ids)
     stop = start + len(changed.ids)
     torch.testing.assert_close(before[:start], after[:start], rtol=0, atol=0)
@@ -174,7 +174,7 @@ def test_every_branch_sees_its_prefix(encoded):
     group = encoded[0]
     network = model("llama", SHARED_PREFIX).eval()
     other = group._replace(prefix=[group.prefix[1], *group.prefix[1:]])
-    before, after = (logits(network, *packed([one], "shared", 100_000)) for one in (group, other))
+    before, after = (logits(network, *packed([g], "shared", 100_000)) for g in (group, other))
     position = len(group.prefix)
     for branch in group.branches:
         part = slice(position, position + len(branch.ids))
@@ -190,4 +190,4 @@ def logits(network: torch.nn.Module, row: Pack) -> torch.Tensor:
 
 
 def test_the_test_groups_have_branches_of_several_turns(encoded):
-    assert any(sum(map(bool, one.weights)) > 60 for group in encoded for one in group.branches)
+    assert any(sum(map(bool, b.weights)) > 60 for group in encoded for b in group.branches)

@@ -14,15 +14,36 @@ def start(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> Non
     cli.run(main)
 
 
-def test_main_gets_its_arguments_as_paths(monkeypatch):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("a", "b/c"),
+        ("--source", "a", "--target", "b/c"),
+        ("--target", "b/c", "--source", "a"),
+        ("a", "--target", "b/c"),
+    ],
+)
+def test_main_gets_its_arguments_as_paths_by_position_or_by_name(monkeypatch, arguments):
     given = []
-    start(monkeypatch, lambda source, target: given.extend([source, target]), "a", "b/c")
+    start(monkeypatch, lambda source, target: given.extend([source, target]), *arguments)
     assert given == [Path("a"), Path("b/c")]
 
 
-@pytest.mark.parametrize("arguments", [(), ("a",), ("a", "b", "c")])
-def test_a_wrong_number_of_arguments_shows_the_usage(monkeypatch, arguments):
-    with pytest.raises(SystemExit, match=r"^usage: stage\.py SOURCE TARGET \("):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("a",),
+        ("a", "b", "c"),
+        ("--source", "a"),
+        ("--source", "a", "--source", "b"),
+        ("a", "b", "--source", "c"),
+        ("--source", "--target", "b"),
+    ],
+)
+def test_missing_repeated_and_needless_arguments_show_the_usage(monkeypatch, arguments):
+    usage = r"^usage: stage\.py --source PATH --target PATH \("
+    with pytest.raises(SystemExit, match=usage):
         start(monkeypatch, lambda source, target: None, *arguments)  # noqa: ARG005
 
 
@@ -76,5 +97,6 @@ def test_keyword_only_parameters_are_options(monkeypatch, arguments, expected):
 
 @pytest.mark.parametrize("arguments", [["a", "--dry"], ["a", "--preview"], ["a", "--preview", "x"]])
 def test_a_wrong_option_shows_the_usage(monkeypatch, arguments):
-    with pytest.raises(SystemExit, match=r"^usage: stage\.py PATH \[--dry-run\] \[--preview N\] "):
+    usage = r"^usage: stage\.py --path PATH \[--dry-run\] \[--preview N\] "
+    with pytest.raises(SystemExit, match=usage):
         start(monkeypatch, optional([]), *arguments)

@@ -1,4 +1,4 @@
-"""Progress: plain lines, seldom, with the time that is left."""
+"""Progress: plain lines, not too many, with the time left."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from agent_tuning.runtime.progress import Progress
 
 
 class Clock:
-    """`time` that stands still until it is told to go on."""
+    """`time` that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -18,9 +18,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(progress, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
 
 
 def test_a_line_says_how_far_and_how_long(clock, capsys):

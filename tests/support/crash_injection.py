@@ -2,9 +2,9 @@
 
 `python -m tests.support.crash_injection [ROUNDS] [SEED]`
 
-On one rank and on two of ZeRO-3: at a random step a random rank gets kill -9 or USR1, and the same
-command is started again. In the end every process must have been handed the packs that the
-uninterrupted run has at those places, and log (all losses), weights and card must be its bytes.
+With one rank, and with two under ZeRO-3: at a random step a random rank gets SIGKILL or USR1, and
+the same command is started again. Every process must be served the packs that the uninterrupted run
+is served at those indices. In the end log (all losses), weights and card must be its bytes.
 """
 
 import os
@@ -17,113 +17,114 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from agent_tuning.runtime.cli import EXIT_UNFINISHED
 from tests.support import training_ranks
-from tests.support.training_ranks import Handed, Ranks
+from tests.support.training_ranks import RankProcesses, ServedRow
 
 EPOCHS = 12
 
 
-class Hit(NamedTuple):
-    how: signal.Signals
+class Injection(NamedTuple):
+    signal: signal.Signals
     rank: int
-    place: int  # of the row on which it comes
+    index: int  # of the row at which it comes
 
 
 class Round(NamedTuple):
-    """What was done, the step from which the process before it had gone on, and what was wrong."""
+    """One start: what was injected, the step that it resumed from, and what differed."""
 
-    hit: Hit | None
+    injection: Injection | None
     resumed: int
-    wrong: list[str]
+    problems: list[str]
 
     def __str__(self) -> str:
-        done = f"{self.hit.how.name} on rank {self.hit.rank}" if self.hit else "the end"
-        return (
-            f"from step {self.resumed:3}  {done:18} {'; '.join(self.wrong) or 'as uninterrupted'}"
-        )
+        injection = self.injection
+        end = f"{injection.signal.name} on rank {injection.rank}" if injection else "the end"
+        problems = "; ".join(self.problems) or "as uninterrupted"
+        return f"from step {self.resumed:3}  {end:18} {problems}"
 
 
-def hits(rounds: int, world: int, rows: int, seed: int) -> list[Hit]:
-    """Spread over the run but its end, in order."""
+def draw_injections(rounds: int, world: int, rows: int, seed: int) -> list[Injection]:
+    """Spread over the first nine tenths of the run, in order."""
     draw = random.Random(f"{seed}:{world}")
-    kinds = (signal.SIGKILL, signal.SIGUSR1)
-    places = sorted(draw.randrange(rows * 9 // 10) for _ in range(rounds))
-    return [Hit(draw.choice(kinds), draw.randrange(world), place) for place in places]
+    signals = (signal.SIGKILL, signal.SIGUSR1)
+    indices = sorted(draw.randrange(rows * 9 // 10) for _ in range(rounds))
+    return [Injection(draw.choice(signals), draw.randrange(world), index) for index in indices]
 
 
-def whole(made: Path, target: Path, world: int) -> tuple[Path, list[list[Handed]]]:
-    """An uninterrupted run, and what each rank was handed in it."""
-    folder = training_ranks.copy(made, target)
-    started = Ranks(folder, world)
-    assert started.end() == [0] * world, started.output
-    return folder, [started.handed(rank) for rank in range(world)]
+def run_uninterrupted(inputs: Path, target: Path, world: int) -> tuple[Path, list[list[ServedRow]]]:
+    """The folder of an uninterrupted run, and the rows that each rank was served in it."""
+    folder = training_ranks.copy_inputs(inputs, target)
+    ranks = RankProcesses(folder, world)
+    assert ranks.end() == [0] * world, ranks.output
+    return folder, [ranks.served_rows(rank) for rank in range(world)]
 
 
-def survive(made: Path, target: Path, world: int, rounds: int, seed: int) -> Iterator[Round]:
-    """Hit a run `rounds` times, let it end, and compare."""
-    expected, handed = whole(made, target / "whole", world)
-    folder = training_ranks.copy(made, target / "hit")
-    for hit in [*hits(rounds, world, len(handed[0]) * world, seed), None]:
-        started = Ranks(folder, world)
-        if hit:
-            _strike(started, hit)
-        statuses = started.end(60 if hit else training_ranks.PATIENCE)
-        wrong = [*_other_packs(started, handed), *_other_status(hit, statuses)]
-        if (
-            not hit
-            and not wrong
-            and training_ranks.result(folder) != training_ranks.result(expected)
-        ):
-            wrong.append("other bytes")
-        yield Round(hit, _resumed(started.output), wrong)
-        if None in statuses or (statuses == [0] * world and hit):
+def inject_crashes(
+    inputs: Path, target: Path, world: int, rounds: int, seed: int
+) -> Iterator[Round]:
+    """Interrupt a run `rounds` times, let it end, and compare it with an uninterrupted one."""
+    uninterrupted, served = run_uninterrupted(inputs, target / "uninterrupted", world)
+    folder = training_ranks.copy_inputs(inputs, target / "interrupted")
+    for injection in [*draw_injections(rounds, world, len(served[0]) * world, seed), None]:
+        ranks = RankProcesses(folder, world)
+        if injection:
+            _inject(ranks, injection)
+        statuses = ranks.end(60 if injection else training_ranks.PATIENCE)
+        problems = [*_compare_rows(ranks, served), *_compare_statuses(injection, statuses)]
+        if not injection and not problems:
+            outputs = [training_ranks.read_outputs(path) for path in (folder, uninterrupted)]
+            problems += ["other bytes"] * (outputs[0] != outputs[1])
+        yield Round(injection, _find_resumed_step(ranks.output), problems)
+        if None in statuses or (statuses == [0] * world and injection):
             return
 
 
-def _strike(started: Ranks, hit: Hit) -> None:
-    """Wait until the rank is handed the row (or one after it), then hit."""
-    victim = started.processes[hit.rank]
-    started.wait_for(lambda: any(one.place >= hit.place for one in started.handed(hit.rank)))
+def _inject(ranks: RankProcesses, injection: Injection) -> None:
+    """Wait until the rank is served the row (or a later one), then send it the signal."""
+    victim = ranks.processes[injection.rank]
+    ranks.wait_for(
+        lambda: any(row.index >= injection.index for row in ranks.served_rows(injection.rank))
+    )
     if victim.pid and victim.is_alive():
-        os.kill(victim.pid, hit.how)
-    if hit.how is signal.SIGKILL:
-        for process in started.processes:  # as a launcher does that has lost a rank
+        os.kill(victim.pid, injection.signal)
+    if injection.signal is signal.SIGKILL:
+        for process in ranks.processes:  # a launcher that lost a rank does the same
             process.join(5)
             process.kill()
 
 
-def _other_packs(started: Ranks, handed: list[list[Handed]]) -> Iterator[str]:
-    for rank, expected in enumerate(handed):
-        found = started.handed(rank)
-        first = expected.index(found[0]) if found and found[0] in expected else 0
-        if found != expected[first : first + len(found)]:
-            yield f"rank {rank} was handed other packs"
+def _compare_rows(ranks: RankProcesses, expected: list[list[ServedRow]]) -> Iterator[str]:
+    for rank, all_rows in enumerate(expected):
+        rows = ranks.served_rows(rank)
+        first = all_rows.index(rows[0]) if rows and rows[0] in all_rows else 0
+        if rows != all_rows[first : first + len(rows)]:
+            yield f"rank {rank} was served other packs"
 
 
-def _other_status(hit: Hit | None, statuses: list[int | None]) -> Iterator[str]:
-    well = {None: 0, signal.SIGUSR1: 75}
-    expected = well.get(hit and hit.how)
+def _compare_statuses(injection: Injection | None, statuses: list[int | None]) -> Iterator[str]:
+    statuses_by_signal = {None: 0, signal.SIGUSR1: EXIT_UNFINISHED}
+    expected = statuses_by_signal.get(injection and injection.signal)
     if expected is not None and set(statuses) != {expected}:
         yield f"exit status {statuses}, expected {expected}"
 
 
-def _resumed(output: str) -> int:
-    found = re.search(r"resuming from \S+checkpoint-(\d+)", output)
-    return int(found[1]) if found else 0
+def _find_resumed_step(output: str) -> int:
+    match = re.search(r"resuming from \S+checkpoint-(\d+)", output)
+    return int(match[1]) if match else 0
 
 
 def main(rounds: int = 20, seed: int = 1) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        made = training_ranks.folder(Path(temporary) / "made", epochs=EPOCHS, save_steps=3)
-        bad = 0
+        inputs = training_ranks.make_inputs(Path(temporary) / "inputs", epochs=EPOCHS, save_steps=3)
+        failed = 0
         for world in (1, 2):
-            print(f"{world} rank(s), {rounds} hits", flush=True)
-            for number, one in enumerate(
-                survive(made, Path(temporary) / str(world), world, rounds, seed)
-            ):
-                print(f"{number + 1:3} {one}", flush=True)
-                bad += bool(one.wrong)
-    sys.exit(f"{bad} rounds went wrong" if bad else 0)
+            print(f"{world} rank(s), {rounds} signals", flush=True)
+            target = Path(temporary) / str(world)
+            for number, result in enumerate(inject_crashes(inputs, target, world, rounds, seed)):
+                print(f"{number + 1:3} {result}", flush=True)
+                failed += bool(result.problems)
+    sys.exit(f"{failed} rounds failed" if failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Processes that run `stages.train`, with what the dear imports make of them done once.
+"""Processes that run `stages.train`, one a rank; the slow imports are done once for all of them.
 
-Each is forked from a server that has imported torch and DeepSpeed, so that a start costs what
-training costs. Each writes down which packs it was handed.
+Each process is forked from a server that has imported torch and DeepSpeed. Each records which packs
+its dataset returned.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tests.conftest import SIZES, some_groups
 
 ROOT = Path(__file__).parents[2]
 PATHS = ["packs.parquet", "base", "code.json", "slurm/zero3.json", "model", "log.csv", "m.json"]
-# A build of DeepSpeed's own that was killed leaves a lock, on which later ranks wait for ever.
+# A killed build of a DeepSpeed extension leaves a lock, and later ranks wait for it for ever.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "DS_ACCELERATOR": "cpu",
@@ -42,25 +42,25 @@ TRAIN = {
 PATIENCE = 300.0  # seconds
 
 
-def folder(target: Path, *, copies: int = 2, max_len: int = 2048, **train: object) -> Path:
-    """All that the stage reads: the tiny model, and packs of about one group each."""
+def make_inputs(target: Path, *, copies: int = 2, max_len: int = 2048, **train: object) -> Path:
+    """Make all that the stage reads: the tiny model, and packs of about one group each."""
     target.mkdir(parents=True, exist_ok=True)
-    words = tiny_model.build_tokenizer()
-    tiny_model.build_model(SIZES, words).save_pretrained(target / "base")
-    words.save_pretrained(target / "base")
+    tokenizer = tiny_model.build_tokenizer()
+    tiny_model.build_model(SIZES, tokenizer).save_pretrained(target / "base")
+    tokenizer.save_pretrained(target / "base")
     for package in ("stages", "agent_tuning", "slurm"):
         (target / package).symlink_to(ROOT / package)
     (target / "code.json").write_text("{}")
     jsonl.write(target / "mixed.jsonl", some_groups() * copies)
-    set_numbers(target, ROOT / "params.yaml", render={"max_len": max_len}, train=TRAIN | train)
+    set_params(target, ROOT / "params.yaml", render={"max_len": max_len}, train=TRAIN | train)
     render(target)
     return target
 
 
-def set_numbers(target: Path, before: Path | None = None, **sections: dict[str, object]) -> None:
-    params = yaml.safe_load((before or target / "params.yaml").read_text())
-    for name, numbers in sections.items():
-        params[name] |= numbers
+def set_params(target: Path, source: Path | None = None, **sections: dict[str, object]) -> None:
+    params = yaml.safe_load((source or target / "params.yaml").read_text())
+    for name, values in sections.items():
+        params[name] |= values
     (target / "params.yaml").write_text(yaml.safe_dump(params))
 
 
@@ -71,23 +71,23 @@ def render(target: Path) -> None:
         render.main(Path("mixed.jsonl"), Path("base"), Path(PATHS[0]), Path("r.json"))
 
 
-def copy(made: Path, target: Path, **train: object) -> Path:
-    """The same inputs, nothing of the outputs and checkpoints, and other numbers."""
-    left = shutil.ignore_patterns("scratch", "model", "log.csv", "m.json", "rank*")
-    shutil.copytree(made, target, symlinks=True, ignore=left)
-    set_numbers(target, train=train)
+def copy_inputs(inputs: Path, target: Path, **train: object) -> Path:
+    """Copy the inputs without outputs and checkpoints, and change some parameters of train."""
+    ignored = shutil.ignore_patterns("scratch", "model", "log.csv", "m.json", "rank*")
+    shutil.copytree(inputs, target, symlinks=True, ignore=ignored)
+    set_params(target, train=train)
     return target
 
 
-class Handed(NamedTuple):
-    """A row that the dataset handed out: its place in training, and the pack."""
+class ServedRow(NamedTuple):
+    """A row that the dataset returned: its index in training, and the number of the pack."""
 
-    place: int
+    index: int
     pack: int
 
 
-class Ranks:
-    """All processes of one start of the stage."""
+class RankProcesses:
+    """All ranks of one start of the stage."""
 
     def __init__(self, folder: Path, world: int = 1) -> None:
         self.folder = folder
@@ -95,24 +95,25 @@ class Ranks:
         for file in self.files:
             file.with_suffix(".packs").write_text("")
             file.with_suffix(".out").write_text("")
-        port = str(free_port())
-        server = context()
+        port = str(find_free_port())
+        server = start_fork_server()
         self.processes: list[BaseProcess] = [
-            server.Process(target=run, args=(folder, rank, world, port)) for rank in range(world)
+            server.Process(target=run_rank, args=(folder, rank, world, port))
+            for rank in range(world)
         ]
         for process in self.processes:
             process.start()
 
-    def handed(self, rank: int = 0) -> list[Handed]:
+    def served_rows(self, rank: int = 0) -> list[ServedRow]:
         lines = self.files[rank].with_suffix(".packs").read_text().splitlines()
-        return [Handed(*map(int, line.split())) for line in lines]
+        return [ServedRow(*map(int, line.split())) for line in lines]
 
     @property
     def output(self) -> str:
         return "".join(file.with_suffix(".out").read_text() for file in self.files)
 
     def wait_for(self, ready: Callable[[], bool]) -> bool:
-        """True once it is so, False if all have ended before."""
+        """Wait until `ready` is true; False if all processes ended before."""
         end = time.monotonic() + PATIENCE
         while not ready():
             if not any(process.is_alive() for process in self.processes):
@@ -122,7 +123,7 @@ class Ranks:
         return True
 
     def end(self, patience: float = PATIENCE) -> list[int | None]:
-        """Wait for all; who is late is killed. The exit statuses."""
+        """Wait for all processes, kill those that take too long, and return the exit statuses."""
         until = time.monotonic() + patience
         for process in self.processes:
             process.join(max(0.0, until - time.monotonic()))
@@ -133,27 +134,27 @@ class Ranks:
 
 
 def train(folder: Path, world: int = 1) -> tuple[bool, str]:
-    """Run the stage to its end: was it well, and what it printed."""
-    ranks = Ranks(folder, world)
+    """Run the stage to its end: did all ranks succeed, and what they printed."""
+    ranks = RankProcesses(folder, world)
     statuses = ranks.end()
     return statuses == [0] * world, ranks.output
 
 
-def context() -> ForkServerContext:
+def start_fork_server() -> ForkServerContext:
     os.environ |= ENVIRONMENT
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["tests.support.training_ranks", "stages.train", "deepspeed"])
     return server
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def run(folder: Path, rank: int, world: int, port: str) -> None:
+def run_rank(folder: Path, rank: int, world: int, port: str) -> None:
     """One rank, as torchrun would start it."""
     os.chdir(folder)
     out = os.open(f"rank{rank}.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -167,27 +168,29 @@ def run(folder: Path, rank: int, world: int, port: str) -> None:
     from agent_tuning.runtime import cli
     from stages import train as stage
 
-    _write_down(Path(f"rank{rank}.packs"))
+    _record_rows(Path(f"rank{rank}.packs"))
     sys.argv = ["train", *PATHS]
     cli.run(stage.main)
 
 
-def _write_down(file: Path) -> None:
+def _record_rows(file: Path) -> None:
     from agent_tuning.training.dataset import PackDataset
 
     out = open(file, "a", buffering=1)  # noqa: SIM115 - it lives as long as the process
-    hand = PackDataset.__getitem__
+    get_row = PackDataset.__getitem__
 
-    def writing(rows: PackDataset, place: int) -> Any:
-        pack = rows.order[place] if place < len(rows.order) else -1
-        out.write(f"{place} {pack}\n")
-        return hand(rows, place)
+    def get_and_record(dataset: PackDataset, index: int) -> Any:
+        pack = dataset.order[index] if index < len(dataset.order) else -1
+        out.write(f"{index} {pack}\n")
+        return get_row(dataset, index)
 
-    PackDataset.__getitem__ = writing  # type: ignore[method-assign]
+    PackDataset.__getitem__ = get_and_record  # type: ignore[method-assign]
 
 
-def result(folder: Path, names: Sequence[str] = ("model.safetensors", "README.md")) -> list[bytes]:
-    """The bytes of what a run is for."""
+def read_outputs(
+    folder: Path, names: Sequence[str] = ("model.safetensors", "README.md")
+) -> list[bytes]:
+    """The bytes of the model's files and of the log."""
     return [
         *((folder / "model" / name).read_bytes() for name in names),
         (folder / "log.csv").read_bytes(),

@@ -1,4 +1,4 @@
-"""Ids and loss mask: trained is what the model has to emit, and nothing else.
+"""Ids and loss mask: the model is trained on what it has to emit, and on nothing else.
 
 The golden files under tests/golden show every token of a conversation: `T` trained, `N` trained
 and part of a tool's name, `.` neither. `REGENERATE=1 pytest THIS_FILE` writes them anew.
@@ -54,15 +54,15 @@ def readable(chat: ChatTokenizer, reply_format: str) -> str:
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_the_mask_is_the_golden_one(chat, reply_format):
     path = GOLDEN / f"{reply_format}.txt"
-    found = readable(chat, reply_format)
+    text = readable(chat, reply_format)
     if os.environ.get("REGENERATE"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(found, encoding="utf-8")
-    assert found == path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
-def test_trained_is_exactly_what_the_model_has_to_write(chat, reply_format):
+def test_exactly_what_the_model_has_to_write_is_trained(chat, reply_format):
     ids, trained, _ = chat.branch(CONVERSATION, reply_format)
     emitted = [token for token, train in zip(ids, trained, strict=True) if train]
     write = REPLY_FORMATS[reply_format].write
@@ -97,18 +97,18 @@ def test_special_tokens_in_a_text_stay_text(chat):
     assert ids.count(chat.end) == ids.count(chat.start) == 1
 
 
-def said(chat: ChatTokenizer, turns, reply_format: str, part: str) -> str:
+def part_text(chat: ChatTokenizer, turns, reply_format: str, part: str) -> str:
     """The text of all tokens of a part."""
     ids, _, parts = chat.branch(turns, reply_format)
-    return chat.text([token for token, found in zip(ids, parts, strict=True) if found == part])
+    return chat.text([token for token, own in zip(ids, parts, strict=True) if own == part])
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_the_parts_of_a_decision_are_its_thought_its_tools_and_their_arguments(chat, reply_format):
     thoughts = [turn.thought for turn in CONVERSATION if isinstance(turn, Assistant)]
-    assert said(chat, CONVERSATION, reply_format, "name") == "get_weatherget_timeget_weather"
-    assert said(chat, CONVERSATION, reply_format, "thought") == "".join(thoughts)
-    arguments = said(chat, CONVERSATION, reply_format, "arguments")
+    assert part_text(chat, CONVERSATION, reply_format, "name") == "get_weatherget_timeget_weather"
+    assert part_text(chat, CONVERSATION, reply_format, "thought") == "".join(thoughts)
+    arguments = part_text(chat, CONVERSATION, reply_format, "arguments")
     assert [arguments.count(word) for word in ("上海", "Rome", "get_time", "Look")] == [2, 1, 0, 0]
 
 
@@ -116,26 +116,26 @@ def test_the_parts_of_a_decision_are_its_thought_its_tools_and_their_arguments(c
 def test_a_name_within_an_argument_is_not_taken_for_the_call(chat, reply_format):
     turn = Assistant("call", "", (Call("get_time", {"note": "get_time", "get_time": "qz"}),))
     ids, _, parts = chat.branch([turn], reply_format)
-    assert said(chat, [turn], reply_format, "name") == "get_time"
+    assert part_text(chat, [turn], reply_format, "name") == "get_time"
     assert "get_time" not in chat.text(ids[: parts.index("name")])
-    assert said(chat, [turn], reply_format, "arguments").count("get_time") == 2
+    assert part_text(chat, [turn], reply_format, "arguments").count("get_time") == 2
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
-def test_a_thought_that_a_format_has_to_escape_is_found_whole(chat, reply_format):
+def test_a_thought_that_a_format_has_to_escape_is_labelled_completely(chat, reply_format):
     turn = Assistant("no_call", 'Say "hm" to qz.', text='Say "hm" to qz.')
-    found = said(chat, [turn], reply_format, "thought")
-    assert found.replace("\\", "").replace("&quot;", '"') == turn.thought
+    text = part_text(chat, [turn], reply_format, "thought")
+    assert text.replace("\\", "").replace("&quot;", '"') == turn.thought
 
 
-def test_a_name_that_a_format_spells_otherwise_is_trained_like_any_word(chat):
+def test_a_name_that_a_format_has_to_quote_is_trained_like_any_word(chat):
     encoded = chat.branch([Assistant("call", "", (Call("import"),))], "pythonic")
     assert not any(encoded.parts)
     assert 'tools["import"]()' in chat.text(encoded.ids)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
-def test_a_turn_that_is_context_only_is_seen_and_not_trained(chat, reply_format):
+def test_a_turn_that_is_context_only_is_there_and_not_trained(chat, reply_format):
     turns = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
     context = [msgspec.structs.replace(turn, trained=False) for turn in turns]
     ids, trained, parts = chat.branch(context, reply_format)

@@ -1,4 +1,4 @@
-"""Packs: nothing lost, nothing twice, nothing too long, whatever stands in a row."""
+"""Packs: no trajectory is lost, repeated or too long, whatever is in a row."""
 
 import random
 import tempfile
@@ -26,14 +26,14 @@ def branch(marker: int, length: int) -> WeightedTokens:
 @st.composite
 def some_groups(draw) -> Groups:
     marker = 1000
-    made = []
+    groups = []
     for _ in range(draw(st.integers(1, 6))):
         branches = []
         for length in draw(st.lists(st.integers(2, 70), min_size=1, max_size=5)):
             marker += 1
             branches.append(branch(marker, length))
-        made.append(([draw(st.integers(0, 2))] * draw(st.integers(1, 30)), branches))
-    return made
+        groups.append(([draw(st.integers(0, 2))] * draw(st.integers(1, 30)), branches))
+    return groups
 
 
 def rows(groups: Groups, kind: str = "shared", seed: int = 0, max_len: int = MAX_LEN) -> list[Pack]:
@@ -41,15 +41,15 @@ def rows(groups: Groups, kind: str = "shared", seed: int = 0, max_len: int = MAX
         store = TokenStore(file)
         lengths = [store.add(prefix, branches) for prefix, branches in groups]
         bins = packing.plan_packs(lengths, kind, max_len, seed)
-        return [packing.build_pack(one, store.read) for one in bins]
+        return [packing.build_pack(contents, store.read) for contents in bins]
 
 
 @EVERY
 @given(groups=some_groups(), seed=st.integers(0, 3))
-def test_every_branch_that_fits_stands_once_and_whole(kind, groups, seed):
-    found = Counter(token for row in rows(groups, kind, seed) for token in row.ids if token > 1000)
-    whole = [(prefix, b) for prefix, branches in groups for b in branches]
-    assert found == {b.ids[0]: len(b.ids) for prefix, b in whole if len(prefix + b.ids) <= MAX_LEN}
+def test_every_branch_that_fits_is_there_once_and_complete(kind, groups, seed):
+    counts = Counter(token for row in rows(groups, kind, seed) for token in row.ids if token > 1000)
+    pairs = [(prefix, b) for prefix, branches in groups for b in branches]
+    assert counts == {b.ids[0]: len(b.ids) for prefix, b in pairs if len(prefix + b.ids) <= MAX_LEN}
 
 
 @EVERY
@@ -111,24 +111,24 @@ def test_rows_hold_one_trajectory_without_packing_and_more_in_plain_packs(groups
 
 
 def test_a_group_that_is_too_large_is_split_and_its_prefix_repeated():
-    made = rows([([7] * 20, [branch(1001, 30), branch(1002, 30)])])
-    assert [row.ids[:20] for row in made] == [[7] * 20, [7] * 20]
+    packs = rows([([7] * 20, [branch(1001, 30), branch(1002, 30)])])
+    assert [row.ids[:20] for row in packs] == [[7] * 20, [7] * 20]
 
 
-def test_a_prefix_is_repeated_as_seldom_as_may_be():
+def test_a_prefix_is_repeated_as_rarely_as_possible():
     lengths = [30, 10, 30, 10]  # one after another they would need three rows
-    made = rows([([7] * 20, [branch(1001 + n, length) for n, length in enumerate(lengths)])])
-    assert sorted(row.spans[0].branches for row in made) == [(30, 10), (30, 10)]
+    packs = rows([([7] * 20, [branch(1001 + n, length) for n, length in enumerate(lengths)])])
+    assert sorted(row.spans[0].branches for row in packs) == [(30, 10), (30, 10)]
 
 
-def test_groups_under_one_prompt_become_one_and_others_stay_apart():
+def test_groups_under_the_same_prompt_become_one_and_others_stay_separate():
     (row,) = rows(
         [([7, 8], [branch(1001, 3)]), ([7, 9], [branch(1002, 3)]), ([7, 8], [branch(1003, 3)])]
     )
     assert sorted(span.branches for span in row.spans) == [(3,), (3, 3)]
 
 
-def test_bins_are_filled_by_whatever_leaves_the_least_free():
+def test_bins_are_filled_with_the_sizes_that_leave_the_least_room():
     assert packing.best_fit_bins([5, 6, 3, 4, 2], 10) == [[1, 3], [0, 2, 4]]
     # Best fit decreasing would put 5 beside 6 and need three bins.
     assert packing.best_fit_bins([6, 5, 4, 4, 3, 2], 12) == [[0, 3, 5], [1, 2, 4]]
@@ -137,8 +137,8 @@ def test_bins_are_filled_by_whatever_leaves_the_least_free():
 @given(st.lists(st.integers(1, 50), max_size=200))
 def test_bins_hold_every_size_once_and_no_more_than_their_room(sizes):
     bins = packing.best_fit_bins(sizes, 50)
-    assert sorted(index for one in bins for index in one) == list(range(len(sizes)))
-    assert all(sum(sizes[index] for index in one) <= 50 for one in bins)
+    assert sorted(index for indices in bins for index in indices) == list(range(len(sizes)))
+    assert all(sum(sizes[index] for index in indices) <= 50 for indices in bins)
 
 
 def test_groups_much_smaller_than_a_row_fill_it():

@@ -51,13 +51,13 @@ def test_twice_the_same_is_the_same_bytes(base, groups, tmp_path):
 
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_the_order_of_the_groups_changes_nothing(base, groups, tmp_path, packing):
-    made = [rendered(tmp_path, base, each, packing=packing) for each in (groups, groups[::-1])]
-    assert made[0] == made[1]
+    packs = [rendered(tmp_path, base, each, packing=packing) for each in (groups, groups[::-1])]
+    assert packs[0] == packs[1]
 
 
 def test_the_seed_decides_the_order_of_the_packs(base, groups, tmp_path):
-    made = {rendered(tmp_path, base, groups, seed=seed) for seed in range(6)}
-    assert len(made) > 1
+    packs = {rendered(tmp_path, base, groups, seed=seed) for seed in range(6)}
+    assert len(packs) > 1
 
 
 def test_a_pack_has_a_weight_for_every_token_and_fits(packs):

@@ -1,4 +1,4 @@
-"""A checkpoint counts only when it is whole."""
+"""A checkpoint counts only when it is complete."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from agent_tuning.training import checkpoints
 RANKS = 2
 
 
-def saved(run: Path, step: int, *, whole: bool = True) -> Path:
+def saved(run: Path, step: int, *, complete: bool = True) -> Path:
     folder = run / f"checkpoint-{step}"
     (folder / "shards").mkdir(parents=True)
     (folder / "shards/rank0").write_bytes(b"x" * 100)
     (folder / "state.json").write_text("{}")
-    if whole:
+    if complete:
         checkpoints.mark_complete(folder, RANKS)
     return folder
 
 
-def test_the_newest_whole_one_is_taken_by_number_and_not_by_name(tmp_path):
+def test_the_newest_complete_one_is_found_by_number_and_not_by_name(tmp_path):
     saved(tmp_path, 9)
     newest = saved(tmp_path, 10)
     assert checkpoints.find_newest(tmp_path, RANKS) == (newest, [])
@@ -42,32 +42,32 @@ def unmark(folder: Path) -> None:
     ("damage", "reason"),
     [(truncate, "99 bytes of 100"), (remove, "0 bytes of 100"), (unmark, "no COMPLETE marker")],
 )
-def test_a_torn_one_is_passed_over_with_its_reason(tmp_path, damage, reason):
+def test_an_incomplete_one_is_skipped_with_the_reason(tmp_path, damage, reason):
     older = saved(tmp_path, 1)
     damage(saved(tmp_path, 2))
-    found, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
-    assert found == older
+    newest, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
+    assert newest == older
     assert reason in problem
 
 
-def test_a_torn_one_is_gone_so_that_it_is_not_kept_in_place_of_a_whole_one(tmp_path):
-    older, torn = saved(tmp_path, 1), saved(tmp_path, 2, whole=False)
+def test_an_incomplete_one_is_removed_so_that_it_is_not_kept_in_place_of_a_complete_one(tmp_path):
+    older, incomplete = saved(tmp_path, 1), saved(tmp_path, 2, complete=False)
     checkpoints.find_newest(tmp_path, RANKS)
     assert older.exists()
-    assert not torn.exists()
+    assert not incomplete.exists()
 
 
-def test_one_of_another_number_of_ranks_is_refused_with_both_numbers(tmp_path):
+def test_one_of_another_number_of_ranks_is_rejected_with_both_numbers(tmp_path):
     saved(tmp_path, 1)
     with pytest.raises(BadInput, match="checkpoint-1: written by 2 ranks, this run has 4"):
         checkpoints.find_newest(tmp_path, 4)
     assert checkpoints.find_newest(tmp_path, RANKS)[0]
 
 
-def test_a_marker_that_is_no_marker_is_a_reason_too(tmp_path):
+def test_a_malformed_marker_is_a_reason_too(tmp_path):
     (saved(tmp_path, 1) / checkpoints.MARKER).write_text("{")
-    found, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
-    assert found is None
+    newest, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
+    assert newest is None
     assert "COMPLETE: Input data was truncated" in problem
 
 

@@ -1,4 +1,4 @@
-"""Runs that are hit go on; `python -m tests.support.crash_injection` hits them more often."""
+"""Killed runs resume; `python -m tests.support.crash_injection` kills them more often."""
 
 import pytest
 
@@ -6,13 +6,17 @@ from tests.support import crash_injection, training_ranks
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return training_ranks.folder(tmp_path_factory.mktemp("faults") / "made", epochs=6, save_steps=3)
+def inputs(tmp_path_factory):
+    target = tmp_path_factory.mktemp("crashes") / "inputs"
+    return training_ranks.make_inputs(target, epochs=6, save_steps=3)
 
 
 @pytest.mark.parametrize("world", [1, 2])
-def test_a_run_hit_at_random_steps_ends_as_the_uninterrupted_one(made, tmp_path, world):
-    rounds = list(crash_injection.survive(made, tmp_path, world, rounds=3, seed=2))
-    assert [one.wrong for one in rounds] == [[]] * len(rounds)
+def test_a_run_killed_at_random_steps_ends_with_the_bytes_of_an_uninterrupted_one(
+    inputs, tmp_path, world
+):
+    rounds = list(crash_injection.inject_crashes(inputs, tmp_path, world, rounds=3, seed=2))
+    assert [start.problems for start in rounds] == [[]] * len(rounds)
     assert rounds[-1].resumed > 0
-    assert {one.hit.how.name for one in rounds if one.hit} == {"SIGKILL", "SIGUSR1"}
+    signals = {start.injection.signal.name for start in rounds if start.injection}
+    assert signals == {"SIGKILL", "SIGUSR1"}

@@ -1,4 +1,4 @@
-"""Packs as a dataset: every epoch whole and in its own order, one pack a micro-batch."""
+"""Packs as a dataset: every epoch has all packs in its own order; one pack is a micro-batch."""
 
 from itertools import chain
 
