@@ -39,8 +39,9 @@ class ReplayTeacher:
     def _read_answer(self, group: str, ask: Ask) -> Reply:
         reply = self.find_answer(ask)
         if reply is None:
+            key = self.model.build_request(ask).key
             raise BadInput(
-                f"{self.store.path}: no answer to `{ask.name}` (key {self.model.build_request(ask).key}), "
-                f"group {group}; synthesize.teacher = openai asks for it"
+                f"{self.store.path}: no answer to `{ask.name}` (key {key}), group {group}; "
+                "synthesize.teacher = openai asks for it"
             )
         return self.count(reply)
