@@ -205,10 +205,10 @@ def test_the_packs_train_something(done):
 
 
 def test_the_pages_other_commands_work_as_typed(done):
-    (chats,) = (line for line in COMMANDS if "exchange.load openai" in line)
+    (chats,) = (line for line in COMMANDS if "converters.load openai" in line)
     row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}
     (done / "chats.jsonl").write_text(json.dumps(row))
-    (export,) = (line for line in COMMANDS if "exchange.save" in line)
+    (export,) = (line for line in COMMANDS if "converters.save" in line)
     for command in (chats, export):
         typed(command, done)
     assert len(list(jsonl.read(done / "own/chats.jsonl", Group))) == 1

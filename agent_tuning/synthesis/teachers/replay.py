@@ -39,6 +39,7 @@ class ReplayTeacher:
     def _read_answer(self, group: str, ask: Ask) -> Reply:
         reply = self.find_answer(ask)
         if reply is None:
+            key = self.model.build_request(ask).key
             raise BadInput(
                 f"{self.store.path}: no answer to `{ask.name}` (key "
                 f"{self.model.build_request(ask).key}), "
