@@ -37,7 +37,7 @@ def main(
     p, predict = config.load("noise", RerunVarianceConfig), config.load("predict", PredictConfig)
     loaded = [suites.read(suite) for suite in sorted(asked.iterdir())]
     groups = choose_groups(list(jsonl.read(prompts, QuestionGroup)), p.share)
-    other_batches = msgspec.structs.replace(predict, rows=p.rows)
+    other_batches = msgspec.structs.replace(predict, batch_size=p.batch_size)
     engine = ENGINES[predict.engine](folder, answers.stem, other_batches)
     again = {answer.task: answer for batch in engine.answers(groups, ()) for answer in batch}
     first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})

@@ -17,7 +17,7 @@ from benchmark.scoring.lm_eval_retention import RetentionConfig, measure_retenti
 def main(suite: Path, model: Path, fingerprint: Path, target: Path) -> None:  # noqa: ARG001 - a dependency
     settings = config.load("retention", RetentionConfig)
     configure_threads(settings.threads)
-    items = measure_retention(suite, model, settings.batch)
+    items = measure_retention(suite, model, settings.batch_size)
     jsonl.write(target, items)
     print(f"{target}: {len(items)} items")
 

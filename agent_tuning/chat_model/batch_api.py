@@ -105,7 +105,7 @@ class Batches:
         while batch.status not in FINAL_STATES:
             counts = batch.request_counts
             progress.show(counts.completed if counts else 0, batch.status)
-            await asyncio.sleep(self.client.service.poll)
+            await asyncio.sleep(self.client.service.poll_interval_s)
             batch = await self.client.call("look at a batch", partial(self._retrieve, batch.id))
         replies: list[Reply] = []
         problems: dict[str, str] = {}

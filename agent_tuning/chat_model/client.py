@@ -114,8 +114,8 @@ class Client:
         self.limiter.pause(read_retry_after(error.response.headers))
 
     def _compute_backoff(self, attempt: int) -> float:
-        doubled = self.service.first_wait * 2.0 ** (attempt - 1)
-        return min(doubled, self.service.longest_wait)
+        doubled = self.service.initial_backoff_s * 2.0 ** (attempt - 1)
+        return min(doubled, self.service.max_backoff_s)
 
     def _redact_key(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text

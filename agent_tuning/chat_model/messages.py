@@ -71,9 +71,9 @@ class Service(Record, frozen=True):
     concurrency: int
     timeout: float  # seconds until a request counts as lost
     retries: int
-    first_wait: float  # seconds before the first retry; doubled for each further one
-    longest_wait: float
-    poll: float  # seconds between two looks at a batch
+    initial_backoff_s: float  # seconds before the first retry; doubled for each further one
+    max_backoff_s: float
+    poll_interval_s: float  # seconds between two looks at a batch
 
 
 class ChatRequest(Record, frozen=True):

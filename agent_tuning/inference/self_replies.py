@@ -27,7 +27,7 @@ class ImportedSource(Record, frozen=True):
 
 class SelfRepliesConfig(Record, frozen=True):
     max_new_tokens: int
-    rows: int
+    batch_size: int
     group: int
     threads: int
     imported: tuple[ImportedSource, ...]
@@ -45,8 +45,8 @@ def generate_replies(
     model = generate.load_model(base)
     prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
     replies = []
-    for start in range(0, len(questions), config.rows):
-        batch = questions[start : start + config.rows]
+    for start in range(0, len(questions), config.batch_size):
+        batch = questions[start : start + config.batch_size]
         prompt = Prompt(prefix, [chat.question([User(item.query)], "") for item in batch])
         (answers,) = generate.decode_greedily(model, [prompt], chat.end, config.max_new_tokens)
         for question, ids in zip(batch, answers, strict=True):

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def run(main: Callable[..., None]) -> None:
     signature = inspect.signature(main)
     try:
         paths, options = _parse(sys.argv[1:], signature)
-        arguments = signature.bind(*paths, **options)
+        arguments = _bind(signature, paths, options)
     except (TypeError, ValueError) as error:
         sys.exit(f"usage: {sys.argv[0]} {_format_usage(signature)} ({error})")
     try:
@@ -53,6 +54,29 @@ def _parse(
             raise ValueError(f"{argument} is given twice")
         options[name] = _read_value(argument, signature.parameters[name].annotation, remaining)
     return paths, options
+
+
+def _bind(
+    signature: inspect.Signature, paths: list[Path], options: dict[str, Value]
+) -> inspect.BoundArguments:
+    """Give the paths to the parameters that no option names, in order.
+
+    Raises TypeError if a parameter has no value or a path has no parameter.
+    """
+    arguments: dict[str, object] = {}
+    remaining = list(paths)
+    for name, parameter in signature.parameters.items():
+        if name in options:
+            arguments[name] = options[name]
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            arguments[name], remaining = tuple(remaining), []
+        elif parameter.kind is parameter.POSITIONAL_OR_KEYWORD and remaining:
+            arguments[name] = remaining.pop(0)
+        elif parameter.default is parameter.empty:
+            raise TypeError(f"missing --{name.replace('_', '-')}")
+    if remaining:
+        raise TypeError(f"too many paths: {remaining[0]}")
+    return inspect.BoundArguments(signature, OrderedDict(arguments))
 
 
 def _read_value(option: str, kind: object, remaining: Iterator[str]) -> Value:

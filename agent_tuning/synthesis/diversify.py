@@ -30,7 +30,7 @@ class DiversifyConfig(Record, frozen=True):
     tool_formats: dict[str, float]
     reply_formats: dict[str, float]
     names: dict[str, float]
-    coined: float
+    value_randomization: float
     held_out: HeldOut
 
 
@@ -52,9 +52,10 @@ def check_config(config: DiversifyConfig) -> None:
             raise BadInput(
                 f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
             )
-    if not 0 <= config.coined <= 1:
+    if not 0 <= config.value_randomization <= 1:
         raise BadInput(
-            f"params.yaml: diversify.coined: expected a share of 0-1, got {config.coined}"
+            "params.yaml: diversify.value_randomization: expected a share of 0-1, got "
+            f"{config.value_randomization}"
         )
     templates = {
         name for language in get_args(Language) for name in system_prompt.template_names(language)
@@ -92,9 +93,9 @@ def diversify(groups: Iterable[Group], config: DiversifyConfig) -> Iterator[Grou
 def _randomize_some(
     trajectory: Trajectory, tools: tuple[Tool, ...], config: DiversifyConfig
 ) -> Trajectory:
-    """Randomize the values of the share `coined` of all trajectories."""
+    """Randomize the values of the share `value_randomization` of all trajectories."""
     rng = random.Random(f"{config.seed}:{trajectory.id}")
-    if rng.random() < config.coined:
+    if rng.random() < config.value_randomization:
         return randomize_values(trajectory, tools, rng)
     return trajectory
 

@@ -56,7 +56,7 @@ class NegativeSource:
         self.replying_teacher = ScriptedTeacher(
             self.catalogue,
             self.phrasing,
-            msgspec.structs.replace(teacher.style, replies=1.0),
+            msgspec.structs.replace(teacher.style, final_reply_rate=1.0),
             teacher.grammar.phrasings_split,
             teacher.grammar.values_split,
         )

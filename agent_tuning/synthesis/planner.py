@@ -22,7 +22,7 @@ class PlanConfig(Record, frozen=True):
     groups: dict[Language, int]
     positives: int
     groups_per_prompt: int
-    menu_sizes: tuple[int, ...]
+    tools_per_prompt: tuple[int, ...]
     simple_per_complex: int
     minimum: dict[Language, int]
     held_out_tools: tuple[str, ...]
@@ -175,7 +175,7 @@ class Planner:
         others = list(self.tools)
         rng.shuffle(siblings)
         rng.shuffle(others)
-        size = max(rng.choice(self.config.menu_sizes), len(needed))
+        size = max(rng.choice(self.config.tools_per_prompt), len(needed))
         tools = list(dict.fromkeys([*needed, *siblings, *others]))[:size]
         rng.shuffle(tools)
         return tuple(tools)

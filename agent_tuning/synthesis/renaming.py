@@ -1,6 +1,6 @@
 """Rename tools and parameters, so that a model reads their names in the tool list.
 
-The style `masked` is function masking: names that say nothing. `reworded` paraphrases names.
+The style `masked` is function masking: names that say nothing. `paraphrased` paraphrases names.
 """
 
 import random
@@ -69,7 +69,7 @@ class NamingStyle(NamedTuple):
 
 NAMING_STYLES = {
     "plain": NamingStyle(lambda name, _, __: name, lambda name, _: name),
-    "reworded": NamingStyle(
+    "paraphrased": NamingStyle(
         lambda name, _, rng: _paraphrase_tool(name, rng), _paraphrase_parameter
     ),
     "masked": NamingStyle(lambda _, number, __: f"tool_{number + 1}", _paraphrase_parameter),

@@ -56,7 +56,7 @@ class EpisodeDraftConfig(Record, frozen=True):
     tasks: int
     zh_every: int
     attempts: int
-    menu_size: int
+    tools_per_prompt: int
     prompts: int
     draws: int
 
@@ -149,7 +149,7 @@ class EpisodeDrafter:
         others = rng.sample(sorted(entries), len(entries))
         ordered = dict.fromkeys([*tools, *siblings, *others])
         menu = [tool for tool in ordered if tool in SIMULATORS]
-        menu = menu[: max(self.p.menu_size, len(tools))]
+        menu = menu[: max(self.p.tools_per_prompt, len(tools))]
         seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
         turn, self.prompts = self.prompts, self.prompts + 1
         return EpisodePrompt(

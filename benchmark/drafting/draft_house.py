@@ -160,7 +160,7 @@ class HouseDrafter:
         siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
         others = rng.sample(sorted(entries), len(entries))
         ordered = dict.fromkeys([*tools, *sorted(needed), *siblings, *others])
-        menu = list(ordered)[: max(self.p.menu_size, len({*tools, *needed}))]
+        menu = list(ordered)[: max(self.p.tools_per_prompt, len({*tools, *needed}))]
         return rng.sample(menu, len(menu))
 
     def _draft_positive(

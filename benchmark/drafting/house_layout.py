@@ -25,7 +25,7 @@ class HouseDraftConfig(Record, frozen=True):
     groups: int
     calls: int
     negatives: int
-    menu_size: int
+    tools_per_prompt: int
     zh_every: int
     unseen_every: dict[str, int]
     tool_formats: tuple[str, ...]

@@ -17,16 +17,16 @@ class ServerConfig(Record, frozen=True):
 
 
 class PredictConfig(Record, frozen=True):
-    """`rows` is the number of questions in a batch.
+    """`batch_size` is the number of questions in a batch.
 
-    An answer that can never parse is cut off after `unreadable_tokens` tokens. Only the engine
+    An answer that can never parse is cut off after `malformed_stop_tokens` tokens. Only the engine
     `openai` reads `server` and `service`.
     """
 
     engine: Literal["transformers", "vllm", "openai"]
     max_new_tokens: int
-    unreadable_tokens: int
-    rows: int
+    malformed_stop_tokens: int
+    batch_size: int
     threads: int
     server: ServerConfig
     service: Service
@@ -37,5 +37,7 @@ class PredictConfig(Record, frozen=True):
 
         A run resumes from a run with other concurrency, timeouts or retries.
         """
-        neutral = Service("", 1, timeout=0, retries=0, first_wait=0, longest_wait=0, poll=0)
+        neutral = Service(
+            "", 1, timeout=0, retries=0, initial_backoff_s=0, max_backoff_s=0, poll_interval_s=0
+        )
         return msgspec.structs.replace(self, service=neutral)

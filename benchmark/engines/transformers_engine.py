@@ -26,7 +26,7 @@ class TransformersEngine:
         configure_threads(self.settings.threads)
         chat = ChatTokenizer(self.folder / "tokenizer.json")
         model = None
-        for batch in generate.plan_batches(prompts, self.settings.rows):
+        for batch in generate.plan_batches(prompts, self.settings.batch_size):
             tasks = [task for index in batch for task in ordered[index].questions]
             if all(task in done for task in tasks):
                 continue
@@ -40,10 +40,10 @@ class TransformersEngine:
             yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
 
     def _build_stop(self, groups: Sequence[QuestionGroup], chat: ChatTokenizer) -> StopCondition:
-        """Stop an answer after `unreadable_tokens` tokens that no reply can begin with."""
+        """Stop an answer after `malformed_stop_tokens` tokens that no reply can begin with."""
 
         def stop(group: int, ids: list[int]) -> bool:
-            is_due = len(ids) == self.settings.unreadable_tokens
+            is_due = len(ids) == self.settings.malformed_stop_tokens
             return is_due and groups[group].can_never_parse(chat.text(ids))
 
         return stop

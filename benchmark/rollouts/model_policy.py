@@ -22,14 +22,14 @@ from benchmark.rollouts.rollout import Rollout
 class EpisodesConfig(Record, frozen=True):
     """`tasks` per family, `attempts` per task, and at most `steps` decisions per attempt.
 
-    `rows` is the number of questions in a batch.
+    `batch_size` is the number of questions in a batch.
     """
 
     tasks: int
     attempts: int
     steps: int
     max_new_tokens: int
-    rows: int
+    batch_size: int
     threads: int
 
 
@@ -54,7 +54,7 @@ class ModelPolicy:
     def __call__(self, rollouts: Sequence[Rollout]) -> list[str]:
         groups = list(_group_by_prompt(rollouts))
         prompts = [self._build_prompt(group) for group in groups]
-        for indices in generate.plan_batches(prompts, self.p.rows):
+        for indices in generate.plan_batches(prompts, self.p.batch_size):
             batch = [rollout for index in indices for rollout in groups[index]]
             # A batch is generated whole: another batch is another rounding.
             if any(_key(rollout) not in self.replies for rollout in batch):

@@ -20,7 +20,7 @@ Samples = dict[str, list[dict[str, Any]]]  # by task, as lm-eval logs them
 
 
 class RetentionConfig(Record, frozen=True):
-    batch: int
+    batch_size: int
     threads: int
 
 

@@ -18,7 +18,7 @@ class RerunVarianceConfig(Record, frozen=True):
     """`share` of the groups (0-1) are asked again, at most `rows` questions in a batch."""
 
     share: float
-    rows: int
+    batch_size: int
 
 
 def choose_groups(groups: Sequence[QuestionGroup], share: float) -> list[QuestionGroup]:

@@ -30,7 +30,7 @@ class DistractorsConfig(Record, frozen=True):
     seed: int
     calls_per_group: int
     no_calls_per_group: int
-    menu_size: int
+    tools_per_prompt: int
     ambiguous: float
     answerable: float
     templates: tuple[str, ...]
@@ -51,7 +51,7 @@ def derive_suite(
     tools = key_tools(items)
     groups = GroupBuilder(items, tools, menus).groups()
     if not groups:
-        raise BadInput(f"{name}: {len(items)} items make no menu of {menus.menu_size} tools")
+        raise BadInput(f"{name}: {len(items)} items make no menu of {menus.tools_per_prompt} tools")
     tasks = [
         task
         for number, group in enumerate(groups)
@@ -163,9 +163,9 @@ class GroupBuilder:
             if complete and size != sizes[calls]:
                 return None
         for tool in self._sort_distractors(group):
-            if len(group.menu) < menus.menu_size and group.allowed[tool]:
+            if len(group.menu) < menus.tools_per_prompt and group.allowed[tool]:
                 group.add_tool(tool)
-        return group if len(group.menu) == menus.menu_size else None
+        return group if len(group.menu) == menus.tools_per_prompt else None
 
     def _sort_items(self, pool: Sequence[int], menu: Sequence[int]) -> list[int]:
         """Items whose tool is most similar to the menu first; tools that it has already come last.
@@ -206,7 +206,7 @@ class _DraftGroup:
         builder = self.builder
         new = [tool for tool in builder.required[item] if tool not in self.menu]
         fits = (
-            len(self.menu) + len(new) <= builder.menus.menu_size
+            len(self.menu) + len(new) <= builder.menus.tools_per_prompt
             and self.allowed[new].all()
             and all(builder.distinct[first, second] for first, second in combinations(new, 2))
             and not builder.can_answer[item, self.menu].any()

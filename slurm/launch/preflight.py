@@ -46,8 +46,8 @@ def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
         inputs=(longest, *other_inputs),
         outputs=tuple(FOLDER / path for path in train.outputs),
     )
-    numbers = size.numbers | {"train": size.numbers.get("train", {}) | {"epochs": 1}}
-    return train, msgspec.structs.replace(size, numbers=numbers), tokens
+    overrides = size.overrides | {"train": size.overrides.get("train", {}) | {"epochs": 1}}
+    return train, msgspec.structs.replace(size, overrides=overrides), tokens
 
 
 def main(name: str) -> int:

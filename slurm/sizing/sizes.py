@@ -1,6 +1,6 @@
 """Sizes of models and what each needs: the section `models` of params.yaml.
 
-A size is a base model, the GPUs that train it, and numbers that replace those of a stage.
+A size is a base model, the GPUs that train it, and overrides of those of a stage.
 """
 
 from pathlib import Path
@@ -34,15 +34,15 @@ class Size(Record, frozen=True):
     """One entry of `models`.
 
     `hub` and `revision` name the base model. Without `hub`, it is the tiny model of random weights.
-    `numbers` replace parameters of a stage: {stage: {key: value}}.
+    `overrides` replace parameters of a stage: {stage: {key: value}}.
     """
 
     hub: str | None
     revision: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")] | None
     nodes: Positive
     gpus: Positive  # of one node
-    answering: Positive  # GPUs of one node
-    numbers: dict[str, Section]
+    inference_gpus: Positive  # GPUs of one node
+    overrides: dict[str, Section]
 
     @property
     def training_ranks(self) -> int:
@@ -51,7 +51,7 @@ class Size(Record, frozen=True):
     def allocation(self, stage: str) -> Allocation:
         """One rank on every GPU to train; to answer, one process whatever GPUs it uses."""
         if stage == "predict":
-            return Allocation(1, self.answering, 1)
+            return Allocation(1, self.inference_gpus, 1)
         return Allocation(self.nodes, self.gpus, self.gpus)
 
 
@@ -76,7 +76,7 @@ def read_section(size: Size, stage: str) -> Section:
     Raises BadInput if the size sets a number that the stage does not have.
     """
     section: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
-    overrides = size.numbers.get(stage, {})
+    overrides = size.overrides.get(stage, {})
     for key in overrides:
         if key not in section:
             line = yaml_records.find_line(PARAMS, ["models"])

@@ -19,7 +19,9 @@ FOLDER = Path("data/catalogue")
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 CATALOGUE = Catalogue(FOLDER)
 CELLS = [(tool, scenario.name) for tool, scenario in CATALOGUE.cells()]
-STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+STYLE = WritingStyle(
+    seed=1, final_reply_rate=1.0, greeting_rate=0.0, closing_rate=0.0, typo_rate=0.0
+)
 
 
 def test_it_has_many_tools_in_many_domains():

@@ -29,7 +29,7 @@ SMALL = {
     "plan": {
         "groups": {"en": 8, "zh": 0},
         "minimum": {"en": 3, "zh": 0},
-        "menu_sizes": [3],
+        "tools_per_prompt": [3],
         "held_out_tools": [],
     },
     "negatives": {"max_auc": 1.0},

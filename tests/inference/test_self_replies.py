@@ -18,7 +18,7 @@ ASKED = 6  # in each language; the last sixth is held out
 
 
 def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group]:
-    section = {"max_new_tokens": new, "rows": 4, "group": 3, "threads": 1}
+    section = {"max_new_tokens": new, "batch_size": 4, "group": 3, "threads": 1}
     section["imported"] = list(imported)
     (folder / "params.yaml").write_text(yaml.safe_dump({"rehearse": section}))
     texts = {lang: [f"{lang} {'why ' * n}?" for n in range(ASKED)] for lang in LANGUAGES}

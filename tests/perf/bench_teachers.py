@@ -28,9 +28,11 @@ from tests.support import default_data
 DELAY = 0.2  # seconds
 CONCURRENCY = 64
 MODEL = ChatModel("some-model", True, {"max_tokens": 200})
-SERVICE = Service("", CONCURRENCY, timeout=60, retries=2, first_wait=1, longest_wait=5, poll=1)
+SERVICE = Service(
+    "", CONCURRENCY, timeout=60, retries=2, initial_backoff_s=1, max_backoff_s=5, poll_interval_s=1
+)
 # Many different queries.
-STYLE = WritingStyle(seed=3, replies=0.1, opened=0.8, closed=0.8, mistyped=0.6)
+STYLE = WritingStyle(seed=3, replies=0.1, opened=0.8, closed=0.8, typo_rate=0.6)
 
 
 def plan_requests(questions: int) -> list[GroupRequest]:

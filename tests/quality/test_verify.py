@@ -27,7 +27,9 @@ from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingSty
 from stages import verify as stage
 
 CATALOGUE = Catalogue(Path("data/catalogue"))
-STYLE = WritingStyle(seed=1, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+STYLE = WritingStyle(
+    seed=1, final_reply_rate=1.0, greeting_rate=0.0, closing_rate=0.0, typo_rate=0.0
+)
 TEACHER = ScriptedTeacher(CATALOGUE, yaml_records.read(Path("data/phrasing.yaml"), Phrasing), STYLE)
 TOOLS = ("get_weather_forecast", "get_current_weather", "get_air_quality")
 ITEMS = (

@@ -95,6 +95,42 @@ def test_keyword_only_parameters_are_options(monkeypatch, arguments, expected):
     assert given == expected
 
 
+def paths(given: list[object]) -> object:
+    def main(lock: Path, folder: Path, *names: Path) -> None:
+        given.extend([lock, folder, *names])
+
+    return main
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["a", "b", "c", "d"],
+        ["--lock", "a", "--folder", "b", "c", "d"],
+        ["--folder", "b", "a", "c", "d"],
+    ],
+    ids=["by position", "by name", "mixed"],
+)
+def test_every_path_may_be_named(monkeypatch, arguments):
+    given: list[object] = []
+    start(monkeypatch, paths(given), *arguments)
+    assert given == [Path(name) for name in "abcd"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--lock", "a"], r"missing --folder"),
+        (["--lock", "a", "--lock", "b", "c"], r"--lock is given twice"),
+        (["--lock", "--folder", "b"], r"--lock needs a value"),
+        (["--key", "a"], r"no option --key"),
+    ],
+)
+def test_a_wrong_named_path_says_which(monkeypatch, arguments, problem):
+    with pytest.raises(SystemExit, match=problem):
+        start(monkeypatch, paths([]), *arguments)
+
+
 @pytest.mark.parametrize("arguments", [["a", "--dry"], ["a", "--preview"], ["a", "--preview", "x"]])
 def test_a_wrong_option_shows_the_usage(monkeypatch, arguments):
     usage = r"^usage: stage\.py --path PATH \[--dry-run\] \[--preview N\] "

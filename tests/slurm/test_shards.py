@@ -29,7 +29,13 @@ P = config.load("synthesize", SynthesizeConfig)
 AUTHOR = Author(default_data.teacher(P.style))
 ANSWERS = default_data.perfect_answers(AUTHOR, REQUESTS, P.model)
 PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
-SERVICE = {"concurrency": 2, "timeout": 10, "retries": 2, "first_wait": 0.01, "longest_wait": 0.05}
+SERVICE = {
+    "concurrency": 2,
+    "timeout": 10,
+    "retries": 2,
+    "initial_backoff_s": 0.01,
+    "max_backoff_s": 0.05,
+}
 
 
 def build_repository(folder: Path, url: str, **changes: object) -> Path:

@@ -43,7 +43,9 @@ DRAFT_SOURCES = DraftSources(
     config.load("plan", TrainingTools).held_out_tools,
     config.load("diversify", TrainingFormats).held_out,
 )
-PLAIN_STYLE = WritingStyle(seed=3, replies=1.0, opened=0.0, closed=0.0, mistyped=0.0)
+PLAIN_STYLE = WritingStyle(
+    seed=3, final_reply_rate=1.0, greeting_rate=0.0, closing_rate=0.0, typo_rate=0.0
+)
 
 
 def teacher(style: WritingStyle = PLAIN_STYLE) -> ScriptedTeacher:

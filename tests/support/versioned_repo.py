@@ -34,8 +34,8 @@ TASKS = [
 PARAMS: dict[str, Any] = {
     "predict": {
         "max_new_tokens": 88,
-        "unreadable_tokens": 20,
-        "rows": 84,
+        "malformed_stop_tokens": 20,
+        "batch_size": 84,
         "threads": 2,
     },
     "score": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},

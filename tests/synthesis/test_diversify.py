@@ -125,7 +125,7 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     seen = set()
     for seed in range(40):
         (renamed,) = renaming.rename_tools(
-            Group("g", PromptSpec("g", "en", (tool,)), ()), "reworded", random.Random(seed)
+            Group("g", PromptSpec("g", "en", (tool,)), ()), "paraphrased", random.Random(seed)
         ).tools
         city, qux = renamed.parameters["properties"]
         assert renamed.parameters["required"] == [city]
@@ -149,7 +149,7 @@ def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
         renamed = renaming.rename_tools(
-            Group("g", PromptSpec("g", "en", tools), ()), "reworded", random.Random(seed)
+            Group("g", PromptSpec("g", "en", tools), ()), "paraphrased", random.Random(seed)
         )
         assert len({tool.name for tool in renamed.tools}) == len(tools)
 
@@ -187,6 +187,8 @@ def test_a_misspelt_held_out_template_is_bad_input():
 
 
 def test_the_share_of_randomized_values_is_a_share():
-    p = msgspec.structs.replace(default_data.DIVERSIFY, coined=1.5)
-    with pytest.raises(BadInput, match=r"diversify.coined: expected a share of 0-1, got 1.5"):
+    p = msgspec.structs.replace(default_data.DIVERSIFY, value_randomization=1.5)
+    with pytest.raises(
+        BadInput, match=r"diversify.value_randomization: expected a share of 0-1, got 1.5"
+    ):
         list(diversify(GROUPS, p))

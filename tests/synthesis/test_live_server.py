@@ -63,7 +63,9 @@ def url() -> Iterator[str]:
 
 
 def test_every_answer_of_a_real_model_is_a_trajectory_or_a_named_failure(url, tmp_path):
-    service = Service(url, 2, timeout=300, retries=1, first_wait=1, longest_wait=1, poll=1)
+    service = Service(
+        url, 2, timeout=300, retries=1, initial_backoff_s=1, max_backoff_s=1, poll_interval_s=1
+    )
     request = msgspec.structs.replace(
         default_data.requests()[0], items=default_data.requests()[0].items[:2]
     )

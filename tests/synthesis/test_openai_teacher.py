@@ -22,7 +22,9 @@ from tests.support.chat_server import ChatServer
 KEY = "sk-test-0123456789abcdef"
 MODEL = ChatModel("some-model", True, {"max_tokens": 200, "temperature": 0.5})
 PRICE = Price(1.0, 2.0, batch=0.5)
-SERVICE = Service("", 8, timeout=5, retries=4, first_wait=0.01, longest_wait=0.05, poll=0.01)
+SERVICE = Service(
+    "", 8, timeout=5, retries=4, initial_backoff_s=0.01, max_backoff_s=0.05, poll_interval_s=0.01
+)
 AUTHOR = Author(default_data.teacher())
 
 

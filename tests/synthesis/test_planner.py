@@ -52,7 +52,7 @@ def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
 def test_a_tool_list_holds_what_is_needed_and_nothing_held_out():
     for request in default_data.requests():
         tools = set(request.tools)
-        assert len(tools) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
+        assert len(tools) == len(request.tools) >= min(default_data.PLAN.tools_per_prompt)
         assert needed(request) <= tools
         assert not tools & HELD_OUT
 

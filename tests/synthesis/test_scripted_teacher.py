@@ -128,7 +128,9 @@ def test_every_slot_is_filled():
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_simple_exchange_goes_on_to_the_reply_as_often_as_asked(share):
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
+    teacher = default_data.teacher(
+        msgspec.structs.replace(default_data.PLAIN_STYLE, final_reply_rate=share)
+    )
     trajectory = teacher.write_positive(
         TrajectoryRequest("convert_currency", "travel_cash", "simple", 0), "en"
     )
@@ -136,7 +138,9 @@ def test_a_simple_exchange_goes_on_to_the_reply_as_often_as_asked(share):
 
 
 def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=0.0))
+    teacher = default_data.teacher(
+        msgspec.structs.replace(default_data.PLAIN_STYLE, final_reply_rate=0.0)
+    )
     trajectory = teacher.write_positive(
         TrajectoryRequest("list_directory", "peek_largest", "complex", 0), "en"
     )
@@ -147,7 +151,9 @@ def test_a_chain_always_goes_on_and_takes_arguments_from_what_it_saw():
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_calls_at_once_are_one_decision_and_their_results_follow_in_order(share):
-    teacher = default_data.teacher(msgspec.structs.replace(default_data.PLAIN_STYLE, replies=share))
+    teacher = default_data.teacher(
+        msgspec.structs.replace(default_data.PLAIN_STYLE, final_reply_rate=share)
+    )
     item = TrajectoryRequest("get_stock_price", "three_quotes", "complex", 0)
     trajectory = teacher.write_positive(item, "en")
     _, decision, *after = trajectory.turns
@@ -214,7 +220,7 @@ def test_a_list_takes_an_item_from_an_observation():
 
 
 def test_a_typing_error_swaps_letters_of_one_plain_word_and_no_value():
-    style = msgspec.structs.replace(default_data.PLAIN_STYLE, mistyped=1.0)
+    style = msgspec.structs.replace(default_data.PLAIN_STYLE, typo_rate=1.0)
     clean, typed = default_data.teacher(), default_data.teacher(style)
     queries = default_data.CATALOGUE.scenario("list_directory", "contents").queries
     # Both draw the same phrasing; only the letters of its words may differ.

@@ -29,7 +29,13 @@ PATHS = [
 ]
 OUTS = PATHS[4:]
 WANTED = default_data.requests()[:8]
-SERVICE = {"concurrency": 4, "timeout": 10, "retries": 5, "first_wait": 0.01, "longest_wait": 0.05}
+SERVICE = {
+    "concurrency": 4,
+    "timeout": 10,
+    "retries": 5,
+    "initial_backoff_s": 0.01,
+    "max_backoff_s": 0.05,
+}
 P = config.load("synthesize", SynthesizeConfig)
 AUTHOR = Author(default_data.teacher(P.style))
 TABLE = default_data.perfect_answers(AUTHOR, WANTED, P.model)
@@ -45,7 +51,7 @@ def folder(path: Path, url: str, **changes: object) -> Path:
     (path / "phrasing.yaml").symlink_to(ROOT / "data/phrasing.yaml")
     jsonl.write(path / "plan.jsonl", WANTED)
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
-    section["service"] |= SERVICE | {"base_url": url, "poll": 0.2}
+    section["service"] |= SERVICE | {"base_url": url, "poll_interval_s": 0.2}
     section |= {"teacher": "openai", "max_failed": 0.1} | changes
     (path / "params.yaml").write_text(yaml.safe_dump({"synthesize": section}))
     return path

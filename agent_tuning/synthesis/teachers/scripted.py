@@ -43,10 +43,10 @@ class WritingStyle(Record, frozen=True):
     """How varied the queries are and how long the conversations; shares are from 0 to 1."""
 
     seed: int
-    replies: float  # conversations with one turn of calls that go on to the final reply
-    opened: float  # queries with a polite opener
-    closed: float  # queries with a polite closer
-    mistyped: float  # queries with a typing error
+    final_reply_rate: float  # conversations with one turn of calls that go on to the final reply
+    greeting_rate: float  # queries with a polite opener
+    closing_rate: float  # queries with a polite closer
+    typo_rate: float  # queries with a typing error
 
 
 class ScriptedTeacher:
@@ -94,7 +94,7 @@ class ScriptedTeacher:
         """Whether the conversation goes on to the final reply; a chain always does."""
         chain = self.catalogue.scenario(item.tool, item.scenario).then
         rng = random.Random(f"{self.style.seed}:reply:{self.name(item, language)}")
-        return bool(chain) or rng.random() < self.style.replies
+        return bool(chain) or rng.random() < self.style.final_reply_rate
 
     def write_positive(self, item: TrajectoryRequest, language: Language) -> Trajectory:
         """Query, calls with their observations, and the final reply where one is due."""
@@ -167,7 +167,7 @@ class ScriptedTeacher:
 
     def _add_typo(self, phrasing: str, rng: random.Random) -> str:
         """Sometimes swap two letters of a word; never in a slot: its value must be found again."""
-        if rng.random() >= self.style.mistyped:
+        if rng.random() >= self.style.typo_rate:
             return phrasing
         words = phrasing.split(" ")
         plain = [i for i, word in enumerate(words) if re.fullmatch(r"[A-Za-z]{5,}", word)]
@@ -185,8 +185,8 @@ class ScriptedTeacher:
     def _draw_frame(self, language: Language, rng: random.Random) -> int:
         """The index of a frame, as often polite as the style asks for."""
         openers, closers = self._list_polite_phrases(language)
-        opener = rng.randrange(1, len(openers)) if rng.random() < self.style.opened else 0
-        closer = rng.randrange(1, len(closers)) if rng.random() < self.style.closed else 0
+        opener = rng.randrange(1, len(openers)) if rng.random() < self.style.greeting_rate else 0
+        closer = rng.randrange(1, len(closers)) if rng.random() < self.style.closing_rate else 0
         return opener * len(closers) + closer
 
     def _list_polite_phrases(self, language: Language) -> tuple[Sequence[str], Sequence[str]]:

@@ -154,7 +154,7 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     section = yaml.safe_load((root / "params.yaml").read_text())
     section["candidates"] |= {"teacher": "openai", "groups": 2}
     with ChatServer(table).running_in_a_thread() as server:
-        section["synthesize"]["service"] |= {"base_url": server.url, "first_wait": 0.01}
+        section["synthesize"]["service"] |= {"base_url": server.url, "initial_backoff_s": 0.01}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section, sort_keys=False))
         (tmp_path / "data").symlink_to(root / "data")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")

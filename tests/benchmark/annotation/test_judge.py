@@ -43,7 +43,7 @@ def _place(tmp_path, monkeypatch):
 
 def configure(url: str, budget: float | None = None, max_failed: float = 0.0) -> None:
     service = {"base_url": url, "concurrency": 3, "timeout": 5, "retries": 1}
-    service |= {"first_wait": 0.01, "longest_wait": 0.01, "poll": 0.01}
+    service |= {"initial_backoff_s": 0.01, "max_backoff_s": 0.01, "poll_interval_s": 0.01}
     prices = {"stern": {"input": 1.0, "output": 1.0}}
     model = msgspec.to_builtins(MODEL)
     sections = {

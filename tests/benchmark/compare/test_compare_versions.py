@@ -32,7 +32,7 @@ def other_params(**changes: int) -> None:
 def renamed_params() -> None:
     path = Path("params.yaml")
     text = path.read_text().replace("rows:", "batch_size:")
-    path.write_text(text.replace("unreadable_tokens:", "malformed_stop_tokens:"))
+    path.write_text(text.replace("malformed_stop_tokens:", "malformed_stop_tokens:"))
 
 
 def other_suite() -> None:
@@ -63,7 +63,7 @@ def other_format() -> None:
 CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
-    "paced": lambda: other_params(rows=1, threads=1),
+    "paced": lambda: other_params(batch_size=1, threads=1),
     "renamed": renamed_params,
     "asked": lambda: Path("data/prompts.jsonl").write_text('{"other": 1}\n'),
     "decoded": lambda: other_params(max_new_tokens=10),

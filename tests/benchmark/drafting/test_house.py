@@ -111,7 +111,7 @@ def test_a_draft_asks_for_calls_at_once_of_seen_and_of_unseen_tools():
 
 def test_a_query_is_of_a_held_out_phrasing_exactly_when_its_axis_says_so():
     trained, held_out = phrasings()
-    typed_well = msgspec.structs.replace(P.style, mistyped=0.0)
+    typed_well = msgspec.structs.replace(P.style, typo_rate=0.0)
     for task in drafted(msgspec.structs.replace(P, style=typed_well)):
         if task.decision == "call":
             patterns = held_out if task.axes["query"] == "unseen" else trained

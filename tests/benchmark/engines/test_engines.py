@@ -15,7 +15,9 @@ from benchmark.engines.config import PredictConfig, ServerConfig
 from tests.support.chat_server import ChatServer
 
 SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
-QUICK = Service("", 4, timeout=5, retries=1, first_wait=0.01, longest_wait=0.01, poll=1)
+QUICK = Service(
+    "", 4, timeout=5, retries=1, initial_backoff_s=0.01, max_backoff_s=0.01, poll_interval_s=1
+)
 SETTINGS = PredictConfig(
     "openai",
     8,
@@ -47,7 +49,7 @@ def answered(folder, settings, groups, done=()) -> dict[str, Answer]:
 
 def test_an_answer_is_cut_off_exactly_if_it_can_never_parse(lively, groups):
     here = msgspec.structs.replace(SETTINGS, engine="transformers")
-    whole = answered(lively, msgspec.structs.replace(here, unreadable_tokens=8), groups)
+    whole = answered(lively, msgspec.structs.replace(here, malformed_stop_tokens=8), groups)
     cut = answered(lively, here, groups)
     for task, answer in cut.items():
         assert len(answer.text) < len(whole[task].text)

@@ -20,7 +20,7 @@ GROUPS = 30
 
 @pytest.fixture(scope="module")
 def ready_folder(lively, tmp_path_factory) -> Path:
-    numbers = {"max_new_tokens": 40, "unreadable_tokens": 20, "rows": 4, "threads": 1}
+    numbers = {"max_new_tokens": 40, "malformed_stop_tokens": 20, "batch_size": 4, "threads": 1}
     folder = PREDICT.ready(tmp_path_factory.mktemp("predict"), lively, numbers)
     chat = ChatTokenizer(lively / "tokenizer.json")
     questions = [

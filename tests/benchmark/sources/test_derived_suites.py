@@ -25,7 +25,7 @@ suites:
     seed: 1
     calls_per_group: 2
     no_calls_per_group: 1
-    menu_size: 4
+    tools_per_prompt: 4
     ambiguous: 0.35
     answerable: 0.45
     templates: [plain.en]
