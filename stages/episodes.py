@@ -2,7 +2,7 @@
 
 reads   benchmark/suites/episodes/     tools and episodes
         data/base/ or models/tuned/
-        data/fingerprint/episodes.json    the hash of this code
+        data/code_hashes/episodes.json    the hash of this code
 writes  data/episodes/{base,tuned}.jsonl  Transcript, in the order of the suite
 
 The model's replies are appended to a file in scratch/episodes/, whose name is a hash of all inputs.

@@ -2,7 +2,7 @@
 
 reads   data/prompts.jsonl     QuestionGroup
         models/tuned/
-        data/fingerprint/noise.json    the hash of this code
+        data/code_hashes/noise.json    the hash of this code
         data/answers/tuned.jsonl       the first answers
         data/asked/                    the suites, with the tasks that are asked
 writes  metrics/noise.json     how many were asked, the share of equal answers, what em changed by

@@ -2,7 +2,7 @@
 
 reads   data/prompts.jsonl     QuestionGroup
         data/base/ or models/tuned/
-        data/fingerprint/predict.json    the hash of this code
+        data/code_hashes/predict.json    the hash of this code
 writes  data/answers/{base,tuned}.jsonl  Answer, sorted by task
 
 Every batch is appended to a file in scratch/predict/, whose name is a hash of all inputs.

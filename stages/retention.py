@@ -2,7 +2,7 @@
 
 reads   benchmark/suites/general/           tasks of lm-eval (YAML) and their items (JSONL)
         data/base/ or models/tuned/
-        data/fingerprint/retention.json     the code that this stage runs
+        data/code_hashes/retention.json     the code that this stage runs
 writes  data/retention/{base,tuned}.jsonl   RetentionItem
 """
 

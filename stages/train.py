@@ -2,7 +2,7 @@
 
 reads   data/packs.parquet      ids, weights, spans
         data/base/              the model to start from
-        data/fingerprint/train.json  hash of this code
+        data/code_hashes/train.json  hash of this code
         slurm/zero3.json        how several processes share the model's states
 writes  models/tuned/           safetensors, tokenizer, README.md with inputs and parameters
         data/train_log.csv      loss, lr, grad_norm of every step
@@ -28,29 +28,30 @@ from agent_tuning.training.trainer import TrainConfig, build_trainer, open_run
 
 
 def main(
-    packs: Path, base: Path, code: Path, sharing: Path, target: Path, log: Path, metrics: Path
+    packs: Path, base: Path, code: Path, zero3: Path, model: Path, log: Path, metrics: Path
 ) -> None:
     train = config.load("train", TrainConfig)
     configure_threads(train.threads, exact=train.precision == "float32")
     datasets.disable_progress_bars()
     distributed.join_ranks()
-    inputs = [packs, base, code, sharing]
+    inputs = [packs, base, code, zero3]
     run, checkpoint = open_run(train, inputs)
     rows = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
-    dataset = PackDataset(rows, train.epochs, train.seed, distributed.world_size(), train.batch)
-    trainer, monitor = build_trainer(train, dataset, base, run, sharing)
+    ranks = distributed.world_size()
+    dataset = PackDataset(rows, train.epochs, train.seed, ranks, train.packs_per_step)
+    trainer, monitor = build_trainer(train, dataset, base, run, zero3)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if monitor.stopped:
         sys.exit(cli.EXIT_UNFINISHED)
-    export.save_model(trainer, base, target)
+    export.save_model(trainer, base, model)
     if distributed.is_rank0():
         steps = collect_steps(trainer.state.log_history)
         results = summarize(steps)
         csv_records.write(log, TrainStep, steps)
         metrics_file.write(metrics, results)
-        export.write_model_card(target, base, inputs, train, results)
+        export.write_model_card(model, base, inputs, train, results)
         first, last = results["first_loss"], results["last_loss"]
-        print(f"{target}: {len(steps)} steps, loss {first:.3f} -> {last:.3f}")
+        print(f"{model}: {len(steps)} steps, loss {first:.3f} -> {last:.3f}")
 
 
 if __name__ == "__main__":

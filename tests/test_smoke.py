@@ -67,7 +67,7 @@ def test_a_comment_in_the_library_retrains_nothing(copy):
     module = copy / "agent_tuning/tokens/packing.py"
     module.write_text(module.read_text() + "\n# a remark\n")
     output = dvc(copy, "repro")
-    assert "Running stage 'fingerprint'" in output
+    assert "Running stage 'code_hashes'" in output
     dear = ("fetch", "rehearse", "train", "predict", "episodes", "retention")
     for stage in dear:
         assert f"Running stage '{stage}" not in output

@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent_tuning.records import BadInput, Unfinished
@@ -10,21 +10,24 @@ from agent_tuning.records import BadInput, Unfinished
 # sysexits' EX_TEMPFAIL: the work so far is kept; run the same command again to resume.
 EXIT_UNFINISHED = 75
 
+Value = Path | bool | int
+
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the arguments of the command line.
 
-    Positional parameters are paths. A keyword-only parameter is an option: `dry_run: bool` is
-    `--dry-run`; `preview: int` takes a number, as in `--preview 3`.
+    Every parameter is an option of its name: `packs: Path` is `--packs FILE`, `dry_run: bool` is
+    `--dry-run`, and `preview: int` is `--preview 3`. Parameters that are not keyword-only are paths
+    and may also be given by position.
     """
     signature = inspect.signature(main)
     try:
         paths, options = _parse(sys.argv[1:], signature)
-        signature.bind(*paths, **options)
+        arguments = signature.bind(*paths, **options)
     except (TypeError, ValueError) as error:
         sys.exit(f"usage: {sys.argv[0]} {_format_usage(signature)} ({error})")
     try:
-        main(*paths, **options)
+        main(*arguments.args, **arguments.kwargs)
     except BadInput as error:
         sys.exit(f"error: {error}")
     except Unfinished as error:
@@ -34,28 +37,43 @@ def run(main: Callable[..., None]) -> None:
 
 def _parse(
     arguments: list[str], signature: inspect.Signature
-) -> tuple[list[Path], dict[str, bool | int]]:
-    """Split into paths and options. Raises ValueError if an option has no number."""
+) -> tuple[list[Path], dict[str, Value]]:
+    """Split into paths by position and options by name. Raises ValueError on a wrong option."""
     paths: list[Path] = []
-    options: dict[str, bool | int] = {}
+    options: dict[str, Value] = {}
     remaining = iter(arguments)
     for argument in remaining:
-        name = argument.removeprefix("--").replace("-", "_")
         if not argument.startswith("--"):
             paths.append(Path(argument))
-        elif name in signature.parameters and signature.parameters[name].annotation is int:
-            options[name] = int(next(remaining, ""))
-        else:
-            options[name] = True
+            continue
+        name = argument.removeprefix("--").replace("-", "_")
+        if name not in signature.parameters:
+            raise ValueError(f"no option {argument}")
+        if name in options:
+            raise ValueError(f"{argument} is given twice")
+        options[name] = _read_value(argument, signature.parameters[name].annotation, remaining)
     return paths, options
+
+
+def _read_value(option: str, kind: object, remaining: Iterator[str]) -> Value:
+    if kind is bool:
+        return True
+    text = next(remaining, "--")
+    if text.startswith("--"):
+        raise ValueError(f"{option} needs a value")
+    return int(text) if kind is int else Path(text)
 
 
 def _format_usage(signature: inspect.Signature) -> str:
     words = []
     for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            number = " N" * (parameter.annotation is int)
-            words.append(f"[--{name.replace('_', '-')}{number}]")
+        option = f"--{name.replace('_', '-')}"
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            words.append(f"[{name.upper()} ...]")
+        elif parameter.annotation is bool:
+            words.append(f"[{option}]")
         else:
-            words.append(name.upper())
+            value = "N" if parameter.annotation is int else "PATH"
+            required = parameter.default is parameter.empty
+            words.append(f"{option} {value}" if required else f"[{option} {value}]")
     return " ".join(words)

@@ -1,7 +1,8 @@
-"""A conversation as token ids: ChatML, ids and loss mask made by the same call.
+"""A conversation as token ids in ChatML; one call returns the ids and which of them are trained.
 
-Trained are exactly the tokens the model has to emit: a decision's text and its end token. Never a
-prompt, an observation, or the newline after the end token, which the model does not write.
+The model is trained on exactly the tokens that it has to emit: the text of a decision and its end
+token. It is never trained on a prompt, an observation, or the newline after an end token, which it
+does not write.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,12 @@ from agent_tuning.prompts.formats.segments import Segment
 from agent_tuning.records import Assistant, BadInput, ToolResult, Turn, User
 
 START, END = "<|im_start|>", "<|im_end|>"
-Part = Literal["", "thought", "name", "arguments"]  # of a decision; arguments: after a name
+# Of a decision. "arguments" is all that follows the name of a tool, up to the next name.
+Part = Literal["", "thought", "name", "arguments"]
 
 
 class TextSpan(NamedTuple):
-    """Where a part starts and stops in a text, in characters."""
+    """Where a part of a decision starts and stops in its text, in characters."""
 
     start: int
     stop: int
@@ -29,7 +31,7 @@ class TextSpan(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Token ids, and for each whether the model is trained to emit it, and of which part it is."""
+    """Token ids; for each, whether the model is trained to emit it, and its part of a decision."""
 
     ids: list[int]
     trained: list[bool]
@@ -37,73 +39,78 @@ class Encoded(NamedTuple):
 
 
 class ChatTokenizer:
-    """ChatML over one tokenizer. Untrusted text never becomes a special token."""
+    """ChatML with the tokenizer of a model. Text of a conversation never becomes a special token.
+
+    Raises BadInput if there is no tokenizer file, or it lacks ChatML's special tokens.
+    """
 
     def __init__(self, tokenizer_file: Path) -> None:
         if not tokenizer_file.exists():
             raise BadInput(f"{tokenizer_file}: no tokenizer here; `dvc repro fetch` makes it")
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.encode_special_tokens = True  # "<|im_end|>" in a query stays text
-        self.start = self._special(START)
-        self.end = self._special(END)
+        self.start = self._find_special_token(START)
+        self.end = self._find_special_token(END)
 
     def prefix(self, system: str) -> list[int]:
-        """The prompt that every trajectory of a group begins with."""
-        return [self.start, *self._ids(f"system\n{system}"), self.end, *self._ids("\n")]
+        """Token ids of the prompt that every trajectory of a group begins with."""
+        return [self.start, *self._encode(f"system\n{system}"), self.end, *self._encode("\n")]
 
     def branch(self, turns: Sequence[Turn], reply_format: str) -> Encoded:
-        """The turns after the prefix; the model's own tokens are trained."""
+        """The turns after the prefix, encoded. `reply_format` is "" for plain text."""
         form = REPLY_FORMATS.get(reply_format)
         ids: list[int] = []
         trained: list[bool] = []
         parts: list[Part] = []
 
-        def add(tokens: list[int], train: bool = False, of: Sequence[Part] = ()) -> None:
+        def add(tokens: list[int], train: bool = False, token_parts: Sequence[Part] = ()) -> None:
             ids.extend(tokens)
             trained.extend([train] * len(tokens))
-            parts.extend(of or [""] * len(tokens))
+            parts.extend(token_parts or [""] * len(tokens))
 
-        for role, text, spans in _messages(turns, form):
-            add([self.start, *self._ids(f"{role}\n")])
-            tokens, of = self._spoken(text, spans or ())
-            add([*tokens, self.end], spans is not None, [*of, ""])
-            add(self._ids("\n"))
+        for role, text, spans in _build_messages(turns, form):
+            add([self.start, *self._encode(f"{role}\n")])
+            tokens, token_parts = self._encode_with_parts(text, spans or ())
+            add([*tokens, self.end], spans is not None, [*token_parts, ""])
+            add(self._encode("\n"))
         return Encoded(ids, trained, parts)
 
     def question(self, turns: Sequence[Turn], reply_format: str) -> list[int]:
-        """The turns up to a decision, ready for the model to continue."""
-        before = self.branch(turns, reply_format).ids
-        return [*before, self.start, *self._ids("assistant\n")]
+        """Token ids of the turns up to a decision; the model continues them."""
+        ids = self.branch(turns, reply_format).ids
+        return [*ids, self.start, *self._encode("assistant\n")]
 
     def text(self, ids: Sequence[int]) -> str:
-        """What the model said, without its end token."""
+        """The text of token ids, without special tokens."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _spoken(self, text: str, spans: Sequence[TextSpan]) -> tuple[list[int], list[Part]]:
-        """Token ids, and the part of each; one that reaches into two is of the first listed."""
+    def _encode_with_parts(
+        self, text: str, spans: Sequence[TextSpan]
+    ) -> tuple[list[int], list[Part]]:
+        """Token ids, and the part of each. A token in two spans has the part of the first one."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
         parts: list[Part] = [
-            next((span.part for span in spans if a < span.stop and span.start < b), "")
-            for a, b in encoding.offsets
+            next((span.part for span in spans if start < span.stop and span.start < stop), "")
+            for start, stop in encoding.offsets
         ]
         return list(encoding.ids), parts
 
-    def _ids(self, text: str) -> list[int]:
+    def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def _special(self, token: str) -> int:
-        number = self.tokenizer.token_to_id(token)
-        if number is None:
-            raise BadInput(f"the tokenizer has no token {token}: it speaks no ChatML")
-        return int(number)
+    def _find_special_token(self, token: str) -> int:
+        token_id = self.tokenizer.token_to_id(token)
+        if token_id is None:
+            raise BadInput(f"the tokenizer has no token {token}; choose a model that uses ChatML")
+        return int(token_id)
 
 
-def _messages(
+def _build_messages(
     turns: Sequence[Turn], form: ReplyFormat | None
 ) -> Iterator[tuple[str, str, Sequence[TextSpan] | None]]:
-    """ChatML messages: role, text, and where a trained text has its parts.
+    """ChatML messages: role, text, and the spans of its parts, or None if it is not trained.
 
-    The results of one turn's calls share a message.
+    The results of the calls of one turn share a message.
     """
     for is_result, block in groupby(turns, key=lambda turn: isinstance(turn, ToolResult)):
         if is_result:

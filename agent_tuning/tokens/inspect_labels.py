@@ -1,7 +1,7 @@
 """A trajectory with its trained tokens in colour: `python -m agent_tuning.tokens.inspect_labels`.
 
-Trained tokens are green, a tool's name in bold, the rest dim; with NO_COLOR set, trained tokens
-stand in [brackets]. Control characters are escaped: a text cannot repaint the terminal.
+Trained tokens are green, the name of a tool is bold, the rest is dim. With NO_COLOR set, trained
+tokens are in [brackets]. Control characters are escaped: a text cannot control the terminal.
 """
 
 import os
@@ -20,7 +20,7 @@ Token = tuple[int, bool, bool]  # id, trained, part of a tool's name
 
 
 def find_trajectory(groups: Path, wanted: str | None) -> tuple[Group, int]:
-    """The group that holds a trajectory, and its index there; the first one by default."""
+    """The group of a trajectory and its index in it; the first one if no id is `wanted`."""
     for group in jsonl.read(groups, Group):
         for index, trajectory in enumerate(group.trajectories):
             if wanted in (None, trajectory.id):
@@ -29,22 +29,22 @@ def find_trajectory(groups: Path, wanted: str | None) -> tuple[Group, int]:
 
 
 def label_tokens(group: Group, index: int, chat: ChatTokenizer) -> Iterator[Token]:
+    """All tokens of a trajectory, those of the prompt first."""
     prompt = chat.prefix(system_prompt.build(group.prompt))
     yield from ((token, False, False) for token in prompt)
-    spoken = chat.branch(group.trajectories[index].turns, group.prompt.reply_format)
-    for token, trained, part in zip(*spoken, strict=True):
+    branch = chat.branch(group.trajectories[index].turns, group.prompt.reply_format)
+    for token, trained, part in zip(*branch, strict=True):
         yield token, trained, part == "name"
 
 
-def format_tokens(shown: Iterator[Token], chat: ChatTokenizer, *, colour: bool) -> str:
+def format_tokens(tokens: Iterator[Token], chat: ChatTokenizer, *, colour: bool) -> str:
     parts = []
-    for (trained, named), run in groupby(shown, key=lambda token: token[1:]):
-        text = escape_control_characters(
-            chat.tokenizer.decode([t[0] for t in run], skip_special_tokens=False)
-        )
+    for (trained, is_name), run in groupby(tokens, key=lambda token: token[1:]):
+        ids = [token_id for token_id, *_ in run]
+        text = escape_control_characters(chat.tokenizer.decode(ids, skip_special_tokens=False))
         if colour:
-            paint = BOLD if named else GREEN if trained else DIM
-            parts.append(f"{paint}{text}{RESET}")
+            style = BOLD if is_name else GREEN if trained else DIM
+            parts.append(f"{style}{text}{RESET}")
         else:
             parts.append(f"[{text}]" if trained else text)
     return "".join(parts)
@@ -58,9 +58,8 @@ def main(groups: Path, base: Path, wanted: Path | None = None) -> None:
     group, index = find_trajectory(groups, str(wanted) if wanted else None)
     chat = ChatTokenizer(base / "tokenizer.json")
     print(group.trajectories[index].id)
-    print(
-        format_tokens(label_tokens(group, index, chat), chat, colour="NO_COLOR" not in os.environ)
-    )
+    tokens = label_tokens(group, index, chat)
+    print(format_tokens(tokens, chat, colour="NO_COLOR" not in os.environ))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Shared-prefix packs: a group's prompt stands once, each trajectory branches from it.
+"""Which groups share a pack: in shared-prefix packs a prompt is there once for all that follow it.
 
-A pack is one row of token ids: for each group its prefix, then its branches. Positions restart at
-the end of the prefix for each branch; a branch sees the prefix and itself only. The gradients are
-those of one trajectory per row, at a fraction of the tokens. Plain packs, and rows of their own,
-are the same with one branch to a prefix.
+A pack is one row of token ids: for each group its prefix, then its branches. The positions of each
+branch go on from the end of the prefix, and a branch attends to the prefix and itself only. So the
+gradients are those of one trajectory per row, at a fraction of the tokens. In plain packs, and in
+rows of one trajectory, every prefix has one branch.
 
-Packs are planned on lengths alone (`Outline`), so that the tokens can stay in a file.
+Packs are planned from lengths alone (`GroupLengths`), so that the tokens can stay in a file.
 """
 
 import random
@@ -15,25 +15,25 @@ from typing import NamedTuple
 
 from agent_tuning.tokens.pack_file import Pack, Span
 
-MAX_CANDIDATES = 64  # sizes of which one bin is filled
+MAX_CANDIDATES = 64  # sizes that are tried together to fill one bin
 
 
 class WeightedTokens(NamedTuple):
-    """Token ids; `weights[i]` is what token i weighs in the loss, 0 if it is not trained."""
+    """Token ids; `weights[i]` is the weight of token i in the loss, 0 if it is not trained."""
 
     ids: list[int]
     weights: list[float]
 
 
 class TokenSlice(NamedTuple):
-    """Where tokens are kept, and how many they are."""
+    """Where tokens are stored (an offset in bytes), and how many."""
 
-    at: int
+    offset: int
     tokens: int
 
 
 class GroupLengths(NamedTuple):
-    """A group without its tokens. `key` is a hash of them: order never depends on the input's."""
+    """A group without its tokens. `key` is a hash of them: the order of the input has no effect."""
 
     key: str
     prefix: TokenSlice
@@ -44,84 +44,92 @@ class GroupLengths(NamedTuple):
         return Span(self.prefix.tokens, tuple(branch.tokens for branch in self.branches))
 
 
-Bin = list[GroupLengths]  # what becomes one row
+Bin = list[GroupLengths]  # the groups of one row
 
 
 def merge_shared_prefixes(groups: Iterable[GroupLengths]) -> Iterator[GroupLengths]:
-    """Groups under the very same prompt as one, so that it stands once for all of them."""
+    """Make one group of all groups under the same prompt, so that it is there once for all."""
     by_prefix: dict[TokenSlice, list[GroupLengths]] = {}
     for group in sorted(groups):
         by_prefix.setdefault(group.prefix, []).append(group)
-    for same in by_prefix.values():
-        branches = tuple(branch for group in same for branch in group.branches)
-        yield same[0]._replace(branches=branches)
+    for siblings in by_prefix.values():
+        branches = tuple(branch for group in siblings for branch in group.branches)
+        yield siblings[0]._replace(branches=branches)
 
 
 def one_branch_per_group(groups: Iterable[GroupLengths]) -> Iterator[GroupLengths]:
-    """Every trajectory as a group of its own."""
+    """Make every trajectory a group of its own."""
     for group in groups:
         for number, branch in enumerate(group.branches):
             yield GroupLengths(f"{group.key}.{number}", group.prefix, (branch,))
 
 
 def split_to_fit(groups: Iterable[GroupLengths], max_len: int) -> list[GroupLengths]:
-    """Groups that fit a row of `max_len` tokens.
+    """Split groups so that each fits into a row of `max_len` tokens.
 
-    A group that is too large is split, its prefix repeated as seldom as may be; a trajectory that
-    does not fit even alone is left out: cut short it would lose its last answer.
+    A group that is too large is split into few parts, each with the prefix. A trajectory that does
+    not fit even alone is left out: cut short, it would lose its last answer.
     """
-    fits = []
+    parts = []
     for group in groups:
         room = max_len - group.prefix.tokens
         branches = [branch for branch in group.branches if branch.tokens <= room]
-        for number, part in enumerate(best_fit_bins([branch.tokens for branch in branches], room)):
-            chosen = tuple(branches[index] for index in sorted(part))
-            fits.append(GroupLengths(f"{group.key}/{number}", group.prefix, chosen))
-    return fits
+        bins = best_fit_bins([branch.tokens for branch in branches], room)
+        for number, indices in enumerate(bins):
+            chosen = tuple(branches[index] for index in sorted(indices))
+            parts.append(GroupLengths(f"{group.key}/{number}", group.prefix, chosen))
+    return parts
 
 
 def best_fit_bins(sizes: Sequence[int], room: int) -> list[list[int]]:
-    """Bins of indices: the largest size left, and with it those that leave the least free."""
-    left = sorted((size, index) for index, size in enumerate(sizes))
+    """Pack `sizes` into bins of `room`; return the indices of each bin.
+
+    A bin gets the largest size left, then those sizes that together leave the least room.
+    """
+    remaining = sorted((size, index) for index, size in enumerate(sizes))
     bins = []
-    while left:
-        size, index = left.pop()
-        fit = bisect_right(left, (room - size, len(sizes)))
-        # Candidates of all sizes: their sums are many more than the tokens of a row.
-        candidates = range(fit - 1, -1, -max(1, fit // MAX_CANDIDATES))[:MAX_CANDIDATES]
-        chosen = _largest_sum([left[place][0] for place in candidates], room - size)
-        # From the end, so that the other places stay what they are.
-        bins.append([index, *(left.pop(candidates[one])[1] for one in chosen)])
+    while remaining:
+        size, index = remaining.pop()
+        fitting = bisect_right(remaining, (room - size, len(sizes)))
+        # Candidates of all sizes, large to small: a few of them reach nearly every sum.
+        step = max(1, fitting // MAX_CANDIDATES)
+        candidates = range(fitting - 1, -1, -step)[:MAX_CANDIDATES]
+        chosen = _find_largest_sum([remaining[at][0] for at in candidates], room - size)
+        # Candidates are from the end backwards: removing one does not move those that follow.
+        bins.append([index, *(remaining.pop(candidates[number])[1] for number in chosen)])
     return bins
 
 
-def _largest_sum(sizes: Sequence[int], room: int) -> list[int]:
-    """Indices of those that together come nearest to `room`: subset sums, a bit for each sum."""
-    within = (1 << (room + 1)) - 1
-    reached = [1]
+def _find_largest_sum(sizes: Sequence[int], room: int) -> list[int]:
+    """Indices of the sizes with the largest sum of at most `room`.
+
+    An integer holds the reachable sums, one bit for each.
+    """
+    mask = (1 << (room + 1)) - 1
+    reachable = [1]  # with the first 0, 1, 2 ... sizes
     for size in sizes:
-        reached.append(reached[-1] | (reached[-1] << size & within))
-    rest = reached[-1].bit_length() - 1
+        reachable.append(reachable[-1] | (reachable[-1] << size & mask))
+    rest = reachable[-1].bit_length() - 1
     chosen = []
     for index in reversed(range(len(sizes))):
-        if not reached[index] >> rest & 1:
+        if not reachable[index] >> rest & 1:
             chosen.append(index)
             rest -= sizes[index]
     return chosen[::-1]
 
 
-def _binned(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
-    fits = sorted(split_to_fit(groups, max_len))
-    bins = best_fit_bins([group.span.tokens for group in fits], max_len)
-    return [[fits[index] for index in sorted(one)] for one in bins]
+def _fill_bins(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
+    parts = sorted(split_to_fit(groups, max_len))
+    bins = best_fit_bins([part.span.tokens for part in parts], max_len)
+    return [[parts[index] for index in sorted(indices)] for indices in bins]
 
 
 def pack_shared(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
-    return _binned(merge_shared_prefixes(groups), max_len)
+    return _fill_bins(merge_shared_prefixes(groups), max_len)
 
 
 def pack_plain(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
-    return _binned(one_branch_per_group(groups), max_len)
+    return _fill_bins(one_branch_per_group(groups), max_len)
 
 
 def pack_none(groups: Iterable[GroupLengths], max_len: int) -> list[Bin]:
@@ -136,18 +144,18 @@ PACKINGS: dict[str, Callable[[Iterable[GroupLengths], int], list[Bin]]] = {
 
 
 def plan_packs(groups: Iterable[GroupLengths], packing: str, max_len: int, seed: int) -> list[Bin]:
-    """Bins of at most `max_len` tokens; their order is fixed by the seed and what is in them."""
+    """Bins of at most `max_len` tokens; their order depends on the seed and the groups only."""
     bins = PACKINGS[packing](groups, max_len)
     random.Random(seed).shuffle(bins)
     return bins
 
 
-def build_pack(groups: Bin, tokens: Callable[[TokenSlice], WeightedTokens]) -> Pack:
-    """One row of whole groups; `tokens` fetches what stands at a place."""
-    row = WeightedTokens([], [])
+def build_pack(groups: Bin, read_tokens: Callable[[TokenSlice], WeightedTokens]) -> Pack:
+    """Put the tokens of the groups into one row."""
+    pack = Pack([], [], [group.span for group in groups])
     for group in groups:
-        for place in (group.prefix, *group.branches):
-            ids, weights = tokens(place)
-            row.ids.extend(ids)
-            row.weights.extend(weights)
-    return Pack(row.ids, row.weights, [group.span for group in groups])
+        for part in (group.prefix, *group.branches):
+            ids, weights = read_tokens(part)
+            pack.ids.extend(ids)
+            pack.weights.extend(weights)
+    return pack

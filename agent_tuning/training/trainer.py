@@ -24,13 +24,13 @@ from agent_tuning.training.throughput import ThroughputLog
 class TrainConfig(Record, frozen=True):
     seed: int
     epochs: int
-    batch: int
+    packs_per_step: int
     learning_rate: float
-    warmup: float
+    warmup_ratio: float
     weight_decay: float
-    clip: float
+    max_grad_norm: float
     precision: Literal["auto", "float32"]
-    recompute: Annotated[int, msgspec.Meta(ge=0)]
+    activation_checkpointing_every: Annotated[int, msgspec.Meta(ge=0)]
     liger: bool
     report_to: Literal["none", "tensorboard", "wandb"]
     save_steps: int
@@ -74,9 +74,9 @@ def open_run(config: TrainConfig, inputs: Sequence[Path]) -> tuple[Path, Path | 
 
 
 def check(config: TrainConfig) -> None:
-    if config.batch % distributed.world_size():
+    if config.packs_per_step % distributed.world_size():
         raise BadInput(
-            f"params.yaml: train.batch = {config.batch} packs do not divide by"
+            f"params.yaml: train.packs_per_step = {config.packs_per_step} packs do not divide by"
             f" {distributed.world_size()} ranks"
         )
 
@@ -100,7 +100,7 @@ def build_trainer(
         local_files_only=True,
     )
     model.config.use_cache = False
-    monitor = RunMonitor(ThroughputLog(run / "speed.jsonl", dataset, config.batch, shape))
+    monitor = RunMonitor(ThroughputLog(run / "speed.jsonl", dataset, config.packs_per_step, shape))
     trainer = PackTrainer(
         model=model,
         args=arguments,
@@ -117,6 +117,7 @@ def training_arguments(
     config: TrainConfig, run: Path, deepspeed: dict[str, Any] | None
 ) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
+    checkpointing_every = config.activation_checkpointing_every
     # Several ranks on CPUs are the tests' own; they train in float32.
     bf16 = config.precision == "auto" and (on_gpu or (not deepspeed and has_bf16()))
     return TrainingArguments(
@@ -129,16 +130,16 @@ def training_arguments(
         num_train_epochs=1,  # PackDataset repeats the packs: a resume within any epoch is exact
         train_sampling_strategy="sequential",
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=config.batch // distributed.world_size(),
+        gradient_accumulation_steps=config.packs_per_step // distributed.world_size(),
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=config.warmup,
+        warmup_steps=config.warmup_ratio,
         weight_decay=config.weight_decay,
-        max_grad_norm=config.clip,
+        max_grad_norm=config.max_grad_norm,
         optim="adamw_torch_fused",
-        activation_checkpointing=config.recompute > 0,
+        activation_checkpointing=checkpointing_every > 0,
         activation_checkpointing_kwargs=(
-            {"every_n_layers": config.recompute} if config.recompute else None
+            {"every_n_layers": checkpointing_every} if checkpointing_every else None
         ),
         logging_steps=1,
         logging_nan_inf_filter=False,  # the filter shows an old loss in place of nan

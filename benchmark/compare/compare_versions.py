@@ -28,8 +28,10 @@ from benchmark.tasks import suites
 from benchmark.tasks.suites import Suite
 
 REGRESSION, INCOMPARABLE = 1, 2  # exit statuses
+# Settings of `predict` by the names that older versions have for them.
+RENAMED_SETTINGS = {"rows": "batch_size", "unreadable_tokens": "malformed_stop_tokens"}
 # Settings of `predict` that change when answers come, not what they say.
-SPEED_SETTINGS = {"rows", "threads", "service"}
+SPEED_SETTINGS = {"batch_size", "threads", "service"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:
 def _describe_decoding(run: StageRun, prompts: Path) -> dict[str, Json]:
     """What the model was asked and how it answered, as DVC recorded it."""
     sections = [section for file in run.params.values() for section in file.values()]
-    settings = {name: value for section in sections for name, value in section.items()}
+    settings = {
+        RENAMED_SETTINGS.get(name, name): value
+        for section in sections
+        for name, value in section.items()
+    }
     digest = next((dep.md5 for dep in run.deps if dep.path == str(prompts)), None)
     kept = {name: value for name, value in sorted(settings.items()) if name not in SPEED_SETTINGS}
     return {"prompts": digest, "decoding": kept}

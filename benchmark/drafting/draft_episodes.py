@@ -3,15 +3,16 @@
 reads   params.yaml: draft_episodes, draft, diversify.held_out;  data/catalogue
 writes  FOLDER/tools.jsonl, FOLDER/episodes.jsonl
 
-A task is a scenario with held-out values. Its attempts say it in the scenario's several phrasings
-and take place in worlds that are laid out differently; a draw whose gold calls are refused in any
-of them, change nothing where they should, or find nothing, is drawn again.
+A task is a scenario with held-out values. Its attempts use the scenario's several phrasings, and
+each has another world. The values are drawn again if, in any of these worlds, a gold call is
+refused, changes nothing where it should, or finds nothing.
 """
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import OBSERVED_FIELD, Scenario
@@ -39,13 +40,18 @@ FAMILIES = {
 
 
 class DraftedFormats(Record, frozen=True, forbid_unknown_fields=False):
-    """What the house suite's draft says about prompts."""
+    """The formats of the section `draft`: episodes use those of the house suite."""
 
     tool_formats: tuple[str, ...]
     reply_formats: tuple[str, ...]
 
 
 class EpisodeDraftConfig(Record, frozen=True):
+    """`tasks` per family, `attempts` per task, `prompts` per family in English.
+
+    Every `zh_every`th task is Chinese. A task is given up after `draws` draws of its values.
+    """
+
     seed: int
     tasks: int
     zh_every: int
@@ -65,6 +71,21 @@ class EpisodePrompt(Record, frozen=True):
     reply_format: str
 
 
+class Cell(NamedTuple):
+    """What a task asks for."""
+
+    tool: str
+    scenario: Scenario
+    language: Language
+
+
+class EpisodeGold(NamedTuple):
+    """The gold calls, and the facts that a reply has to state if they are a question."""
+
+    calls: tuple[Call, ...]
+    facts: tuple[str, ...]
+
+
 class EpisodeDrafter:
     """Writes the episodes of every family."""
 
@@ -80,57 +101,57 @@ class EpisodeDrafter:
         self.held_out = held_out
         self.p = p
         self.grammar = Grammar(catalogue, values="held_out")
-        self.prompted = 0
+        self.prompts = 0  # how many were built
 
     def episodes(self) -> Iterator[Episode]:
         for family, domains in FAMILIES.items():
-            yield from self._family(family, domains)
+            yield from self._draft_family(family, domains)
 
-    def _family(self, family: str, domains: Sequence[str]) -> Iterator[Episode]:
+    def _draft_family(self, family: str, domains: Sequence[str]) -> Iterator[Episode]:
         p = self.p
-        owned = [n for n, domain in self.catalogue.domain_of.items() if domain.domain in domains]
-        languages: dict[Language, list[EpisodePrompt]] = {
-            "en": [self._prompt(family, owned, "en", n) for n in range(p.prompts)],
-            "zh": [self._prompt(family, owned, "zh", 0)],
+        tools = [name for name, d in self.catalogue.domain_of.items() if d.domain in domains]
+        prompts: dict[Language, list[EpisodePrompt]] = {
+            "en": [self._build_prompt(family, tools, "en", n) for n in range(p.prompts)],
+            "zh": [self._build_prompt(family, tools, "zh", 0)],
         }
-        for number, (tool, scenario) in enumerate(self._scenarios(family, owned)[: p.tasks]):
-            zh = number % p.zh_every == p.zh_every - 1
-            language: Language = "zh" if zh else "en"
-            shared = languages[language]
-            prompt = shared[number // 2 % len(shared)]
-            yield from self._task(family, tool, scenario, language, prompt)
+        for number, (tool, scenario) in enumerate(self._list_scenarios(family, tools)[: p.tasks]):
+            language: Language = "zh" if number % p.zh_every == p.zh_every - 1 else "en"
+            prompt = prompts[language][number // 2 % len(prompts[language])]
+            yield from self._draft_task(family, Cell(tool, scenario, language), prompt)
 
-    def _scenarios(self, family: str, owned: Sequence[str]) -> list[tuple[str, Scenario]]:
-        """Those that need only the family's tools, of several steps and of one in turn.
+    def _list_scenarios(self, family: str, tools: Sequence[str]) -> list[tuple[str, Scenario]]:
+        """Scenarios that call the family's tools only; those of several steps and of one alternate.
 
-        A question is judged by its last result: calls at once, each with its own, are left out.
+        Scenarios with several calls at once are left out: a question is scored by its last result,
+        and each of these calls has a result of its own.
         """
         rng = random.Random(f"{self.p.seed}:{family}")
-        cells = [
+        scenarios = [
             (tool, scenario)
-            for tool in owned
+            for tool in tools
             for scenario in self.catalogue.entries[tool].scenarios
             if not scenario.also
-            if {step.tool for step in scenario.steps(tool)} <= set(owned)
+            if {step.tool for step in scenario.steps(tool)} <= set(tools)
         ]
-        rng.shuffle(cells)
-        several = [cell for cell in cells if cell[1].then]
-        single = [cell for cell in cells if not cell[1].then]
-        return [cell for cell in chain(*zip_longest(several, single)) if cell]
+        rng.shuffle(scenarios)
+        several = [pair for pair in scenarios if pair[1].then]
+        single = [pair for pair in scenarios if not pair[1].then]
+        return [pair for pair in chain(*zip_longest(several, single)) if pair]
 
-    def _prompt(
-        self, family: str, owned: Sequence[str], language: Language, n: int
+    def _build_prompt(
+        self, family: str, tools: Sequence[str], language: Language, number: int
     ) -> EpisodePrompt:
-        """The family's tools, near-duplicates from elsewhere, and others; every format in turn."""
-        group = f"episodes/{family}.{language}{n}"
+        """The family's tools, their siblings from elsewhere, and others. The formats take turns."""
+        group = f"episodes/{family}.{language}{number}"
         rng = random.Random(f"{self.p.seed}:{group}")
         entries = self.catalogue.entries
-        near = [sibling for tool in owned for sibling in entries[tool].siblings]
-        rest = rng.sample(sorted(entries), len(entries))
-        known = [tool for tool in dict.fromkeys([*owned, *near, *rest]) if tool in SIMULATORS]
-        menu = known[: max(self.p.menu_size, len(owned))]
+        siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
+        others = rng.sample(sorted(entries), len(entries))
+        ordered = dict.fromkeys([*tools, *siblings, *others])
+        menu = [tool for tool in ordered if tool in SIMULATORS]
+        menu = menu[: max(self.p.menu_size, len(tools))]
         seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
-        turn, self.prompted = self.prompted, self.prompted + 1
+        turn, self.prompts = self.prompts, self.prompts + 1
         return EpisodePrompt(
             group,
             tuple(tool_key(tool, language) for tool in rng.sample(menu, len(menu))),
@@ -139,93 +160,76 @@ class EpisodeDrafter:
             self.formats.reply_formats[turn % len(self.formats.reply_formats)],
         )
 
-    def _task(
-        self, family: str, tool: str, scenario: Scenario, language: Language, prompt: EpisodePrompt
-    ) -> Iterator[Episode]:
-        task = f"episodes/{tool}.{scenario.name}.{language}"
-        phrasings: Sequence[str] = getattr(scenario.queries, language)
+    def _draft_task(self, family: str, cell: Cell, prompt: EpisodePrompt) -> Iterator[Episode]:
+        task = f"episodes/{cell.tool}.{cell.scenario.name}.{cell.language}"
+        # An attempt's world has the attempt's id for a seed.
+        ids = [f"{task}.{attempt}" for attempt in range(self.p.attempts)]
+        phrasings: Sequence[str] = getattr(cell.scenario.queries, cell.language)
         rng = random.Random(f"{self.p.seed}:{task}")
-        values, golds = self._golds(task, tool, scenario, language, rng)
+        values, golds = self._draw_values(task, cell, ids, rng)
         # The last phrasing is held out of training: the first attempt is in words never seen.
         order = [phrasings[-1], *rng.sample(phrasings[:-1], len(phrasings) - 1)]
-        for attempt, (calls, facts) in enumerate(golds):
+        for attempt, (episode, gold) in enumerate(zip(ids, golds, strict=True)):
             yield Episode(
-                id=f"{task}.{attempt}",
+                id=episode,
                 task=task,
                 group=prompt.group,
                 family=family,
-                language=language,
+                language=cell.language,
                 menu=prompt.menu,
                 template=prompt.template,
                 tool_format=prompt.tool_format,
                 reply_format=prompt.reply_format,
-                seed=_seed(task, attempt),
+                seed=episode,
                 query=fill_slots(order[attempt % len(order)], values),
-                gold=calls,
-                facts=facts,
+                gold=gold.calls,
+                facts=gold.facts,
             )
 
-    def _golds(
-        self, task: str, tool: str, scenario: Scenario, language: Language, rng: random.Random
-    ) -> tuple[Mapping[str, SlotValue], list[tuple[tuple[Call, ...], tuple[str, ...]]]]:
-        """Values with which the gold calls do what is wanted in the world of every attempt.
+    def _draw_values(
+        self, task: str, cell: Cell, seeds: Sequence[str], rng: random.Random
+    ) -> tuple[Mapping[str, SlotValue], list[EpisodeGold]]:
+        """Values with which the gold calls work in the world of every attempt, and these golds.
 
-        A change that is there already in one of the worlds would make a question of it there.
+        If one of the worlds is already as the change would leave it, the request is a question
+        there and a change elsewhere: such values are drawn again.
         """
-        wording = " ".join(getattr(scenario.queries, language))
-        total = self.grammar.count_sentences(wording, tool, language)
+        wording = " ".join(getattr(cell.scenario.queries, cell.language))
+        total = self.grammar.count_sentences(wording, cell.tool, cell.language)
         for _ in range(self.p.draws):
-            values = self.grammar.values(wording, tool, language, rng.randrange(total))
-            golds = [
-                self._gold(tool, scenario, language, values, _seed(task, attempt))
-                for attempt in range(self.p.attempts)
-            ]
-            sound = [gold for gold in golds if gold]
-            asks = {bool(facts) for _, facts in sound}
-            if len(sound) == len(golds) and len(asks) == 1:
-                return values, sound
+            values = self.grammar.values(wording, cell.tool, cell.language, rng.randrange(total))
+            golds = [gold for seed in seeds if (gold := _build_gold(cell, values, seed))]
+            if len(golds) == len(seeds) and len({bool(gold.facts) for gold in golds}) == 1:
+                return values, golds
         raise BadInput(f"{task}: {self.p.draws} draws, none of which works in every world")
 
-    def _gold(
-        self,
-        tool: str,
-        scenario: Scenario,
-        language: Language,
-        values: Mapping[str, SlotValue],
-        seed: str,
-    ) -> tuple[tuple[Call, ...], tuple[str, ...]] | None:
-        """The calls, and the facts that a reply to a question states; None if they do not work."""
-        world = World(seed)
-        decided = enact_scenario(scenario, tool, language, values, world)
-        results = [result.content for _, seen in decided for result in seen]
-        if any("error" in content or not all(_found(content)) for content in results):
+
+def _build_gold(cell: Cell, values: Mapping[str, SlotValue], seed: str) -> EpisodeGold | None:
+    """None if a call is refused or finds nothing in the world of this seed."""
+    world = World(seed)
+    decisions = enact_scenario(cell.scenario, cell.tool, cell.language, values, world)
+    contents = [result.content for _, results in decisions for result in results]
+    for content in contents:
+        if "error" in content or any(value in ("", None, []) for value in content.values()):
             return None
-        calls = tuple(call for turn, _ in decided for call in turn.calls)
-        if world.state() != World(seed).state():
-            return calls, ()
-        quoted = OBSERVED_FIELD.findall(getattr(scenario.reply, language))
-        facts = (str(results[int(step) - 1][field]) for step, field in quoted)
-        return calls, tuple(dict.fromkeys(facts))
-
-
-def _found(content: Mapping[str, object]) -> Iterator[bool]:
-    """Nothing that an observation names is missing."""
-    yield from (value not in ("", None, []) for value in content.values())
-
-
-def _seed(task: str, attempt: int) -> str:
-    return f"{task}.{attempt}"
+    calls = tuple(call for turn, _ in decisions for call in turn.calls)
+    if world.state() != World(seed).state():
+        return EpisodeGold(calls, ())
+    fields = OBSERVED_FIELD.findall(getattr(cell.scenario.reply, cell.language))
+    facts = (str(contents[int(step) - 1][field]) for step, field in fields)
+    return EpisodeGold(calls, tuple(dict.fromkeys(facts)))
 
 
 def main(folder: Path) -> None:
     catalogue = Catalogue(Path("data/catalogue"))
-    held_out = config.load("diversify", TrainingFormats).held_out
-    formats = config.load("draft", DraftedFormats)
-    draft = EpisodeDrafter(
-        catalogue, formats, held_out, config.load("draft_episodes", EpisodeDraftConfig)
+    drafter = EpisodeDrafter(
+        catalogue,
+        config.load("draft", DraftedFormats),
+        config.load("diversify", TrainingFormats).held_out,
+        config.load("draft_episodes", EpisodeDraftConfig),
     )
-    episodes = list(draft.episodes())
-    tools = collect_tools(catalogue, [one.menu for one in episodes])
+    episodes = list(drafter.episodes())
+    tools = collect_tools(catalogue, [episode.menu for episode in episodes])
     suites.write_tools(folder, tools)
     jsonl.write(folder / "episodes.jsonl", episodes)
     print(f"{folder}: {len(episodes)} episodes, {len(tools)} tools")

@@ -1,9 +1,9 @@
 """Did an episode reach its goal? Judged from its transcript alone; no model is run.
 
 The goal is a state: every stateful simulator of the world has to be as the gold calls leave it,
-whatever the way there. Where they change nothing the wish is a question: then the last gold result
-must have been seen, and the final reply must state its facts. Either way the policy has to end
-the episode itself, by a reply.
+whatever the way there. If the gold calls change nothing, the request is a question: then the policy
+must have seen the last gold result, and its final reply must state the facts. In both cases the
+policy has to end the episode itself, by a reply.
 
 `pass^k` is tau-bench's (Yao et al. 2024): the chance that k attempts at a task, drawn without
 replacement from its n, all succeed, C(c, k) / C(n, k) with c successes; the mean over tasks.
@@ -11,6 +11,7 @@ replacement from its n, all succeed, C(c, k) / C(n, k) with c successes; the mea
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import comb
 from typing import Literal
@@ -22,15 +23,15 @@ from benchmark.rollouts.rollout import Step, Transcript, replay_calls
 from benchmark.scoring import significance
 from benchmark.tasks.episodes import Episode, Episodes
 
-# In the order in which they are looked for: the first one that holds is the outcome.
+# In the order in which they are checked: the first one that holds is the outcome.
 Outcome = Literal[
     "missing",  # no transcript
     "malformed",
     "limit",
     "asked",
     "other_state",
-    "not_found",  # the result that the question needs was never seen
-    "not_told",  # it was seen, and the reply does not state it
+    "not_found",  # the policy never saw the result that answers the question
+    "not_told",  # it saw the result, and its reply does not state the facts
     "success",
 ]
 OUTCOMES: tuple[Outcome, ...] = Outcome.__args__  # type: ignore[attr-defined]
@@ -38,7 +39,7 @@ ENDINGS: dict[str, Outcome] = {"malformed": "malformed", "limit": "limit", "ask"
 
 
 class EpisodeScore(Record, frozen=True):
-    """One episode of one policy."""
+    """The outcome of one episode with one policy; `model` is the policy's name."""
 
     model: str
     episode: str
@@ -60,10 +61,10 @@ class EpisodeScore(Record, frozen=True):
 def score_episodes(
     suite: Episodes, model: str, transcripts: Iterable[Transcript]
 ) -> Iterator[EpisodeScore]:
-    """A line for every episode of the suite, in its order."""
-    found = {one.episode: one for one in transcripts}
+    """The score of every episode of the suite, in its order."""
+    by_episode = {transcript.episode: transcript for transcript in transcripts}
     for episode in suite.episodes:
-        tools, transcript = suite.tools_of(episode), found.get(episode.id)
+        tools, transcript = suite.tools_of(episode), by_episode.get(episode.id)
         steps = transcript.steps if transcript else ()
         calls = [call for step in steps if step.turn for call in step.turn.calls]
         problems = (schema.find_call_problem(call, tools) for call in calls)
@@ -102,12 +103,12 @@ def find_outcome(episode: Episode, tools: Sequence[Tool], transcript: Transcript
 
 def compute_needed_result(episode: Episode, tools: Sequence[Tool]) -> tuple[str, Json]:
     """The tool and the result that answer a question: those of the last gold call."""
-    *before, last = episode.gold
-    return last.name, replay_calls(before, tools, episode.seed).observe(last)
+    *earlier, last = episode.gold
+    return last.name, replay_calls(earlier, tools, episode.seed).observe(last)
 
 
 def list_results(steps: Iterable[Step]) -> list[tuple[str, Json]]:
-    """Tools and results, in the order of the calls."""
+    """The tool and the result of every call, in order."""
     return [
         (call.name, content)
         for step in steps
@@ -117,18 +118,19 @@ def list_results(steps: Iterable[Step]) -> list[tuple[str, Json]]:
 
 
 def states_all_facts(facts: Iterable[str], reply: str) -> bool:
-    """Does the reply state every fact? Whole words in their order; of Chinese, characters."""
-    text = f" {_spaced(reply)} "
-    return all(f" {_spaced(fact)} " in text for fact in facts)
+    """Does the reply contain every fact, as whole words in order? Chinese characters are words."""
+    text = f" {_join_words(reply)} "
+    return all(f" {_join_words(fact)} " in text for fact in facts)
 
 
-def _spaced(text: str) -> str:
-    whole = re.sub(r"(\d)\.0+(?!\d)|(?<=\d),(?=\d{3})", r"\1", text)  # 40.0 and 1,040 are 40, 1040
-    return " ".join(normalize_tokens(whole))
+def _join_words(text: str) -> str:
+    # 40.0 becomes 40, and 1,040 becomes 1040.
+    numbers = re.sub(r"(\d)\.0+(?!\d)|(?<=\d),(?=\d{3})", r"\1", text)
+    return " ".join(normalize_tokens(numbers))
 
 
 def compute_pass_hat(rows: Iterable[EpisodeScore], k: int) -> float:
-    """0 to 1; tasks with fewer than k attempts are left out, and of none the value is 0."""
+    """pass^k, 0-1. Tasks with fewer than k attempts are left out; without any task it is 0."""
     attempts: dict[str, list[bool]] = {}
     for row in rows:
         attempts.setdefault(row.task, []).append(row.success)
@@ -137,12 +139,15 @@ def compute_pass_hat(rows: Iterable[EpisodeScore], k: int) -> float:
 
 
 def compute_metrics(rows: Sequence[EpisodeScore], resamples: int, seed: int) -> dict[str, float]:
-    """Flat; shares are 0-1, `steps` a mean. The interval resamples tasks, not their attempts."""
+    """A flat dict. Shares are 0-1, `steps` is a mean.
+
+    The interval resamples tasks, since the attempts at one task are not independent.
+    """
     rows = sorted(rows, key=lambda row: row.episode)
     won = [float(row.success) for row in rows]
     low, high = significance.mean_interval(won, [row.task for row in rows], resamples, seed)
-    most = max(len([r for r in rows if r.task == task]) for task in {r.task for r in rows})
-    found: dict[str, float] = {
+    most_attempts = max(Counter(row.task for row in rows).values())
+    metrics: dict[str, float] = {
         "n": len(rows),
         "success": _mean(won),
         "success.low": low,
@@ -151,21 +156,21 @@ def compute_metrics(rows: Sequence[EpisodeScore], resamples: int, seed: int) -> 
         "invalid": _mean(bool(row.invalid) for row in rows),
         "steps": _mean(len(row.steps) for row in rows),
     }
-    found |= {f"pass^{k}": compute_pass_hat(rows, k) for k in range(1, most + 1)}
+    metrics |= {f"pass^{k}": compute_pass_hat(rows, k) for k in range(1, most_attempts + 1)}
     for name in OUTCOMES:
-        found[f"outcome.{name}"] = _mean(row.outcome == name for row in rows)
-    for family, some in group_by_family(rows).items():
-        found[f"family.{family}"] = _mean(row.success for row in some)
-    return found
+        metrics[f"outcome.{name}"] = _mean(row.outcome == name for row in rows)
+    for family, of_family in group_by_family(rows).items():
+        metrics[f"family.{family}"] = _mean(row.success for row in of_family)
+    return metrics
 
 
 def group_by_family(rows: Iterable[EpisodeScore]) -> Mapping[str, list[EpisodeScore]]:
-    found: dict[str, list[EpisodeScore]] = {}
+    groups: dict[str, list[EpisodeScore]] = {}
     for row in rows:
-        found.setdefault(row.family, []).append(row)
-    return dict(sorted(found.items()))
+        groups.setdefault(row.family, []).append(row)
+    return dict(sorted(groups.items()))
 
 
 def _mean(values: Iterable[float]) -> float:
-    known = list(values)
-    return math.fsum(known) / len(known)
+    numbers = list(values)
+    return math.fsum(numbers) / len(numbers)

@@ -16,15 +16,11 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
-from agent_tuning.synthesis.teachers import select
+from agent_tuning.synthesis import write_positives
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
-from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
@@ -67,8 +63,8 @@ def build_replay_teacher(
             f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others call no"
             " chat model, and `dvc repro synthesize` is all they need"
         )
-    scripted = ScriptedTeacher(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
-    teacher = select.choose_teacher(msgspec.structs.replace(p, teacher="replay"), scripted, store)
+    replay_config = msgspec.structs.replace(p, teacher="replay")
+    teacher = write_positives.build_teacher(replay_config, catalogue, phrasing, store)
     assert isinstance(teacher, ReplayTeacher)
     return teacher
 

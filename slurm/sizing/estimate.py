@@ -171,7 +171,7 @@ def estimate_size(name: str, size: Size) -> Estimate:
         length=render["max_len"],
         batch=train["batch"],
         epochs=train["epochs"],
-        recompute=train["recompute"],
+        recompute=train["activation_checkpointing_every"],
     )
 
 

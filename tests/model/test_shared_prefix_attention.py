@@ -22,11 +22,11 @@ from agent_tuning.model.shared_prefix_attention import BLOCK, SHARED_PREFIX
 from agent_tuning.prompts import system_prompt
 from agent_tuning.tokens import packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.loss_weights import LossWeights, encode_trajectory
 from agent_tuning.tokens.pack_file import Pack
 from agent_tuning.tokens.packing import WeightedTokens
 from agent_tuning.tokens.token_store import TokenStore
 from agent_tuning.training.dataset import collate
-from stages import render
 from tests.conftest import SIZES
 
 SHAPE = {
@@ -37,7 +37,7 @@ SHAPE = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
-WEIGHTS = render.LossWeights(
+WEIGHTS = LossWeights(
     opening=1.0, opening_tokens=0, thought=1.0, name=1.0, arguments=1.0, negative=1.0
 )
 MODELS = {
@@ -68,7 +68,10 @@ def encoded(base, groups) -> list[Encoded]:
             chat.prefix(
                 system_prompt.build(msgspec.structs.replace(group.prompt, tool_format="react"))
             ),
-            [render.encode_trajectory(one, group, chat, WEIGHTS) for one in group.trajectories],
+            [
+                encode_trajectory(trajectory, group, chat, WEIGHTS)
+                for trajectory in group.trajectories
+            ],
         )
         for group in groups[:3]
     ]
@@ -76,11 +79,11 @@ def encoded(base, groups) -> list[Encoded]:
 
 def packed(groups: list[Encoded], kind: str, max_len: int) -> list[Pack]:
     with tempfile.TemporaryFile() as file:
-        spool = TokenStore(file)
-        outlines = [spool.add(*group) for group in groups]
+        store = TokenStore(file)
+        lengths = [store.add(*group) for group in groups]
         return [
-            packing.build_pack(one, spool.tokens)
-            for one in packing.plan_packs(outlines, kind, max_len, 0)
+            packing.build_pack(one, store.read)
+            for one in packing.plan_packs(lengths, kind, max_len, 0)
         ]
 
 

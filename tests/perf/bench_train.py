@@ -9,8 +9,8 @@ alternating order, from the same real weights (DATA/base), in the same precision
     shared   ours, shared-prefix packs
     bare     a PyTorch loop over the packs of `shared`
 
-The metric is supervised tokens per second of CPU, which a busy machine does not stretch, of what
-each spends in its call of train. Threads are params.yaml's; OMP_NUM_THREADS wins.
+The metric is supervised tokens per CPU second of the call of `train`, which a busy machine does not
+stretch. The number of threads is that of params.yaml unless OMP_NUM_THREADS is set.
 """
 
 import os
@@ -51,31 +51,33 @@ from agent_tuning.training.trainer import TrainConfig, build_trainer
 from stages import render
 
 ROOT = Path(__file__).parents[2]
-ROWS = 4  # of a padded batch: as many trajectories as a pack holds, about
+ROWS = 4  # of a padded batch: about as many trajectories as a pack holds
 Start = Callable[[], object]
 
 
-def packed(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
-    """The first groups of some prompts, packed in every way."""
+def pack_groups(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
+    """The first `count` groups with tools, packed in every way."""
     p = config.load("render", render.RenderConfig, ROOT / "params.yaml")
     chat = ChatTokenizer(data / "base/tokenizer.json")
-    made = {}
+    packs = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
-            spool = TokenStore(file)
+            store = TokenStore(file)
             groups = islice(
                 (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
             )
-            outlines = render.encode_groups(groups, chat, p.weights, spool)
-            bins = packing.plan_packs(outlines, kind, p.max_len, p.seed)
-            pack_file.write(folder / kind, (packing.build_pack(one, spool.tokens) for one in bins))
+            lengths = render.encode_groups(groups, chat, p.weights, store)
+            bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
+            pack_file.write(
+                folder / kind, (packing.build_pack(members, store.tokens) for members in bins)
+            )
         cache = str(folder / "cache")
-        made[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
-    return made
+        packs[kind] = datasets.Dataset.from_parquet(str(folder / kind), cache_dir=cache)
+    return packs
 
 
-def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
-    """What the two rivals share with us."""
+def shared_arguments(p: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Arguments of the two other trainers that make them train as ours does."""
     return {
         "output_dir": str(folder),
         "use_cpu": True,
@@ -92,12 +94,12 @@ def settings(p: TrainConfig, folder: Path) -> dict[str, Any]:
     }
 
 
-def model(base: Path, attention: str = "sdpa") -> Any:
-    made = AutoModelForCausalLM.from_pretrained(
+def load_model(base: Path, attention: str = "sdpa") -> Any:
+    model = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.float32, attn_implementation=attention, local_files_only=True
     )
-    made.config.use_cache = False
-    return made
+    model.config.use_cache = False
+    return model
 
 
 def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
@@ -115,23 +117,23 @@ def label_rows(rows: datasets.Dataset) -> datasets.Dataset:
 
 
 def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    words = AutoTokenizer.from_pretrained(base)
-    made = Trainer(
-        model=model(base),
-        args=TrainingArguments(**settings(p, folder), per_device_train_batch_size=ROWS),
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    trainer = Trainer(
+        model=load_model(base),
+        args=TrainingArguments(**shared_arguments(p, folder), per_device_train_batch_size=ROWS),
         train_dataset=label_rows(rows),
-        data_collator=DataCollatorForSeq2Seq(words, label_pad_token_id=IGNORED),
+        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
     )
-    made.remove_callback(PrinterCallback)
-    return made.train
+    trainer.remove_callback(PrinterCallback)
+    return trainer.train
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
     length = config.load("render", render.RenderConfig, ROOT / "params.yaml").max_len
-    made = SFTTrainer(
-        model=model(base),
+    trainer = SFTTrainer(
+        model=load_model(base),
         args=SFTConfig(
-            **settings(p, folder),
+            **shared_arguments(p, folder),
             per_device_train_batch_size=1,
             packing=True,
             packing_strategy="bfd",
@@ -141,18 +143,18 @@ def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Sta
         train_dataset=label_rows(rows),
         processing_class=AutoTokenizer.from_pretrained(base),
     )
-    made.remove_callback(PrinterCallback)
-    return made.train
+    trainer.remove_callback(PrinterCallback)
+    return trainer.train
 
 
 def ours(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    sharing = ROOT / "slurm/zero3.json"
-    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, sharing)
+    zero3 = ROOT / "slurm/zero3.json"
+    trainer, _ = build_trainer(p, PackDataset(rows, 1, p.seed), base, folder, zero3)
     return trainer.train
 
 
 def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
-    network = model(base, SHARED_PREFIX)
+    network = load_model(base, SHARED_PREFIX)
     attach_loss_head(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=p.learning_rate, weight_decay=p.weight_decay, fused=True
@@ -178,33 +180,35 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
     p = config.load("train", TrainConfig, ROOT / "params.yaml")
     configure_threads(p.threads)
     datasets.disable_progress_bars()
-    warnings.simplefilter("ignore")  # TRL's, on attention that it believes to see other rows
+    warnings.simplefilter("ignore")  # TRL fears that attention sees the other rows of a pack
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = packed(Path(data), int(count), folder)
-        trained = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
-        todo = {
+        rows = pack_groups(Path(data), int(count), folder)
+        supervised = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
+        starts = {
             "padded": partial(padded, rows["none"]),
             "trl": partial(trl, rows["none"]),
             "plain": partial(ours, rows["plain"]),
             "shared": partial(ours, rows["shared"]),
             "bare": partial(bare, rows["shared"]),
         }
-        spent: dict[str, list[float]] = {name: [] for name in names or todo}
+        cpu_seconds: dict[str, list[float]] = {name: [] for name in names or starts}
         for repeat in range(int(repeats)):
-            for name in list(spent)[:: -1 if repeat % 2 else 1]:
-                start = todo[name](Path(data) / "base", p, folder / f"{name}{repeat}")
+            for name in list(cpu_seconds)[:: -1 if repeat % 2 else 1]:
+                start = starts[name](Path(data) / "base", p, folder / f"{name}{repeat}")
                 before = time.process_time()
                 start()
-                spent[name].append(time.process_time() - before)
-                print(f"{repeat} {name:7} {spent[name][-1]:7.1f} s", flush=True)
+                cpu_seconds[name].append(time.process_time() - before)
+                print(f"{repeat} {name:7} {cpu_seconds[name][-1]:7.1f} s", flush=True)
     precision = "bf16 products" if has_bf16() else "float32"
     threads = torch.get_num_threads()
-    sizes = ", ".join(f"{sum(map(len, one['ids']))} {kind}" for kind, one in rows.items())
-    print(f"tokens: {trained} supervised; {sizes}")
+    sizes = ", ".join(f"{sum(map(len, packs['ids']))} {kind}" for kind, packs in rows.items())
+    print(f"tokens: {supervised} supervised; {sizes}")
     print(f"{precision}, {threads} threads, {os.uname().machine}")
-    for name, each in spent.items():
-        rates = [trained / seconds for seconds in (statistics.median(each), max(each), min(each))]
+    for name, each in cpu_seconds.items():
+        rates = [
+            supervised / seconds for seconds in (statistics.median(each), max(each), min(each))
+        ]
         print(f"{name:7} {rates[0]:7.1f} supervised tokens/s  ({rates[1]:.1f} to {rates[2]:.1f})")
 
 

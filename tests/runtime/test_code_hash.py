@@ -1,4 +1,4 @@
-"""A fingerprint changes with what the code computes, and with nothing else."""
+"""A code hash changes with what the code computes, and with nothing else."""
 
 import ast
 import json
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent_tuning.records import BadInput
-from stages import fingerprint
+from agent_tuning.runtime import code_hash
+from agent_tuning.runtime.code_hash import hash_code
+from stages import code_hashes
 
 FILES = {
     "stages/__init__.py": "",
@@ -36,7 +38,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def digests() -> dict[str, str]:
-    return fingerprint.hash_closure(Path("stages/train.py"))[0]
+    return hash_code(Path("stages/train.py"), Path("lock")).files
 
 
 def test_it_reaches_files_through_several_imports_and_no_others():
@@ -55,7 +57,7 @@ def test_it_reaches_files_through_several_imports_and_no_others():
     ],
     ids=["comment", "layout", "module docstring", "no docstring", "class docstring", "unreached"],
 )
-def test_what_computes_the_same_has_the_same_fingerprint(name, old, new):
+def test_what_computes_the_same_has_the_same_hash(name, old, new):
     before = digests()
     Path(name).write_text(FILES[name].replace(old, new))
     assert digests() == before
@@ -79,7 +81,7 @@ def test_what_computes_something_else_has_another(name, old, new):
 
 
 def test_it_names_the_locked_releases_of_what_is_imported():
-    fingerprint.main(Path("lock"), Path("out/train.json"))
+    code_hashes.main(Path("lock"), Path("out"), Path("train"))
     content = json.loads(Path("out/train.json").read_text())
     assert content == {"files": digests(), "packages": {"torch": "2.1.0"}}
 
@@ -87,13 +89,13 @@ def test_it_names_the_locked_releases_of_what_is_imported():
 def test_a_lock_without_pins_is_bad_input():
     Path("lock").write_text("torch\n")
     with pytest.raises(BadInput, match="lock: no pinned packages"):
-        fingerprint.main(Path("lock"), Path("out/train.json"))
+        code_hashes.main(Path("lock"), Path("out"), Path("train"))
 
 
 def test_no_file_of_ours_imports_relatively():
     """Such an import would not be followed."""
-    root = Path(fingerprint.__file__).parents[1]
-    for package in fingerprint.OURS:
+    root = Path(code_hash.__file__).parents[2]
+    for package in code_hash.PACKAGES:
         for path in (root / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 assert not (isinstance(node, ast.ImportFrom) and node.level), path

@@ -84,7 +84,7 @@ def test_a_job_hears_of_its_end_two_steps_and_two_saves_before(name):
 @pytest.mark.parametrize("name", SIZES)
 def test_the_batch_of_a_size_divides_by_its_gpus(name):
     size = sizes.load(name)
-    assert sizes.read_section(size, "train")["batch"] % size.training_ranks == 0
+    assert sizes.read_section(size, "train")["packs_per_step"] % size.training_ranks == 0
 
 
 def test_a_number_that_its_stage_does_not_know_is_refused():

@@ -16,7 +16,13 @@ TASKS = 12  # of each suite
 DERIVED = ("bfcl", "nestful")
 TINY_NUMBERS = {
     "render": {"max_len": 2048},
-    "train": {"batch": 4, "epochs": 8, "save_steps": 2, "threads": 1, "recompute": 1},
+    "train": {
+        "packs_per_step": 4,
+        "epochs": 8,
+        "save_steps": 2,
+        "threads": 1,
+        "activation_checkpointing_every": 1,
+    },
     "prompts": {"groups": {"house": None, "bfcl": None, "nestful": None}},
     "predict": {"max_new_tokens": 4, "threads": 1},
 }
@@ -28,7 +34,7 @@ def build_repository(folder: Path) -> Path:
     _write_suites(folder)
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stages = {
-        "fingerprint": pipeline["stages"]["fingerprint"],
+        "code_hashes": pipeline["stages"]["code_hashes"],
         "mix": _copy_stage("given.jsonl", "data/mixed.jsonl"),
         "negatives": _copy_stage("given.jsonl", "data/negatives.jsonl"),
         "suites": _copy_stage("given/.", "data/suites", *DERIVED),

@@ -32,7 +32,13 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TORCH_EXTENSIONS_DIR": str(ROOT / "scratch/torch_extensions"),
 }
-TRAIN = {"batch": 2, "epochs": 4, "save_steps": 2, "threads": 1, "learning_rate": 1e-3}
+TRAIN = {
+    "packs_per_step": 2,
+    "epochs": 4,
+    "save_steps": 2,
+    "threads": 1,
+    "learning_rate": 1e-3,
+}
 PATIENCE = 300.0  # seconds
 
 

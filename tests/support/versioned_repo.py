@@ -32,7 +32,12 @@ TASKS = [
     for number in range(120)
 ]
 PARAMS: dict[str, Any] = {
-    "predict": {"max_new_tokens": 88, "rows": 84, "threads": 2},
+    "predict": {
+        "max_new_tokens": 88,
+        "unreadable_tokens": 20,
+        "rows": 84,
+        "threads": 2,
+    },
     "score": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},
     "compare": {"resamples": 500, "seed": 7, "alpha": 0.05},
 }

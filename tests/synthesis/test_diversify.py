@@ -1,4 +1,4 @@
-"""Wordings, formats and names: varied, never a held-out one, the same in menu and calls."""
+"""Templates, formats and names: varied, never held out, the same in tool list and calls."""
 
 import random
 from collections import Counter
@@ -22,7 +22,7 @@ STYLES = pytest.mark.parametrize("style", renaming.NAMING_STYLES)
 
 
 def calls(group: Group) -> list[Call]:
-    turns = [turn for one in group.trajectories for turn in one.turns]
+    turns = [turn for trajectory in group.trajectories for turn in trajectory.turns]
     return [call for turn in turns if isinstance(turn, Assistant) for call in turn.calls]
 
 
@@ -44,16 +44,16 @@ def test_all_the_rest_is_used_in_about_its_share(language):
         Group(f"{language}{number}.0", PromptSpec(f"{language}{number}", language, ()), ())
         for number in range(600)
     ]
-    found = list(diversify(many, default_data.DIVERSIFY))
-    used = Counter(group.prompt.template for group in found)
+    groups = list(diversify(many, default_data.DIVERSIFY))
+    used = Counter(group.prompt.template for group in groups)
     assert used.keys() == set(template_names(language)) - set(HELD_OUT.templates)
     assert max(used.values()) < 3 * min(used.values())
     for field in ("tool_format", "reply_format"):
         weights = getattr(default_data.DIVERSIFY, f"{field}s")
-        count = Counter(getattr(group.prompt, field) for group in found)
+        count = Counter(getattr(group.prompt, field) for group in groups)
         for name, weight in weights.items():
             share = weight / sum(weights.values())
-            assert count[name] / len(found) == pytest.approx(share, abs=0.06)
+            assert count[name] / len(groups) == pytest.approx(share, abs=0.06)
         assert count.keys() <= weights.keys()
 
 
@@ -66,20 +66,20 @@ def test_a_template_is_in_the_language_of_its_group():
     assert {group.prompt.template.endswith(f".{group.language}") for group in DIVERSE} == {True}
 
 
-def test_groups_of_one_menu_share_one_prompt():
+def test_groups_of_one_prompt_id_share_one_prompt():
     prompts: dict[str, set[tuple[object, ...]]] = {}
     for group in DIVERSE:
         prompt = (group.tools and tuple(tool.name for tool in group.tools), group.prompt.template,
                   group.prompt.tool_format, group.prompt.reply_format)  # fmt: skip
         prompts.setdefault(group.prompt.id, set()).add(prompt)
-    assert {len(found) for found in prompts.values()} == {1}
+    assert {len(of_id) for of_id in prompts.values()} == {1}
 
 
 def test_the_order_of_groups_changes_nothing():
     assert list(diversify(GROUPS[::-1], default_data.DIVERSIFY)) == DIVERSE[::-1]
 
 
-def test_every_call_still_fits_the_renamed_menu():
+def test_every_call_still_fits_the_renamed_tools():
     for group in DIVERSE:
         assert [schema.find_call_problem(call, group.tools) for call in calls(group)] == [
             None
@@ -89,24 +89,22 @@ def test_every_call_still_fits_the_renamed_menu():
 @STYLES
 def test_renaming_changes_names_only_and_the_same_everywhere(style):
     for group in GROUPS[::10]:
-        assert (
-            renaming_undone(renaming.rename_tools(group, style, random.Random(1)), group) == group
-        )
+        assert undo_renaming(renaming.rename_tools(group, style, random.Random(1)), group) == group
 
 
-def renaming_undone(renamed: Group, group: Group) -> Group:
-    """`renamed` with every name looked up by its place on the menu of the group it was made of."""
-    raw, menu = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["prompt"]["tools"]
-    pairs = zip(raw["prompt"]["tools"], menu, strict=True)
+def undo_renaming(renamed: Group, group: Group) -> Group:
+    """`renamed` with the old names, looked up by their places in the tool list of `group`."""
+    raw, tools = msgspec.to_builtins(renamed), msgspec.to_builtins(group)["prompt"]["tools"]
+    pairs = zip(raw["prompt"]["tools"], tools, strict=True)
     back = {new["name"]: (old["name"], fields(new, old)) for new, old in pairs}
-    assert len(back) == len(menu)
+    assert len(back) == len(tools)
     for tool in raw["prompt"]["tools"]:
         name, own = back[tool["name"]]
         schema = tool["parameters"]
         schema["properties"] = {own[key]: value for key, value in schema["properties"].items()}
         schema["required"] = [own[key] for key in schema["required"]]
         tool["name"] = name
-    for turn in (turn for one in raw["trajectories"] for turn in one["turns"]):
+    for turn in (turn for trajectory in raw["trajectories"] for turn in trajectory["turns"]):
         for named in turn.get("calls", ()) if turn["role"] == "assistant" else [turn]:
             if turn["role"] != "user":
                 named["name"], own = back[named["name"]]
@@ -126,34 +124,34 @@ def test_rewording_gives_parameters_other_names_and_leaves_plain_ones():
     tool = Tool("get_weather", "", {"properties": {"city": {}, "qux": {}}, "required": ["city"]})
     seen = set()
     for seed in range(40):
-        (found,) = renaming.rename_tools(
+        (renamed,) = renaming.rename_tools(
             Group("g", PromptSpec("g", "en", (tool,)), ()), "reworded", random.Random(seed)
         ).tools
-        city, qux = found.parameters["properties"]
-        assert found.parameters["required"] == [city]
+        city, qux = renamed.parameters["properties"]
+        assert renamed.parameters["required"] == [city]
         seen |= {city, qux}
     assert {"city", "town", "qux"} < seen
 
 
 def test_an_observation_keeps_the_name_of_its_call():
     for group in DIVERSE:
-        for one in group.trajectories:
-            due: list[str] = []
-            for turn in one.turns:
+        for trajectory in group.trajectories:
+            pending: list[str] = []
+            for turn in trajectory.turns:
                 if isinstance(turn, ToolResult):
-                    assert turn.name == due.pop(0)
+                    assert turn.name == pending.pop(0)
                 else:
-                    assert not due
-                    due = [call.name for call in getattr(turn, "calls", ())]
+                    assert not pending
+                    pending = [call.name for call in getattr(turn, "calls", ())]
 
 
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
-        found = renaming.rename_tools(
+        renamed = renaming.rename_tools(
             Group("g", PromptSpec("g", "en", tools), ()), "reworded", random.Random(seed)
         )
-        assert len({tool.name for tool in found.tools}) == len(tools)
+        assert len({tool.name for tool in renamed.tools}) == len(tools)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +186,7 @@ def test_a_misspelt_held_out_template_is_bad_input():
         next(diversify(GROUPS, p))
 
 
-def test_a_share_of_made_up_values_is_a_share():
+def test_the_share_of_randomized_values_is_a_share():
     p = msgspec.structs.replace(default_data.DIVERSIFY, coined=1.5)
     with pytest.raises(BadInput, match=r"diversify.coined: expected a share of 0-1, got 1.5"):
         list(diversify(GROUPS, p))

@@ -1,4 +1,4 @@
-"""Hard negatives: one to every four positives, each kind as it promises, and hard."""
+"""Hard negatives: one for every four positives, each kind as it promises, and hard."""
 
 import random
 from collections import Counter
@@ -18,23 +18,23 @@ from agent_tuning.synthesis.quota import allocate_quota
 from tests.support import default_data
 
 SOUND = default_data.verified_groups()[0]
-POSITIVES = [one for group in SOUND for one in group.trajectories]
+POSITIVES = [positive for group in SOUND for positive in group.trajectories]
 ENTRIES = default_data.CATALOGUE.entries
 
 
 def of_kind(kind: str) -> Iterator[tuple[Group, Trajectory]]:
-    """Some candidates of a kind for every group."""
+    """Up to three candidates of a kind for every fifth group."""
     source = NegativeSource(
         default_data.teacher(default_data.NEGATIVES.style),
         POSITIVES,
         default_data.GENERAL_QUESTIONS.asked("train"),
     )
     for group in SOUND[::5]:
-        for one in islice(KINDS[kind](source, group, random.Random(group.id)), 3):
-            yield group, one
+        for candidate in islice(KINDS[kind](source, group, random.Random(group.id)), 3):
+            yield group, candidate
 
 
-def menu(group: Group) -> set[str]:
+def list_tools(group: Group) -> set[str]:
     return {tool.name for tool in group.tools}
 
 
@@ -43,7 +43,7 @@ def test_four_positives_to_one_negative_exactly():
     for group in default_data.groups_with_negatives():
         *positives, negative = group.trajectories
         assert len(positives) == 4
-        assert {one.turns[1].decision for one in positives} == {"call"}
+        assert {positive.turns[1].decision for positive in positives} == {"call"}
         assert negative.turns[-1].decision != "call"
 
 
@@ -56,53 +56,58 @@ def test_the_positives_stay_as_they_were():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_negative_speaks_the_language_of_its_group_and_calls_nothing(kind):
-    found = list(of_kind(kind))
-    assert found
-    for group, one in found:
-        assert (one.kind, one.language) == (kind, group.language)
-        *_, query, decision = one.turns
+    candidates = list(of_kind(kind))
+    assert candidates
+    for group, negative in candidates:
+        assert (negative.kind, negative.language) == (kind, group.language)
+        *_, query, decision = negative.turns
         assert decision.decision == ("ask" if kind == "missing" else "no_call")
         assert decision.thought
         assert "{" not in query.text + decision.thought + decision.text
-        assert len(one.turns) == (6 if kind == "answered" else 2)
+        assert len(negative.turns) == (6 if kind == "answered" else 2)
 
 
-def test_a_topic_is_a_remark_about_a_tool_on_the_menu():
-    for group, one in of_kind("topic"):
-        assert one.tool in menu(group)
-        *train, held_out = (getattr(r.query, one.language) for r in ENTRIES[one.tool].remarks)
-        assert one.query in train
-        assert one.query != held_out
+def test_a_topic_is_a_remark_about_a_tool_in_the_list():
+    for group, negative in of_kind("topic"):
+        assert negative.tool in list_tools(group)
+        *train, held_out = (
+            getattr(r.query, negative.language) for r in ENTRIES[negative.tool].remarks
+        )
+        assert negative.query in train
+        assert negative.query != held_out
 
 
-def test_a_removed_tool_is_not_on_the_menu_while_a_sibling_is():
-    queries = {one.query: one.tool for one in POSITIVES if one.kind == "call"}
-    for group, one in of_kind("removed"):
-        assert one.tool not in menu(group)
-        assert menu(group) & set(ENTRIES[one.tool].siblings)
-        assert queries[one.query] == one.tool  # an exact pair: the same words want a call elsewhere
+def test_a_removed_tool_is_not_in_the_list_while_a_sibling_is():
+    queries = {positive.query: positive.tool for positive in POSITIVES if positive.kind == "call"}
+    for group, negative in of_kind("removed"):
+        assert negative.tool not in list_tools(group)
+        assert list_tools(group) & set(ENTRIES[negative.tool].siblings)
+        # An exact pair: the same words lead to a call under another prompt.
+        assert queries[negative.query] == negative.tool
 
 
-def test_a_missing_argument_is_one_that_a_tool_on_the_menu_requires():
-    for group, one in of_kind("missing"):
-        assert one.tool in menu(group)
-        assert ENTRIES[one.tool].missing.argument in ENTRIES[one.tool].parameters["required"]
-        assert one.turns[1].text == one.turns[1].text.strip() != ""
+def test_a_missing_argument_is_one_that_a_tool_in_the_list_requires():
+    for group, negative in of_kind("missing"):
+        assert negative.tool in list_tools(group)
+        assert (
+            ENTRIES[negative.tool].missing.argument in ENTRIES[negative.tool].parameters["required"]
+        )
+        assert negative.turns[1].text == negative.turns[1].text.strip() != ""
 
 
-def test_a_negated_call_names_what_a_tool_on_the_menu_would_do():
-    for group, one in of_kind("negated"):
-        assert one.tool in menu(group)
-        wordings = [getattr(w.query, one.language) for w in default_data.PHRASING.negated[:-1]]
-        assert [w for w in wordings if all(part in one.query for part in w.split("{goal}"))]
+def test_a_negated_call_names_what_a_tool_in_the_list_would_do():
+    for group, negative in of_kind("negated"):
+        assert negative.tool in list_tools(group)
+        wordings = [getattr(w.query, negative.language) for w in default_data.PHRASING.negated[:-1]]
+        assert [w for w in wordings if all(part in negative.query for part in w.split("{goal}"))]
 
 
 def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
     checks = TrajectoryValidator(default_data.CATALOGUE, ContaminationFilter([], 0.7))
-    for group, one in of_kind("answered"):
-        _, call, result, reply, _, last = one.turns
-        assert checks.find_problem(one, group.tools) is None
-        assert call.calls[0].name == one.tool == result.name
+    for group, negative in of_kind("answered"):
+        _, call, result, reply, _, last = negative.turns
+        assert checks.find_problem(negative, group.tools) is None
+        assert call.calls[0].name == negative.tool == result.name
         seen = [str(leaf) for leaf in list_leaves(result.content)]
         assert last.text == reply.text or any(value in last.text for value in seen)
 
@@ -113,50 +118,55 @@ def test_another_ratio_than_the_parameter_fails_by_name():
         count_kinds(default_data.groups_with_negatives(), p)
 
 
-def test_a_general_question_is_an_everyday_one_that_training_may_use():
-    for _, one in of_kind("general"):
-        assert one.query in default_data.GENERAL_QUESTIONS.questions[one.language]
-        assert one.query not in {
+def test_a_general_question_is_one_that_training_may_use():
+    for _, negative in of_kind("general"):
+        assert negative.query in default_data.GENERAL_QUESTIONS.questions[negative.language]
+        assert negative.query not in {
             other.query for other in default_data.GENERAL_QUESTIONS.asked("held_out")
         }
 
 
-def test_kinds_keep_their_shares_where_menus_allow_it():
-    found = Counter(group.trajectories[-1].kind for group in default_data.groups_with_negatives())
+def test_kinds_keep_their_shares_where_tool_lists_allow_it():
+    counts = Counter(group.trajectories[-1].kind for group in default_data.groups_with_negatives())
     wanted = allocate_quota(default_data.NEGATIVES.shares, len(SOUND))
-    assert found.total() == sum(wanted.values())
-    for kind, number in wanted.items():
-        assert abs(found[kind] - number) <= 0.05 * len(SOUND), f"{kind}: {found} for {wanted}"
+    assert counts.total() == sum(wanted.values())
+    for kind, count in wanted.items():
+        assert abs(counts[kind] - count) <= 0.05 * len(SOUND), f"{kind}: {counts} for {wanted}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_that_menus_do_not_allow_is_made_up_for_by_others(kind):
+def test_a_kind_that_tool_lists_do_not_allow_is_made_up_for_by_others(kind):
     shares = dict.fromkeys(KINDS, 1e-9) | {kind: 1.0}
     p = msgspec.structs.replace(default_data.NEGATIVES, shares=shares)
-    asked, teacher = default_data.GENERAL_QUESTIONS.asked("train"), default_data.teacher(p.style)
-    found = list(add_negatives(SOUND[:30], asked, teacher, default_data.contamination_filter(), p))
-    kinds = Counter(group.trajectories[-1].kind for group in found)
+    questions, teacher = (
+        default_data.GENERAL_QUESTIONS.asked("train"),
+        default_data.teacher(p.style),
+    )
+    groups = list(
+        add_negatives(SOUND[:30], questions, teacher, default_data.contamination_filter(), p)
+    )
+    kinds = Counter(group.trajectories[-1].kind for group in groups)
     assert kinds.total() == 30
     assert kinds.most_common(1)[0][0] == kind
 
 
-def test_no_negative_is_said_twice_in_its_kind():
-    said = [
+def test_no_kind_has_the_same_query_twice():
+    negatives = [
         (g.trajectories[-1].kind, g.trajectories[-1].query)
         for g in default_data.groups_with_negatives()
     ]
-    assert len(set(said)) == len(said)
+    assert len(set(negatives)) == len(negatives)
 
 
-def test_a_query_of_the_benchmark_is_never_said():
-    said = {group.trajectories[-1].query for group in default_data.groups_with_negatives()[::10]}
-    asked, teacher = (
+def test_no_negative_has_a_query_of_the_benchmark():
+    queries = {group.trajectories[-1].query for group in default_data.groups_with_negatives()[::10]}
+    questions, teacher = (
         default_data.GENERAL_QUESTIONS.asked("train"),
         default_data.teacher(default_data.NEGATIVES.style),
     )
-    around = ContaminationFilter([ProtectedQuery(query, "t") for query in said], 0.7)
-    found = add_negatives(SOUND, asked, teacher, around, default_data.NEGATIVES)
-    assert not said & {group.trajectories[-1].query for group in found}
+    contamination = ContaminationFilter([ProtectedQuery(query, "t") for query in queries], 0.7)
+    groups = add_negatives(SOUND, questions, teacher, contamination, default_data.NEGATIVES)
+    assert not queries & {group.trajectories[-1].query for group in groups}
 
 
 def test_word_overlap_hardly_tells_negatives_from_positives():

@@ -1,4 +1,4 @@
-"""General conversation among the agent data, as much as asked for."""
+"""Mixing: as much general conversation among the agent data as the ratio asks for."""
 
 import json
 from pathlib import Path
@@ -21,17 +21,17 @@ GENERAL = [group(f"general{number}", 4) for number in range(6)]
 
 
 def ids(groups: list[Group]) -> list[str]:
-    return [one.id for chosen in groups for one in chosen.trajectories]
+    return [trajectory.id for group in groups for trajectory in group.trajectories]
 
 
 @pytest.mark.parametrize(("wanted", "kept"), [(0, 0), (1, 1), (7, 7), (8, 8), (24, 24), (99, 24)])
 def test_exactly_as_many_as_wanted_while_there_are_some(wanted, kept):
-    found = ids(mixing.draw_general(GENERAL, wanted, seed=1))
-    assert len(found) == len(set(found)) == kept
+    drawn = ids(mixing.draw_general(GENERAL, wanted, seed=1))
+    assert len(drawn) == len(set(drawn)) == kept
 
 
 def test_no_group_is_left_empty():
-    assert all(one.trajectories for one in mixing.draw_general(GENERAL, 5, seed=1))
+    assert all(group.trajectories for group in mixing.draw_general(GENERAL, 5, seed=1))
 
 
 def test_the_order_of_groups_changes_nothing():

@@ -1,4 +1,4 @@
-"""The plan: every cell filled, menus of near-duplicates, nothing held out."""
+"""The plan: every cell is filled, tool lists hold near-duplicates, and nothing held out."""
 
 import copy
 import re
@@ -49,15 +49,15 @@ def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
     assert sum(row.count for row in rows) == sum(len(r.items) for r in default_data.requests())
 
 
-def test_a_menu_holds_what_is_needed_and_nothing_held_out():
+def test_a_tool_list_holds_what_is_needed_and_nothing_held_out():
     for request in default_data.requests():
-        menu = set(request.tools)
-        assert len(menu) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
-        assert needed(request) <= menu
-        assert not menu & HELD_OUT
+        tools = set(request.tools)
+        assert len(tools) == len(request.tools) >= min(default_data.PLAN.menu_sizes)
+        assert needed(request) <= tools
+        assert not tools & HELD_OUT
 
 
-def test_nine_of_ten_wanted_tools_have_a_near_duplicate_on_the_menu():
+def test_nine_of_ten_wanted_tools_have_a_near_duplicate_in_the_list():
     entries = default_data.CATALOGUE.entries
     near = [
         bool(set(entries[item.tool].siblings) & set(request.tools))
@@ -77,32 +77,32 @@ def test_groups_are_as_many_and_as_large_as_asked_for():
     assert len({request.id for request in default_data.requests()}) == len(default_data.requests())
 
 
-def test_groups_of_one_prompt_share_their_menu():
-    menus: dict[str, set[tuple[str, ...]]] = {}
+def test_groups_of_one_prompt_share_their_tool_list():
+    tool_lists: dict[str, set[tuple[str, ...]]] = {}
     for request in default_data.requests():
-        menus.setdefault(request.prompt, set()).add(request.tools)
-    assert {len(found) for found in menus.values()} == {1}
+        tool_lists.setdefault(request.prompt, set()).add(request.tools)
+    assert {len(tool_lists_of_prompt) for tool_lists_of_prompt in tool_lists.values()} == {1}
     most = Counter(request.prompt for request in default_data.requests())
     assert max(most.values()) == default_data.PLAN.groups_per_prompt
 
 
-@pytest.mark.parametrize("alone", [1, 6])
-def test_simple_to_complex_is_the_parameter(alone):
-    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=alone)
+@pytest.mark.parametrize("simple_per_complex", [1, 6])
+def test_simple_to_complex_is_the_parameter(simple_per_complex):
+    p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=simple_per_complex)
     items = [i for r in Planner(default_data.CATALOGUE, p).requests("en") for i in r.items]
-    found = Counter(item.complexity for item in items)
-    assert found["complex"] == len(items) // (alone + 1)
+    counts = Counter(item.complexity for item in items)
+    assert counts["complex"] == len(items) // (simple_per_complex + 1)
 
 
 @pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
-def test_chains_that_a_shared_menu_lacks_are_made_up_for_later(groups_per_prompt):
+def test_chains_that_a_shared_tool_list_lacks_are_made_up_for_later(groups_per_prompt):
     p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
     requests = list(Planner(default_data.CATALOGUE, p).requests("en"))
-    found = check_ratio(requests, p)
-    assert abs(found["en", "complex"] - 400 // 7) <= groups_per_prompt
+    counts = check_ratio(requests, p)
+    assert abs(counts["en", "complex"] - 400 // 7) <= groups_per_prompt
 
 
-def test_both_sorts_of_complex_cells_are_used_alike():
+def test_both_sorts_of_complex_cells_are_used_equally():
     cells = [cell for cell in default_data.planner().cells if cell.complexity == "complex"]
     used = {
         kind: fmean(

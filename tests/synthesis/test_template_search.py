@@ -1,4 +1,4 @@
-"""The template factory: what a teacher words is checked, graded, and kept only if it is better."""
+"""Template search: a template is checked, graded, and kept only if it is better."""
 
 import msgspec
 import pytest
@@ -28,15 +28,15 @@ QUESTIONS = [Question(TOOLS, f"Time in city {number}?") for number in range(4)]
 GOOD = "Kind helper, use these when asked to:\n{{ tools }}\n{{ format }}"
 
 
-class Scripted:
-    """A chat model that says its lines in turn, then the last one for ever."""
+class ScriptedModel:
+    """A chat model that replies with its lines in turn, and then always with the last."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = list(lines)
-        self.heard: list[list[dict[str, str]]] = []
+        self.received: list[list[dict[str, str]]] = []
 
     def complete(self, messages: list[dict[str, str]]) -> str:
-        self.heard.append(list(messages))
+        self.received.append(list(messages))
         return self.lines.pop(0) if len(self.lines) > 1 else self.lines[0]
 
 
@@ -52,10 +52,10 @@ class Grader:
 
 
 class Teacher:
-    """Words one template, and answers with `new` under it and with `old` under any other."""
+    """Writes templates, and answers with `new` under it and with `old` under any other."""
 
     def __init__(self, *texts: str) -> None:
-        self.author = Scripted(*texts)
+        self.author = ScriptedModel(*texts)
 
     def complete(self, messages: list[dict[str, str]]) -> str:
         if messages[0]["role"] == "user":
@@ -64,8 +64,8 @@ class Teacher:
 
 
 def verdict(teacher: Teacher, **points: str) -> template_search.Verdict:
-    (found,) = TemplateSearch(teacher, Grader(**points), P).verdicts("en", QUESTIONS)
-    return found
+    (verdict,) = TemplateSearch(teacher, Grader(**points), P).verdicts("en", QUESTIONS)
+    return verdict
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def verdict(teacher: Teacher, **points: str) -> template_search.Verdict:
     ids=["better", "just better", "by epsilon only", "as good", "worse"],
 )
 def test_kept_is_what_beats_the_known_template_by_more_than_epsilon(new, old, kept):
-    found = verdict(Teacher(GOOD), new=f'{{"score": {new}}}', old=f'{{"score": {old}}}')
-    assert (found.kept, found.text) == (kept, GOOD)
-    assert found.gain == pytest.approx(new - old)
+    result = verdict(Teacher(GOOD), new=f'{{"score": {new}}}', old=f'{{"score": {old}}}')
+    assert (result.kept, result.text) == (kept, GOOD)
+    assert result.gain == pytest.approx(new - old)
 
 
 def test_a_judge_that_grades_nothing_keeps_nothing():
-    found = verdict(Teacher(GOOD), new="Both are fine.", old='{"score": 5}')
-    assert (found.kept, found.reason) == (False, "the judge graded no answer")
+    result = verdict(Teacher(GOOD), new="Both are fine.", old='{"score": 5}')
+    assert (result.kept, result.reason) == (False, "the judge graded no answer")
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,10 @@ def test_a_judge_that_grades_nothing_keeps_nothing():
     ],
     ids=["slot", "attribute", "statement", "contradiction", "language", "length", "known"],
 )
-def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered_under(bad):
+def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_graded(bad):
     teacher = Teacher(bad, f"```jinja\n{GOOD}\n```")
     assert verdict(teacher, new='{"score": 9}', old='{"score": 1}').text == GOOD
-    again = teacher.author.heard[1]
+    again = teacher.author.received[1]
     assert again[1] == {"role": "assistant", "content": bad}
     problem = TemplateSearch(teacher, teacher, P).find_problem(
         bad, "en", [system_prompt.template_text("plain.en")]
@@ -109,23 +109,23 @@ def test_what_is_no_new_template_is_sent_back_with_the_reason_and_never_answered
     assert problem in again[2]["content"]
 
 
-def test_a_teacher_that_never_words_one_is_asked_so_often_and_no_more():
+def test_a_teacher_that_never_writes_a_template_gets_the_set_number_of_attempts():
     teacher = Teacher("I would rather not.")
-    found = verdict(teacher, old='{"score": 1}')
-    assert not found.kept
-    assert "slots" in found.reason
-    assert len(teacher.author.heard) == P.attempts
+    result = verdict(teacher, old='{"score": 1}')
+    assert not result.kept
+    assert "slots" in result.reason
+    assert len(teacher.author.received) == P.attempts
 
 
 def test_a_teacher_is_shown_the_slots_and_templates_that_exist():
     teacher = Teacher(GOOD)
     verdict(teacher, new='{"score": 9}', old='{"score": 1}')
-    asked = teacher.author.heard[0][0]["content"]
-    assert "\n{{ tools }} where" in asked
+    request = teacher.author.received[0][0]["content"]
+    assert "\n{{ tools }} where" in request
     shown = [
         name
         for name in system_prompt.template_names("en")
-        if system_prompt.template_text(name) in asked
+        if system_prompt.template_text(name) in request
     ]
     assert len(shown) == 3
 
@@ -139,7 +139,7 @@ def test_kept_templates_are_files_that_pass_the_check_of_all_templates(tmp_path)
             TemplateSearch(teacher, grader, p), default_data.diversified_groups(), tmp_path
         )
     )
-    assert [one.kept for one in titles.values()] == [True, False]
+    assert [result.kept for result in titles.values()] == [True, False]
     (path,) = tmp_path.iterdir()
     assert path.name == f"{next(iter(titles))}.jinja"
     assert template_check.find_problem(path.read_text(), "en") is None
@@ -151,26 +151,26 @@ def test_queries_are_drawn_from_groups_of_the_language_that_have_tools(language)
         "g", PromptSpec("g", language, ()), (Trajectory("t", (User("Hi"),), "general", language),)
     )
     p = msgspec.structs.replace(P, questions=10_000)
-    found = template_search.draw_questions(
+    questions = template_search.draw_questions(
         [general, *default_data.diversified_groups()], language, p
     )
-    mine = [group for group in default_data.diversified_groups() if group.language == language]
-    assert len(found) == sum(len(group.trajectories) for group in mine)
-    assert all(question.tools for question in found)
+    groups = [group for group in default_data.diversified_groups() if group.language == language]
+    assert len(questions) == sum(len(group.trajectories) for group in groups)
+    assert all(question.tools for question in questions)
 
 
-def test_the_command_asks_a_server_and_says_what_became_of_each_template(
+def test_the_command_asks_a_server_and_prints_the_verdict_on_each_template(
     tmp_path, monkeypatch, capsys
 ):
     jsonl.write(tmp_path / "groups", default_data.diversified_groups())
     with ChatServer({}, default=GOOD).running_in_a_thread() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         template_search.main(tmp_path / "groups", tmp_path / "store", tmp_path)
-    said = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
     wanted = config.load("factory", template_search.TemplateSearchConfig).wanted
     title = template_search.name_template(GOOD, "en")
-    assert said.count(f"{title}: not kept: the judge graded no answer") == wanted["en"]
-    assert sum("is not in the language zh" in line for line in said) == wanted["zh"]
+    assert printed.count(f"{title}: not kept: the judge graded no answer") == wanted["en"]
+    assert sum("is not in the language zh" in line for line in printed) == wanted["zh"]
     assert not list(tmp_path.glob("*.jinja"))
 
 

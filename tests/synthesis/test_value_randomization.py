@@ -1,4 +1,4 @@
-"""Made-up values: the same wherever they are said; an enum, a date, an observed one stays."""
+"""Random values: the same everywhere in a trajectory; enums, dates and observed values stay."""
 
 import random
 
@@ -25,25 +25,25 @@ TOOL = Tool(
 )
 
 
-def said(query: str, thought: str, **arguments: object) -> Trajectory:
+def build_trajectory(query: str, thought: str, **arguments: object) -> Trajectory:
     call = Call("find_flight", arguments)
     turns = (User(query), Assistant("call", thought, (call,)))
     return Trajectory("t", turns, "call", "en", "find_flight")
 
 
-def coined(one: Trajectory, seed: int = 0) -> Trajectory:
-    return value_randomization.randomize_values(one, [TOOL], random.Random(seed))
+def randomize(trajectory: Trajectory, seed: int = 0) -> Trajectory:
+    return value_randomization.randomize_values(trajectory, [TOOL], random.Random(seed))
 
 
 def test_a_value_is_the_same_in_query_thought_and_arguments():
-    one = said(
+    trajectory = build_trajectory(
         "From New York, window, for Ada and Newton.",
         "I should fly from New York.",
         origin="New York",
         seat="window",
         names=["Ada", "Newton"],
     )
-    user, decision = coined(one).turns
+    user, decision = randomize(trajectory).turns
     (call,) = decision.calls
     first, second = call.arguments["origin"].split()
     ada, newton = call.arguments["names"]
@@ -59,26 +59,28 @@ def test_a_value_is_the_same_in_query_thought_and_arguments():
     ids=["a date", "a time", "not said", "a member of an enum", "no argument"],
 )
 def test_what_stands_for_something_stays(arguments):
-    one = said("On 2025-03-14 at 16:30, window.", "I should fly.", **arguments)
-    assert coined(one) is one
+    trajectory = build_trajectory("On 2025-03-14 at 16:30, window.", "I should fly.", **arguments)
+    assert randomize(trajectory) is trajectory
 
 
 def test_a_trajectory_that_observes_something_stays():
-    one = said("From Oslo.", "I should fly from Oslo.", origin="Oslo")
+    trajectory = build_trajectory("From Oslo.", "I should fly from Oslo.", origin="Oslo")
     seen = msgspec.structs.replace(
-        one, turns=(*one.turns, ToolResult("find_flight", {"of": "Oslo"}))
+        trajectory, turns=(*trajectory.turns, ToolResult("find_flight", {"of": "Oslo"}))
     )
-    assert coined(one) != one
-    assert coined(seen) is seen
+    assert randomize(trajectory) != trajectory
+    assert randomize(seen) is seen
 
 
 def test_calls_of_the_catalogue_stay_valid_and_grounded_in_their_query():
     changed = 0
     for group in default_data.groups_with_negatives():
-        for one in group.trajectories:
-            new = value_randomization.randomize_values(one, group.tools, random.Random(one.id))
-            changed += new is not one
-            for before, turn in zip(one.turns, new.turns, strict=True):
+        for trajectory in group.trajectories:
+            new = value_randomization.randomize_values(
+                trajectory, group.tools, random.Random(trajectory.id)
+            )
+            changed += new is not trajectory
+            for before, turn in zip(trajectory.turns, new.turns, strict=True):
                 for old, call in zip(
                     *(getattr(t, "calls", ()) for t in (before, turn)), strict=True
                 ):

@@ -15,7 +15,7 @@ from agent_tuning.tokens.token_store import TokenStore
 
 MAX_LEN = 60
 EVERY = pytest.mark.parametrize("kind", packing.PACKINGS)
-Made = list[tuple[list[int], list[WeightedTokens]]]  # of each group: its prefix, its branches
+Groups = list[tuple[list[int], list[WeightedTokens]]]  # of each group: its prefix, its branches
 
 
 def branch(marker: int, length: int) -> WeightedTokens:
@@ -24,7 +24,7 @@ def branch(marker: int, length: int) -> WeightedTokens:
 
 
 @st.composite
-def some_groups(draw) -> Made:
+def some_groups(draw) -> Groups:
     marker = 1000
     made = []
     for _ in range(draw(st.integers(1, 6))):
@@ -36,12 +36,12 @@ def some_groups(draw) -> Made:
     return made
 
 
-def rows(groups: Made, kind: str = "shared", seed: int = 0, max_len: int = MAX_LEN) -> list[Pack]:
+def rows(groups: Groups, kind: str = "shared", seed: int = 0, max_len: int = MAX_LEN) -> list[Pack]:
     with tempfile.TemporaryFile() as file:
-        spool = TokenStore(file)
-        outlines = [spool.add(prefix, branches) for prefix, branches in groups]
-        bins = packing.plan_packs(outlines, kind, max_len, seed)
-        return [packing.build_pack(one, spool.tokens) for one in bins]
+        store = TokenStore(file)
+        lengths = [store.add(prefix, branches) for prefix, branches in groups]
+        bins = packing.plan_packs(lengths, kind, max_len, seed)
+        return [packing.build_pack(one, store.read) for one in bins]
 
 
 @EVERY
@@ -156,13 +156,13 @@ def test_pairs_are_the_queries_and_keys_that_see_each_other(prefixes, branches):
         assert pack_file.Span(prefix, tuple(branches)).attention_pairs == pairs
 
 
-def test_a_spool_gives_back_what_it_got_and_keeps_a_prompt_once():
+def test_a_token_store_returns_what_was_added_and_keeps_a_prompt_once():
     with tempfile.TemporaryFile() as file:
-        spool = TokenStore(file)
-        first = spool.add([1, 2], [WeightedTokens([3, 4], [0.0, 2.5])])
-        second = spool.add([1, 2], [WeightedTokens([49_151], [1.0])])
+        store = TokenStore(file)
+        first = store.add([1, 2], [WeightedTokens([3, 4], [0.0, 2.5])])
+        second = store.add([1, 2], [WeightedTokens([49_151], [1.0])])
         assert isinstance(first, GroupLengths)
         assert first.prefix == second.prefix
-        assert spool.tokens(first.prefix) == WeightedTokens([1, 2], [0.0, 0.0])
-        assert spool.tokens(first.branches[0]) == WeightedTokens([3, 4], [0.0, 2.5])
-        assert spool.tokens(second.branches[0]) == WeightedTokens([49_151], [1.0])
+        assert store.read(first.prefix) == WeightedTokens([1, 2], [0.0, 0.0])
+        assert store.read(first.branches[0]) == WeightedTokens([3, 4], [0.0, 2.5])
+        assert store.read(second.branches[0]) == WeightedTokens([49_151], [1.0])

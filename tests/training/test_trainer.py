@@ -156,7 +156,9 @@ def exact(tmp_path_factory) -> Path:
 def test_two_ranks_step_as_one_does_and_count_every_pack_once(exact, tmp_path, batch):
     """Without accumulation and with it; the last step has one pack less for the second rank."""
     logs = [
-        trained(training_ranks.copy(exact, tmp_path / str(world), batch=batch, epochs=1), world)
+        trained(
+            training_ranks.copy(exact, tmp_path / str(world), packs_per_step=batch, epochs=1), world
+        )
         for world in (1, 2)
     ]
     for one, two in zip(*logs, strict=True):
@@ -172,7 +174,7 @@ def test_accumulation_changes_neither_loss_nor_gradient(tmp_path):
         training_ranks.set_numbers(folder, render={"max_len": max_len})
         training_ranks.render(folder)
         batch = json.loads((folder / "r.json").read_text())["packs"]
-        training_ranks.set_numbers(folder, train={"batch": batch})
+        training_ranks.set_numbers(folder, train={"packs_per_step": batch})
         logs.append((batch, trained(folder)))
     (several, (one,)), (single, (other,)) = logs
     assert several >= 8
@@ -184,7 +186,11 @@ def test_accumulation_changes_neither_loss_nor_gradient(tmp_path):
 def test_activations_computed_twice_change_nothing(exact, tmp_path):
     """Of no layer, of every one, of every second."""
     none, every, second = (
-        trained(training_ranks.copy(exact, tmp_path / str(n), recompute=n, epochs=1))
+        trained(
+            training_ranks.copy(
+                exact, tmp_path / str(n), activation_checkpointing_every=n, epochs=1
+            )
+        )
         for n in (0, 1, 2)
     )
     assert none == every == second
@@ -202,10 +208,10 @@ def test_a_base_in_several_files_trains_as_in_one(made, whole, tmp_path):
 
 
 def test_under_torchrun_a_batch_that_does_not_divide_is_one_clear_line(made, tmp_path):
-    folder = training_ranks.copy(made, tmp_path / "run", batch=3)
+    folder = training_ranks.copy(made, tmp_path / "run", packs_per_step=3)
     done = command(folder, TWO)
     assert done.returncode != 0
-    line = "error: params.yaml: train.batch = 3 packs do not divide by 2 ranks"
+    line = "error: params.yaml: train.packs_per_step = 3 packs do not divide by 2 ranks"
     assert done.stdout.count(line) == 1
 
 

@@ -29,6 +29,12 @@ def other_params(**changes: int) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(versioned_repo.PARAMS | {"predict": predict}))
 
 
+def renamed_params() -> None:
+    path = Path("params.yaml")
+    text = path.read_text().replace("rows:", "batch_size:")
+    path.write_text(text.replace("unreadable_tokens:", "malformed_stop_tokens:"))
+
+
 def other_suite() -> None:
     path = Path("suites/house/tasks.jsonl")
     first, *rest = path.read_text().splitlines(keepends=True)
@@ -58,6 +64,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
     "paced": lambda: other_params(rows=1, threads=1),
+    "renamed": renamed_params,
     "asked": lambda: Path("data/prompts.jsonl").write_text('{"other": 1}\n'),
     "decoded": lambda: other_params(max_new_tokens=10),
     "suited": other_suite,
@@ -143,6 +150,10 @@ def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[
     assert run("first", "paced") == 0
 
 
+def test_settings_under_their_older_names_are_the_same_settings(run: Callable[..., int]) -> None:
+    assert run("first", "renamed") == 0
+
+
 def test_a_version_with_signatures_in_its_metrics_compares_with_one_with_a_file_of_them(
     run: Callable[..., int],
 ) -> None:
@@ -187,7 +198,11 @@ def check_regressions(against: str) -> GateResult:
     ("version", "reason"),
     [
         ("asked", "prompts is "),
-        ("decoded", "decoding is {'max_new_tokens': 88}, then {'max_new_tokens': 10}"),
+        (
+            "decoded",
+            "decoding is {'malformed_stop_tokens': 20, 'max_new_tokens': 88}, "
+            "then {'malformed_stop_tokens': 20, 'max_new_tokens': 10}",
+        ),
         ("suited", "suite house is "),
         ("scored", "scorer of bfcl is rouge_l|tok:1|lam:0.5, then bleu|tok:1|lam:0.5"),
         ("unmeasured", "unmeasured: metrics/house.json: No such file or directory"),
