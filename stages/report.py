@@ -1,6 +1,14 @@
-"""Make the report: one HTML page, its leaderboard as Markdown, and as CSV.
+"""Write the report: one HTML page, and its leaderboard as Markdown and as CSV.
 
-Reads what `score`, `goals` and `general` wrote, the training log and the coverage of the plan.
+reads   metrics/                 <suite>.json, signatures.json, noise.json, episodes.json, and
+                                 general.json
+        data/breakdown.csv       BreakdownRow; its suites are those of the report
+        data/sweep.csv           SweepRow
+        data/scores.jsonl        ScoredAnswer
+        data/train_log.csv       TrainStep
+        data/coverage.csv        CoverageRow
+        data/goals.jsonl         EpisodeScore
+writes  report/index.html, report/report.md, report/leaderboard.csv
 """
 
 from pathlib import Path
@@ -12,40 +20,37 @@ from agent_tuning.training.train_log import TrainStep
 from benchmark.reports import report
 from benchmark.reports.report import Results
 from benchmark.rollouts.goal_scoring import EpisodeScore
-from benchmark.scoring import metrics
-from benchmark.scoring.metrics import BreakdownRow, SweepRow
+from benchmark.scoring.metrics import BreakdownRow, SweepRow, read
 from benchmark.scoring.signatures import read_signatures
 from benchmark.scoring.task_score import ScoredAnswer
 
 
 def main(
-    house_metrics: Path,
-    bfcl_metrics: Path,
-    noise_metrics: Path,
+    metrics: Path,
     breakdown: Path,
     sweep: Path,
     scores: Path,
     train_log: Path,
-    plan_coverage: Path,
-    episode_metrics: Path,
-    judged_episodes: Path,
-    general_metrics: Path,
+    coverage: Path,
+    goals: Path,
     html: Path,
     markdown: Path,
     leaderboard: Path,
 ) -> None:
+    rows = list(csv_records.read(breakdown, BreakdownRow))
+    suites = list(dict.fromkeys(row.suite for row in rows))
     results = Results(
-        metrics={"house": metrics.read(house_metrics), "bfcl": metrics.read(bfcl_metrics)},
-        noise=metrics.read(noise_metrics),
-        breakdown=list(csv_records.read(breakdown, BreakdownRow)),
+        metrics={suite: read(metrics / f"{suite}.json") for suite in suites},
+        signatures=read_signatures(metrics, suites),
+        noise=read(metrics / "noise.json"),
+        breakdown=rows,
         sweep=list(csv_records.read(sweep, SweepRow)),
         scores=list(jsonl.read(scores, ScoredAnswer)),
         train_log=list(csv_records.read(train_log, TrainStep)),
-        coverage=list(csv_records.read(plan_coverage, CoverageRow)),
-        episodes=metrics.read(episode_metrics),
-        goals=list(jsonl.read(judged_episodes, EpisodeScore)),
-        general=metrics.read(general_metrics),
-        signatures=read_signatures(house_metrics.parent, ("house", "bfcl")),
+        coverage=list(csv_records.read(coverage, CoverageRow)),
+        episodes=read(metrics / "episodes.json"),
+        goals=list(jsonl.read(goals, EpisodeScore)),
+        general=read(metrics / "general.json"),
     )
     report.write(results, html, markdown, leaderboard)
 

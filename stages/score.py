@@ -1,47 +1,37 @@
-"""Score the answers of the models and of every baseline; no model is run here.
+"""Score the answers of every model and baseline to every suite. No model runs here.
 
-reads   data/answers/{base,base_two_shot,tuned}.jsonl  Answer
-        data/asked/{house,bfcl,nestful}/               the suites that were asked
-writes  metrics/{house,bfcl,nestful}.json              flat
-        data/scores.jsonl                              ScoredAnswer, a line per model and task
-        data/breakdown.csv                             BreakdownRow
-        data/sweep.csv                                 SweepRow: the score under several λ
+reads   data/asked/<suite>/          the suites that were asked
+        data/answers/<model>.jsonl   Answer
+writes  metrics/<suite>.json         flat
+        metrics/signatures.json      suite -> what two versions must share to be comparable
+        data/scores.jsonl            ScoredAnswer, a line per suite, model and task
+        data/breakdown.csv           BreakdownRow
+        data/sweep.csv               SweepRow: the score under several λ
 """
 
 from itertools import chain
 from pathlib import Path
 
-from agent_tuning.files import csv_records, jsonl
+from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.runtime import cli, config
+from benchmark.scoring import signatures
 from benchmark.scoring.metrics import BreakdownRow, SweepRow
-from benchmark.scoring.score_suites import ScoreConfig, score_files
-from benchmark.scoring.signatures import write_signed_metrics
+from benchmark.scoring.score_suites import ScoreConfig, score_suites
 
 
 def main(
-    base_answers: Path,
-    two_shot_answers: Path,
-    tuned_answers: Path,
-    house_suite: Path,
-    bfcl_suite: Path,
-    house_metrics: Path,
-    bfcl_metrics: Path,
-    scores: Path,
-    breakdown: Path,
-    sweep: Path,
-    *further: Path,
+    suites: Path, answers: Path, metrics: Path, scores: Path, breakdown: Path, sweep: Path
 ) -> None:
-    """`further` are suites beside these two, each with its metrics file after it."""
-    folders = (house_suite, bfcl_suite, *further[::2])
-    targets = (house_metrics, bfcl_metrics, *further[1::2])
-    answers = (base_answers, two_shot_answers, tuned_answers)
-    scored_suites = score_files(folders, answers, config.load("score", ScoreConfig))
-    jsonl.write(scores, chain.from_iterable(suite.answers for suite in scored_suites))
-    for suite, path in zip(scored_suites, targets, strict=True):
-        write_signed_metrics(path, suite.metrics, suite.signature)
-    rows = chain.from_iterable(suite.breakdown for suite in scored_suites)
+    results = score_suites(suites, answers, config.load("score", ScoreConfig))
+    for result in results:
+        metrics_file.write(metrics / f"{result.suite}.json", result.metrics)
+    signatures.write_signatures(
+        metrics / signatures.FILE_NAME, {result.suite: result.signature for result in results}
+    )
+    jsonl.write(scores, chain.from_iterable(result.answers for result in results))
+    rows = chain.from_iterable(result.breakdown for result in results)
     csv_records.write(breakdown, BreakdownRow, rows)
-    csv_records.write(sweep, SweepRow, chain.from_iterable(s.sweep for s in scored_suites))
+    csv_records.write(sweep, SweepRow, chain.from_iterable(result.sweep for result in results))
 
 
 if __name__ == "__main__":

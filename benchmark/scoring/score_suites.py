@@ -45,16 +45,9 @@ def score_suites(
     Suites and models come in the order of `known_names`. A model that answered no task of a suite
     is left out of it, unless it is one of MODELS_ASKED_EVERYTHING.
     """
-    return score_files(find_suites(suites_folder), find_answers(answers_folder), config)
-
-
-def score_files(
-    suite_folders: Sequence[Path], answer_files: Sequence[Path], config: ScoreConfig
-) -> list[SuiteScores]:
-    """As `score_suites`, for suites and models given one by one, in the order given."""
-    loaded = [suites.read(folder) for folder in suite_folders]
+    loaded = [suites.read(folder) for folder in find_suites(suites_folder)]
     known = {task.id for suite in loaded for task in suite.tasks}
-    models = {path.stem: read_answers(path, known) for path in answer_files}
+    models = {path.stem: read_answers(path, known) for path in find_answers(answers_folder)}
     return [score_suite(suite, select_models(suite, models), config) for suite in loaded]
 
 

@@ -30,7 +30,7 @@ from benchmark.scoring.metrics import (
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.retention import RetentionItem
 from benchmark.scoring.scorers import Score
-from benchmark.scoring.signatures import write_signed_metrics
+from benchmark.scoring.signatures import write_signatures
 from benchmark.scoring.task_score import ScoredAnswer
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
@@ -314,7 +314,7 @@ def test_the_leaderboard_is_a_command(
 
 
 def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path) -> None:
-    paths = written(results, tmp_path)
+    paths = write_inputs(results, tmp_path)
     stage.main(*paths)
     html, markdown, table = (path.read_text() for path in paths[-3:])
     assert html == report.render_html(results)
@@ -324,26 +324,29 @@ def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path
 
 
 def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> None:
-    paths = written(results, tmp_path)
-    paths[7].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
+    paths = write_inputs(results, tmp_path)
+    paths[5].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
     with pytest.raises(BadInput, match=r"coverage\.csv:2: .*\$\.count"):
         stage.main(*paths)
 
 
-def written(results: Results, folder: Path) -> list[Path]:
-    names = ["house.json", "bfcl.json", "noise.json", "breakdown.csv", "sweep.csv", "scores.jsonl"]
-    names += ["train.jsonl", "coverage.csv", "episodes.json", "goals.jsonl", "general.json"]
-    names += ["out/report.html", "out/report.md", "out/board.csv"]
-    paths = [folder / name for name in names]
-    for path, values in zip(paths, results.metrics.values(), strict=False):
-        write_signed_metrics(path, values, "rouge_l|lam:0.5")
-    paths[2].write_bytes(msgspec.json.encode(results.noise))
-    csv_records.write(paths[3], BreakdownRow, results.breakdown)
-    csv_records.write(paths[4], SweepRow, results.sweep)
-    jsonl.write(paths[5], results.scores)
-    csv_records.write(paths[6], TrainStep, results.train_log)
-    csv_records.write(paths[7], CoverageRow, results.coverage)
-    metrics_file.write(paths[8], results.episodes)
-    jsonl.write(paths[9], results.goals)
-    metrics_file.write(paths[10], results.general)
-    return paths
+def write_inputs(results: Results, folder: Path) -> list[Path]:
+    """The arguments of the stage, with what it reads written there."""
+    metrics = folder / "metrics"
+    for suite, values in results.metrics.items():
+        metrics_file.write(metrics / f"{suite}.json", values)
+    write_signatures(metrics / "signatures.json", results.signatures)
+    metrics_file.write(metrics / "noise.json", results.noise)
+    metrics_file.write(metrics / "episodes.json", results.episodes)
+    metrics_file.write(metrics / "general.json", results.general)
+    names = ["breakdown.csv", "sweep.csv", "scores.jsonl", "train.csv", "coverage.csv"]
+    names += ["goals.jsonl", "out/report.html", "out/report.md", "out/board.csv"]
+    breakdown, sweep, scores, train_log, coverage, goals, *outputs = (folder / n for n in names)
+    csv_records.write(breakdown, BreakdownRow, results.breakdown)
+    csv_records.write(sweep, SweepRow, results.sweep)
+    jsonl.write(scores, results.scores)
+    csv_records.write(train_log, TrainStep, results.train_log)
+    csv_records.write(coverage, CoverageRow, results.coverage)
+    jsonl.write(goals, results.goals)
+    inputs = [metrics, breakdown, sweep, scores, train_log, coverage, goals]
+    return [*inputs, *outputs]

@@ -3,9 +3,9 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from benchmark.engines.answer import Answer
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.known_names import MODELS
 from benchmark.scoring.score_suites import ScoreConfig, SuiteScores, score_suites
-from benchmark.scoring.signatures import write_signed_metrics
 from benchmark.tasks.suites import Gold, GoldCall, Task
 from stages import score
 
@@ -34,7 +33,7 @@ score:
   sweep: [0, 0.5, 1]
 """
 TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
-FILES = ["house.json", "bfcl.json", "scores.jsonl", "breakdown.csv", "sweep.csv"]
+FILES = ["house.json", "bfcl.json", "signatures.json", "scores.jsonl", "breakdown.csv", "sweep.csv"]
 
 
 def task(suite: str, number: int) -> Task:
@@ -66,25 +65,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("params.yaml").write_text(PARAMS)
     tasks = [task(suite, number) for suite in ("house", "bfcl") for number in range(8)]
     for suite in ("house", "bfcl"):
-        jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
-        jsonl.write(Path(suite) / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)])
-    jsonl.write(Path("base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
-    jsonl.write(Path("base_two_shot.jsonl"), (answer(t) for t in tasks if t.id.startswith("house")))
-    jsonl.write(Path("tuned.jsonl"), map(answer, tasks))
+        jsonl.write(Path("suites") / suite / "tools.jsonl", [TOOL])
+        jsonl.write(
+            Path("suites") / suite / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)]
+        )
+    jsonl.write(Path("answers/base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
+    jsonl.write(
+        Path("answers/base_two_shot.jsonl"), (answer(t) for t in tasks if t.id.startswith("house"))
+    )
+    jsonl.write(Path("answers/tuned.jsonl"), map(answer, tasks))
     return tmp_path
 
 
-def run(out: str = "out", further: Sequence[str] = ()) -> dict[str, Any]:
-    names = [
-        "base.jsonl",
-        "base_two_shot.jsonl",
-        "tuned.jsonl",
-        "house",
-        "bfcl",
-        *(f"{out}/{name}" for name in FILES),
-        *further,
-    ]
-    score.main(*map(Path, names))
+def paths(out: str) -> list[str]:
+    tables = ("scores.jsonl", "breakdown.csv", "sweep.csv")
+    return ["suites", "answers", out, *(f"{out}/{name}" for name in tables)]
+
+
+def run(out: str = "out") -> dict[str, Any]:
+    score.main(*map(Path, paths(out)))
     return {name: (Path(out) / name).read_bytes() for name in FILES}
 
 
@@ -99,8 +98,10 @@ def test_metrics_hold_both_models_and_name_their_signature() -> None:
     assert (values["tuned.em"], values["tuned.call_em"], values["tuned.over_call"]) == (0.5, 1, 1)
     assert values["tuned.score"] == 1.0
     assert list(values) == sorted(values)
-    [signature] = [name for name in values if name.startswith("signature.rouge_l|tok:")]
-    assert "|lam:0.5|suite:" in signature
+    assert not [name for name in values if name.startswith("signature")]
+    signatures = json.loads(Path("out/signatures.json").read_bytes())
+    assert list(signatures) == ["bfcl", "house"]
+    assert re.match(r"rouge_l\|tok:.*\|lam:0\.5\|suite:[0-9a-f]{12}$", signatures["house"])
 
 
 @pytest.mark.usefixtures("folder")
@@ -134,7 +135,10 @@ def test_a_line_of_scores_says_what_was_read_and_what_is_wrong() -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_order_of_records_changes_no_byte() -> None:
     before = run()
-    for name in ("base.jsonl", "tuned.jsonl", "house/tasks.jsonl", "bfcl/tasks.jsonl"):
+    for name in (
+        *("answers/base.jsonl", "answers/tuned.jsonl"),
+        *("suites/house/tasks.jsonl", "suites/bfcl/tasks.jsonl"),
+    ):
         lines = Path(name).read_bytes().splitlines(keepends=True)
         Path(name).write_bytes(b"".join(reversed(lines)))
     assert run("again") == before
@@ -142,8 +146,8 @@ def test_the_order_of_records_changes_no_byte() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_a_missing_answer_lowers_coverage() -> None:
-    lines = Path("tuned.jsonl").read_bytes().splitlines(keepends=True)
-    Path("tuned.jsonl").write_bytes(b"".join(lines[2:]))
+    lines = Path("answers/tuned.jsonl").read_bytes().splitlines(keepends=True)
+    Path("answers/tuned.jsonl").write_bytes(b"".join(lines[2:]))
     values = json.loads(run()["house.json"])
     assert (values["tuned.coverage"], values["tuned.error"], values["tuned.n"]) == (0.75, 0.25, 8)
     assert (values["base.partial"], values["tuned.partial"]) == (0, 1)
@@ -151,7 +155,7 @@ def test_a_missing_answer_lowers_coverage() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_no_answer_at_all_is_scored_too() -> None:
-    Path("tuned.jsonl").write_text("")
+    Path("answers/tuned.jsonl").write_text("")
     values = json.loads(run()["house.json"])
     assert (values["tuned.coverage"], values["tuned.em"]) == (0, 0)
 
@@ -176,15 +180,7 @@ def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
 )
 def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict[str, str]) -> None:
     before = run()
-    names = [
-        "base.jsonl",
-        "base_two_shot.jsonl",
-        "tuned.jsonl",
-        "house",
-        "bfcl",
-        *(f"again/{name}" for name in FILES),
-    ]
-    command = [sys.executable, "-m", "stages.score", *names]
+    command = [sys.executable, "-m", "stages.score", *paths("again")]
     env = {**os.environ, "PYTHONPATH": str(ROOT), **setting}
     subprocess.run(command, cwd=folder, env=env, check=True)
     assert {name: (folder / "again" / name).read_bytes() for name in FILES} == before
@@ -199,7 +195,7 @@ def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict
     ],
 )
 def test_a_bad_line_of_answers_stops_with_its_place(folder: Path, line: str, problem: str) -> None:
-    with open(folder / "tuned.jsonl", "a") as out:
+    with open(folder / "answers/tuned.jsonl", "a") as out:
         out.write(line + "\n")
     with pytest.raises(BadInput, match=rf"tuned\.jsonl:17: .*{problem}"):
         run()
@@ -208,19 +204,19 @@ def test_a_bad_line_of_answers_stops_with_its_place(folder: Path, line: str, pro
 @pytest.mark.usefixtures("folder")
 def test_what_a_model_says_in_half_characters_can_be_written() -> None:
     odd = 'Action: get_weather\nAction Input: {"city": "\\ud83d", "n": 1234567890123456789012}'
-    answers = list(jsonl.read(Path("tuned.jsonl"), Answer))
-    jsonl.write(Path("tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
+    answers = list(jsonl.read(Path("answers/tuned.jsonl"), Answer))
+    jsonl.write(Path("answers/tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
     assert json.loads(run()["house.json"])["tuned.args"] == 0.75
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked() -> None:
     for suite, tasks in (("third", [task("third", 0)]), ("unasked", [])):
-        jsonl.write(Path(suite) / "tools.jsonl", [TOOL])
-        jsonl.write(Path(suite) / "tasks.jsonl", tasks)
-    with open("tuned.jsonl", "ab") as out:
+        jsonl.write(Path("suites") / suite / "tools.jsonl", [TOOL])
+        jsonl.write(Path("suites") / suite / "tasks.jsonl", tasks)
+    with open("answers/tuned.jsonl", "ab") as out:
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
-    run(further=["third", "out/third.json", "unasked", "out/unasked.json"])
+    run()
     values = json.loads(Path("out/third.json").read_text())
     assert (values["tuned.n"], values["tuned.em"], values["base.coverage"]) == (1, 1, 0)
     nothing = json.loads(Path("out/unasked.json").read_text())
@@ -231,29 +227,11 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
 
 
 def score_folders() -> list[SuiteScores]:
-    for folder in ("suites", "answers"):
-        Path(folder).mkdir()
-    for suite in ("house", "bfcl"):
-        Path(suite).rename(Path("suites") / suite)
-    for model in MODELS:
-        Path(f"{model}.jsonl").rename(Path("answers") / f"{model}.jsonl")
-    return score_again()
-
-
-def score_again() -> list[SuiteScores]:
     return score_suites(Path("suites"), Path("answers"), config.load("score", ScoreConfig))
 
 
 def models_of(suite: SuiteScores) -> list[str]:
     return list(dict.fromkeys(row.model for row in suite.breakdown))
-
-
-@pytest.mark.usefixtures("folder")
-def test_folders_give_what_the_files_in_them_give() -> None:
-    written = run()
-    for suite in score_folders():
-        write_signed_metrics(Path("m.json"), suite.metrics, suite.signature)
-        assert Path("m.json").read_bytes() == written[f"{suite.suite}.json"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -265,7 +243,7 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     jsonl.write(Path("suites/another/tools.jsonl"), [TOOL])
     jsonl.write(Path("suites/another/tasks.jsonl"), [task("another", 0)])
     jsonl.write(Path("answers/another_model.jsonl"), [answer(task("another", 0))])
-    scored = score_again()
+    scored = score_folders()
     assert [suite.suite for suite in scored] == ["house", "bfcl", "another"]
     assert models_of(scored[0]) == [*MODELS, *BASELINES]
     assert models_of(scored[2]) == ["base", "tuned", "another_model", *BASELINES]
@@ -282,7 +260,6 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     ],
 )
 def test_a_folder_that_lacks_what_is_needed_is_named(missing: str, problem: str) -> None:
-    score_folders()
     Path(missing).rename("elsewhere")
     with pytest.raises(BadInput, match=problem):
-        score_again()
+        score_folders()
