@@ -247,7 +247,6 @@ def test_a_batch_asks_again_only_for_the_lines_it_lost(tmp_path):
         assert groups(writer) == PERFECT
     assert server.arrived == 0
     assert server.answered == dict.fromkeys(TABLE, 1)
-    assert writer.usage.usd == pytest.approx(
-        sum(PRICE.of(r.prompt_tokens, r.completion_tokens) for r in AnswerStore(tmp_path / "store"))
-        / 2
-    )
+    stored = AnswerStore(tmp_path / "store")
+    full_price = sum(PRICE.cost(r.prompt_tokens, r.completion_tokens) for r in stored)
+    assert writer.usage.usd == pytest.approx(full_price / 2)
