@@ -6,7 +6,7 @@ reads   data/sound.jsonl       Group of positives
         data/general.jsonl     Group of general questions with the base model's replies
         data/protected.jsonl   queries of the benchmark suites
 writes  data/negatives.jsonl   Group of positives and their hard negative
-        metrics/negatives.json counts by kind, and how hard they are
+        metrics/add_hard_negatives.json counts by kind, and how hard they are
 """
 
 from pathlib import Path
@@ -28,10 +28,10 @@ def main(
     phrasing: Path,
     general: Path,
     protected: Path,
-    target: Path,
+    with_negatives: Path,
     metrics: Path,
 ) -> None:
-    p = config.load("negatives", negative_selection.NegativesConfig)
+    p = config.load("add_hard_negatives", negative_selection.NegativesConfig)
     negative_selection.check_config(p)
     teacher = ScriptedTeacher(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
     general_groups = jsonl.read(general, Group)
@@ -39,18 +39,18 @@ def main(
     contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
     groups = jsonl.Lines(sound, Group)
     added = negative_selection.add_negatives(groups, questions, teacher, contamination, p)
-    jsonl.write(target, added)
-    written = jsonl.Lines(target, Group)
+    jsonl.write(with_negatives, added)
+    written = jsonl.Lines(with_negatives, Group)
     kinds = negative_selection.count_kinds(written, p)
     auc = compute_lexical_auc(written)
     metrics_file.write(metrics, negative_selection.summarize(kinds, auc, p.public_auc))
     public = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
-    print(f"{target}: {kinds.total()} trajectories: {dict(kinds)}")
-    print(f"{target}: word overlap tells negatives apart with AUC {auc:.3f} ({public})")
+    print(f"{with_negatives}: {kinds.total()} trajectories: {dict(kinds)}")
+    print(f"{with_negatives}: word overlap tells negatives apart with AUC {auc:.3f} ({public})")
     if auc > p.max_auc:
         raise BadInput(
-            f"{target}: word overlap tells negatives apart with AUC {auc:.3f}, more than "
-            f"negatives.max_auc = {p.max_auc} allows"
+            f"{with_negatives}: word overlap tells negatives apart with AUC {auc:.3f}, more than "
+            f"add_hard_negatives.max_auc = {p.max_auc} allows"
         )
 
 

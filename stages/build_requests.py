@@ -4,7 +4,7 @@ reads   benchmark/suites/house/, data/suites/bfcl/ …   the suites, whole
         data/base/                                     the tokenizer
 writes  data/asked/            the same suites, a folder each, with the tasks that are asked
         data/prompts.jsonl     QuestionGroup: a group's shared prompt, and its questions
-        metrics/prompts.json   how many tasks a suite has, and how many of them are asked
+        metrics/build_requests.json how many tasks a suite has, and how many of them are asked
 """
 
 from pathlib import Path
@@ -19,11 +19,11 @@ from benchmark.tasks.requests import RequestsConfig, build_requests
 from benchmark.tasks.sampling import sample_groups
 
 
-def main(base: Path, asked: Path, target: Path, metrics: Path, *folders: Path) -> None:
-    p, chat = config.load("prompts", RequestsConfig), ChatTokenizer(base / "tokenizer.json")
+def main(base: Path, asked: Path, requests: Path, metrics: Path, *folders: Path) -> None:
+    p, chat = config.load("build_requests", RequestsConfig), ChatTokenizer(base / "tokenizer.json")
     if {folder.name for folder in folders} != p.groups.keys():
         names = ", ".join(folder.name for folder in folders)
-        raise BadInput(f"params.yaml: prompts.groups: expected a number for each of {names}")
+        raise BadInput(f"params.yaml: build_requests.groups: expected a number for each of {names}")
     groups: list[QuestionGroup] = []
     counts: dict[str, int] = {}
     for folder in folders:
@@ -34,10 +34,10 @@ def main(base: Path, asked: Path, target: Path, metrics: Path, *folders: Path) -
         counts[f"{folder.name}.tasks"] = len(whole.tasks)
         counts[f"{folder.name}.asked"] = len(sample.tasks)
         print(f"{asked / folder.name}: {len(sample.tasks)} of {len(whole.tasks)} tasks")
-    jsonl.write(target, groups)
+    jsonl.write(requests, groups)
     metrics_file.write(metrics, counts)
     shared = sum(len(group.prefix) for group in groups)
-    print(f"{target}: {len(groups)} groups, {shared} shared tokens")
+    print(f"{requests}: {len(groups)} groups, {shared} shared tokens")
 
 
 if __name__ == "__main__":

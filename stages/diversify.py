@@ -12,10 +12,10 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 
 
-def main(source: Path, target: Path) -> None:
+def main(with_negatives: Path, diverse: Path) -> None:
     p = config.load("diversify", DiversifyConfig)
-    count = jsonl.write(target, diversify(jsonl.read(source, Group), p))
-    print(f"{target}: {count} groups")
+    count = jsonl.write(diverse, diversify(jsonl.read(with_negatives, Group), p))
+    print(f"{diverse}: {count} groups")
 
 
 if __name__ == "__main__":

@@ -21,16 +21,14 @@ from benchmark.tasks import episodes
 SCRATCH = Path("scratch/episodes")
 
 
-def main(folder: Path, model: Path, fingerprint: Path, target: Path) -> None:
+def main(suite: Path, model: Path, code: Path, transcripts: Path) -> None:
     p = config.load("episodes", EpisodesConfig)
     configure_threads(p.threads)
-    suite = episodes.read(folder).slice(p.tasks, p.attempts)
-    key = compute_run_key(
-        p, [folder / "tools.jsonl", folder / "episodes.jsonl", model, fingerprint]
-    )
-    policy = ModelPolicy(model, SCRATCH / f"{target.stem}-{key}.jsonl", p)
-    count = jsonl.write(target, run_rollouts(suite, policy, p.steps))
-    print(f"{target}: {count} episodes")
+    played = episodes.read(suite).slice(p.tasks, p.attempts)
+    key = compute_run_key(p, [suite / "tools.jsonl", suite / "episodes.jsonl", model, code])
+    policy = ModelPolicy(model, SCRATCH / f"{transcripts.stem}-{key}.jsonl", p)
+    count = jsonl.write(transcripts, run_rollouts(played, policy, p.steps))
+    print(f"{transcripts}: {count} episodes")
 
 
 if __name__ == "__main__":

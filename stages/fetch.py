@@ -14,17 +14,20 @@ from benchmark.sources.published_files import list_bfcl_members, list_nestful_me
 
 
 def main(
-    model_dir: Path, bfcl_dir: Path, nestful_dir: Path, scratch: Path = Path("scratch/wheels")
+    model: Path,
+    bfcl: Path,
+    nestful: Path,
+    scratch: Path = Path("scratch/wheels"),
 ) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
     os.environ["TQDM_DISABLE"] = "1"
     fetch = config.load("fetch", FetchConfig)
     base_model.check_name(fetch.model)
-    bfcl, nestful = fetch.wheels.bfcl, fetch.wheels.nestful
-    nestful.extract_members(list_nestful_members(nestful_dir, nestful.version), scratch)
-    bfcl.extract_members(list_bfcl_members(bfcl_dir, bfcl.metadata), scratch)
-    base_model.build_base_model(fetch, scratch, model_dir)
-    print(f"fetch: {model_dir}, {bfcl_dir} and {nestful_dir} are complete", flush=True)
+    wheels = fetch.wheels
+    wheels.nestful.extract_members(list_nestful_members(nestful, wheels.nestful.version), scratch)
+    wheels.bfcl.extract_members(list_bfcl_members(bfcl, wheels.bfcl.metadata), scratch)
+    base_model.build_base_model(fetch, scratch, model)
+    print(f"fetch: {model}, {bfcl} and {nestful} are complete", flush=True)
 
 
 if __name__ == "__main__":

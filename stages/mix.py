@@ -14,14 +14,14 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis import mixing
 
 
-def main(agent: Path, general: Path, target: Path, metrics: Path) -> None:
+def main(agent: Path, general: Path, mixed: Path, metrics: Path) -> None:
     p = config.load("mix", mixing.MixConfig)
     conversations = list(jsonl.read(general, Group))
-    jsonl.write(target, mixing.mix_groups(jsonl.Lines(agent, Group), conversations, p))
-    agents, generals = mixing.count_trajectories(jsonl.read(target, Group), p)
+    jsonl.write(mixed, mixing.mix_groups(jsonl.Lines(agent, Group), conversations, p))
+    agents, generals = mixing.count_trajectories(jsonl.read(mixed, Group), p)
     ratio = agents / generals if generals else 0.0
     metrics_file.write(metrics, {"agent": agents, "general": generals, "agent_per_general": ratio})
-    print(f"{target}: {agents} agent and {generals} general trajectories, {ratio:.1f} to 1")
+    print(f"{mixed}: {agents} agent and {generals} general trajectories, {ratio:.1f} to 1")
 
 
 if __name__ == "__main__":

@@ -21,14 +21,14 @@ from agent_tuning.synthesis.planner import (
 )
 
 
-def main(catalogue: Path, plan: Path, matrix: Path, metrics: Path) -> None:
+def main(catalogue: Path, plan: Path, coverage: Path, metrics: Path) -> None:
     p = config.load("plan", PlanConfig)
     planner = Planner(Catalogue(catalogue), p)
     requests = [request for language in p.groups for request in planner.requests(language)]
     rows = count_coverage(planner, requests)
     check_ratio(requests, p)
     jsonl.write(plan, requests)
-    csv_records.write(matrix, CoverageRow, rows)
+    csv_records.write(coverage, CoverageRow, rows)
     metrics_file.write(metrics, summarize(requests, rows))
     print(f"{plan}: {len(requests)} groups, {len(rows)} cells, all filled")
 

@@ -21,16 +21,17 @@ from benchmark.engines.predict import predict
 SCRATCH = Path("scratch/predict")
 
 
-def main(prompts: Path, folder: Path, fingerprint: Path, target: Path) -> None:
+def main(requests: Path, model: Path, code: Path, answers: Path) -> None:
     p = config.load("predict", PredictConfig)
-    key = compute_run_key(p.without_pacing, [prompts, folder, fingerprint])
-    groups = list(jsonl.read(prompts, QuestionGroup))
-    engine = ENGINES[p.engine](folder, target.stem, p)
-    answers, failed = predict(engine, groups, SCRATCH / f"{target.stem}-{key}.jsonl", target.stem)
-    lines = answers | failed
-    jsonl.write(target, [lines[task] for task in sorted(lines)])
+    key = compute_run_key(p.without_pacing, [requests, model, code])
+    groups = list(jsonl.read(requests, QuestionGroup))
+    engine = ENGINES[p.engine](model, answers.stem, p)
+    log = SCRATCH / f"{answers.stem}-{key}.jsonl"
+    answered, failed = predict(engine, groups, log, answers.stem)
+    lines = answered | failed
+    jsonl.write(answers, [lines[task] for task in sorted(lines)])
     note = f", {len(failed)} failed requests; run it again to repeat them" * bool(failed)
-    print(f"{target}: {len(answers)} answers{note}")
+    print(f"{answers}: {len(answered)} answers{note}")
 
 
 if __name__ == "__main__":

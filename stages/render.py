@@ -15,13 +15,13 @@ from agent_tuning.tokens.chat_template import ChatTokenizer
 from agent_tuning.tokens.render import RenderConfig, render
 
 
-def main(mixed: Path, base: Path, target: Path, metrics: Path) -> None:
+def main(mixed: Path, base: Path, packs: Path, metrics: Path) -> None:
     render_config = config.load("render", RenderConfig)
     chat = ChatTokenizer(base / "tokenizer.json")
-    counts = render(jsonl.read(mixed, Group), chat, render_config, target)
+    counts = render(jsonl.read(mixed, Group), chat, render_config, packs)
     metrics_file.write(metrics, counts)
     saved = f"{counts['tokens']} tokens ({counts['saved']:.2f} x fewer)"
-    print(f"{target}: {counts['packs']} packs, {saved}")
+    print(f"{packs}: {counts['packs']} packs, {saved}")
 
 
 if __name__ == "__main__":

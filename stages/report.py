@@ -1,6 +1,6 @@
 """Write the report: one HTML page, and its leaderboard as Markdown and as CSV.
 
-reads   metrics/                 <suite>.json, signatures.json, noise.json, episodes.json, and
+reads   metrics/                 <suite>.json, signatures.json, rerun_variance.json, episodes.json, and
                                  general.json
         data/breakdown.csv       BreakdownRow; its suites are those of the report
         data/sweep.csv           SweepRow
@@ -42,7 +42,7 @@ def main(
     results = Results(
         metrics={suite: read(metrics / f"{suite}.json") for suite in suites},
         signatures=read_signatures(metrics, suites),
-        noise=read(metrics / "noise.json"),
+        noise=read(metrics / "rerun_variance.json"),
         breakdown=rows,
         sweep=list(csv_records.read(sweep, SweepRow)),
         scores=list(jsonl.read(scores, ScoredAnswer)),

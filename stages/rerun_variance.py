@@ -2,10 +2,10 @@
 
 reads   data/prompts.jsonl     QuestionGroup
         models/tuned/
-        data/code_hashes/noise.json    the hash of this code
+        data/code_hashes/rerun_variance.json    the hash of this code
         data/answers/tuned.jsonl       the first answers
         data/asked/                    the suites, with the tasks that are asked
-writes  metrics/noise.json     how many were asked, the share of equal answers, what em changed by
+writes  metrics/rerun_variance.json     how many were asked, the share of equal answers, what em changed by
 """
 
 from pathlib import Path
@@ -27,24 +27,27 @@ from benchmark.tasks import suites
 
 
 def main(
-    prompts: Path,
-    folder: Path,
-    fingerprint: Path,  # noqa: ARG001 - DVC looks at it in place of the code
+    requests: Path,
+    model: Path,
+    code: Path,  # noqa: ARG001 - DVC looks at it in place of the code
     answers: Path,
-    asked: Path,
-    target: Path,
+    suites_folder: Path,
+    metrics: Path,
 ) -> None:
-    p, predict = config.load("noise", RerunVarianceConfig), config.load("predict", PredictConfig)
-    loaded = [suites.read(suite) for suite in sorted(asked.iterdir())]
-    groups = choose_groups(list(jsonl.read(prompts, QuestionGroup)), p.share)
+    p, predict = (
+        config.load("rerun_variance", RerunVarianceConfig),
+        config.load("predict", PredictConfig),
+    )
+    loaded = [suites.read(suite) for suite in sorted(suites_folder.iterdir())]
+    groups = choose_groups(list(jsonl.read(requests, QuestionGroup)), p.share)
     other_batches = msgspec.structs.replace(predict, batch_size=p.batch_size)
-    engine = ENGINES[predict.engine](folder, answers.stem, other_batches)
+    engine = ENGINES[predict.engine](model, answers.stem, other_batches)
     again = {answer.task: answer for batch in engine.answers(groups, ()) for answer in batch}
     first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})
     variance = measure_rerun_variance(loaded, first, again)
-    metrics_file.write(target, variance)
+    metrics_file.write(metrics, variance)
     share = variance["equal"]
-    print(f"{target}: {share:.1%} of {len(again)} answers are the same in other batches")
+    print(f"{metrics}: {share:.1%} of {len(again)} answers are the same in other batches")
 
 
 if __name__ == "__main__":

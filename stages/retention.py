@@ -14,12 +14,12 @@ from agent_tuning.runtime.cpu import configure_threads
 from benchmark.scoring.lm_eval_retention import RetentionConfig, measure_retention
 
 
-def main(suite: Path, model: Path, fingerprint: Path, target: Path) -> None:  # noqa: ARG001 - a dependency
+def main(suite: Path, model: Path, code: Path, items: Path) -> None:  # noqa: ARG001 - a dependency
     settings = config.load("retention", RetentionConfig)
     configure_threads(settings.threads)
-    items = measure_retention(suite, model, settings.batch_size)
-    jsonl.write(target, items)
-    print(f"{target}: {len(items)} items")
+    measured = measure_retention(suite, model, settings.batch_size)
+    jsonl.write(items, measured)
+    print(f"{items}: {len(measured)} items")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from benchmark.rollouts.episode_metrics import EpisodeSlice, GoalsConfig, score_
 from benchmark.scoring.signatures import write_signed_metrics
 
 
-def main(folder: Path, base: Path, tuned: Path, lines: Path, metrics: Path) -> None:
-    settings = config.load("goals", GoalsConfig)
+def main(suite: Path, base: Path, tuned: Path, goals: Path, metrics: Path) -> None:
+    settings = config.load("score_episodes", GoalsConfig)
     played = config.load("episodes", EpisodeSlice)
-    results = score_policies(folder, (base, tuned), settings, played)
-    jsonl.write(lines, results.scores)
+    results = score_policies(suite, (base, tuned), settings, played)
+    jsonl.write(goals, results.scores)
     write_signed_metrics(metrics, results.metrics, results.signature)
     print(f"{metrics}: {len(results.scores)} episodes scored")
 

@@ -11,12 +11,12 @@ from agent_tuning.runtime import cli, config
 from benchmark.scoring.retention import GeneralConfig, RetentionItem, compute_metrics
 
 
-def main(base: Path, tuned: Path, target: Path) -> None:
-    settings = config.load("general", GeneralConfig)
+def main(base: Path, tuned: Path, metrics: Path) -> None:
+    settings = config.load("score_retention", GeneralConfig)
     before, after = (list(jsonl.read(path, RetentionItem)) for path in (base, tuned))
-    metrics = compute_metrics(before, after, settings.bootstrap, settings.seed)
-    metrics_file.write(target, metrics)
-    print(f"{target}: accuracy {metrics['base.accuracy']:.3f} to {metrics['tuned.accuracy']:.3f}")
+    results = compute_metrics(before, after, settings.bootstrap, settings.seed)
+    metrics_file.write(metrics, results)
+    print(f"{metrics}: accuracy {results['base.accuracy']:.3f} to {results['tuned.accuracy']:.3f}")
 
 
 if __name__ == "__main__":

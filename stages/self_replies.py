@@ -22,13 +22,13 @@ from agent_tuning.runtime.cpu import configure_threads
 from agent_tuning.synthesis.general_questions import GeneralQuestions
 
 
-def main(questions: Path, base: Path, target: Path) -> None:
-    rehearse = config.load("rehearse", SelfRepliesConfig)
+def main(questions: Path, base: Path, general: Path) -> None:
+    rehearse = config.load("self_replies", SelfRepliesConfig)
     configure_threads(rehearse.threads)
     training_questions = yaml_records.read(questions, GeneralQuestions).asked("train")
     replies = generate_replies(training_questions, base, rehearse)
     groups = chain(group_replies(replies, rehearse.group), import_groups(rehearse.imported))
-    jsonl.write(target, groups)
+    jsonl.write(general, groups)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ from benchmark.tasks import suites
 from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 
 
-def main(house: Path, prompts: Path, training: Path, base: Path, target: Path) -> None:
+def main(suite: Path, requests: Path, training: Path, base: Path, shots: Path) -> None:
     p = config.load("shots", WorkedExamplesConfig)
     pool = ExamplePool(jsonl.read(training, Group))
     chat = ChatTokenizer(base / "tokenizer.json")
-    asked = jsonl.read(prompts, QuestionGroup)
-    groups = add_worked_examples(asked, suites.read(house), pool, p, chat)
-    jsonl.write(target, groups)
-    print(f"{target}: {sum(len(group.questions) for group in groups)} questions")
+    asked = jsonl.read(requests, QuestionGroup)
+    groups = add_worked_examples(asked, suites.read(suite), pool, p, chat)
+    jsonl.write(shots, groups)
+    print(f"{shots}: {sum(len(group.questions) for group in groups)} questions")
 
 
 if __name__ == "__main__":

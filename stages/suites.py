@@ -28,29 +28,27 @@ def print_drop_counts(folder: Path, suite: Suite, dropped: Counter[str]) -> None
 
 
 def main(
-    bfcl_raw_dir: Path,
-    nestful_raw_dir: Path,
-    house_suite_dir: Path,
-    episodes_dir: Path,
-    bfcl_suite_dir: Path,
-    nestful_suite_dir: Path,
-    protected_path: Path,
+    bfcl_files: Path,
+    nestful_files: Path,
+    house: Path,
+    episodes_folder: Path,
+    bfcl_suite: Path,
+    nestful_suite: Path,
+    protected: Path,
 ) -> None:
     p = config.load("suites", SuitesConfig)
-    queries: list[Iterator[ProtectedQuery]] = [
-        derived_suites.list_task_queries(suites.read(house_suite_dir))
-    ]
+    queries: list[Iterator[ProtectedQuery]] = [derived_suites.list_task_queries(suites.read(house))]
     for raw, folder, derive in (
-        (bfcl_raw_dir, bfcl_suite_dir, derived_suites.derive_from_bfcl),
-        (nestful_raw_dir, nestful_suite_dir, derived_suites.derive_from_nestful),
+        (bfcl_files, bfcl_suite, derived_suites.derive_from_bfcl),
+        (nestful_files, nestful_suite, derived_suites.derive_from_nestful),
     ):
         suite, dropped = derive(raw, folder.name, p)
-        derived_suites.write_with_errata(suite, folder, house_suite_dir.with_name(folder.name))
+        derived_suites.write_with_errata(suite, folder, house.with_name(folder.name))
         print_drop_counts(folder, suite, dropped)
         queries.append(derived_suites.list_task_queries(suite))
-    queries.append(derived_suites.list_episode_queries(episodes.read(episodes_dir)))
-    count = jsonl.write(protected_path, chain.from_iterable(queries))
-    print(f"suites: {protected_path}: {count} protected queries")
+    queries.append(derived_suites.list_episode_queries(episodes.read(episodes_folder)))
+    count = jsonl.write(protected, chain.from_iterable(queries))
+    print(f"suites: {protected}: {count} protected queries")
 
 
 if __name__ == "__main__":

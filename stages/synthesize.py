@@ -26,9 +26,9 @@ def main(
     plan: Path,
     catalogue: Path,
     phrasing: Path,
-    store: Path,
+    replies: Path,
     raw: Path,
-    failed: Path,
+    failures: Path,
     metrics: Path,
     *,
     dry_run: bool = False,
@@ -37,20 +37,20 @@ def main(
     p = config.load("synthesize", SynthesizeConfig)
     requests = jsonl.read(plan, GroupRequest)
     if preview:
-        write_positives.print_preview(p, catalogue, phrasing, store, requests, preview)
+        write_positives.print_preview(p, catalogue, phrasing, replies, requests, preview)
         return
-    teacher = write_positives.build_teacher(p, catalogue, phrasing, store)
+    teacher = write_positives.build_teacher(p, catalogue, phrasing, replies)
     if dry_run:
         estimate = teacher.estimate(requests).describe_estimate()
         print(f"{p.teacher}: {estimate} (synthesize.budget = {p.budget})")
         return
     tally = write_positives.SynthesisTally()
     jsonl.write(raw, tally.count_groups(teacher.write(requests)))
-    jsonl.write(failed, tally.failures)
+    jsonl.write(failures, tally.failures)
     metrics_file.write(metrics, tally.metrics(teacher.usage))
-    failures = f"{len(tally.failures)} of {tally.requested} trajectories failed"
-    print(f"{raw}: {tally.groups} groups, {failures}")
-    tally.check_failures(p.max_failed, failed)
+    failed = f"{len(tally.failures)} of {tally.requested} trajectories failed"
+    print(f"{raw}: {tally.groups} groups, {failed}")
+    tally.check_failures(p.max_failed, failures)
 
 
 if __name__ == "__main__":

@@ -20,23 +20,25 @@ from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
 
 
-def main(raw: Path, catalogue: Path, protected: Path, good: Path, bad: Path, metrics: Path) -> None:
+def main(
+    raw: Path, catalogue: Path, protected: Path, sound: Path, rejects: Path, metrics: Path
+) -> None:
     p = config.load("verify", verify.VerifyConfig)
     contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
     validator = TrajectoryValidator(Catalogue(catalogue), contamination)
     groups = jsonl.Lines(raw, Group)  # read three times: a large plan does not fit into memory
     problems = verify.find_problems(groups, validator, p.near_duplicate)
-    rejects = list(verify.reject_groups(groups, problems, p.positives))
-    pairs = zip(groups, rejects, strict=True)
-    jsonl.write(good, (group for group, of_group in pairs if not of_group))
-    jsonl.write(bad, chain.from_iterable(rejects))
-    counts = verify.summarize(rejects, p.positives)
+    by_group = list(verify.reject_groups(groups, problems, p.positives))
+    pairs = zip(groups, by_group, strict=True)
+    jsonl.write(sound, (group for group, of_group in pairs if not of_group))
+    jsonl.write(rejects, chain.from_iterable(by_group))
+    counts = verify.summarize(by_group, p.positives)
     metrics_file.write(metrics, counts)
     rejected, total = counts["rejected"], counts["trajectories"]
-    print(f"{good}: {counts['groups']} groups; {rejected} of {total} trajectories rejected")
+    print(f"{sound}: {counts['groups']} groups; {rejected} of {total} trajectories rejected")
     if rejected > p.max_rejected * total:
         raise BadInput(
-            f"{bad}: {rejected} of {total} trajectories rejected, more than "
+            f"{rejects}: {rejected} of {total} trajectories rejected, more than "
             f"verify.max_rejected = {p.max_rejected} allows; the file gives each reason"
         )
 

@@ -9,13 +9,16 @@ import pytest
 import yaml
 
 from agent_tuning.files import yaml_records
+from agent_tuning.runtime.code_hash import hash_code
 from benchmark.reports import readme_tables
-from stages.fingerprint import hash_closure
 
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
+# Their __init__ files hold a docstring alone.
+ROOT_PACKAGES = {f"{name}/__init__.py" for name in ("stages", "agent_tuning", "benchmark")}
+LOCK = Path("requirements.lock")
 PARAMS = yaml.safe_load(Path("params.yaml").read_text())
-DEAR = ["fetch", "rehearse", "train", "predict", "noise", "episodes", "retention"]
+DEAR = ["fetch", "self_replies", "train", "predict", "rerun_variance", "episodes", "retention"]
 MAY_IMPORT = {
     "agent_tuning": {"agent_tuning"},
     "benchmark": {"benchmark", "agent_tuning"},
@@ -23,12 +26,12 @@ MAY_IMPORT = {
 }
 # Those who make training data must not see what makes an answer right.
 MAKES_TRAINING_DATA = [
-    *("plan", "synthesize", "verify", "negatives", "diversify"),
-    *("rehearse", "mix", "render", "train"),
+    *("plan", "synthesize", "verify", "add_hard_negatives", "diversify"),
+    *("self_replies", "mix", "render", "train"),
 ]
 # Sections of commands beside the pipeline.
 BESIDE = {
-    *("draft", "draft_episodes", "candidates", "factory", "review", "rate", "judge"),
+    *("draft", "draft_episodes", "candidates", "template_search", "review", "rate", "judge"),
     *("compare", "gate"),
     *("models", "estimate"),
 }
@@ -70,15 +73,15 @@ def test_every_stage_says_what_it_does(name):
 
 @pytest.mark.parametrize("name", sorted(set(STAGES) - set(DEAR)))
 def test_a_cheap_stage_depends_on_every_file_of_ours_that_it_reaches(name):
-    files, _ = hash_closure(Path(f"stages/{name}.py"))
+    files = hash_code(Path(f"stages/{name}.py"), LOCK).files
     for file in files:
-        if file != "stages/__init__.py":
+        if file not in ROOT_PACKAGES:
             assert any(file == dep or file.startswith(f"{dep}/") for dep in deps(name)), file
 
 
 @pytest.mark.parametrize("name", DEAR)
-def test_a_dear_stage_depends_on_a_fingerprint_and_not_on_code(name):
-    assert f"data/fingerprint/{name}.json" in deps(name)
+def test_a_dear_stage_depends_on_a_code_hash_and_not_on_code(name):
+    assert f"data/code_hashes/{name}.json" in deps(name)
     code = [dep for dep in deps(name) if not dep.startswith("benchmark/suites/")]
     assert not [dep for dep in code if dep.split("/")[0] in MAY_IMPORT]
 
@@ -94,7 +97,7 @@ def test_imports_point_inwards(package):
 
 @pytest.mark.parametrize("name", MAKES_TRAINING_DATA)
 def test_what_makes_training_data_never_imports_the_benchmark(name):
-    files, _ = hash_closure(Path(f"stages/{name}.py"))
+    files = hash_code(Path(f"stages/{name}.py"), LOCK).files
     assert not [file for file in files if file.startswith("benchmark")]
 
 

@@ -68,6 +68,6 @@ def test_a_comment_in_the_library_retrains_nothing(copy):
     module.write_text(module.read_text() + "\n# a remark\n")
     output = dvc(copy, "repro")
     assert "Running stage 'code_hashes'" in output
-    dear = ("fetch", "rehearse", "train", "predict", "episodes", "retention")
+    dear = ("fetch", "self_replies", "train", "predict", "episodes", "retention")
     for stage in dear:
         assert f"Running stage '{stage}" not in output

@@ -31,7 +31,8 @@ def check_config(config: NegativesConfig) -> None:
     """Raises BadInput if a kind in `shares` does not exist."""
     if unknown := config.shares.keys() - KINDS.keys():
         raise BadInput(
-            f"params.yaml: negatives.shares: no kind {sorted(unknown)}; there are {sorted(KINDS)}"
+            f"params.yaml: add_hard_negatives.shares: no kind {sorted(unknown)}; "
+            f"there are {sorted(KINDS)}"
         )
 
 
@@ -113,7 +114,8 @@ def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str
     if positives != config.positives_per_negative * negatives:
         raise BadInput(
             f"negatives: {positives} positives to {negatives} negatives; "
-            f"negatives.positives_per_negative = {config.positives_per_negative} must be exact"
+            "add_hard_negatives.positives_per_negative = "
+            f"{config.positives_per_negative} must be exact"
         )
     return kinds
 

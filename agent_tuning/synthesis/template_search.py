@@ -229,7 +229,7 @@ def write_kept_templates(
 
 
 def main(groups: Path, store: Path, folder: Path) -> None:
-    p = config.load("factory", TemplateSearchConfig)
+    p = config.load("template_search", TemplateSearchConfig)
     endpoint = config.load("synthesize", Endpoint)
     # The client takes a second to import, and tests of the search need none.
     from agent_tuning.chat_model.single_chat import SingleChat

@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs/own-tools.md").read_text()
 FILES = dict(re.findall(r"```yaml (\S+)\n(.*?)```", PAGE, re.DOTALL))
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
             for line in block.splitlines()]  # fmt: skip
-STAGES = ["plan", "synthesize", "verify", "negatives", "diversify", "mix", "render"]
+STAGES = ["plan", "synthesize", "verify", "add_hard_negatives", "diversify", "mix", "render"]
 SMALL = {
     "plan": {
         "groups": {"en": 8, "zh": 0},
@@ -32,7 +32,7 @@ SMALL = {
         "tools_per_prompt": [3],
         "held_out_tools": [],
     },
-    "negatives": {"max_auc": 1.0},
+    "add_hard_negatives": {"max_auc": 1.0},
     "mix": {"agent_per_general": 5},
     "render": {"max_len": 8192},
 }

@@ -11,7 +11,7 @@ from agent_tuning.inference import generate, self_replies
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Group, Trajectory, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
-from stages import rehearse
+from stages import self_replies as stage
 
 LANGUAGES = ("en", "zh")
 ASKED = 6  # in each language; the last sixth is held out
@@ -20,12 +20,12 @@ ASKED = 6  # in each language; the last sixth is held out
 def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group]:
     section = {"max_new_tokens": new, "batch_size": 4, "group": 3, "threads": 1}
     section["imported"] = list(imported)
-    (folder / "params.yaml").write_text(yaml.safe_dump({"rehearse": section}))
+    (folder / "params.yaml").write_text(yaml.safe_dump({"self_replies": section}))
     texts = {lang: [f"{lang} {'why ' * n}?" for n in range(ASKED)] for lang in LANGUAGES}
     (folder / "general.yaml").write_text(yaml.safe_dump({"questions": texts}))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        rehearse.main(Path("general.yaml"), base, Path("general.jsonl"))
+        stage.main(Path("general.yaml"), base, Path("general.jsonl"))
     return list(jsonl.read(folder / "general.jsonl", Group))
 
 

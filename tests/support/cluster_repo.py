@@ -23,7 +23,7 @@ TINY_NUMBERS = {
         "threads": 1,
         "activation_checkpointing_every": 1,
     },
-    "prompts": {"groups": {"house": None, "bfcl": None, "nestful": None}},
+    "build_requests": {"groups": {"house": None, "bfcl": None, "nestful": None}},
     "predict": {"max_new_tokens": 4, "threads": 1},
 }
 
@@ -36,7 +36,7 @@ def build_repository(folder: Path) -> Path:
     stages = {
         "code_hashes": pipeline["stages"]["code_hashes"],
         "mix": _copy_stage("given.jsonl", "data/mixed.jsonl"),
-        "negatives": _copy_stage("given.jsonl", "data/negatives.jsonl"),
+        "add_hard_negatives": _copy_stage("given.jsonl", "data/with_negatives.jsonl"),
         "suites": _copy_stage("given/.", "data/suites", *DERIVED),
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))

@@ -34,7 +34,7 @@ GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestion
 HOUSE = suites.read(Path("benchmark/suites/house"))
 PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("negatives", negative_selection.NegativesConfig)
+NEGATIVES = config.load("add_hard_negatives", negative_selection.NegativesConfig)
 DIVERSIFY = config.load("diversify", DiversifyConfig)
 DRAFT_SOURCES = DraftSources(
     CATALOGUE,

@@ -19,17 +19,17 @@ SMALL_PARAMS: dict[str, Any] = {
     "suites": {"calls": ["multiple"], "no_calls": ["irrelevance"]},
     "plan": {"groups": {"en": 6, "zh": 2}, "minimum": {"en": 0, "zh": 0}},
     "verify": {"max_rejected": 0.5},  # of a few records, one reject is a large share
-    "negatives": {"max_auc": 1.0},
-    "rehearse": {"max_new_tokens": 8, "threads": 1},
+    "add_hard_negatives": {"max_auc": 1.0},
+    "self_replies": {"max_new_tokens": 8, "threads": 1},
     "mix": {"agent_per_general": 1000},  # the tiny model finishes no reply
     "render": {"max_len": 8192},
-    "prompts": {"groups": {"house": 9, "bfcl": 3, "nestful": 1}},
+    "build_requests": {"groups": {"house": 9, "bfcl": 3, "nestful": 1}},
     "train": {"save_steps": 4, "threads": 1},
     "predict": {"max_new_tokens": 8, "threads": 1},
     "episodes": {"tasks": 1, "max_new_tokens": 8, "threads": 1},
-    "goals": {"bootstrap": 50},
+    "score_episodes": {"bootstrap": 50},
     "retention": {"threads": 1},
-    "general": {"bootstrap": 50},
+    "score_retention": {"bootstrap": 50},
     "score": {"bootstrap": 50},
 }
 

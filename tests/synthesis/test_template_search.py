@@ -18,7 +18,7 @@ from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
 P = msgspec.structs.replace(
-    config.load("factory", template_search.TemplateSearchConfig),
+    config.load("template_search", template_search.TemplateSearchConfig),
     wanted={"en": 1},
     questions=4,
     epsilon=0.5,
@@ -167,7 +167,7 @@ def test_the_command_asks_a_server_and_prints_the_verdict_on_each_template(
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         template_search.main(tmp_path / "groups", tmp_path / "store", tmp_path)
     printed = capsys.readouterr().out.splitlines()
-    wanted = config.load("factory", template_search.TemplateSearchConfig).wanted
+    wanted = config.load("template_search", template_search.TemplateSearchConfig).wanted
     title = template_search.name_template(GOOD, "en")
     assert printed.count(f"{title}: not kept: the judge graded no answer") == wanted["en"]
     assert sum("is not in the language zh" in line for line in printed) == wanted["zh"]

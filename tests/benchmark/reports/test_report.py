@@ -336,7 +336,7 @@ def write_inputs(results: Results, folder: Path) -> list[Path]:
     for suite, values in results.metrics.items():
         metrics_file.write(metrics / f"{suite}.json", values)
     write_signatures(metrics / "signatures.json", results.signatures)
-    metrics_file.write(metrics / "noise.json", results.noise)
+    metrics_file.write(metrics / "rerun_variance.json", results.noise)
     metrics_file.write(metrics / "episodes.json", results.episodes)
     metrics_file.write(metrics / "general.json", results.general)
     names = ["breakdown.csv", "sweep.csv", "scores.jsonl", "train.csv", "coverage.csv"]

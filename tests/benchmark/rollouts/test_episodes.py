@@ -21,7 +21,7 @@ from benchmark.rollouts.model_policy import LoggedReply
 from benchmark.rollouts.rollout import Rollout, Step, Transcript
 from benchmark.tasks import episodes, suites
 from benchmark.tasks.episodes import Episode, Episodes
-from stages import goals as stage
+from stages import score_episodes as stage
 from tests.support import default_data
 from tests.support.killed_stage import KillableStage
 

@@ -11,7 +11,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import BadInput
 from benchmark.tasks import suites
-from stages import prompts
+from stages import build_requests
 
 HOUSE = Path("benchmark/suites/house").absolute()
 
@@ -25,12 +25,12 @@ def folder(lively: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def write(groups: dict[str, int | None]) -> None:
-    text = msgspec.yaml.encode({"prompts": {"groups": groups}})
+    text = msgspec.yaml.encode({"build_requests": {"groups": groups}})
     Path("params.yaml").write_bytes(text)
 
 
 def run(base: Path) -> set[str]:
-    prompts.main(*map(Path, (base, "asked", "prompts.jsonl", "prompts.json", "house")))
+    build_requests.main(*map(Path, (base, "asked", "prompts.jsonl", "prompts.json", "house")))
     return {
         task
         for group in jsonl.read(Path("prompts.jsonl"), QuestionGroup)
