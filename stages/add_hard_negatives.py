@@ -14,7 +14,11 @@ from pathlib import Path
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, metrics_file, yaml_records
-from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.decontamination import (
+    ContaminationFilter,
+    DecontaminationConfig,
+    ProtectedQuery,
+)
 from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
@@ -36,7 +40,8 @@ def main(
     teacher = ScriptedTeacher(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
     general_groups = jsonl.read(general, Group)
     questions = [question for group in general_groups for question in group.trajectories]
-    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
+    near = config.load("decontamination", DecontaminationConfig).near_benchmark
+    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
     groups = jsonl.Lines(sound, Group)
     added = negative_selection.add_negatives(groups, questions, teacher, contamination, p)
     jsonl.write(with_negatives, added)

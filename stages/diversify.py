@@ -1,6 +1,6 @@
 """Give every group a template, formats and names, so that the model learns to read its prompt.
 
-reads   data/negatives.jsonl   Group
+reads   data/with_negatives.jsonl   Group
 writes  data/diverse.jsonl     Group, with template, tool format, reply format, names and values
 """
 
@@ -10,11 +10,13 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import Group
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
+from agent_tuning.synthesis.held_out import HeldOut
 
 
 def main(with_negatives: Path, diverse: Path) -> None:
     p = config.load("diversify", DiversifyConfig)
-    count = jsonl.write(diverse, diversify(jsonl.read(with_negatives, Group), p))
+    held_out = config.load("held_out", HeldOut)
+    count = jsonl.write(diverse, diversify(jsonl.read(with_negatives, Group), p, held_out))
     print(f"{diverse}: {count} groups")
 
 

@@ -12,6 +12,7 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.coverage import CoverageRow
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.planner import (
     PlanConfig,
     Planner,
@@ -23,7 +24,8 @@ from agent_tuning.synthesis.planner import (
 
 def main(catalogue: Path, plan: Path, coverage: Path, metrics: Path) -> None:
     p = config.load("plan", PlanConfig)
-    planner = Planner(Catalogue(catalogue), p)
+    held_out = config.load("held_out", HeldOut)
+    planner = Planner(Catalogue(catalogue), p, held_out.tools)
     requests = [request for language in p.groups for request in planner.requests(language)]
     rows = count_coverage(planner, requests)
     check_ratio(requests, p)

@@ -1,7 +1,7 @@
 """Write the report: one HTML page, and its leaderboard as Markdown and as CSV.
 
-reads   metrics/                 <suite>.json, signatures.json, rerun_variance.json, episodes.json, and
-                                 general.json
+reads   metrics/                 <suite>.json, signatures.json, rerun_variance.json,
+                                 episodes.json, general.json
         data/breakdown.csv       BreakdownRow; its suites are those of the report
         data/sweep.csv           SweepRow
         data/scores.jsonl        ScoredAnswer

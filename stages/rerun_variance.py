@@ -1,11 +1,12 @@
 """Answer a fixed part of the questions again in other batches: the noise under every number.
 
-reads   data/prompts.jsonl     QuestionGroup
+reads   data/requests.jsonl    QuestionGroup
         models/tuned/
         data/code_hashes/rerun_variance.json    the hash of this code
         data/answers/tuned.jsonl       the first answers
         data/asked/                    the suites, with the tasks that are asked
-writes  metrics/rerun_variance.json     how many were asked, the share of equal answers, what em changed by
+writes  metrics/rerun_variance.json    how many were asked, the share of equal answers, and by
+                                       how much em differs
 """
 
 from pathlib import Path

@@ -22,7 +22,7 @@ from benchmark.scoring.score_suites import ScoreConfig, score_suites
 def main(
     suites: Path, answers: Path, metrics: Path, scores: Path, breakdown: Path, sweep: Path
 ) -> None:
-    results = score_suites(suites, answers, config.load("score", ScoreConfig))
+    results = score_suites(suites, answers, config.load("scoring", ScoreConfig))
     for result in results:
         metrics_file.write(metrics / f"{result.suite}.json", result.metrics)
     signatures.write_signatures(

@@ -14,7 +14,11 @@ from pathlib import Path
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.quality import verify
-from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
+from agent_tuning.quality.decontamination import (
+    ContaminationFilter,
+    DecontaminationConfig,
+    ProtectedQuery,
+)
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
@@ -24,7 +28,8 @@ def main(
     raw: Path, catalogue: Path, protected: Path, sound: Path, rejects: Path, metrics: Path
 ) -> None:
     p = config.load("verify", verify.VerifyConfig)
-    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), p.near_benchmark)
+    near = config.load("decontamination", DecontaminationConfig).near_benchmark
+    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
     validator = TrajectoryValidator(Catalogue(catalogue), contamination)
     groups = jsonl.Lines(raw, Group)  # read three times: a large plan does not fit into memory
     problems = verify.find_problems(groups, validator, p.near_duplicate)

@@ -14,6 +14,12 @@ SHARED_CJK_CHARACTERS = 13  # the same for single characters, which carry less t
 Overlap = Literal["exact", "8-gram", "near"]
 
 
+class DecontaminationConfig(Record, frozen=True):
+    """The section `decontamination`: how near a training query may come to the benchmark."""
+
+    near_benchmark: float  # Jaccard of word pairs, 0-1
+
+
 class ProtectedQuery(Record, frozen=True):
     """One user turn of a benchmark task, and the tools that the task offers."""
 

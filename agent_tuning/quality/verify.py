@@ -23,7 +23,6 @@ class VerifyConfig(Record, frozen=True):
     max_rejected: float
     positives: int
     near_duplicate: float
-    near_benchmark: float
 
 
 class Reject(Record, frozen=True):

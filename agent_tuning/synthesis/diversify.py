@@ -13,14 +13,8 @@ from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
 from agent_tuning.records import BadInput, Group, Language, Record, Tool, Trajectory
 from agent_tuning.synthesis import renaming
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.value_randomization import randomize_values
-
-
-class HeldOut(Record, frozen=True):
-    """Templates and tool formats that only the benchmark uses."""
-
-    templates: tuple[str, ...]
-    tool_formats: tuple[str, ...]
 
 
 class DiversifyConfig(Record, frozen=True):
@@ -31,13 +25,12 @@ class DiversifyConfig(Record, frozen=True):
     reply_formats: dict[str, float]
     names: dict[str, float]
     value_randomization: float
-    held_out: HeldOut
 
 
-def check_config(config: DiversifyConfig) -> None:
+def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
     """Raises BadInput for a name that does not exist or is held out, and for a bad weight."""
     allowed = {
-        "tool_formats": TOOL_FORMATS.keys() - set(config.held_out.tool_formats),
+        "tool_formats": TOOL_FORMATS.keys() - set(held_out.tool_formats),
         "reply_formats": REPLY_FORMATS.keys(),
         "names": renaming.NAMING_STYLES.keys(),
     }
@@ -60,23 +53,23 @@ def check_config(config: DiversifyConfig) -> None:
     templates = {
         name for language in get_args(Language) for name in system_prompt.template_names(language)
     }
-    if unknown := set(config.held_out.templates) - templates:
+    if unknown := set(held_out.templates) - templates:
         raise BadInput(
-            f"params.yaml: diversify.held_out.templates: no {sorted(unknown)}; "
-            f"there are {sorted(templates)}"
+            f"params.yaml: held_out.templates: no {sorted(unknown)}; there are {sorted(templates)}"
         )
 
 
-def diversify(groups: Iterable[Group], config: DiversifyConfig) -> Iterator[Group]:
+def diversify(
+    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut
+) -> Iterator[Group]:
     """Every group with a template, formats, other names of its tools, and random values.
 
     Groups of one prompt keep one prompt, since its id alone seeds the draws.
     """
-    check_config(config)
-    held_out = set(config.held_out.templates)
+    check_config(config, held_out)
     for group in groups:
         rng = random.Random(f"{config.seed}:{group.prompt.id}")
-        templates = set(system_prompt.template_names(group.language)) - held_out
+        templates = set(system_prompt.template_names(group.language)) - set(held_out.templates)
         prompt = msgspec.structs.replace(
             group.prompt,
             template=rng.choice(sorted(templates)),

@@ -22,7 +22,6 @@ class NegativesConfig(Record, frozen=True):
     style: WritingStyle
     shares: dict[str, float]
     positives_per_negative: int
-    near_benchmark: float
     max_auc: float
     public_auc: dict[str, float]
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_tuning.catalogue.entries import Catalogue
@@ -25,7 +25,6 @@ class PlanConfig(Record, frozen=True):
     tools_per_prompt: tuple[int, ...]
     simple_per_complex: int
     minimum: dict[Language, int]
-    held_out_tools: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +48,12 @@ class Planner:
     `requests` counts what it uses in `used`, so plan each language once with one planner.
     """
 
-    def __init__(self, catalogue: Catalogue, config: PlanConfig) -> None:
-        unknown = set(config.held_out_tools) - catalogue.entries.keys()
+    def __init__(
+        self, catalogue: Catalogue, config: PlanConfig, held_out_tools: Collection[str]
+    ) -> None:
+        unknown = set(held_out_tools) - catalogue.entries.keys()
         if unknown:
-            raise BadInput(f"params.yaml: plan.held_out_tools: no tools {sorted(unknown)}")
+            raise BadInput(f"params.yaml: held_out.tools: no tools {sorted(unknown)}")
         planned = {language for language, groups in config.groups.items() if groups}
         for domain in catalogue.domain_of.values():
             if absent := planned - set(domain.languages):
@@ -60,7 +61,7 @@ class Planner:
                 raise BadInput(f"params.yaml: plan.groups: {problem}")
         self.catalogue = catalogue
         self.config = config
-        self.tools = sorted(catalogue.entries.keys() - set(config.held_out_tools))
+        self.tools = sorted(catalogue.entries.keys() - set(held_out_tools))
         self.cells = [cell for cell in self._list_cells() if cell.tools <= set(self.tools)]
         if not self.cells:
             raise BadInput("plan: no tool of the catalogue has a scenario; add `scenarios`")

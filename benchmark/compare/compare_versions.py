@@ -123,7 +123,7 @@ def _describe_scoring(
 def main(
     a: Path, b: Path, answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path
 ) -> None:
-    settings, scoring = config.load("compare", CompareConfig), config.load("score", ScoreConfig)
+    settings, scoring = config.load("compare", CompareConfig), config.load("scoring", ScoreConfig)
     paths = ComparisonPaths(answers, prompts, metrics, suites)
     try:
         versions = [load_version(str(name), paths, scoring) for name in (a, b)]

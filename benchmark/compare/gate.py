@@ -99,7 +99,7 @@ def main(answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Pat
     paths = ComparisonPaths(answers, prompts, metrics, suites)
     results = list(run_gates(paths, settings))
     if settings.against:
-        scoring = config.load("score", ScoreConfig)
+        scoring = config.load("scoring", ScoreConfig)
         comparing = config.load("compare", CompareConfig)
         results.append(check_regressions(settings.against, paths, target, scoring, comparing))
     print("\n".join(result.line for result in results))

@@ -1,6 +1,6 @@
 """Draft the episodes: `python -m benchmark.drafting.draft_episodes FOLDER` (or `make suite`).
 
-reads   params.yaml: draft_episodes, draft, diversify.held_out;  data/catalogue
+reads   params.yaml: draft_episodes, draft, held_out;  data/catalogue
 writes  FOLDER/tools.jsonl, FOLDER/episodes.jsonl
 
 A task is a scenario with held-out values. Its attempts use the scenario's several phrasings, and
@@ -22,9 +22,9 @@ from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Call, Language, Record
 from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
-from benchmark.drafting.draft_sources import HeldOut, TrainingFormats
 from benchmark.tasks import suites
 from benchmark.tasks.episodes import Episode
 
@@ -225,7 +225,7 @@ def main(folder: Path) -> None:
     drafter = EpisodeDrafter(
         catalogue,
         config.load("draft", DraftedFormats),
-        config.load("diversify", TrainingFormats).held_out,
+        config.load("held_out", HeldOut),
         config.load("draft_episodes", EpisodeDraftConfig),
     )
     episodes = list(drafter.episodes())

@@ -1,6 +1,6 @@
 """Draft the house suite: `python -m benchmark.drafting.draft_house FOLDER` (or `make draft`).
 
-reads   params.yaml: draft, plan.held_out_tools, diversify.held_out;  data/catalogue and wordings
+reads   params.yaml: draft, held_out;  data/catalogue and wordings
         FOLDER-N/, the version before, if it is kept
 writes  FOLDER/tools.jsonl, FOLDER/tasks.jsonl, FOLDER/version.json
 
@@ -20,16 +20,12 @@ from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, Group, Language, PromptSpec, Trajectory
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
 from benchmark.drafting import house_layout
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
-from benchmark.drafting.draft_sources import (
-    DraftSources,
-    TrainingFormats,
-    TrainingTools,
-    read_sources,
-)
+from benchmark.drafting.draft_sources import DraftSources, read_sources
 from benchmark.drafting.house_layout import HouseDraftConfig, list_side
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import Version, write_version
@@ -62,8 +58,8 @@ class HouseDrafter:
         self.held_out = sources.held_out
         self.p = p
         self.tools = {
-            "seen": sorted(catalogue.entries.keys() - set(sources.held_out_tools)),
-            "unseen": sorted(sources.held_out_tools),
+            "seen": sorted(catalogue.entries.keys() - set(sources.held_out.tools)),
+            "unseen": sorted(sources.held_out.tools),
         }
         wordings = sources.phrasing
         self.teachers = {
@@ -229,10 +225,7 @@ class HouseDrafter:
 
 def main(folder: Path) -> None:
     p = config.load("draft", HouseDraftConfig)
-    sources = read_sources(
-        config.load("plan", TrainingTools).held_out_tools,
-        config.load("diversify", TrainingFormats).held_out,
-    )
+    sources = read_sources(config.load("held_out", HeldOut))
     tasks = tuple(HouseDrafter(sources, p).tasks(p.first))
     tools = collect_tools(sources.catalogue, [task.menu for task in tasks])
     suite = Suite(folder.name, tools, tasks)

@@ -112,7 +112,7 @@ def _format_counts(counts: Counter[str]) -> str:
 
 
 def main(folder: Path) -> None:
-    settings = config.load("score", ScoreConfig)
+    settings = config.load("scoring", ScoreConfig)
     suite = suites.read(folder)
     problems = list(find_problems(suite, settings))
     print("".join(f"{folder}: {problem}\n" for problem in problems), end="", file=sys.stderr)

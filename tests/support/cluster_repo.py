@@ -42,7 +42,7 @@ def build_repository(folder: Path) -> Path:
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["models"]["tiny"] |= {"overrides": TINY_NUMBERS}
-    params["score"]["bootstrap"] = 20
+    params["scoring"]["bootstrap"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 

@@ -12,19 +12,20 @@ from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.chat_model.messages import Ask, ChatModel, Reply
 from agent_tuning.files import yaml_records
 from agent_tuning.quality import verify
-from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.decontamination import ContaminationFilter, DecontaminationConfig
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Group
 from agent_tuning.runtime import config
 from agent_tuning.synthesis import negative_selection
 from agent_tuning.synthesis.diversify import DiversifyConfig, diversify
 from agent_tuning.synthesis.general_questions import GeneralQuestions
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.planner import PlanConfig, Planner
 from agent_tuning.synthesis.teachers import GroupRequest
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
-from benchmark.drafting.draft_sources import DraftSources, TrainingFormats, TrainingTools
+from benchmark.drafting.draft_sources import DraftSources
 from benchmark.sources.derived_suites import list_task_queries
 from benchmark.tasks import suites
 
@@ -36,12 +37,12 @@ PLAN = config.load("plan", PlanConfig)
 VERIFY = config.load("verify", verify.VerifyConfig)
 NEGATIVES = config.load("add_hard_negatives", negative_selection.NegativesConfig)
 DIVERSIFY = config.load("diversify", DiversifyConfig)
+HELD_OUT = config.load("held_out", HeldOut)
 DRAFT_SOURCES = DraftSources(
     CATALOGUE,
     PHRASING,
     GENERAL_QUESTIONS,
-    config.load("plan", TrainingTools).held_out_tools,
-    config.load("diversify", TrainingFormats).held_out,
+    HELD_OUT,
 )
 PLAIN_STYLE = WritingStyle(
     seed=3, final_reply_rate=1.0, greeting_rate=0.0, closing_rate=0.0, typo_rate=0.0
@@ -74,13 +75,16 @@ def perfect_answers(
 @cache
 def contamination_filter() -> ContaminationFilter:
     """Around the committed house suite."""
-    return ContaminationFilter(list_task_queries(HOUSE), VERIFY.near_benchmark)
+    return ContaminationFilter(
+        list_task_queries(HOUSE),
+        config.load("decontamination", DecontaminationConfig).near_benchmark,
+    )
 
 
 @cache
 def planner() -> Planner:
     """After it has planned everything."""
-    planner = Planner(CATALOGUE, PLAN)
+    planner = Planner(CATALOGUE, PLAN, HELD_OUT.tools)
     _requests.extend(request for language in PLAN.groups for request in planner.requests(language))
     return planner
 
@@ -129,4 +133,4 @@ def groups_with_negatives() -> list[Group]:
 
 @cache
 def diversified_groups() -> list[Group]:
-    return list(diversify(groups_with_negatives(), DIVERSIFY))
+    return list(diversify(groups_with_negatives(), DIVERSIFY, HELD_OUT))

@@ -30,7 +30,7 @@ SMALL_PARAMS: dict[str, Any] = {
     "score_episodes": {"bootstrap": 50},
     "retention": {"threads": 1},
     "score_retention": {"bootstrap": 50},
-    "score": {"bootstrap": 50},
+    "scoring": {"bootstrap": 50},
 }
 
 

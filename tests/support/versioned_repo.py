@@ -38,7 +38,7 @@ PARAMS: dict[str, Any] = {
         "batch_size": 84,
         "threads": 2,
     },
-    "score": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},
+    "scoring": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},
     "compare": {"resamples": 500, "seed": 7, "alpha": 0.05},
 }
 PIPELINE = {

@@ -17,7 +17,7 @@ from tests.support import default_data
 
 GROUPS = default_data.groups_with_negatives()
 DIVERSE = default_data.diversified_groups()
-HELD_OUT = default_data.DIVERSIFY.held_out
+HELD_OUT = default_data.HELD_OUT
 STYLES = pytest.mark.parametrize("style", renaming.NAMING_STYLES)
 
 
@@ -157,7 +157,7 @@ def test_names_that_would_collide_are_kept():
 @pytest.mark.parametrize(
     ("field", "name"),
     [
-        ("tool_formats", default_data.DIVERSIFY.held_out.tool_formats[0]),
+        ("tool_formats", default_data.HELD_OUT.tool_formats[0]),
         ("reply_formats", "morse"),
         ("names", "snail"),
     ],
@@ -180,7 +180,7 @@ def test_weights_that_draw_nothing_are_bad_input(weights):
 
 def test_a_misspelt_held_out_template_is_bad_input():
     """It would hold nothing out, and training would see what the benchmark calls unseen."""
-    held_out = msgspec.structs.replace(default_data.DIVERSIFY.held_out, templates=("duty.em",))
+    held_out = msgspec.structs.replace(default_data.HELD_OUT, templates=("duty.em",))
     p = msgspec.structs.replace(default_data.DIVERSIFY, held_out=held_out)
     with pytest.raises(BadInput, match=r"held_out\.templates: no \['duty\.em'\]; there are"):
         next(diversify(GROUPS, p))

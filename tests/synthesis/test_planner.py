@@ -19,7 +19,7 @@ from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
 from tests.support import default_data
 
-HELD_OUT = set(default_data.PLAN.held_out_tools)
+HELD_OUT = set(default_data.HELD_OUT.tools)
 
 
 def changed(**fields: object) -> PlanConfig:

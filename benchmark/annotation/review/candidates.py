@@ -16,15 +16,16 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.records import BadInput, Group, Record
 from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers import select
 from benchmark.annotation.review import contamination
-from benchmark.annotation.review.contamination import ContaminationConfig
 from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
 from benchmark.annotation.review.rewrite_positives import rewrite_positives
 from benchmark.drafting.catalogue_tools import collect_tools
-from benchmark.drafting.draft_sources import TrainingFormats, TrainingTools, read_sources
+from benchmark.drafting.draft_sources import read_sources
 from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import read_rejected
@@ -48,13 +49,10 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         calls=p.calls,
         negatives=p.negatives,
     )
-    limit = config.load("verify", ContaminationConfig).near_benchmark
+    limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     training_filter = contamination.build_training_filter(jsonl.read(training, Group), limit)
     unseen_only = p.teacher != "scripted"
-    sources = read_sources(
-        config.load("plan", TrainingTools).held_out_tools,
-        config.load("diversify", TrainingFormats).held_out,
-    )
+    sources = read_sources(config.load("held_out", HeldOut))
     drafter = LeastCoveredDraft(
         sources, draft_config, tasks, rejected, training_filter, unseen_only
     )

@@ -3,14 +3,8 @@
 from collections.abc import Iterable
 
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
-from agent_tuning.records import Group, Record, User
+from agent_tuning.records import Group, User
 from benchmark.tasks.suites import Suite
-
-
-class ContaminationConfig(Record, frozen=True, forbid_unknown_fields=False):
-    """The part of `verify` that limits how similar training and benchmark queries may be (0-1)."""
-
-    near_benchmark: float
 
 
 def build_training_filter(groups: Iterable[Group], near: float) -> ContaminationFilter:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import ContaminationFilter
+from agent_tuning.quality.decontamination import ContaminationFilter, DecontaminationConfig
 from agent_tuning.records import Group, PromptSpec, Trajectory, User
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination
-from benchmark.annotation.review.contamination import ContaminationConfig
 from benchmark.annotation.review.merge import MergeConfig
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
 from benchmark.annotation.web.events import Event
@@ -42,7 +41,7 @@ def build_groups(
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
     p = config.load("review", MergeConfig)
-    limit = config.load("verify", ContaminationConfig).near_benchmark
+    limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     candidates = suites.read(candidates_folder)
     reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))
     corrected = sum(result.outcome.task not in (None, result.draft) for result in reviewed)

@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.records import BadInput, Group, Record
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination
-from benchmark.annotation.review.contamination import ContaminationConfig
 from benchmark.annotation.review.merge_problems import find_problems
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
 from benchmark.annotation.review.verdicts import DoubleReview
@@ -88,7 +88,7 @@ def is_retired(result: ReviewedTask) -> bool:
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
     p = config.load("review", MergeConfig)
-    limit = config.load("verify", ContaminationConfig).near_benchmark
+    limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     suite, candidates = suites.read(folder), suites.read(candidates_folder)
     old = read_version(folder, suite)
     reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))

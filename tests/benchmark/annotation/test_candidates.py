@@ -10,11 +10,11 @@ import yaml
 
 from agent_tuning.catalogue import schema
 from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.records import BadInput, Call, Group, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from benchmark.annotation.review import candidates, contamination, merge
-from benchmark.annotation.review.contamination import ContaminationConfig
 from benchmark.annotation.review.coverage import count_coverage
 from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
 from benchmark.annotation.review.rewrite_positives import build_requests
@@ -27,7 +27,7 @@ from tests.support import default_data
 from tests.support.chat_server import ChatServer
 
 P = config.load("candidates", candidates.CandidatesConfig)
-NEAR = config.load("verify", ContaminationConfig).near_benchmark
+NEAR = config.load("decontamination", DecontaminationConfig).near_benchmark
 
 
 def texts(tasks):

@@ -198,7 +198,10 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
 ):
     monkeypatch.chdir(tmp_path)
     double = DoubleReview(seed=0, share=1.0)
-    section = {"review": {"double": msgspec.to_builtins(double)}, "verify": {"near_benchmark": 0.7}}
+    section = {
+        "review": {"double": msgspec.to_builtins(double)},
+        "decontamination": {"near_benchmark": 0.7},
+    }
     Path("params.yaml").write_bytes(msgspec.yaml.encode(section))
     annotation_data.write_suite(Path("house"), [annotation_data.task("Bonn")])
     of = annotation_data.write_suite(

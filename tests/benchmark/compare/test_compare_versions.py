@@ -190,7 +190,7 @@ def test_a_regression_fails_the_gate(project: Path) -> None:
 def check_regressions(against: str) -> GateResult:
     answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
     paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
-    scoring, comparing = config.load("score", ScoreConfig), config.load("compare", CompareConfig)
+    scoring, comparing = config.load("scoring", ScoreConfig), config.load("compare", CompareConfig)
     return gate.check_regressions(against, paths, target, scoring, comparing)
 
 

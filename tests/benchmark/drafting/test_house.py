@@ -19,7 +19,7 @@ from tests.support import default_data
 
 P = config.load("draft", HouseDraftConfig)
 HELD_OUT = default_data.DRAFT_SOURCES.held_out
-HELD_OUT_TOOLS = default_data.DRAFT_SOURCES.held_out_tools
+HELD_OUT_TOOLS = HELD_OUT.tools
 TASKS = default_data.HOUSE.tasks
 
 

@@ -11,9 +11,9 @@ from agent_tuning.files import append_log, jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, BadInput, Call
 from agent_tuning.runtime import config
+from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
 from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
-from benchmark.drafting.draft_sources import TrainingFormats
 from benchmark.rollouts import goal_scoring, rollout
 from benchmark.rollouts.episode_metrics import EpisodeSlice, read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
@@ -115,7 +115,7 @@ def test_a_draft_is_the_same_every_time():
     p = msgspec.structs.replace(
         config.load("draft_episodes", draft_episodes.EpisodeDraftConfig), tasks=2
     )
-    held_out = config.load("diversify", TrainingFormats).held_out
+    held_out = config.load("held_out", HeldOut)
     formats = config.load("draft", DraftedFormats)
     first, second = (
         list(EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).episodes())

@@ -227,7 +227,7 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
 
 
 def score_folders() -> list[SuiteScores]:
-    return score_suites(Path("suites"), Path("answers"), config.load("score", ScoreConfig))
+    return score_suites(Path("suites"), Path("answers"), config.load("scoring", ScoreConfig))
 
 
 def models_of(suite: SuiteScores) -> list[str]:
