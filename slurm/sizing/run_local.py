@@ -1,4 +1,4 @@
-"""Run a stage with a size's numbers on this machine: arguments SIZE STAGE PATHS...
+"""Run a stage with a size's numbers on this machine: arguments SIZE STAGE OPTIONS...
 
 A stage reads the params.yaml of its working directory. It runs in a temporary folder that holds
 the size's own params.yaml, so its paths become absolute.
@@ -14,13 +14,15 @@ from agent_tuning.records import BadInput
 from slurm.sizing import sizes
 
 
-def main(name: str, stage: str, *paths: str) -> int:
+def main(name: str, stage: str, *words: str) -> int:
     size = sizes.load(name)
     with tempfile.TemporaryDirectory() as folder:
         sizes.write_section(stage, sizes.read_section(size, stage), Path(folder) / "params.yaml")
-        absolute_paths = [str(Path(path).absolute()) for path in paths]
+        arguments = [
+            word if word.startswith("--") else str(Path(word).absolute()) for word in words
+        ]
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-        command = [sys.executable, "-m", f"stages.{stage}", *absolute_paths]
+        command = [sys.executable, "-m", f"stages.{stage}", *arguments]
         return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
 
