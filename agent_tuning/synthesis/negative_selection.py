@@ -96,8 +96,8 @@ def _generate_candidates(
     """Candidates that are neither used already nor in the benchmark."""
     tools = [tool.name for tool in group.tools]
     for kind in kinds:
-        rng = random.Random(f"{seed}:{kind}:{group.id}")
-        for candidate in KINDS[kind](source, group, rng):
+        rng = random.Random(f"{seed}:{KINDS[kind].seed_word}:{group.id}")
+        for candidate in KINDS[kind].generate(source, group, rng):
             queries = list_queries(candidate)
             if (kind, *queries) not in used and not any(
                 contamination.overlap(query, tools) for query in queries
