@@ -76,8 +76,13 @@ def test_the_words_that_are_corrected_are_the_users_last():
 
 @pytest.mark.parametrize(
     ("drafted", "decision", "kind"),
-    [("call", "no_call", "on_topic_chat"), ("chain", "ask", "missing_argument"), ("on_topic_chat", "call", "call"),
-     ("missing_argument", "no_call", "missing_argument"), ("chain", "call", "chain")],
+    [
+        ("call", "no_call", "on_topic_chat"),
+        ("chain", "ask", "missing_argument"),
+        ("on_topic_chat", "call", "call"),
+        ("missing_argument", "no_call", "missing_argument"),
+        ("chain", "call", "chain"),
+    ],
 )  # fmt: skip
 def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
     task = msgspec.structs.replace(OSLO, kind=drafted)
