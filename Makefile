@@ -7,7 +7,7 @@ PYTHON ?= python3.11
 A ?= HEAD
 B ?= workspace
 SUITE ?= benchmark/suites/house
-COMPARED := data/answers data/prompts.jsonl metrics report/compare \
+COMPARED := data/answers data/requests.jsonl metrics report/compare \
 	data/asked/house data/asked/bfcl
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -61,7 +61,7 @@ suite: .venv/ready ## Write the first version of the house suite and the episode
 	python -m benchmark.drafting.draft_episodes benchmark/suites/episodes
 
 templates: .venv/ready ## Let the chat model word new templates; review them before you commit
-	python -m agent_tuning.synthesis.template_search data/negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
+	python -m agent_tuning.synthesis.template_search data/with_negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
 
 gold-check: .venv/ready ## Check BFCL's own golds as we check our calls
 	python -m benchmark.sources.gold_check data/external/bfcl
@@ -73,7 +73,7 @@ bench: .venv/ready ## Time and memory of data, teachers, packing, training, answ
 	python -m tests.perf.bench_teachers 2000
 	python -m tests.perf.bench_score
 	python -m tests.perf.bench_launch
-	python -m tests.perf.bench_predict data/prompts.jsonl models/tuned
+	python -m tests.perf.bench_predict data/requests.jsonl models/tuned
 
 readme: .venv/ready ## Write README's tables from dvc.yaml and the last benchmark
 	python -m benchmark.reports.readme_tables README.md dvc.yaml data/breakdown.csv
