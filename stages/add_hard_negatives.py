@@ -5,7 +5,7 @@ reads   data/sound.jsonl       Group of positives
         data/phrasing.yaml     how a negative is worded
         data/general.jsonl     Group of general questions with the base model's replies
         data/protected.jsonl   queries of the benchmark suites
-writes  data/negatives.jsonl   Group of positives and their hard negative
+writes  data/with_negatives.jsonl   Group of positives and their hard negative
         metrics/add_hard_negatives.json counts by kind, and how hard they are
 """
 

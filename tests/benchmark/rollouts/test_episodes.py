@@ -259,7 +259,7 @@ def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
 
 
 def test_a_killed_run_resumes_and_ends_with_the_same_bytes(lively, tmp_path):
-    paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
+    paths = ["suite", "base", "code.json", "transcripts.jsonl"]
     act = KillableStage("episodes", paths, "transcripts.jsonl")
     numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "batch_size": 4, "threads": 1}
     ready = act.ready(tmp_path / "ready", lively, numbers)
