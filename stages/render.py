@@ -20,7 +20,7 @@ def main(mixed: Path, base: Path, packs: Path, metrics: Path) -> None:
     chat = ChatTokenizer(base / "tokenizer.json")
     counts = render(jsonl.read(mixed, Group), chat, render_config, packs)
     metrics_file.write(metrics, counts)
-    saved = f"{counts['tokens']} tokens ({counts['saved']:.2f} x fewer)"
+    saved = f"{counts['tokens']} tokens ({counts['prefix_sharing_ratio']:.2f} x fewer)"
     print(f"{packs}: {counts['packs']} packs, {saved}")
 
 

@@ -44,7 +44,7 @@ def test_both_models_acted_and_kept_what_they_kept(copy):
     assert (acted["gold.success"], acted["always_none.success"]) == (1.0, 0.0)
     assert {"base.pass^2", "tuned.pass^2", "tuned.family.graph"} <= acted.keys()
     kept = json.loads((copy / "metrics/general.json").read_text())
-    assert {"base.accuracy", "tuned.bits_per_byte", "loss.accuracy.high"} <= kept.keys()
+    assert {"base.accuracy", "tuned.bits_per_byte", "accuracy_drop.high"} <= kept.keys()
     page = (copy / "report/index.html").read_text()
     assert "general ability" in page
     assert "simulated worlds" in page

@@ -56,7 +56,8 @@ def encode_groups(
 def measure_packing(groups: list[GroupLengths], bins: list[Bin], max_len: int) -> dict[str, float]:
     """Sizes of the packs, and what sharing prompts saved.
 
-    `saved`: tokens without sharing / tokens. `fill`: share of the rows that is used (0-1).
+    `prefix_sharing_ratio`: tokens without sharing / tokens. `packing_efficiency`: share of the
+    rows that is used (0-1).
     `pairs_spread`: attention cost of the most expensive pack / mean cost. `too_long`: trajectories
     left out because they do not fit into a row.
     """
@@ -71,8 +72,8 @@ def measure_packing(groups: list[GroupLengths], bins: list[Bin], max_len: int) -
         "packs": len(bins),
         "tokens": tokens,
         "tokens_without_sharing": tokens_without_sharing,
-        "saved": tokens_without_sharing / tokens,
-        "fill": tokens / (len(bins) * max_len),
-        "pairs_spread": max(costs) * len(costs) / sum(costs),
+        "prefix_sharing_ratio": tokens_without_sharing / tokens,
+        "packing_efficiency": tokens / (len(bins) * max_len),
+        "attention_cost_max_over_mean": max(costs) * len(costs) / sum(costs),
         "too_long": sum(len(group.branches) for group in groups) - packed,
     }

@@ -52,8 +52,8 @@ def _format_cells(change: MetricChange) -> tuple[str, ...]:
 
 def _format_flip(flip: Flip) -> str:
     moved = f"em {flip.em[0]} → {flip.em[1]}"
-    if flip.args[0] != flip.args[1]:
-        moved += f", args {flip.args[0]} → {flip.args[1]}"
+    if flip.call_exact_match[0] != flip.call_exact_match[1]:
+        moved += f", call_exact_match {flip.call_exact_match[0]} → {flip.call_exact_match[1]}"
     answers = "".join(
         f"- {name}: {reason or 'right'}\n\n{indent(answer.strip() or '(nothing)', ' ' * 6)}\n\n"
         for name, answer, reason in zip("AB", flip.answers, flip.reasons, strict=True)

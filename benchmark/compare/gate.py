@@ -22,8 +22,8 @@ from benchmark.scoring.score_suites import ScoreConfig
 
 class GateConfig(Record, frozen=True):
     against: str
-    malformed: float
-    coverage: float
+    parse_error_rate: float
+    answered_rate: float
     error: float
     retention: dict[str, float]
 
@@ -55,10 +55,15 @@ def check_answers(
     suite: str, values: Mapping[str, float], settings: GateConfig
 ) -> Iterator[GateResult]:
     """The tuned model answered every task, and its answers can be parsed."""
-    covered = values["tuned.coverage"]
-    passed = covered >= settings.coverage
-    yield GateResult(f"{suite} coverage", f">= {settings.coverage}", f"{covered}", passed)
-    for name, limit in {"error": settings.error, "malformed": settings.malformed}.items():
+    answered = values["tuned.answered_rate"]
+    passed = answered >= settings.answered_rate
+    yield GateResult(
+        f"{suite} answered_rate", f">= {settings.answered_rate}", f"{answered}", passed
+    )
+    for name, limit in {
+        "error": settings.error,
+        "parse_error_rate": settings.parse_error_rate,
+    }.items():
         value = values[f"tuned.{name}"]
         yield GateResult(f"{suite} {name}", f"<= {limit}", f"{value}", value <= limit)
 

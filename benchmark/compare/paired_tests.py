@@ -12,7 +12,10 @@ from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.task_score import ScoredAnswer
 
-EXACT_METRICS = ("em", "args")  # right or wrong: tested by McNemar, and a change is a flip
+EXACT_METRICS = (
+    "em",
+    "call_exact_match",
+)  # right or wrong: tested by McNemar, and a change is a flip
 GRADED_METRICS = ("text", "score")  # tested by flipping the signs of groups
 
 Direction = Literal["same", "better", "worse"]
@@ -48,7 +51,7 @@ class Flip(Record, frozen=True):
     task: str
     kind: str
     em: tuple[int, int]
-    args: tuple[int | None, int | None]
+    call_exact_match: tuple[int | None, int | None]
     query: str
     gold: str
     answers: tuple[str, str]
@@ -56,7 +59,10 @@ class Flip(Record, frozen=True):
 
     @property
     def lost(self) -> bool:
-        return (self.em[0], self.args[0] or 0) > (self.em[1], self.args[1] or 0)
+        return (self.em[0], self.call_exact_match[0] or 0) > (
+            self.em[1],
+            self.call_exact_match[1] or 0,
+        )
 
 
 class Comparison(Record, frozen=True):
@@ -133,14 +139,15 @@ def _decide(changes: Sequence[MetricChange], alpha: float) -> Iterator[MetricCha
 
 def _find_flips(pairs: Iterable[Pair]) -> Iterator[Flip]:
     for a, b in pairs:
-        em, args = (a.score.em, b.score.em), (a.score.args, b.score.args)
-        if em[0] != em[1] or args[0] != args[1]:
+        em = (a.score.em, b.score.em)
+        exact = (a.score.call_exact_match, b.score.call_exact_match)
+        if em[0] != em[1] or exact[0] != exact[1]:
             yield Flip(
                 suite=a.suite,
                 task=a.task,
                 kind=a.kind,
                 em=em,
-                args=args,
+                call_exact_match=exact,
                 query=a.query,
                 gold=a.gold,
                 answers=(a.answer, b.answer),

@@ -201,7 +201,9 @@ class HouseDrafter:
             rng = random.Random(f"{self.p.seed}:{group.id}:{index}")
             kinds = house_layout.order_kinds(number, index, self.p)
             candidates = (
-                trajectory for kind in kinds for trajectory in KINDS[kind](source, group, rng)
+                trajectory
+                for kind in kinds
+                for trajectory in KINDS[kind].generate(source, group, rng)
             )
             negative = next(t for t in candidates if self.is_new(t.query))
             self.queries.add(negative.query)

@@ -12,7 +12,7 @@ from benchmark.scoring.metrics import BreakdownRow
 
 HEADER = (
     *("suite", "model", "n", "em", "95 % interval", "±", "macro"),
-    *("call", "no call", "ask", "args", "text", "score", "malformed"),
+    *("call", "no call", "ask", "call exact", "text", "score", "parse errors"),
 )
 
 
@@ -29,16 +29,16 @@ class LeaderboardLine(Record, frozen=True):
     call_em: float | None = None
     no_call_em: float | None = None
     ask_em: float | None = None
-    args: float | None = None
+    call_exact_match: float | None = None
     text: float | None = None
     score: float | None = None
-    malformed: float | None = None
+    parse_error_rate: float | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
         """As printed under HEADER."""
-        scores = (self.em_macro, self.call_em, self.no_call_em, self.ask_em, self.args)
-        rest = (*scores, self.text, self.score, self.malformed)
+        scores = (self.em_macro, self.call_em, self.no_call_em, self.ask_em, self.call_exact_match)
+        rest = (*scores, self.text, self.score, self.parse_error_rate)
         start = (self.suite, self.model, str(self.n), format_number(self.em))
         return (*start, format_interval(self), format_half_width(self), *map(format_number, rest))
 
@@ -106,10 +106,10 @@ def _build_line(slices: Mapping[tuple[str, str], BreakdownRow]) -> LeaderboardLi
         call_em=wanted.get("call"),
         no_call_em=wanted.get("no_call"),
         ask_em=wanted.get("ask"),
-        args=whole.args,
+        call_exact_match=whole.call_exact_match,
         text=whole.text,
         score=whole.score,
-        malformed=whole.malformed,
+        parse_error_rate=whole.parse_error_rate,
     )
 
 

@@ -69,7 +69,7 @@ def _find_unreachable(suite: Suite, task: Task, settings: ScoreConfig) -> Iterat
     tools, text_scorer = suite.tools_of(task), TEXT_SCORERS[settings.text_scorer]
     answer = Answer(task.id, DEGENERATE["gold"](task, tools))
     line = score_answer(suite.name, "gold", task, tools, answer, text_scorer, settings.lam)
-    for name in ("em", "args", "text"):
+    for name in ("em", "call_exact_match", "text"):
         if getattr(line.score, name) not in (None, 1):
             reason = line.reason or line.decision
             yield f"{task.id}: golds: the gold itself scores {name} below 1: {reason}"

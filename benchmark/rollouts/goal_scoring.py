@@ -152,7 +152,7 @@ def compute_metrics(rows: Sequence[EpisodeScore], resamples: int, seed: int) -> 
         "success": _mean(won),
         "success.low": low,
         "success.high": high,
-        "coverage": _mean(row.outcome != "missing" for row in rows),
+        "answered_rate": _mean(row.outcome != "missing" for row in rows),
         "invalid": _mean(bool(row.invalid) for row in rows),
         "steps": _mean(len(row.steps) for row in rows),
     }

@@ -17,7 +17,15 @@ from benchmark.scoring.task_score import ScoredAnswer
 FACETS = ("kind", "language", "reply_format", "tool_format", "template")
 AXES = ("query", "tool", "template", "tool_format")
 DECISIONS = ("call", "no_call", "ask")
-SCORES = ("text", "score", "score_gated", "kagent_plan", "kagent_tool", "args", "args_f1")
+SCORES = (
+    "text",
+    "score",
+    "score_gated",
+    "kagent_plan",
+    "kagent_tool",
+    "call_exact_match",
+    "args_f1",
+)
 
 RowFilter = Callable[[ScoredAnswer], bool]
 
@@ -35,8 +43,8 @@ class BreakdownRow(Record, frozen=True):
     high: float
     text: float | None = None
     score: float | None = None
-    args: float | None = None
-    malformed: float | None = None
+    call_exact_match: float | None = None
+    parse_error_rate: float | None = None
 
 
 class SweepRow(Record, frozen=True):
@@ -70,12 +78,14 @@ def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:
         "em_macro": _mean(both),  # a mix of 4:1 does not decide it
         **{f"{decision}_em": value for decision, value in em.items()},
         **{name: mean_score(rows, name) for name in SCORES},
-        "over_call": _share(idle, lambda r: r.outcome == Verdict.CALL),
-        "under_call": _share(wanted["call"], lambda r: r.outcome in (Verdict.NO_CALL, Verdict.ASK)),
-        "malformed": _share(rows, lambda r: r.outcome == Verdict.MALFORMED),
+        "false_call_rate": _share(idle, lambda r: r.outcome == Verdict.CALL),
+        "missed_call_rate": _share(
+            wanted["call"], lambda r: r.outcome in (Verdict.NO_CALL, Verdict.ASK)
+        ),
+        "parse_error_rate": _share(rows, lambda r: r.outcome == Verdict.MALFORMED),
         "error": _share(rows, lambda r: r.outcome == Verdict.ERROR),
-        "coverage": _share(rows, lambda r: not r.missing),
-        "partial": int(any(r.outcome == Verdict.ERROR for r in rows)),  # may not be promoted
+        "answered_rate": _share(rows, lambda r: not r.missing),
+        "incomplete": int(any(r.outcome == Verdict.ERROR for r in rows)),  # may not be promoted
         **{
             f"confusion.{want}.{got}": count
             for (want, got), count in count_confusions(rows).items()
@@ -198,8 +208,8 @@ def _build_row(
         high=_round(high),
         text=_round_known(mean_score(inside, "text")),
         score=_round_known(mean_score(inside, "score")),
-        args=_round_known(mean_score(inside, "args")),
-        malformed=_round_known(_share(inside, lambda row: row.outcome == Verdict.MALFORMED)),
+        call_exact_match=_round_known(mean_score(inside, "call_exact_match")),
+        parse_error_rate=_round_known(_share(inside, lambda row: row.outcome == Verdict.MALFORMED)),
     )
 
 

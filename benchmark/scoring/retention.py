@@ -13,6 +13,7 @@ from benchmark.scoring import significance
 
 MEASURES = {"cloze": "accuracy", "dialogue": "bits_per_byte"}
 LOSS_SIGN = {"accuracy": -1, "bits_per_byte": 1}  # the sign of a change that is a loss
+LOSS_NAMES = {"accuracy": "accuracy_drop", "bits_per_byte": "bits_per_byte_rise"}
 
 
 class GeneralConfig(Record, frozen=True):
@@ -51,7 +52,8 @@ def compute_metrics(
             for kind in sorted({item.kind for item in items}):
                 of_kind = [item for item in items if item.kind == kind]
                 flat[f"{model}.{name}.{kind}"] = _weigh(of_kind)
-        flat[f"loss.{name}"] = LOSS_SIGN[name] * (_weigh(after) - _weigh(before))
+        loss = LOSS_NAMES[name]
+        flat[loss] = LOSS_SIGN[name] * (_weigh(after) - _weigh(before))
         values = np.array([[b.value, a.value] for b, a in pairs])
         weights = np.array([item.weight for item in before], dtype=float)
         drawn = significance.draw_resamples(len(pairs), resamples, seed)
@@ -59,7 +61,7 @@ def compute_metrics(
         low, high = significance.percentile_interval(
             LOSS_SIGN[name] * (shares[:, 1] - shares[:, 0])
         )
-        flat |= {f"loss.{name}.low": low, f"loss.{name}.high": high}
+        flat |= {f"{loss}.low": low, f"{loss}.high": high}
     return flat
 
 

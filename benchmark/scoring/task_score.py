@@ -113,7 +113,7 @@ def _explain(task: Task, turn: Assistant | None, result: Score) -> str:
             return f"{task.decision} is right, not {turn.decision}"
         wanted = " + ".join(sorted(call.name for call in task.golds[0].calls))
         return f"{wanted} is right, not {' + '.join(sorted(call.name for call in turn.calls))}"
-    return "right tool, wrong arguments" if result.args == 0 else ""
+    return "right tool, wrong arguments" if result.call_exact_match == 0 else ""
 
 
 def _format_gold(gold: Gold) -> str:

@@ -118,8 +118,8 @@ def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):
     rendered(tmp_path, base, [group, *groups[1:]])
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["too_long"] == 1
-    assert metrics["saved"] > 1
-    assert 0 < metrics["fill"] <= 1
+    assert metrics["prefix_sharing_ratio"] > 1
+    assert 0 < metrics["packing_efficiency"] <= 1
 
 
 def test_a_base_without_tokenizer_is_one_clear_line(groups, tmp_path):

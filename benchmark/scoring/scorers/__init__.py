@@ -23,7 +23,7 @@ class Score(Record, frozen=True):
     score_gated: float | None = None  # text cannot rescue a wrong tool
     kagent_plan: float | None = None
     kagent_tool: float | None = None
-    args: int | None = None
+    call_exact_match: int | None = None
     args_f1: float | None = None
 
 
@@ -33,7 +33,12 @@ def score_turn(task: Task, turn: Assistant | None, text_scorer: TextScorer, lam:
     plain = Score(right)
     if task.decision == "call":
         calls = _CallScores(task.golds, turn, text_scorer)
-        plain = Score(right, kagent_tool=calls.kagent_tool, args=calls.args, args_f1=calls.args_f1)
+        plain = Score(
+            right,
+            kagent_tool=calls.kagent_tool,
+            call_exact_match=calls.call_exact_match,
+            args_f1=calls.args_f1,
+        )
     text = _score_text(task.golds, turn, text_scorer)
     if text is None:
         return plain
@@ -68,7 +73,7 @@ class _CallScores:
         self.text_scorer = text_scorer
 
     @property
-    def args(self) -> int:
+    def call_exact_match(self) -> int:
         return max(call_exact_match(gold.calls, self.calls) for gold in self.golds)
 
     @property

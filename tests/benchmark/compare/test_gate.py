@@ -10,8 +10,8 @@ from benchmark.compare import gate
 
 PARAMS = {
     "against": "",
-    "malformed": 0.05,
-    "coverage": 1.0,
+    "parse_error_rate": 0.05,
+    "answered_rate": 1.0,
     "error": 0.0,
     "retention": {"accuracy": 0.03, "bits_per_byte": 0.1},
 }

@@ -173,7 +173,11 @@ def test_a_transcript_that_is_missing_counts_as_a_failure():
     metrics = goal_scoring.compute_metrics(
         list(goal_scoring.score_episodes(suite, "m", played)), 10, 0
     )
-    assert (metrics["coverage"], metrics["success"], metrics["outcome.missing"]) == (0.5, 0.5, 0.5)
+    assert (metrics["answered_rate"], metrics["success"], metrics["outcome.missing"]) == (
+        0.5,
+        0.5,
+        0.5,
+    )
 
 
 @pytest.mark.parametrize(

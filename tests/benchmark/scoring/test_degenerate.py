@@ -15,7 +15,16 @@ from benchmark.tasks import suites
 
 HOUSE = suites.read(Path("benchmark/suites/house"))
 RULES: dict[str, Any] = {**DEGENERATE, **BASELINES}
-SCORES = ("em", "text", "score", "score_gated", "kagent_plan", "kagent_tool", "args", "args_f1")
+SCORES = (
+    "em",
+    "text",
+    "score",
+    "score_gated",
+    "kagent_plan",
+    "kagent_tool",
+    "call_exact_match",
+    "args_f1",
+)
 UNREADABLE = ("empty", "garbage", "bare_description", "bare_menu", "query_as_text", "cut_off")
 
 
@@ -53,13 +62,13 @@ def test_what_is_in_no_format_is_malformed_and_scores_nothing(name: str) -> None
 def test_what_calls_too_much_or_not_at_all_has_no_call_right(name: str) -> None:
     for line in lines(name):
         if line.wanted == "call":
-            assert not any((line.score.em, line.score.args, line.score.score_gated))
+            assert not any((line.score.em, line.score.call_exact_match, line.score.score_gated))
 
 
 def test_invented_arguments_cost_the_arguments() -> None:
     for line, gold in zip(lines("invented_arguments"), GOLD, strict=True):
         if line.wanted == "call":
-            assert line.score.args == 0
+            assert line.score.call_exact_match == 0
             assert (line.score.args_f1 or 0) < (gold.score.args_f1 or 0)
         else:
             assert line.score.em == 0

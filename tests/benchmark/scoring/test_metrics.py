@@ -52,25 +52,25 @@ def test_metrics_are_what_a_person_computes() -> None:
         name: n for name, n in compute_metrics(FIVE).items() if not name.startswith("confusion.")
     }
     assert numbers == {
-        "args": 0.333333,
+        "call_exact_match": 0.333333,
         "args_f1": 0.5,
         "ask_em": 0,
         "call_em": 0.333333,
-        "coverage": 1,
+        "answered_rate": 1,
         "em": 0.4,
         "em_macro": 0.666667,
         "error": 0,
         "kagent_plan": 0.3,
         "kagent_tool": 0.2,
-        "malformed": 0,
+        "parse_error_rate": 0,
         "n": 5,
         "no_call_em": 1,
-        "over_call": 0.5,
-        "partial": 0,
+        "false_call_rate": 0.5,
+        "incomplete": 0,
         "score": 0.6,
         "score_gated": 0.36,
         "text": 0.4,
-        "under_call": 0.333333,
+        "missed_call_rate": 0.333333,
     }
 
 
@@ -83,7 +83,14 @@ def test_names_are_sorted_and_values_are_plain_numbers() -> None:
 def test_a_metric_without_tasks_is_absent() -> None:
     values = compute_metrics([scored(1, "no_call", Verdict.NO_CALL, 1)])
     assert values["em_macro"] == 1
-    assert not values.keys() & {"call_em", "ask_em", "args", "text", "score", "under_call"}
+    assert not values.keys() & {
+        "call_em",
+        "ask_em",
+        "call_exact_match",
+        "text",
+        "score",
+        "missed_call_rate",
+    }
 
 
 def test_refusing_everything_is_half_right_however_many_refusals_are_due() -> None:
@@ -96,19 +103,23 @@ def test_a_missing_answer_lowers_coverage_and_counts_as_an_error() -> None:
     gone = scored(1, "call", Verdict.ERROR, 0, missing=True)
     broken = scored(2, "call", Verdict.ERROR, 0)
     values = compute_metrics([gone, broken, *FIVE[2:4]])
-    assert (values["coverage"], values["error"], values["n"]) == (0.75, 0.5, 4)
+    assert (values["answered_rate"], values["error"], values["n"]) == (0.75, 0.5, 4)
 
 
 def test_one_answer_that_was_not_heard_marks_a_run_as_partial() -> None:
     heard = [scored(n, "call", Verdict.MALFORMED, 0) for n in range(99)]
     gone = scored(99, "call", Verdict.ERROR, 0, missing=True)
-    assert [compute_metrics(rows)["partial"] for rows in (heard, [*heard, gone])] == [0, 1]
+    assert [compute_metrics(rows)["incomplete"] for rows in (heard, [*heard, gone])] == [0, 1]
 
 
 def test_malformed_is_neither_a_call_nor_a_refusal() -> None:
     rows = [scored(1, "call", Verdict.MALFORMED, 0), scored(2, "no_call", Verdict.MALFORMED, 0)]
     values = compute_metrics(rows)
-    assert (values["malformed"], values["over_call"], values["under_call"]) == (1, 0, 0)
+    assert (values["parse_error_rate"], values["false_call_rate"], values["missed_call_rate"]) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_the_confusion_matrix_counts_every_pair() -> None:

@@ -48,15 +48,19 @@ def items(right: int, bits: float) -> list[RetentionItem]:
 def test_a_loss_is_positive_for_either_measure():
     values = retention.compute_metrics(items(8, 1.0), items(6, 1.5), 200, 0)
     assert (values["base.accuracy"], values["tuned.accuracy"]) == (0.8, 0.6)
-    assert values["loss.accuracy"] == pytest.approx(0.2)
-    assert values["loss.bits_per_byte"] == pytest.approx(0.5)
-    assert 0 <= values["loss.accuracy.low"] <= 0.2 <= values["loss.accuracy.high"] <= 0.6
+    assert values["accuracy_drop"] == pytest.approx(0.2)
+    assert values["bits_per_byte_rise"] == pytest.approx(0.5)
+    assert 0 <= values["accuracy_drop.low"] <= 0.2 <= values["accuracy_drop.high"] <= 0.6
 
 
 def test_the_same_model_loses_nothing_whatever_the_order():
     same = items(7, 1.0)
     values = retention.compute_metrics(same, same[::-1], 200, 0)
-    losses = {value for name, value in values.items() if name.startswith("loss.")}
+    losses = {
+        value
+        for name, value in values.items()
+        if name.startswith(("accuracy_drop", "bits_per_byte_rise"))
+    }
     assert losses == {0.0}
 
 

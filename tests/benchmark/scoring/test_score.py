@@ -47,7 +47,7 @@ def task(suite: str, number: int) -> Task:
         language="en",
         turns=(User("Rain in Oslo?"),),
         golds=(Gold("call" if wants_call else "no_call", thought, calls),),
-        kind="call" if wants_call else "topic",
+        kind="call" if wants_call else "on_topic_chat",
         reply_format="react",
         axes={"query": "seen" if number < 4 else "unseen"},
     )
@@ -108,7 +108,7 @@ def test_metrics_hold_both_models_and_name_their_signature() -> None:
 def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
     written = run()
     values = json.loads(written["bfcl.json"])
-    assert values["tuned.args"] == 1
+    assert values["tuned.call_exact_match"] == 1
     assert not {"tuned.text", "tuned.score"} & values.keys()
     assert {row["suite"] for row in rows(written["sweep.csv"])} == {"house"}
 
@@ -206,7 +206,7 @@ def test_what_a_model_says_in_half_characters_can_be_written() -> None:
     odd = 'Action: get_weather\nAction Input: {"city": "\\ud83d", "n": 1234567890123456789012}'
     answers = list(jsonl.read(Path("answers/tuned.jsonl"), Answer))
     jsonl.write(Path("answers/tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
-    assert json.loads(run()["house.json"])["tuned.args"] == 0.75
+    assert json.loads(run()["house.json"])["tuned.call_exact_match"] == 0.75
 
 
 @pytest.mark.usefixtures("folder")

@@ -353,7 +353,7 @@ def test_the_score_is_em_plus_lambda_times_text() -> None:
     assert scores.score == pytest.approx(1.375)
     assert scores.score_gated == pytest.approx(1.375 / 1.5)
     assert scores.kagent_plan == pytest.approx(0.75)
-    assert (scores.em, scores.args, scores.args_f1, scores.kagent_tool) == (1, 1, 1, 1)
+    assert (scores.em, scores.call_exact_match, scores.args_f1, scores.kagent_tool) == (1, 1, 1, 1)
 
 
 def test_text_cannot_rescue_a_wrong_tool_in_the_gated_score() -> None:
@@ -371,14 +371,14 @@ def test_a_description_counts_without_a_call_and_arguments_do_not(decision: Deci
 def test_a_task_without_descriptions_has_no_text_and_no_score() -> None:
     turn = Assistant("call", "anything", (Call("weather", {"city": "Oslo"}),))
     scores = score_turn(task(Gold("call", "", (CITY,))), turn, rouge_l, 1)
-    assert scores == Score(1, kagent_tool=1.0, args=1, args_f1=1.0)
+    assert scores == Score(1, kagent_tool=1.0, call_exact_match=1, args_f1=1.0)
 
 
 def test_the_best_of_several_golds_counts() -> None:
     other = Gold("call", "check the forecast", (GoldCall("forecast", {"city": ("Oslo",)}),))
     turn = Assistant("call", "check the forecast", (Call("forecast", {"city": "Oslo"}),))
     scores = score_turn(task(CALL, other), turn, rouge_l, 1)
-    assert (scores.em, scores.text, scores.args) == (1, 1, 1)
+    assert (scores.em, scores.text, scores.call_exact_match) == (1, 1, 1)
 
 
 @EVERY_TEXT_SCORER
