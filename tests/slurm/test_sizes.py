@@ -66,6 +66,16 @@ def test_a_stage_of_a_size_is_called_as_it_expects(name, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"fetch"}))
+def test_a_stage_declares_the_sections_it_reads_and_a_job_reads_its_own_alone(name):
+    _, _, module, _, stage, *_ = shlex.split(STAGES[name]["cmd"])
+    read = set(re.findall(r'config\.load\("(\w+)"', Path(f"stages/{stage}.py").read_text()))
+    declared = {param for param in STAGES[name]["params"] if not param.startswith("models.")}
+    assert declared == read
+    if module == "slurm.launch.launcher":
+        assert read == {stage}  # the run folder holds no other section
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_where_a_job_runs_is_no_dependency(name):
     assert not [dep for dep in STAGES[name].get("deps", []) if dep.endswith((".sbatch", ".env"))]
