@@ -17,7 +17,7 @@ from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingSty
 
 
 class NegativesConfig(Record, frozen=True):
-    """The section `negatives` of params.yaml, where each key is explained."""
+    """The section `add_hard_negatives` of params.yaml, where each key is explained."""
 
     seed: int
     style: WritingStyle

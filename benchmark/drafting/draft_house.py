@@ -1,4 +1,4 @@
-"""Draft the house suite: `python -m benchmark.drafting.draft_house FOLDER` (or `make draft`).
+"""Draft the house suite: `python -m benchmark.drafting.draft_house FOLDER` (or `make suite`).
 
 reads   params.yaml: draft, held_out;  data/catalogue and wordings
         FOLDER-N/, the version before, if it is kept

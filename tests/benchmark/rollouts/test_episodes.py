@@ -15,7 +15,8 @@ from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
 from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.episode_metrics import EpisodeSlice, read_transcripts
+from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.episode_metrics import read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.model_policy import LoggedReply
 from benchmark.rollouts.rollout import Rollout, Step, Transcript
@@ -27,7 +28,7 @@ from tests.support.killed_stage import KillableStage
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = config.load("episodes", EpisodeSlice).steps
+STEPS = config.load("episodes", EpisodesConfig).steps
 TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
