@@ -25,7 +25,7 @@ from stages import score
 
 ROOT = Path(__file__).parents[3]
 PARAMS = """
-score:
+scoring:
   lam: 0.5
   text_scorer: rouge_l
   bootstrap: 50

@@ -1,4 +1,4 @@
-"""The stage `prompts`: which tasks of each suite are asked, as token ids."""
+"""The stage `build_requests`: which tasks of each suite are asked, as token ids."""
 
 import json
 import shutil
@@ -51,5 +51,5 @@ def test_the_asked_tasks_are_a_suite_of_their_own_and_are_counted(folder: Path) 
 
 def test_every_suite_needs_a_number_of_groups(folder: Path) -> None:
     write({"hous": 2})
-    with pytest.raises(BadInput, match=r"^params\.yaml: prompts\.groups: .* each of house$"):
+    with pytest.raises(BadInput, match=r"^params\.yaml: build_requests\.groups: .* each of house$"):
         run(folder)
