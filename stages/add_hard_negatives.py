@@ -5,7 +5,7 @@ reads   data/sound.jsonl       Group of positives
         data/phrasing.yaml     how a negative is worded
         data/general.jsonl     Group of general questions with the base model's replies
         data/protected.jsonl   queries of the benchmark suites
-writes  data/negatives.jsonl   Group of positives and their hard negative
+writes  data/with_negatives.jsonl   Group of positives and their hard negative
         metrics/add_hard_negatives.json counts by kind, and how hard they are
 """
 
@@ -20,7 +20,7 @@ from agent_tuning.quality.decontamination import (
     ProtectedQuery,
 )
 from agent_tuning.quality.lexical_auc import compute_lexical_auc
-from agent_tuning.records import BadInput, Group
+from agent_tuning.records import Group
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis import negative_selection
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
@@ -52,11 +52,7 @@ def main(
     public = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
     print(f"{with_negatives}: {kinds.total()} trajectories: {dict(kinds)}")
     print(f"{with_negatives}: word overlap tells negatives apart with AUC {auc:.3f} ({public})")
-    if auc > p.max_auc:
-        raise BadInput(
-            f"{with_negatives}: word overlap tells negatives apart with AUC {auc:.3f}, more than "
-            f"add_hard_negatives.max_auc = {p.max_auc} allows"
-        )
+    negative_selection.check_auc(auc, p.max_auc, with_negatives)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 reads   benchmark/suites/house/, data/suites/bfcl/ …   the suites, whole
         data/base/                                     the tokenizer
 writes  data/asked/            the same suites, a folder each, with the tasks that are asked
-        data/prompts.jsonl     QuestionGroup: a group's shared prompt, and its questions
+        data/requests.jsonl    QuestionGroup: a group's shared prompt, and its questions
         metrics/build_requests.json how many tasks a suite has, and how many of them are asked
 """
 

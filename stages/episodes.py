@@ -14,7 +14,8 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cache_key import compute_run_key
 from agent_tuning.runtime.cpu import configure_threads
-from benchmark.rollouts.model_policy import EpisodesConfig, ModelPolicy
+from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.model_policy import ModelPolicy
 from benchmark.rollouts.rollout import run_rollouts
 from benchmark.tasks import episodes
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
-from benchmark.rollouts.episode_metrics import EpisodeSlice, GoalsConfig, score_policies
+from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.episode_metrics import GoalsConfig, score_policies
 from benchmark.scoring.signatures import write_signed_metrics
 
 
 def main(suite: Path, base: Path, tuned: Path, goals: Path, metrics: Path) -> None:
     settings = config.load("score_episodes", GoalsConfig)
-    played = config.load("episodes", EpisodeSlice)
+    played = config.load("episodes", EpisodesConfig)
     results = score_policies(suite, (base, tuned), settings, played)
     jsonl.write(goals, results.scores)
     write_signed_metrics(metrics, results.metrics, results.signature)

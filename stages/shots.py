@@ -1,8 +1,8 @@
 """Ask the house questions again after worked examples: what a prompt alone teaches the base model.
 
 reads   data/asked/house/         the suite, with the tasks that are asked
-        data/prompts.jsonl        QuestionGroup; groups of other suites are left out
-        data/negatives.jsonl      training groups, kept apart from the suite's queries by `verify`
+        data/requests.jsonl       QuestionGroup; groups of other suites are left out
+        data/with_negatives.jsonl training groups, kept apart from the suite's queries by `verify`
         data/base/                the tokenizer
 writes  data/shots.jsonl          QuestionGroup; the examples are part of a group's shared prompt
 """

@@ -107,7 +107,7 @@ def call(city: str, *, answered: bool = False) -> Trajectory:
 
 def remark(text: str) -> Trajectory:
     turns = (User(text), Assistant("no_call", "Reply.", text="I see."))
-    return Trajectory(f"remark.{text}", turns, "topic", "en", "get_weather")
+    return Trajectory(f"remark.{text}", turns, "on_topic_chat", "en", "get_weather")
 
 
 @pytest.fixture(scope="session")

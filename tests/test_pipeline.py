@@ -29,6 +29,10 @@ MAKES_TRAINING_DATA = [
     *("plan", "synthesize", "verify", "add_hard_negatives", "diversify"),
     *("self_replies", "mix", "render", "train"),
 ]
+# Sections that several stages and commands read.
+SHARED = {"held_out", "decontamination", "scoring"}
+# Stages that are given a folder, and name the files in it themselves.
+OUTPUT_FOLDERS = {"code_hashes": "data/code_hashes", "score": "metrics"}
 # Sections of commands beside the pipeline.
 BESIDE = {
     *("draft", "draft_episodes", "candidates", "template_search", "review", "rate", "judge"),
@@ -41,13 +45,23 @@ def deps(name: str) -> list[str]:
     return STAGES[name]["deps"]
 
 
+def outputs(name: str, *kinds: str) -> list[str]:
+    entries = [entry for kind in kinds for entry in STAGES[name].get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
 def test_every_script_is_a_stage_and_back():
     scripts = {path.stem for path in Path("stages").glob("[!_]*.py")}
     assert scripts == set(STAGES)
 
 
 def test_every_section_of_params_belongs_to_a_stage():
-    assert set(PARAMS) - BESIDE <= set(STAGES)
+    assert set(PARAMS) - BESIDE - SHARED <= set(STAGES)
+
+
+def test_every_section_of_params_is_read_by_a_stage_or_by_a_command_beside_them():
+    read = {section for stage in STAGES.values() for section in stage.get("params", [])}
+    assert set(PARAMS) - BESIDE == read
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -59,11 +73,26 @@ def test_a_stage_declares_exactly_the_sections_it_reads(name):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_command_runs_its_own_script_and_names_its_paths(name):
-    stage = STAGES[name]
-    assert stage["cmd"].startswith(f"python -m stages.{name} ")
-    outs = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-    for path in (out if isinstance(out, str) else next(iter(out)) for out in outs):
-        assert path in stage["cmd"], f"{name} does not write {path}"
+    command = STAGES[name]["cmd"]
+    assert command.startswith(f"python -m stages.{name} ")
+    for path in outputs(name, "outs", "metrics", "plots"):
+        folder = str(Path(path).parent)
+        named = folder if folder == OUTPUT_FOLDERS.get(name) else path
+        assert named in command.split(), f"{name} does not write {path}"
+
+
+def test_the_code_of_every_dear_stage_is_hashed_and_of_no_other():
+    stages = STAGES["code_hashes"]["cmd"].partition(" data/code_hashes ")[2].split()
+    assert sorted(stages) == sorted(DEAR)
+    assert outputs("code_hashes", "outs") == [f"data/code_hashes/{name}.json" for name in stages]
+
+
+def test_every_suite_that_is_asked_has_metrics():
+    suites = [
+        Path(word).name for word in STAGES["build_requests"]["cmd"].split() if "suites" in word
+    ]
+    assert set(suites) == PARAMS["build_requests"]["groups"].keys()
+    assert outputs("score", "metrics") == [f"metrics/{suite}.json" for suite in suites]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -25,8 +25,8 @@ class Phrasing(Record, frozen=True):
     openers: LocalizedTexts
     closers: LocalizedTexts
     finish: LocalizedText
-    negated: tuple[ExchangeWording, ...]
-    answered: tuple[ExchangeWording, ...]
-    removed: RemovedToolWording
-    topic: ThoughtWording
-    general: ThoughtWording
+    not_requested: tuple[ExchangeWording, ...]
+    already_answered: tuple[ExchangeWording, ...]
+    tool_unavailable: RemovedToolWording
+    on_topic_chat: ThoughtWording
+    off_topic: ThoughtWording

@@ -65,7 +65,7 @@ class NegativeSource:
 def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """Chat about the subject of a tool in the list."""
     language = group.language
-    thought = getattr(source.phrasing.topic.thought, language)
+    thought = getattr(source.phrasing.on_topic_chat.thought, language)
     remarks = [
         (tool.name, remark)
         for tool in group.tools
@@ -73,7 +73,7 @@ def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> I
     ]
     for tool, remark in rng.sample(remarks, len(remarks)):
         query, reply = getattr(remark.query, language), getattr(remark.reply, language)
-        yield _build_negative(group, "topic", tool, query, thought, reply)
+        yield _build_negative(group, "on_topic_chat", tool, query, thought, reply)
 
 
 def tool_unavailable(
@@ -95,10 +95,10 @@ def tool_unavailable(
         index = bisect_right(starts, number) - 1
         tool, requests = unlisted[index]
         request = requests[number - starts[index]]
-        wording = source.phrasing.removed
+        wording = source.phrasing.tool_unavailable
         thought = getattr(wording.thought, language).replace("{goal}", request.goal)
         reply = getattr(wording.reply, language).replace("{goal}", request.goal)
-        yield _build_negative(group, "removed", tool, request.query, thought, reply)
+        yield _build_negative(group, "tool_unavailable", tool, request.query, thought, reply)
 
 
 def missing_argument(
@@ -118,13 +118,13 @@ def missing_argument(
 def not_requested(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """The user names a call without wanting it: it is for later, only supposed, or quoted."""
     language = group.language
-    wordings = take_split(source.phrasing.negated, source.split, 1)
+    wordings = take_split(source.phrasing.not_requested, source.split, 1)
     for tool, scenario in _shuffle_simple_scenarios(source, group, rng):
         goal = source.teacher.goal(tool, scenario, language, rng)
         wording = rng.choice(wordings)
         query = getattr(wording.query, language).replace("{goal}", goal)
         thought, reply = getattr(wording.thought, language), getattr(wording.reply, language)
-        yield _build_negative(group, "negated", tool, query, thought, reply)
+        yield _build_negative(group, "not_requested", tool, query, thought, reply)
 
 
 def already_answered(
@@ -132,7 +132,7 @@ def already_answered(
 ) -> Iterator[Trajectory]:
     """A second question. The first one's observation or reply holds the answer already."""
     language = group.language
-    wordings = take_split(source.phrasing.answered, source.split, 1)
+    wordings = take_split(source.phrasing.already_answered, source.split, 1)
     teacher = source.replying_teacher
     for tool, scenario in _shuffle_simple_scenarios(source, group, rng):
         number = rng.randrange(teacher.grammar.capacity(scenario.queries, tool, language))
@@ -160,12 +160,14 @@ def already_answered(
             for wording_part in (wording.query, wording.thought, wording.reply)
         )
         turns = (*first.turns, User(query), Assistant("no_call", thought, text=text))
-        yield Trajectory(f"{group.id}.answered", turns, "answered", language, tool)
+        yield Trajectory(
+            _name_negative(group, "already_answered"), turns, "already_answered", language, tool
+        )
 
 
 def off_topic(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """A general question, which has nothing to do with the tools in the list."""
-    thought = getattr(source.phrasing.general.thought, group.language)
+    thought = getattr(source.phrasing.off_topic.thought, group.language)
     questions = [
         question
         for question in source.general_questions
@@ -175,17 +177,31 @@ def off_topic(source: NegativeSource, group: Group, rng: random.Random) -> Itera
     for question in rng.sample(questions, len(questions)):
         reply = question.turns[-1]
         assert isinstance(reply, Assistant)
-        yield _build_negative(group, "general", "", question.query, thought, reply.text)
+        yield _build_negative(group, "off_topic", "", question.query, thought, reply.text)
 
 
-KINDS: dict[str, CandidateGenerator] = {
-    "topic": on_topic_chat,
-    "removed": tool_unavailable,
-    "missing": missing_argument,
-    "negated": not_requested,
-    "answered": already_answered,
-    "general": off_topic,
+class NegativeKind(NamedTuple):
+    """How a kind is made. `seed_word` seeds its draws and ends its ids: do not change it.
+
+    Another word would give other data under the same parameters.
+    """
+
+    seed_word: str
+    generate: CandidateGenerator
+
+
+KINDS: dict[str, NegativeKind] = {
+    "on_topic_chat": NegativeKind("topic", on_topic_chat),
+    "tool_unavailable": NegativeKind("removed", tool_unavailable),
+    "missing_argument": NegativeKind("missing", missing_argument),
+    "not_requested": NegativeKind("negated", not_requested),
+    "already_answered": NegativeKind("answered", already_answered),
+    "off_topic": NegativeKind("general", off_topic),
 }
+
+
+def _name_negative(group: Group, kind: str) -> str:
+    return f"{group.id}.{KINDS[kind].seed_word}"
 
 
 def _collect_requests(
@@ -230,4 +246,4 @@ def _build_negative(
     group: Group, kind: str, tool: str, query: str, thought: str, reply: str
 ) -> Trajectory:
     turns = (User(query), Assistant("no_call", thought, text=reply))
-    return Trajectory(f"{group.id}.{kind}", turns, kind, group.language, tool)
+    return Trajectory(_name_negative(group, kind), turns, kind, group.language, tool)

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -16,7 +17,7 @@ from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingSty
 
 
 class NegativesConfig(Record, frozen=True):
-    """The section `negatives` of params.yaml, where each key is explained."""
+    """The section `add_hard_negatives` of params.yaml, where each key is explained."""
 
     seed: int
     style: WritingStyle
@@ -96,8 +97,8 @@ def _generate_candidates(
     """Candidates that are neither used already nor in the benchmark."""
     tools = [tool.name for tool in group.tools]
     for kind in kinds:
-        rng = random.Random(f"{seed}:{kind}:{group.id}")
-        for candidate in KINDS[kind](source, group, rng):
+        rng = random.Random(f"{seed}:{KINDS[kind].seed_word}:{group.id}")
+        for candidate in KINDS[kind].generate(source, group, rng):
             queries = list_queries(candidate)
             if (kind, *queries) not in used and not any(
                 contamination.overlap(query, tools) for query in queries
@@ -117,6 +118,15 @@ def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str
             f"{config.positives_per_negative} must be exact"
         )
     return kinds
+
+
+def check_auc(auc: float, max_auc: float, groups: Path) -> None:
+    """Raises BadInput if word overlap tells negatives from positives too well (AUC, 0.5-1)."""
+    if auc > max_auc:
+        raise BadInput(
+            f"{groups}: word overlap tells negatives apart with AUC {auc:.3f}, more than "
+            f"add_hard_negatives.max_auc = {max_auc} allows"
+        )
 
 
 def summarize(

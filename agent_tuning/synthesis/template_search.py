@@ -39,7 +39,7 @@ class Completer(Protocol):
 
 
 class TemplateSearchConfig(Record, frozen=True):
-    """The section `factory` of params.yaml, where each key is explained."""
+    """The section `template_search` of params.yaml, where each key is explained."""
 
     seed: int
     wanted: dict[Language, int]

@@ -1,4 +1,4 @@
-"""Draft the house suite: `python -m benchmark.drafting.draft_house FOLDER` (or `make draft`).
+"""Draft the house suite: `python -m benchmark.drafting.draft_house FOLDER` (or `make suite`).
 
 reads   params.yaml: draft, held_out;  data/catalogue and wordings
         FOLDER-N/, the version before, if it is kept
@@ -207,7 +207,9 @@ class HouseDrafter:
             rng = random.Random(f"{self.p.seed}:{group.id}:{index}")
             kinds = house_layout.order_kinds(number, index, self.p)
             candidates = (
-                trajectory for kind in kinds for trajectory in KINDS[kind](source, group, rng)
+                trajectory
+                for kind in kinds
+                for trajectory in KINDS[kind].generate(source, group, rng)
             )
             negative = next(t for t in candidates if self.is_new(t.query))
             self.queries.add(negative.query)

@@ -1,17 +1,29 @@
-"""The tables of README.md: `make readme`.
+"""The tables of README.md and docs/architecture.md: `make readme`.
 
-Written between markers, so that what the README says is what the pipeline file and the last
-benchmark say.
+Written between markers, so that the pages say what the pipeline file and the last benchmark say.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent_tuning.files import csv_records, yaml_records
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
 from benchmark.reports import leaderboard
+from benchmark.reports.leaderboard import LeaderboardLine, format_interval, format_number
+from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import BreakdownRow
+
+# The rows that a first reader needs, in this order; the report has all of them.
+SHOWN = {
+    "house": ("base", "base_two_shot", "tuned", "lexical", "always_none"),
+    "bfcl": ("base", "tuned", "lexical"),
+}
+HEADER = (
+    *("suite", "model", "tasks", "em", "95 % interval"),
+    *("call", "no call", "call exact", "parse errors"),
+)
 
 
 class Described(Record, frozen=True, forbid_unknown_fields=False):
@@ -19,9 +31,18 @@ class Described(Record, frozen=True, forbid_unknown_fields=False):
 
 
 class Stage(Described, frozen=True, forbid_unknown_fields=False):
-    """A stage, or a family of them under `do`."""
+    """A stage, or under `do` one that runs for every key of `foreach`."""
 
+    foreach: dict[str, object] = {}
     do: Described | None = None
+
+    @property
+    def description(self) -> str:
+        if self.do is None:
+            return self.desc
+        *rest, last = self.foreach
+        keys = f"{', '.join(rest)} or {last}" if rest else last
+        return self.do.desc.replace("${key}", keys)
 
 
 class Pipeline(Record, frozen=True, forbid_unknown_fields=False):
@@ -29,30 +50,50 @@ class Pipeline(Record, frozen=True, forbid_unknown_fields=False):
 
 
 def format_stages(pipeline: Pipeline) -> str:
-    rows = (
-        (name, stage.do.desc if stage.do else stage.desc) for name, stage in pipeline.stages.items()
-    )
-    return "| stage | what it does |\n|---|---|\n" + "".join(f"| `{n}` | {d} |\n" for n, d in rows)
+    rows = ((f"`{name}`", stage.description) for name, stage in pipeline.stages.items())
+    return _format_rows([("stage", "what it does"), ("---", "---"), *rows])
 
 
-def replace_between_markers(text: str, marker: str, content: str) -> str:
+def format_results(board: Sequence[LeaderboardLine]) -> str:
+    """The rows of SHOWN that the board has. A suite is named once."""
+    lines = {(line.suite, line.model): line for line in board}
+    rows: list[Sequence[str]] = [HEADER, ("---", "---", *("---:" for _ in HEADER[2:]))]
+    for suite, models in SHOWN.items():
+        title = suite_title(suite)
+        for line in (lines[suite, model] for model in models if (suite, model) in lines):
+            rows.append((title, *_format_cells(line)))
+            title = ""
+    return _format_rows(rows)
+
+
+def replace_between_markers(text: str, marker: str, content: str, page: str = "README.md") -> str:
     """`text` with `content` between its two markers."""
     pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise BadInput(f"README.md: no <!-- {marker} --> and <!-- /{marker} -->")
+        raise BadInput(f"{page}: no <!-- {marker} --> and <!-- /{marker} -->")
     return pattern.sub(lambda match: match.group(1) + content + match.group(2), text)
 
 
-def main(readme: Path, pipeline: Path, breakdown: Path) -> None:
-    text = readme.read_text(encoding="utf-8")
-    text = replace_between_markers(
-        text, "stages", format_stages(yaml_records.read(pipeline, Pipeline))
-    )
+def _format_cells(line: LeaderboardLine) -> tuple[str, ...]:
+    em = f"**{format_number(line.em)}**" if line.model == "tuned" else format_number(line.em)
+    rates = (line.call_em, line.no_call_em, line.call_exact_match, line.parse_error_rate)
+    return (line.model, str(line.n), em, format_interval(line), *map(format_number, rates))
+
+
+def _format_rows(rows: Sequence[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _rewrite(page: Path, marker: str, content: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    page.write_text(replace_between_markers(text, marker, content, str(page)), encoding="utf-8")
+
+
+def main(readme: Path, architecture: Path, pipeline: Path, breakdown: Path) -> None:
+    stages = format_stages(yaml_records.read(pipeline, Pipeline))
     board = leaderboard.build_lines(csv_records.read(breakdown, BreakdownRow))
-    readme.write_text(
-        replace_between_markers(text, "results", leaderboard.format_markdown(board)),
-        encoding="utf-8",
-    )
+    _rewrite(architecture, "stages", stages)
+    _rewrite(readme, "results", format_results(board))
 
 
 if __name__ == "__main__":

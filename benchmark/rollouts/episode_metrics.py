@@ -7,18 +7,11 @@ from pathlib import Path
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from benchmark.rollouts import goal_scoring, rollout
+from benchmark.rollouts.config import EpisodesConfig
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.rollout import POLICIES, Transcript
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
-
-
-class EpisodeSlice(Record, frozen=True, forbid_unknown_fields=False):
-    """How much of the suite the stage `episodes` played, and for how many steps at most."""
-
-    tasks: int
-    attempts: int
-    steps: int
 
 
 class GoalsConfig(Record, frozen=True):
@@ -34,7 +27,7 @@ class EpisodeResults:
 
 
 def score_policies(
-    folder: Path, transcripts: Iterable[Path], config: GoalsConfig, played: EpisodeSlice
+    folder: Path, transcripts: Iterable[Path], config: GoalsConfig, played: EpisodesConfig
 ) -> EpisodeResults:
     """Score each file `<model>.jsonl` of transcripts, then the policies of POLICIES.
 

@@ -16,21 +16,8 @@ from agent_tuning.inference.generate import Prompt
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Record
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from benchmark.rollouts.config import EpisodesConfig
 from benchmark.rollouts.rollout import Rollout
-
-
-class EpisodesConfig(Record, frozen=True):
-    """`tasks` per family, `attempts` per task, and at most `steps` decisions per attempt.
-
-    `batch_size` is the number of questions in a batch.
-    """
-
-    tasks: int
-    attempts: int
-    steps: int
-    max_new_tokens: int
-    batch_size: int
-    threads: int
 
 
 class LoggedReply(Record, frozen=True):

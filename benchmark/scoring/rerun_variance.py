@@ -15,7 +15,7 @@ from benchmark.tasks.suites import Suite
 
 
 class RerunVarianceConfig(Record, frozen=True):
-    """`share` of the groups (0-1) are asked again, at most `rows` questions in a batch."""
+    """`share` of the groups (0-1) are asked again, at most `batch_size` questions in a batch."""
 
     share: float
     batch_size: int

@@ -111,7 +111,7 @@ def _create_partial_folder(run: Run, facts: Facts) -> Path:
     for path in run.job.inputs:
         if not (partial / path).exists():
             link_or_copy(path, partial / path)
-    sizes.write_section(run.job.stage, facts["section"], partial / "params.yaml")
+    sizes.write_sections({run.job.stage: facts["section"]}, partial / "params.yaml")
     (partial / "log").mkdir()
     shutil.copy(consistency.LOCK_FILE, partial)
     inputs = RunInputs(

@@ -84,4 +84,4 @@ def _write_shard(
         section = section | {
             "budget": share + sum(replay.price.usage_of(reply).usd for reply in known)
         }
-    sizes.write_section("synthesize", section, folder / "params.yaml")
+    sizes.write_sections({"synthesize": section}, folder / "params.yaml")

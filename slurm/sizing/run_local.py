@@ -17,7 +17,7 @@ from slurm.sizing import sizes
 def main(name: str, stage: str, *words: str) -> int:
     size = sizes.load(name)
     with tempfile.TemporaryDirectory() as folder:
-        sizes.write_section(stage, sizes.read_section(size, stage), Path(folder) / "params.yaml")
+        sizes.write_sections(sizes.read_sections(size), Path(folder) / "params.yaml")
         arguments = [
             word if word.startswith("--") else str(Path(word).absolute()) for word in words
         ]

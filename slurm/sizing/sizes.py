@@ -3,6 +3,7 @@
 A size is a base model, the GPUs that train it, and overrides of those of a stage.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,15 +76,24 @@ def read_section(size: Size, stage: str) -> Section:
 
     Raises BadInput if the size sets a number that the stage does not have.
     """
-    section: Section = yaml_records.read(PARAMS, dict[str, Any]).get(stage, {})
-    overrides = size.overrides.get(stage, {})
+    return _override(size, stage, yaml_records.read(PARAMS, dict[str, Section]).get(stage, {}))
+
+
+def read_sections(size: Size) -> dict[str, Section]:
+    """All sections of params.yaml with the size's own numbers; raises what `read_section` does."""
+    sections = yaml_records.read(PARAMS, dict[str, Section])
+    return {name: _override(size, name, section) for name, section in sections.items()}
+
+
+def write_sections(sections: Mapping[str, Section], target: Path) -> None:
+    """Write a params.yaml that holds these sections and nothing else."""
+    target.write_text(yaml.safe_dump(dict(sections), allow_unicode=True))
+
+
+def _override(size: Size, name: str, section: Section) -> Section:
+    overrides = size.overrides.get(name, {})
     for key in overrides:
         if key not in section:
             line = yaml_records.find_line(PARAMS, ["models"])
-            raise BadInput(f"{PARAMS}:{line}: models: {stage}.{key}: no such number of {stage}")
+            raise BadInput(f"{PARAMS}:{line}: models: {name}.{key}: no such number of {name}")
     return section | overrides
-
-
-def write_section(stage: str, section: Section, target: Path) -> None:
-    """Write a params.yaml that holds this stage's section and nothing else."""
-    target.write_text(yaml.safe_dump({stage: section}, allow_unicode=True))

@@ -16,6 +16,7 @@ import yaml
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Group, ToolResult
+from agent_tuning.runtime import cli
 from agent_tuning.tokens import pack_file
 from tests.support import smoke
 
@@ -30,8 +31,8 @@ SMALL = {
         "groups": {"en": 8, "zh": 0},
         "minimum": {"en": 3, "zh": 0},
         "tools_per_prompt": [3],
-        "held_out_tools": [],
     },
+    "held_out": {"tools": []},
     "add_hard_negatives": {"max_auc": 1.0},
     "mix": {"agent_per_general": 5},
     "render": {"max_len": 8192},
@@ -132,7 +133,9 @@ def typed(command: str, folder: Path) -> None:
 def run_stage(name: str) -> None:
     """A stage as dvc.yaml runs it, in this process."""
     command = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]["cmd"]
-    importlib.import_module(f"stages.{name}").main(*map(Path, command.split()[3:]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command.split()[2:])
+        cli.run(importlib.import_module(f"stages.{name}").main)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,16 @@
-"""The pages name files, links and make targets that are there."""
+"""The pages name files, links, make targets, stages and results that are there."""
 
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from agent_tuning.files import yaml_records
+from benchmark.reports import readme_tables
+from benchmark.reports.leaderboard import format_number
+from benchmark.scoring import metrics
+from benchmark.scoring.known_names import MODELS, suite_title
 
 PAGES = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path("docs").glob("*.md"))]
 TRACKED = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout
@@ -45,3 +51,29 @@ def test_the_architecture_page_has_every_room():
     text = Path("docs/architecture.md").read_text()
     rooms = {file.parts[:2] for file in FILES if len(file.parts) > 2 and file.parts[0] in ROOMY}
     assert not [room for room in rooms if f"`{'/'.join(room)}/`" not in text]
+
+
+def test_the_architecture_page_has_the_stages_of_the_pipeline():
+    text = Path("docs/architecture.md").read_text()
+    table = readme_tables.format_stages(yaml_records.read(Path("dvc.yaml"), readme_tables.Pipeline))
+    assert readme_tables.replace_between_markers(text, "stages", table) == text
+
+
+def test_the_readme_has_the_numbers_of_the_last_run():
+    """Rows of models; those of baselines are in no metrics file."""
+    table = Path("README.md").read_text().partition("<!-- results -->\n")[2]
+    folders = {suite_title(suite): suite for suite in readme_tables.SHOWN}
+    suite, compared = "", 0
+    for line in table.partition("<!-- /results -->")[0].splitlines()[2:]:
+        title, model, _, em, *_ = (cell.strip(" *") for cell in line.split("|")[1:])
+        suite = folders.get(title, suite)
+        if model in MODELS:
+            values = metrics.read(Path(f"metrics/{suite}.json"))
+            assert em == format_number(values[f"{model}.em"]), f"{suite} {model}: run `make readme`"
+            compared += 1
+    assert compared == 5
+
+
+def test_the_readme_is_a_landing_page():
+    """Under 150 lines; indexes and tables of stages and faults stand in docs/."""
+    assert len(Path("README.md").read_text().splitlines()) < 150

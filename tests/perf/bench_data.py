@@ -1,7 +1,7 @@
 """How long the data side takes: `python -m tests.perf.bench_data [TRAJECTORIES]`.
 
-Runs plan, synthesize, verify, negatives and diversify in a temporary folder, one process a stage,
-with the committed parameters but another number of groups. Fails above SECONDS or GIB.
+Runs plan, synthesize, verify, add_hard_negatives and diversify in a temporary folder, one process
+a stage, with the committed parameters but another number of groups. Fails above SECONDS or GIB.
 """
 
 import os
@@ -24,12 +24,36 @@ ROOT = Path(__file__).parents[2]
 CHINESE = 0.4  # of the groups; with more, the smaller grammar runs out of new queries
 SECONDS, GIB = 300, 1.5
 CATALOGUE, PHRASING = ROOT / "data/catalogue", ROOT / "data/phrasing.yaml"
-STAGES: dict[str, list[object]] = {
-    "plan": [CATALOGUE, "plan", "coverage", "m.plan"],
-    "synthesize": ["plan", CATALOGUE, PHRASING, "raw"],
-    "verify": ["raw", CATALOGUE, "protected", "sound", "rejects", "m.verify"],
-    "negatives": ["sound", CATALOGUE, PHRASING, "general", "protected", "negatives", "m.negatives"],
-    "diversify": ["negatives", "diverse"],
+# The options of every stage.
+STAGES: dict[str, dict[str, object]] = {
+    "plan": {"catalogue": CATALOGUE, "plan": "plan", "coverage": "coverage", "metrics": "m.plan"},
+    "synthesize": {
+        "plan": "plan",
+        "catalogue": CATALOGUE,
+        "phrasing": PHRASING,
+        "replies": "replies",
+        "raw": "raw",
+        "failures": "failures",
+        "metrics": "m.synthesize",
+    },
+    "verify": {
+        "raw": "raw",
+        "catalogue": CATALOGUE,
+        "protected": "protected",
+        "sound": "sound",
+        "rejects": "rejects",
+        "metrics": "m.verify",
+    },
+    "add_hard_negatives": {
+        "sound": "sound",
+        "catalogue": CATALOGUE,
+        "phrasing": PHRASING,
+        "general": "general",
+        "protected": "protected",
+        "with-negatives": "with_negatives",
+        "metrics": "m.add_hard_negatives",
+    },
+    "diversify": {"with-negatives": "with_negatives", "diverse": "diverse"},
 }
 
 
@@ -42,7 +66,7 @@ class Cost(NamedTuple):
 
 
 def write_inputs(folder: Path, trajectories: int) -> None:
-    """Write parameters of that size, and stand-ins for the outputs of `suites` and `rehearse`."""
+    """Write parameters of that size, and stand-ins for what `suites` and `self_replies` write."""
     sections: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     groups = trajectories // default_data.PLAN.positives
     chinese = round(groups * CHINESE)
@@ -59,7 +83,8 @@ def write_inputs(folder: Path, trajectories: int) -> None:
 
 def measure_stage(folder: Path, stage: str) -> Cost:
     start = time.monotonic()
-    command = [sys.executable, "-m", f"stages.{stage}", *map(str, STAGES[stage])]
+    options = [word for name, path in STAGES[stage].items() for word in (f"--{name}", str(path))]
+    command = [sys.executable, "-m", f"stages.{stage}", *options]
     process = subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -75,11 +100,11 @@ def main(trajectories: int) -> None:
         write_inputs(folder, trajectories)
         costs = {stage: measure_stage(folder, stage) for stage in STAGES}
     for stage, cost in costs.items():
-        print(f"{stage:10} {cost.wall:6.1f} s {cost.cpu:6.1f} s CPU {cost.memory:5.2f} GiB")
+        print(f"{stage:18} {cost.wall:6.1f} s {cost.cpu:6.1f} s CPU {cost.memory:5.2f} GiB")
     cpu = sum(cost.cpu for cost in costs.values())
     wall = sum(cost.wall for cost in costs.values())
     peak = max(cost.memory for cost in costs.values())
-    print(f"{'all':10} {wall:6.1f} s {cpu:6.1f} s CPU {peak:5.2f} GiB, {trajectories} trajectories")
+    print(f"{'all':18} {wall:6.1f} s {cpu:6.1f} s CPU {peak:5.2f} GiB, {trajectories} trajectories")
     if wall > SECONDS or peak > GIB:
         sys.exit(f"more than {SECONDS} s or {GIB} GiB")
 

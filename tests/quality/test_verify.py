@@ -71,6 +71,7 @@ PARAMS = """verify:
   max_rejected: {}
   positives: 2
   near_duplicate: 0.5
+decontamination:
   near_benchmark: 0.7
 """
 FIRST = SOUND.trajectories[0]

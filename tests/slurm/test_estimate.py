@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+import yaml
 from transformers import AutoModelForCausalLM, Qwen2Config
 
 from agent_tuning.model import loss
@@ -94,6 +95,16 @@ def test_a_number_that_its_stage_does_not_know_is_refused():
     unknown = msgspec.structs.replace(size, overrides={"train": {"epoch": 3}})
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models: train.epoch: no such number"):
         sizes.read_section(unknown, "train")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_stage_on_this_machine_finds_every_section_with_the_numbers_of_the_size(name):
+    size = sizes.load(name)
+    sections = sizes.read_sections(size)
+    given = yaml.safe_load(Path("params.yaml").read_text())
+    assert sections.keys() == given.keys()
+    for section, values in sections.items():
+        assert values == given[section] | size.overrides.get(section, {})
 
 
 @pytest.mark.parametrize("name", ["tiny", *SIZES])

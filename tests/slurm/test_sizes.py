@@ -1,5 +1,6 @@
 """The cluster's pipeline beside the root's, and what a size changes."""
 
+import functools
 import importlib
 import inspect
 import os
@@ -15,6 +16,7 @@ import yaml
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
 from slurm.launch import slurm_commands
 from slurm.sizing import fetch_base, sizes
 
@@ -48,12 +50,30 @@ def test_every_stage_has_all_sizes_and_names_its_numbers(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(STAGES) - {"fetch"}))
-def test_a_stage_of_a_size_is_called_as_it_expects(name):
+def test_a_stage_of_a_size_is_called_as_it_expects(name, monkeypatch):
     """The root's stages change, and with them what their scripts take."""
-    _, _, _, _, stage, *paths = shlex.split(STAGES[name]["cmd"])
+    _, _, _, _, stage, *words = shlex.split(STAGES[name]["cmd"])
     assert name.startswith(stage)
     main = importlib.import_module(f"stages.{stage}").main
-    inspect.signature(main).bind(*(path for path in paths if path != "--"))
+    calls: list[inspect.BoundArguments] = []
+
+    @functools.wraps(main)
+    def record_call(*paths: Path, **options: Path) -> None:
+        calls.append(inspect.signature(main).bind(*paths, **options))
+
+    monkeypatch.setattr(sys, "argv", [stage, *(word for word in words if word != "--")])
+    cli.run(record_call)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"fetch"}))
+def test_a_stage_declares_the_sections_it_reads_and_a_job_reads_its_own_alone(name):
+    _, _, module, _, stage, *_ = shlex.split(STAGES[name]["cmd"])
+    read = set(re.findall(r'config\.load\("(\w+)"', Path(f"stages/{stage}.py").read_text()))
+    declared = {param for param in STAGES[name]["params"] if not param.startswith("models.")}
+    assert declared == read
+    if module == "slurm.launch.launcher":
+        assert read == {stage}  # the run folder holds no other section
 
 
 @pytest.mark.parametrize("name", STAGES)

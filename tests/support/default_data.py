@@ -1,6 +1,6 @@
 """The training data that the committed parameters give, for tests of data and synthesis.
 
-No model runs: general questions lack the reply that the stage `rehearse` would add.
+No model runs: general questions lack the reply that the stage `self_replies` would add.
 """
 
 from collections.abc import Iterable, Iterator

@@ -29,7 +29,7 @@ class KillableStage:
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params[self.name] |= numbers
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
-        (folder / "fingerprint.json").write_text("{}")
+        (folder / "code.json").write_text("{}")
         return folder
 
     def start(self, folder: Path) -> subprocess.Popen[str]:

@@ -45,7 +45,7 @@ PIPELINE = {
     "stages": {
         "predict": {
             "cmd": "true",
-            "deps": ["data/prompts.jsonl"],
+            "deps": ["data/requests.jsonl"],
             "params": ["predict"],
             "outs": ["data/answers/base.jsonl", "data/answers/tuned.jsonl"],
         }
@@ -54,7 +54,7 @@ PIPELINE = {
 GIT_IDENTITY = {"user.name": "t", "user.email": "t@example.org"}
 SIGNATURE = "signature.rouge_l|tok:1|lam:0.5|suite:0123"
 PATHS = (
-    *("data/answers", "data/prompts.jsonl", "metrics", "report/compare"),
+    *("data/answers", "data/requests.jsonl", "metrics", "report/compare"),
     *("suites/house", "suites/bfcl"),
 )
 
@@ -99,7 +99,7 @@ def start_project() -> None:
     Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     Path(".gitignore").write_text("/report\n")
     Path("data").mkdir()
-    Path("data/prompts.jsonl").write_text("{}\n")
+    Path("data/requests.jsonl").write_text("{}\n")
     write_suites()
     write_answers()
     write_answers([task.id for task in TASKS], "base")

@@ -44,7 +44,7 @@ def test_all_the_rest_is_used_in_about_its_share(language):
         Group(f"{language}{number}.0", PromptSpec(f"{language}{number}", language, ()), ())
         for number in range(600)
     ]
-    groups = list(diversify(many, default_data.DIVERSIFY))
+    groups = list(diversify(many, default_data.DIVERSIFY, HELD_OUT))
     used = Counter(group.prompt.template for group in groups)
     assert used.keys() == set(template_names(language)) - set(HELD_OUT.templates)
     assert max(used.values()) < 3 * min(used.values())
@@ -59,7 +59,7 @@ def test_all_the_rest_is_used_in_about_its_share(language):
 
 def test_a_format_of_weight_zero_is_known_and_not_used():
     p = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={"react": 1.0, "yaml": 0.0})
-    assert {group.prompt.reply_format for group in diversify(GROUPS, p)} == {"react"}
+    assert {group.prompt.reply_format for group in diversify(GROUPS, p, HELD_OUT)} == {"react"}
 
 
 def test_a_template_is_in_the_language_of_its_group():
@@ -76,7 +76,7 @@ def test_groups_of_one_prompt_id_share_one_prompt():
 
 
 def test_the_order_of_groups_changes_nothing():
-    assert list(diversify(GROUPS[::-1], default_data.DIVERSIFY)) == DIVERSE[::-1]
+    assert list(diversify(GROUPS[::-1], default_data.DIVERSIFY, HELD_OUT)) == DIVERSE[::-1]
 
 
 def test_every_call_still_fits_the_renamed_tools():
@@ -157,7 +157,7 @@ def test_names_that_would_collide_are_kept():
 @pytest.mark.parametrize(
     ("field", "name"),
     [
-        ("tool_formats", default_data.HELD_OUT.tool_formats[0]),
+        ("tool_formats", HELD_OUT.tool_formats[0]),
         ("reply_formats", "morse"),
         ("names", "snail"),
     ],
@@ -166,7 +166,7 @@ def test_names_that_would_collide_are_kept():
 def test_a_weight_of_what_may_not_be_used_is_bad_input(field, name):
     p = msgspec.structs.replace(default_data.DIVERSIFY, **{field: {name: 1.0}})
     with pytest.raises(BadInput, match=rf"diversify\.{field}: \['{name}'\] .*there are"):
-        next(diversify(GROUPS, p))
+        next(diversify(GROUPS, p, HELD_OUT))
 
 
 @pytest.mark.parametrize("weights", [{}, {"plain": 0.0}, {"plain": 2.0, "masked": -1.0}])
@@ -175,15 +175,14 @@ def test_weights_that_draw_nothing_are_bad_input(weights):
     with pytest.raises(
         BadInput, match=r"diversify\.names: weights of at least 0, not all of them 0"
     ):
-        next(diversify(GROUPS, p))
+        next(diversify(GROUPS, p, HELD_OUT))
 
 
 def test_a_misspelt_held_out_template_is_bad_input():
     """It would hold nothing out, and training would see what the benchmark calls unseen."""
-    held_out = msgspec.structs.replace(default_data.HELD_OUT, templates=("duty.em",))
-    p = msgspec.structs.replace(default_data.DIVERSIFY, held_out=held_out)
+    held_out = msgspec.structs.replace(HELD_OUT, templates=("duty.em",))
     with pytest.raises(BadInput, match=r"held_out\.templates: no \['duty\.em'\]; there are"):
-        next(diversify(GROUPS, p))
+        next(diversify(GROUPS, default_data.DIVERSIFY, held_out))
 
 
 def test_the_share_of_randomized_values_is_a_share():
@@ -191,4 +190,4 @@ def test_the_share_of_randomized_values_is_a_share():
     with pytest.raises(
         BadInput, match=r"diversify.value_randomization: expected a share of 0-1, got 1.5"
     ):
-        list(diversify(GROUPS, p))
+        list(diversify(GROUPS, p, HELD_OUT))

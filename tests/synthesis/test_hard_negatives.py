@@ -30,7 +30,7 @@ def of_kind(kind: str) -> Iterator[tuple[Group, Trajectory]]:
         default_data.GENERAL_QUESTIONS.asked("train"),
     )
     for group in SOUND[::5]:
-        for candidate in islice(KINDS[kind](source, group, random.Random(group.id)), 3):
+        for candidate in islice(KINDS[kind].generate(source, group, random.Random(group.id)), 3):
             yield group, candidate
 
 
@@ -61,14 +61,14 @@ def test_a_negative_speaks_the_language_of_its_group_and_calls_nothing(kind):
     for group, negative in candidates:
         assert (negative.kind, negative.language) == (kind, group.language)
         *_, query, decision = negative.turns
-        assert decision.decision == ("ask" if kind == "missing" else "no_call")
+        assert decision.decision == ("ask" if kind == "missing_argument" else "no_call")
         assert decision.thought
         assert "{" not in query.text + decision.thought + decision.text
-        assert len(negative.turns) == (6 if kind == "answered" else 2)
+        assert len(negative.turns) == (6 if kind == "already_answered" else 2)
 
 
 def test_a_topic_is_a_remark_about_a_tool_in_the_list():
-    for group, negative in of_kind("topic"):
+    for group, negative in of_kind("on_topic_chat"):
         assert negative.tool in list_tools(group)
         *train, held_out = (
             getattr(r.query, negative.language) for r in ENTRIES[negative.tool].remarks
@@ -79,7 +79,7 @@ def test_a_topic_is_a_remark_about_a_tool_in_the_list():
 
 def test_a_removed_tool_is_not_in_the_list_while_a_sibling_is():
     queries = {positive.query: positive.tool for positive in POSITIVES if positive.kind == "call"}
-    for group, negative in of_kind("removed"):
+    for group, negative in of_kind("tool_unavailable"):
         assert negative.tool not in list_tools(group)
         assert list_tools(group) & set(ENTRIES[negative.tool].siblings)
         # An exact pair: the same words lead to a call under another prompt.
@@ -87,7 +87,7 @@ def test_a_removed_tool_is_not_in_the_list_while_a_sibling_is():
 
 
 def test_a_missing_argument_is_one_that_a_tool_in_the_list_requires():
-    for group, negative in of_kind("missing"):
+    for group, negative in of_kind("missing_argument"):
         assert negative.tool in list_tools(group)
         assert (
             ENTRIES[negative.tool].missing.argument in ENTRIES[negative.tool].parameters["required"]
@@ -96,15 +96,17 @@ def test_a_missing_argument_is_one_that_a_tool_in_the_list_requires():
 
 
 def test_a_negated_call_names_what_a_tool_in_the_list_would_do():
-    for group, negative in of_kind("negated"):
+    for group, negative in of_kind("not_requested"):
         assert negative.tool in list_tools(group)
-        wordings = [getattr(w.query, negative.language) for w in default_data.PHRASING.negated[:-1]]
+        wordings = [
+            getattr(w.query, negative.language) for w in default_data.PHRASING.not_requested[:-1]
+        ]
         assert [w for w in wordings if all(part in negative.query for part in w.split("{goal}"))]
 
 
 def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
     checks = TrajectoryValidator(default_data.CATALOGUE, ContaminationFilter([], 0.7))
-    for group, negative in of_kind("answered"):
+    for group, negative in of_kind("already_answered"):
         _, call, result, reply, _, last = negative.turns
         assert checks.find_problem(negative, group.tools) is None
         assert call.calls[0].name == negative.tool == result.name
@@ -119,7 +121,7 @@ def test_another_ratio_than_the_parameter_fails_by_name():
 
 
 def test_a_general_question_is_one_that_training_may_use():
-    for _, negative in of_kind("general"):
+    for _, negative in of_kind("off_topic"):
         assert negative.query in default_data.GENERAL_QUESTIONS.questions[negative.language]
         assert negative.query not in {
             other.query for other in default_data.GENERAL_QUESTIONS.asked("held_out")
@@ -180,7 +182,7 @@ def test_the_order_of_groups_changes_nothing():
 
 
 def test_a_group_without_a_new_negative_is_named():
-    p = msgspec.structs.replace(default_data.NEGATIVES, shares={"general": 1.0})
+    p = msgspec.structs.replace(default_data.NEGATIVES, shares={"off_topic": 1.0})
     asked, teacher = (
         default_data.GENERAL_QUESTIONS.asked("train")[:1],
         default_data.teacher(p.style),

@@ -19,7 +19,7 @@ from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
 from tests.support import default_data
 
-HELD_OUT = set(default_data.HELD_OUT.tools)
+HELD_OUT = default_data.HELD_OUT.tools
 
 
 def changed(**fields: object) -> PlanConfig:
@@ -40,7 +40,9 @@ def test_every_cell_reaches_its_minimum():
 
 def test_an_empty_cell_fails_by_name():
     with pytest.raises(BadInput, match=r"plan: \w+ x \w+ x en: 0 of at least 1 .*plan.groups.en"):
-        count_coverage(Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0})), [])
+        count_coverage(
+            Planner(default_data.CATALOGUE, changed(minimum={"en": 1, "zh": 0}), HELD_OUT), []
+        )
 
 
 def test_coverage_has_one_row_a_cell_and_language_and_counts_every_item():
@@ -54,7 +56,7 @@ def test_a_tool_list_holds_what_is_needed_and_nothing_held_out():
         tools = set(request.tools)
         assert len(tools) == len(request.tools) >= min(default_data.PLAN.tools_per_prompt)
         assert needed(request) <= tools
-        assert not tools & HELD_OUT
+        assert not tools & set(HELD_OUT)
 
 
 def test_nine_of_ten_wanted_tools_have_a_near_duplicate_in_the_list():
@@ -89,7 +91,9 @@ def test_groups_of_one_prompt_share_their_tool_list():
 @pytest.mark.parametrize("simple_per_complex", [1, 6])
 def test_simple_to_complex_is_the_parameter(simple_per_complex):
     p = changed(groups={"en": 70}, groups_per_prompt=1, simple_per_complex=simple_per_complex)
-    items = [i for r in Planner(default_data.CATALOGUE, p).requests("en") for i in r.items]
+    items = [
+        i for r in Planner(default_data.CATALOGUE, p, HELD_OUT).requests("en") for i in r.items
+    ]
     counts = Counter(item.complexity for item in items)
     assert counts["complex"] == len(items) // (simple_per_complex + 1)
 
@@ -97,7 +101,7 @@ def test_simple_to_complex_is_the_parameter(simple_per_complex):
 @pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
 def test_chains_that_a_shared_tool_list_lacks_are_made_up_for_later(groups_per_prompt):
     p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
-    requests = list(Planner(default_data.CATALOGUE, p).requests("en"))
+    requests = list(Planner(default_data.CATALOGUE, p, HELD_OUT).requests("en"))
     counts = check_ratio(requests, p)
     assert abs(counts["en", "complex"] - 400 // 7) <= groups_per_prompt
 
@@ -122,7 +126,7 @@ def test_another_ratio_than_the_parameter_fails_by_name():
 
 def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
     p = changed(groups={"zh": 900}, groups_per_prompt=2, minimum={"zh": 0})
-    planner = Planner(default_data.CATALOGUE, p)
+    planner = Planner(default_data.CATALOGUE, p, HELD_OUT)
     requests = list(planner.requests("zh"))
     full = [cell for cell in planner.cells if planner.used[cell, "zh"] == cell.capacity["zh"]]
     assert full
@@ -139,9 +143,9 @@ def test_more_than_the_grammar_can_say_is_named():
     }
     catalogue = copy.copy(default_data.CATALOGUE)
     catalogue.entries = few
-    p = changed(groups={"en": 900}, held_out_tools=())
+    p = changed(groups={"en": 900})
     with pytest.raises(BadInput, match=r"plan: en: after \d+ groups the grammar has no"):
-        list(Planner(catalogue, p).requests("en"))
+        list(Planner(catalogue, p, ()).requests("en"))
 
 
 def test_no_item_is_planned_twice():
@@ -150,15 +154,17 @@ def test_no_item_is_planned_twice():
 
 
 def test_a_language_is_planned_the_same_alone():
-    alone = list(Planner(default_data.CATALOGUE, changed(groups={"zh": 6})).requests("zh"))
+    alone = list(
+        Planner(default_data.CATALOGUE, changed(groups={"zh": 6}), HELD_OUT).requests("zh")
+    )
     p = changed(groups={"en": 10, "zh": 6})
-    planner = Planner(default_data.CATALOGUE, p)
+    planner = Planner(default_data.CATALOGUE, p, HELD_OUT)
     assert [r for language in p.groups for r in planner.requests(language)][10:] == alone
 
 
 def test_an_unknown_held_out_tool_is_named():
-    with pytest.raises(BadInput, match=r"plan\.held_out_tools: no tools \['get_whether'\]"):
-        Planner(default_data.CATALOGUE, changed(held_out_tools=("get_whether",)))
+    with pytest.raises(BadInput, match=r"held_out\.tools: no tools \['get_whether'\]"):
+        Planner(default_data.CATALOGUE, default_data.PLAN, ("get_whether",))
 
 
 def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):

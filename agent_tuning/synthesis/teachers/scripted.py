@@ -128,7 +128,7 @@ class ScriptedTeacher:
         thought = format_thought(fill_slots(getattr(missing.goal, language), values), language)
         question = fill_slots(getattr(missing.ask, language), values)
         turns = (User(query), Assistant("ask", thought, text=question))
-        return Trajectory(f"{cell}.{index}", turns, "missing", language, tool)
+        return Trajectory(f"{cell}.{index}", turns, "missing_argument", language, tool)
 
     def goal(self, tool: str, scenario: Scenario, language: Language, rng: random.Random) -> str:
         """The task description of a call, with drawn values."""

@@ -96,7 +96,7 @@ def _choose_kind(drafted: str, decision: Decision) -> str:
     """The kind of the draft, unless the decision makes it another."""
     if (decision == "call") == (drafted in POSITIVE_KINDS):
         return drafted
-    return {"call": "call", "ask": "missing", "no_call": "topic"}[decision]
+    return {"call": "call", "ask": "missing_argument", "no_call": "on_topic_chat"}[decision]
 
 
 def reword(task: Task, query: str) -> tuple[Turn, ...]:

@@ -76,8 +76,13 @@ def test_the_words_that_are_corrected_are_the_users_last():
 
 @pytest.mark.parametrize(
     ("drafted", "decision", "kind"),
-    [("call", "no_call", "topic"), ("chain", "ask", "missing"), ("topic", "call", "call"),
-     ("missing", "no_call", "missing"), ("chain", "call", "chain")],
+    [
+        ("call", "no_call", "on_topic_chat"),
+        ("chain", "ask", "missing_argument"),
+        ("on_topic_chat", "call", "call"),
+        ("missing_argument", "no_call", "missing_argument"),
+        ("chain", "call", "chain"),
+    ],
 )  # fmt: skip
 def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
     task = msgspec.structs.replace(OSLO, kind=drafted)
@@ -287,7 +292,7 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
     (trajectory,) = group.trajectories
     reply = Assistant(decision, "Say so.", text="How many days?")
     assert trajectory.turns == (User("A trip to Oslo?"), reply)
-    assert trajectory.kind == {"ask": "missing", "no_call": "topic"}[decision]
+    assert trajectory.kind == {"ask": "missing_argument", "no_call": "on_topic_chat"}[decision]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,12 @@ from tests.support.versioned_repo import TASKS, commit
 # Three in ten groups of the house suite, three tasks of each.
 KNOWN = [f"house/{4 * group + task:03}" for group in range(10) for task in range(3)]
 FEW = ["house/000", "house/040", "bfcl/007"]
+# What older versions call the settings of `predict`, and the file of its requests.
+OLDER_NAMES = {
+    "batch_size:": "rows:",
+    "malformed_stop_tokens:": "unreadable_tokens:",
+    "data/requests.jsonl": "data/prompts.jsonl",
+}
 
 
 def other_params(**changes: int) -> None:
@@ -29,10 +35,13 @@ def other_params(**changes: int) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(versioned_repo.PARAMS | {"predict": predict}))
 
 
-def renamed_params() -> None:
-    path = Path("params.yaml")
-    text = path.read_text().replace("rows:", "batch_size:")
-    path.write_text(text.replace("malformed_stop_tokens:", "malformed_stop_tokens:"))
+def older_names() -> None:
+    Path("data/requests.jsonl").rename("data/prompts.jsonl")
+    for path in (Path("params.yaml"), Path("dvc.yaml")):
+        text = path.read_text()
+        for name, older in OLDER_NAMES.items():
+            text = text.replace(name, older)
+        path.write_text(text)
 
 
 def other_suite() -> None:
@@ -64,8 +73,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
     "paced": lambda: other_params(batch_size=1, threads=1),
-    "renamed": renamed_params,
-    "asked": lambda: Path("data/prompts.jsonl").write_text('{"other": 1}\n'),
+    "renamed": older_names,
+    "asked": lambda: Path("data/requests.jsonl").write_text('{"other": 1}\n'),
     "decoded": lambda: other_params(max_new_tokens=10),
     "suited": other_suite,
     "scored": other_scorer,
@@ -150,8 +159,11 @@ def test_how_many_rows_are_decoded_at_a_time_is_no_other_decoding(run: Callable[
     assert run("first", "paced") == 0
 
 
-def test_settings_under_their_older_names_are_the_same_settings(run: Callable[..., int]) -> None:
+def test_settings_and_requests_under_their_older_names_are_the_same(
+    run: Callable[..., int],
+) -> None:
     assert run("first", "renamed") == 0
+    assert run("renamed", "first") == 0
 
 
 def test_a_version_with_signatures_in_its_metrics_compares_with_one_with_a_file_of_them(

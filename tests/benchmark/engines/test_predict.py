@@ -13,7 +13,7 @@ from benchmark.engines.answer import Answer
 from tests.support.killed_stage import KillableStage
 
 PREDICT = KillableStage(
-    "predict", ["prompts.jsonl", "base", "fingerprint.json", "answers.jsonl"], "answers.jsonl"
+    "predict", ["requests.jsonl", "base", "code.json", "answers.jsonl"], "answers.jsonl"
 )
 GROUPS = 30
 
@@ -35,7 +35,7 @@ def ready_folder(lively, tmp_path_factory) -> Path:
         )
         for number in range(GROUPS)
     ]
-    jsonl.write(folder / "prompts.jsonl", questions)
+    jsonl.write(folder / "requests.jsonl", questions)
     return folder
 
 

@@ -36,7 +36,7 @@ from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
 from stages import report as stage
 
-KINDS = ("call", "topic", "missing")
+KINDS = ("call", "on_topic_chat", "missing_argument")
 
 
 def scored(suite: str, model: str, number: int, **changes: Any) -> ScoredAnswer:

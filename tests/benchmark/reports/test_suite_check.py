@@ -22,7 +22,7 @@ SCHEMA = {
 }
 SCORING = ScoreConfig(0.5, "rouge_l", 20, 7, (0.0,))
 TOOL = Tool("get_weather", "Weather of a city.", SCHEMA)
-PARAMS = "score: {lam: 0.5, text_scorer: rouge_l, bootstrap: 20, seed: 7, sweep: [0]}\n"
+PARAMS = "scoring: {lam: 0.5, text_scorer: rouge_l, bootstrap: 20, seed: 7, sweep: [0]}\n"
 
 
 def task(number: int, *calls: GoldCall, **changes: Any) -> Task:

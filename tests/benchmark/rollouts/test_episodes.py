@@ -15,7 +15,8 @@ from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
 from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.episode_metrics import EpisodeSlice, read_transcripts
+from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.episode_metrics import read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.model_policy import LoggedReply
 from benchmark.rollouts.rollout import Rollout, Step, Transcript
@@ -27,7 +28,7 @@ from tests.support.killed_stage import KillableStage
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = config.load("episodes", EpisodeSlice).steps
+STEPS = config.load("episodes", EpisodesConfig).steps
 TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
@@ -259,7 +260,7 @@ def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
 
 
 def test_a_killed_run_resumes_and_ends_with_the_same_bytes(lively, tmp_path):
-    paths = ["suite", "base", "fingerprint.json", "transcripts.jsonl"]
+    paths = ["suite", "base", "code.json", "transcripts.jsonl"]
     act = KillableStage("episodes", paths, "transcripts.jsonl")
     numbers = {"tasks": 4, "attempts": 1, "max_new_tokens": 40, "batch_size": 4, "threads": 1}
     ready = act.ready(tmp_path / "ready", lively, numbers)

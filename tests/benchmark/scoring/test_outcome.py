@@ -21,7 +21,7 @@ def task(reply_format: str = "react") -> Task:
         language="en",
         turns=(User("Rain?"),),
         golds=(Gold("no_call"),),
-        kind="topic",
+        kind="on_topic_chat",
         reply_format=reply_format,
     )
 

@@ -23,7 +23,7 @@ def suite(name: str, count: int) -> Suite:
             language="en",
             turns=(User("Hi."),),
             golds=(Gold("no_call"),),
-            kind="topic",
+            kind="on_topic_chat",
             reply_format="react",
         )
         for number in range(count)

@@ -47,7 +47,7 @@ def task(suite: str, number: int) -> Task:
         language="en",
         turns=(User("Rain in Oslo?"),),
         golds=(Gold("call" if wants_call else "no_call", thought, calls),),
-        kind="call" if wants_call else "topic",
+        kind="call" if wants_call else "on_topic_chat",
         reply_format="react",
         axes={"query": "seen" if number < 4 else "unseen"},
     )

@@ -30,10 +30,10 @@ def write(groups: dict[str, int | None]) -> None:
 
 
 def run(base: Path) -> set[str]:
-    build_requests.main(*map(Path, (base, "asked", "prompts.jsonl", "prompts.json", "house")))
+    build_requests.main(*map(Path, (base, "asked", "requests.jsonl", "requests.json", "house")))
     return {
         task
-        for group in jsonl.read(Path("prompts.jsonl"), QuestionGroup)
+        for group in jsonl.read(Path("requests.jsonl"), QuestionGroup)
         for task in group.questions
     }
 
@@ -43,7 +43,7 @@ def test_the_asked_tasks_are_a_suite_of_their_own_and_are_counted(folder: Path) 
     part = suites.read(Path("asked/house"))
     assert {task.id for task in part.tasks} == tasks
     assert len(tasks) == 12
-    assert json.loads(Path("prompts.json").read_text()) == {
+    assert json.loads(Path("requests.json").read_text()) == {
         "house.asked": 12,
         "house.tasks": len(suites.read(HOUSE).tasks),
     }

@@ -22,7 +22,7 @@ def suite() -> Suite:
         language="en",
         turns=(User("Late in Oslo?"),),
         golds=(Gold("no_call"),),
-        kind="topic",
+        kind="on_topic_chat",
         reply_format="hermes",
     )
     return Suite("house", {"get_weather": WEATHER, "get_time": CLOCK}, (task,), 0)
