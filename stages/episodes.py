@@ -1,6 +1,6 @@
 """Let one model act in the simulated worlds; a killed run resumes where it stopped.
 
-reads   benchmark/suites/episodes/     tools and episodes
+reads   benchmark/suites/episodes/     tools, prompts and episodes
         data/base/ or models/tuned/
         data/code_hashes/episodes.json    the hash of this code
 writes  data/episodes/{base,tuned}.jsonl  Transcript, in the order of the suite
@@ -26,7 +26,8 @@ def main(suite: Path, model: Path, code: Path, transcripts: Path) -> None:
     p = config.load("episodes", EpisodesConfig)
     configure_threads(p.threads)
     played = episodes.read(suite).slice(p.tasks, p.attempts)
-    key = compute_run_key(p, [suite / "tools.jsonl", suite / "episodes.jsonl", model, code])
+    files = [suite / f"{name}.jsonl" for name in ("tools", "prompts", "episodes")]
+    key = compute_run_key(p, [*files, model, code])
     policy = ModelPolicy(model, SCRATCH / f"{transcripts.stem}-{key}.jsonl", p)
     count = jsonl.write(transcripts, run_rollouts(played, policy, p.steps))
     print(f"{transcripts}: {count} episodes")

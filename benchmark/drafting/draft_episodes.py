@@ -1,7 +1,7 @@
 """Draft the episodes: `python -m benchmark.drafting.draft_episodes FOLDER` (or `make suite`).
 
 reads   params.yaml: draft_episodes, draft, held_out;  data/catalogue
-writes  FOLDER/tools.jsonl, FOLDER/episodes.jsonl
+writes  FOLDER/tools.jsonl, prompts.jsonl, episodes.jsonl
 
 A task is a scenario with held-out values. Its attempts use the scenario's several phrasings, and
 each has another world. The values are drawn again if, in any of these worlds, a gold call is
@@ -18,15 +18,15 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import OBSERVED_FIELD, Scenario
 from agent_tuning.catalogue.grammar import Grammar, SlotValue
 from agent_tuning.catalogue.simulators import SIMULATORS, World
-from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Call, Language, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
-from benchmark.tasks import suites
-from benchmark.tasks.episodes import Episode
+from benchmark.tasks import episodes
+from benchmark.tasks.episodes import Episode, Episodes
+from benchmark.tasks.suite_prompts import SuitePrompt
 
 # The six worlds of AgentInstruct (Zeng et al. 2023), and our domains in their place.
 FAMILIES = {
@@ -61,16 +61,6 @@ class EpisodeDraftConfig(Record, frozen=True):
     draws: int
 
 
-class EpisodePrompt(Record, frozen=True):
-    """What the episodes of a group have in common."""
-
-    group: str
-    menu: tuple[str, ...]
-    template: str
-    tool_format: str
-    reply_format: str
-
-
 class Cell(NamedTuple):
     """What a task asks for."""
 
@@ -101,16 +91,23 @@ class EpisodeDrafter:
         self.held_out = held_out
         self.p = p
         self.grammar = Grammar(catalogue, values="held_out")
-        self.prompts = 0  # how many were built
+        self.prompts: dict[str, SuitePrompt] = {}  # all that were built, by id
 
-    def episodes(self) -> Iterator[Episode]:
-        for family, domains in FAMILIES.items():
-            yield from self._draft_family(family, domains)
+    def draft(self) -> Episodes:
+        """The suite, with the prompts that its episodes use."""
+        drafted = tuple(
+            episode
+            for family, domains in FAMILIES.items()
+            for episode in self._draft_family(family, domains)
+        )
+        prompts = {episode.prompt: self.prompts[episode.prompt] for episode in drafted}
+        menus = [prompt.tools for prompt in prompts.values()]
+        return Episodes(collect_tools(self.catalogue, menus), prompts, drafted)
 
     def _draft_family(self, family: str, domains: Sequence[str]) -> Iterator[Episode]:
         p = self.p
         tools = [name for name, d in self.catalogue.domain_of.items() if d.domain in domains]
-        prompts: dict[Language, list[EpisodePrompt]] = {
+        prompts: dict[Language, list[SuitePrompt]] = {
             "en": [self._build_prompt(family, tools, "en", n) for n in range(p.prompts)],
             "zh": [self._build_prompt(family, tools, "zh", 0)],
         }
@@ -140,10 +137,10 @@ class EpisodeDrafter:
 
     def _build_prompt(
         self, family: str, tools: Sequence[str], language: Language, number: int
-    ) -> EpisodePrompt:
+    ) -> SuitePrompt:
         """The family's tools, their siblings from elsewhere, and others. The formats take turns."""
-        group = f"episodes/{family}.{language}{number}"
-        rng = random.Random(f"{self.p.seed}:{group}")
+        id = f"episodes/{family}.{language}{number}"
+        rng = random.Random(f"{self.p.seed}:{id}")
         entries = self.catalogue.entries
         siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
         others = rng.sample(sorted(entries), len(entries))
@@ -151,16 +148,18 @@ class EpisodeDrafter:
         menu = [tool for tool in ordered if tool in SIMULATORS]
         menu = menu[: max(self.p.tools_per_prompt, len(tools))]
         seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
-        turn, self.prompts = self.prompts, self.prompts + 1
-        return EpisodePrompt(
-            group,
-            tuple(tool_key(tool, language) for tool in rng.sample(menu, len(menu))),
-            rng.choice(seen),
-            self.formats.tool_formats[turn % len(self.formats.tool_formats)],
-            self.formats.reply_formats[turn % len(self.formats.reply_formats)],
+        turn = len(self.prompts)
+        self.prompts[id] = SuitePrompt(
+            id=id,
+            language=language,
+            tools=tuple(tool_key(tool, language) for tool in rng.sample(menu, len(menu))),
+            template=rng.choice(seen),
+            tool_format=self.formats.tool_formats[turn % len(self.formats.tool_formats)],
+            reply_format=self.formats.reply_formats[turn % len(self.formats.reply_formats)],
         )
+        return self.prompts[id]
 
-    def _draft_task(self, family: str, cell: Cell, prompt: EpisodePrompt) -> Iterator[Episode]:
+    def _draft_task(self, family: str, cell: Cell, prompt: SuitePrompt) -> Iterator[Episode]:
         task = f"episodes/{cell.tool}.{cell.scenario.name}.{cell.language}"
         # An attempt's world has the attempt's id for a seed.
         ids = [f"{task}.{attempt}" for attempt in range(self.p.attempts)]
@@ -173,13 +172,8 @@ class EpisodeDrafter:
             yield Episode(
                 id=episode,
                 task=task,
-                group=prompt.group,
+                prompt=prompt.id,
                 family=family,
-                language=cell.language,
-                menu=prompt.menu,
-                template=prompt.template,
-                tool_format=prompt.tool_format,
-                reply_format=prompt.reply_format,
                 seed=episode,
                 query=fill_slots(order[attempt % len(order)], values),
                 gold=gold.calls,
@@ -228,11 +222,9 @@ def main(folder: Path) -> None:
         config.load("held_out", HeldOut),
         config.load("draft_episodes", EpisodeDraftConfig),
     )
-    episodes = list(drafter.episodes())
-    tools = collect_tools(catalogue, [episode.menu for episode in episodes])
-    suites.write_tools(folder, tools)
-    jsonl.write(folder / "episodes.jsonl", episodes)
-    print(f"{folder}: {len(episodes)} episodes, {len(tools)} tools")
+    suite = drafter.draft()
+    episodes.write(folder, suite)
+    print(f"{folder}: {len(suite.episodes)} episodes, {len(suite.tools)} tools")
 
 
 if __name__ == "__main__":

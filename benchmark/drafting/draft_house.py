@@ -2,7 +2,7 @@
 
 reads   params.yaml: draft, held_out;  data/catalogue and wordings
         FOLDER-N/, the version before, if it is kept
-writes  FOLDER/tools.jsonl, FOLDER/tasks.jsonl, FOLDER/version.json
+writes  FOLDER/tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
 
 Queries come from the part of the grammar that training never sees. A query that counts as seen has
 held-out values, and an unseen one held-out phrasings too. Whole groups use held-out tools,
@@ -28,8 +28,9 @@ from benchmark.drafting.catalogue_tools import collect_tools, tool_key
 from benchmark.drafting.draft_sources import DraftSources, read_sources
 from benchmark.drafting.house_layout import HouseDraftConfig, list_side
 from benchmark.tasks import suites
+from benchmark.tasks.suite_prompts import SuitePrompt
 from benchmark.tasks.suite_version import Version, write_version
-from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
+from benchmark.tasks.suites import Gold, GoldCall, Task, TaskGroup
 
 
 class DraftedTask(NamedTuple):
@@ -70,12 +71,11 @@ class HouseDrafter:
         self.uses: Counter[str] = Counter()  # of a tool or a cell, so that no query recurs
         self.queries: set[str] = set()  # of negatives so far
 
-    def tasks(self, first: int) -> Iterator[Task]:
-        """The tasks of `p.groups` groups, of which `first` is the first number."""
-        for number in range(first, first + self.p.groups):
-            yield from self._draft_group(number)
+    def groups(self, first: int) -> Iterator[TaskGroup]:
+        """`p.groups` groups, of which `first` is the first number."""
+        return map(self._draft_group, range(first, first + self.p.groups))
 
-    def _draft_group(self, number: int) -> Iterator[Task]:
+    def _draft_group(self, number: int) -> TaskGroup:
         p, rng = self.p, random.Random(f"{self.p.seed}:{number}")
         language = house_layout.choose_language(number, p)
         axes = self._choose_axes(number, language)
@@ -86,22 +86,28 @@ class HouseDrafter:
         tool_format = rng.choice(
             list_side(p.tool_formats, held_out.tool_formats, axes["tool_format"])
         )
+        prompt = SuitePrompt(
+            id=f"house/g{number:03}",
+            language=language,
+            tools=tuple(tool_key(tool, language) for tool in menu),
+            template=template,
+            tool_format=tool_format,
+            reply_format=house_layout.choose_reply_format(number, p),
+        )
         drafts = [self._draft_positive(tool, axes["tool"], language, rng) for tool in tools]
         drafts += self._draft_negatives(menu, language, number)
-        for index, draft in enumerate(drafts):
-            yield Task(
-                id=f"house/g{number:03}.{index}",
-                group=f"house/g{number:03}",
-                menu=tuple(tool_key(tool, language) for tool in menu),
-                language=language,
+        tasks = (
+            Task(
+                id=f"{prompt.id}.{index}",
+                prompt=prompt.id,
                 turns=draft.trajectory.turns[: draft.cut],
                 golds=(draft.gold,),
                 kind=draft.trajectory.kind,
-                template=template,
-                tool_format=tool_format,
-                reply_format=house_layout.choose_reply_format(number, p),
                 axes={"query": draft.query_axis, **axes},
             )
+            for index, draft in enumerate(drafts)
+        )
+        return TaskGroup(prompt, tuple(tasks))
 
     def _choose_axes(self, number: int, language: Language) -> dict[str, str]:  # noqa: ARG002
         return house_layout.choose_axes(number, self.p)
@@ -228,14 +234,14 @@ class HouseDrafter:
 def main(folder: Path) -> None:
     p = config.load("draft", HouseDraftConfig)
     sources = read_sources(config.load("held_out", HeldOut))
-    tasks = tuple(HouseDrafter(sources, p).tasks(p.first))
-    tools = collect_tools(sources.catalogue, [task.menu for task in tasks])
-    suite = Suite(folder.name, tools, tasks)
+    groups = list(HouseDrafter(sources, p).groups(p.first))
+    tools = collect_tools(sources.catalogue, [group.prompt.tools for group in groups])
+    suite = suites.join_groups(folder.name, tools, groups)
     suites.write(folder, suite)
     before = folder.with_name(f"{folder.name}-{p.version - 1}")
     parent = suites.read(before).digest if before.exists() else ""
     write_version(folder, Version(p.version, suite.digest, parent))
-    print(f"{folder}: version {p.version}, {len(tasks)} tasks, {len(suite.tools)} tools")
+    print(f"{folder}: version {p.version}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")
 
 
 if __name__ == "__main__":

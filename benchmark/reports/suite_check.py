@@ -12,7 +12,6 @@ from pathlib import Path
 import jsonschema_rs
 import msgspec
 
-from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Tool
 from agent_tuning.runtime import cli, config
 from benchmark.engines.answer import Answer
@@ -27,21 +26,19 @@ from benchmark.scoring.task_score import score_answer, score_answers
 from benchmark.tasks import suites
 from benchmark.tasks.suites import REFERENCE, GoldCall, Suite, Task
 
-FACETS = ("decision", "kind", "language", "template", "tool_format", "reply_format")
+TASK_FACETS = ("decision", "kind")
+PROMPT_FACETS = ("language", "template", "tool_format", "reply_format")
 
 
 def find_problems(suite: Suite, settings: ScoreConfig) -> Iterator[str]:
     """What `suites.read` does not check: golds that no answer can meet, and repeated questions."""
     first_ids: dict[bytes, str] = {}
     for task in suite.tasks:
-        if task.reply_format not in REPLY_FORMATS:
-            known = ", ".join(REPLY_FORMATS)
-            yield f"{task.id}: reply_format: {task.reply_format!r} is none of {known}"
-            continue
-        first = first_ids.setdefault(msgspec.json.encode((task.prompt, task.turns)), task.id)
+        prompt = msgspec.structs.replace(suite.prompts[task.prompt], id="")
+        first = first_ids.setdefault(msgspec.json.encode((prompt, task.turns)), task.id)
         if first != task.id:
             yield f"{task.id}: turns: the same as those of {first!r}, under the same prompt"
-        tools = {tool.name: tool for tool in suite.tools_of(task)}
+        tools = {tool.name: tool for tool in suite.prompt(task).tools}
         for call in (call for gold in task.golds for call in gold.calls):
             yield from (
                 f"{task.id}: golds: {text}" for text in _find_misfits(call, tools[call.name])
@@ -66,9 +63,9 @@ def _find_misfits(call: GoldCall, tool: Tool) -> Iterator[str]:
 
 def _find_unreachable(suite: Suite, task: Task, settings: ScoreConfig) -> Iterator[str]:
     """The gold, written as a model would write it, must get every score in full."""
-    tools, text_scorer = suite.tools_of(task), TEXT_SCORERS[settings.text_scorer]
-    answer = Answer(task.id, DEGENERATE["gold"](task, tools))
-    line = score_answer(suite.name, "gold", task, tools, answer, text_scorer, settings.lam)
+    prompt, text_scorer = suite.prompt(task), TEXT_SCORERS[settings.text_scorer]
+    answer = Answer(task.id, DEGENERATE["gold"](task, prompt))
+    line = score_answer(suite.name, "gold", task, prompt, answer, text_scorer, settings.lam)
     for name in ("em", "call_exact_match", "text"):
         if getattr(line.score, name) not in (None, 1):
             reason = line.reason or line.decision
@@ -77,13 +74,15 @@ def _find_unreachable(suite: Suite, task: Task, settings: ScoreConfig) -> Iterat
 
 def describe_contents(suite: Suite) -> str:
     """The number of tasks by each facet."""
-    lists = _format_range(len(task.menu) for task in suite.tasks)
+    lists = _format_range(len(prompt.tools) for prompt in suite.prompts.values())
     lines = [
         f"{suite.name}, {suite.version} overlays, {suite.digest[:12]}",
-        f"{len(suite.tasks)} tasks in {len({task.group for task in suite.tasks})} groups, "
+        f"{len(suite.tasks)} tasks in {len(suite.prompts)} prompts, "
         f"{len(suite.tools)} tools, lists of {lists} tools",
     ]
-    counts = {facet: Counter(getattr(task, facet) for task in suite.tasks) for facet in FACETS}
+    counts = {facet: Counter(getattr(task, facet) for task in suite.tasks) for facet in TASK_FACETS}
+    for facet in PROMPT_FACETS:
+        counts[facet] = Counter(getattr(suite.prompt(task), facet) for task in suite.tasks)
     for task in suite.tasks:
         for axis, part in task.axes.items():
             counts.setdefault(f"axis {axis}", Counter())[part] += 1

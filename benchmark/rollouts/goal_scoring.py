@@ -64,18 +64,18 @@ def score_episodes(
     """The score of every episode of the suite, in its order."""
     by_episode = {transcript.episode: transcript for transcript in transcripts}
     for episode in suite.episodes:
-        tools, transcript = suite.tools_of(episode), by_episode.get(episode.id)
+        prompt, transcript = suite.prompt(episode), by_episode.get(episode.id)
         steps = transcript.steps if transcript else ()
         calls = [call for step in steps if step.turn for call in step.turn.calls]
-        problems = (schema.find_call_problem(call, tools) for call in calls)
+        problems = (schema.find_call_problem(call, prompt.tools) for call in calls)
         yield EpisodeScore(
             model=model,
             episode=episode.id,
             task=episode.task,
             family=episode.family,
-            language=episode.language,
+            language=prompt.language,
             query=episode.query,
-            outcome=find_outcome(episode, tools, transcript),
+            outcome=find_outcome(episode, prompt.tools, transcript),
             steps=steps,
             invalid=tuple(problem for problem in problems if problem),
             reason=transcript.reason if transcript else "",

@@ -69,8 +69,8 @@ class ModelPolicy:
 
 
 def _group_by_prompt(rollouts: Sequence[Rollout]) -> Iterator[list[Rollout]]:
-    ordered = sorted(rollouts, key=lambda rollout: (rollout.episode.group, rollout.episode.id))
-    for _, group in groupby(ordered, key=lambda rollout: rollout.episode.group):
+    ordered = sorted(rollouts, key=lambda rollout: (rollout.prompt.id, rollout.episode.id))
+    for _, group in groupby(ordered, key=lambda rollout: rollout.prompt.id):
         yield list(group)
 
 

@@ -1,6 +1,6 @@
 """Rules that answer without a model. A tuned model has to beat all of them.
 
-They write in the task's reply format, so that their answers are parsed and scored as a model's.
+They write in the prompt's reply format, so that their answers are parsed and scored as a model's.
 """
 
 import re
@@ -9,11 +9,11 @@ from random import Random
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.quality.word_overlap import WordOverlap, fold_text
-from agent_tuning.records import Assistant, Call, Json, Tool
+from agent_tuning.records import Assistant, Call, Json, PromptSpec, Tool
 from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Task
 
-Baseline = Callable[[Task, Sequence[Tool]], str]
+Baseline = Callable[[Task, PromptSpec], str]
 
 NO_TOOL = {"en": "No tool is needed.", "zh": "不需要工具。"}
 LEXICAL_THRESHOLD = (
@@ -25,52 +25,53 @@ CAPITAL = r"(?<=[a-z,] )([A-Z]\w*(?: [A-Z]\w*)*)"  # not the first word of a sen
 NAMED = re.compile(f"{QUOTED}|{CAPITAL}|({NUMBER.pattern})")
 
 
-def always_none(task: Task, _: Sequence[Tool]) -> str:
-    return write_turn(task, _build_no_call(task))
+def always_none(_: Task, prompt: PromptSpec) -> str:
+    return write_turn(prompt, _build_no_call(prompt))
 
 
-def always_first(task: Task, tools: Sequence[Tool]) -> str:
+def always_first(task: Task, prompt: PromptSpec) -> str:
+    tools = prompt.tools
     return write_turn(
-        task, _build_call(tools[0], last_user_text(task), ()) if tools else _build_no_call(task)
+        prompt, _build_call(tools[0], last_user_text(task), ()) if tools else _build_no_call(prompt)
     )
 
 
-def random(task: Task, tools: Sequence[Tool]) -> str:
+def random(task: Task, prompt: PromptSpec) -> str:
     """Any tool of the list or none, each as likely."""
-    choice = Random(task.id).choice([None, *tools])
+    choice = Random(task.id).choice([None, *prompt.tools])
     return write_turn(
-        task, _build_call(choice, last_user_text(task), ()) if choice else _build_no_call(task)
+        prompt, _build_call(choice, last_user_text(task), ()) if choice else _build_no_call(prompt)
     )
 
 
-def lexical(task: Task, tools: Sequence[Tool]) -> str:
+def lexical(task: Task, prompt: PromptSpec) -> str:
     """The tool that shares most words with the query, if it shares enough."""
     query = last_user_text(task)
-    overlap, tool = _find_best_tool(query, tools)
+    overlap, tool = _find_best_tool(query, prompt.tools)
     if tool is None or overlap < LEXICAL_THRESHOLD:
-        return write_turn(task, _build_no_call(task))
-    return write_turn(task, _build_call(tool, query, _find_names(query)))
+        return write_turn(prompt, _build_no_call(prompt))
+    return write_turn(prompt, _build_call(tool, query, _find_names(query)))
 
 
-def echo_query(task: Task, _: Sequence[Tool]) -> str:
+def echo_query(task: Task, prompt: PromptSpec) -> str:
     """Shows what the text score gives for repeating the user."""
     query = last_user_text(task)
-    return write_turn(task, Assistant("no_call", _join_lines(query), text=query))
+    return write_turn(prompt, Assistant("no_call", _join_lines(query), text=query))
 
 
-def echo_description(task: Task, tools: Sequence[Tool]) -> str:
+def echo_description(task: Task, prompt: PromptSpec) -> str:
     """Shows what the text score gives for repeating the tool list."""
-    tool = _find_best_tool(last_user_text(task), tools)[1]
+    tool = _find_best_tool(last_user_text(task), prompt.tools)[1]
     if tool is None:
-        return write_turn(task, _build_no_call(task))
+        return write_turn(prompt, _build_no_call(prompt))
     return write_turn(
-        task, _build_call(tool, last_user_text(task), (), _join_lines(tool.description))
+        prompt, _build_call(tool, last_user_text(task), (), _join_lines(tool.description))
     )
 
 
-def malformed(task: Task, tools: Sequence[Tool]) -> str:
+def malformed(task: Task, prompt: PromptSpec) -> str:
     """A call of the first tool, cut off in the middle of its arguments."""
-    whole = always_first(task, tools)
+    whole = always_first(task, prompt)
     return whole[: whole.rfind("}")] if "}" in whole else ""
 
 
@@ -85,13 +86,13 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
-def write_turn(task: Task, turn: Assistant) -> str:
-    """The text of a turn, in the reply format that the task asks for."""
-    return REPLY_FORMATS[task.reply_format].write(turn)
+def write_turn(prompt: PromptSpec, turn: Assistant) -> str:
+    """The text of a turn, in the reply format that the prompt asks for."""
+    return REPLY_FORMATS[prompt.reply_format].write(turn)
 
 
-def _build_no_call(task: Task) -> Assistant:
-    return Assistant("no_call", text=NO_TOOL[task.language])
+def _build_no_call(prompt: PromptSpec) -> Assistant:
+    return Assistant("no_call", text=NO_TOOL[prompt.language])
 
 
 def _build_call(tool: Tool, query: str, names: Sequence[str], thought: str = "") -> Assistant:

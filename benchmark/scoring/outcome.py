@@ -1,12 +1,10 @@
 """What an answer decided, before anyone asks whether it was right."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
-from agent_tuning.records import Assistant, BadInput, Record, Tool
+from agent_tuning.records import Assistant, PromptSpec, Record
 from benchmark.engines.answer import Answer
-from benchmark.tasks.suites import Task
 
 
 class Verdict(StrEnum):
@@ -23,17 +21,14 @@ class ParsedAnswer(Record, frozen=True):
     reason: str = ""
 
 
-def parse_answer(task: Task, tools: Sequence[Tool], answer: Answer | None) -> ParsedAnswer:
-    """Read the answer in the task's reply format; a call of an unknown tool is still a call."""
+def parse_answer(prompt: PromptSpec, answer: Answer | None) -> ParsedAnswer:
+    """Read the answer in the prompt's reply format; a call of an unknown tool is still a call."""
     if answer is None:
         return ParsedAnswer(Verdict.ERROR, reason="no answer")
     if answer.error:
         return ParsedAnswer(Verdict.ERROR, reason=answer.error)
-    if task.reply_format not in REPLY_FORMATS:
-        known = ", ".join(sorted(REPLY_FORMATS))
-        raise BadInput(f"{task.id}: reply_format: {task.reply_format!r} is none of {known}")
     try:
-        turn = REPLY_FORMATS[task.reply_format].read(answer.text, tools)
+        turn = REPLY_FORMATS[prompt.reply_format].read(answer.text, prompt.tools)
     except MalformedReply as error:
         return ParsedAnswer(Verdict.MALFORMED, reason=str(error))
     return ParsedAnswer(Verdict(turn.decision), turn)

@@ -51,5 +51,5 @@ def _list_em(
     for suite in suites:
         for task in suite.tasks:
             if task.id in tasks:
-                tools, answer = suite.tools_of(task), answers.get(task.id)
-                yield score_answer(suite.name, "", task, tools, answer, scorer, 0.0).score.em
+                prompt, answer = suite.prompt(task), answers.get(task.id)
+                yield score_answer(suite.name, "", task, prompt, answer, scorer, 0.0).score.em

@@ -94,7 +94,7 @@ def select_models(suite: Suite, models: Mapping[str, Answers]) -> dict[str, Answ
 
 
 def answer_by_rule(suite: Suite, rule: Baseline) -> Answers:
-    return {task.id: Answer(task.id, rule(task, suite.tools_of(task))) for task in suite.tasks}
+    return {task.id: Answer(task.id, rule(task, suite.prompt(task))) for task in suite.tasks}
 
 
 def build_signature(suite: Suite, config: ScoreConfig) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, BadInput, Decision, Record, Tool, User
+from agent_tuning.records import Assistant, BadInput, Decision, PromptSpec, Record, User
 from benchmark.engines.answer import Answer
 from benchmark.scoring.outcome import Verdict, parse_answer
 from benchmark.scoring.scorers import Score, TextScorer, score_turn
@@ -60,31 +60,31 @@ def score_answers(
 ) -> Iterator[ScoredAnswer]:
     """A line for every task, answered or not, in order of their ids."""
     for task in sorted(suite.tasks, key=lambda task: task.id):
-        tools, answer = suite.tools_of(task), answers.get(task.id)
-        yield score_answer(suite.name, model, task, tools, answer, text_scorer, lam)
+        prompt, answer = suite.prompt(task), answers.get(task.id)
+        yield score_answer(suite.name, model, task, prompt, answer, text_scorer, lam)
 
 
 def score_answer(
     suite: str,
     model: str,
     task: Task,
-    tools: Sequence[Tool],
+    prompt: PromptSpec,
     answer: Answer | None,
     text_scorer: TextScorer,
     lam: float,
 ) -> ScoredAnswer:
-    parsed = parse_answer(task, tools, answer)
+    parsed = parse_answer(prompt, answer)
     result = score_turn(task, parsed.turn, text_scorer, lam)
     return ScoredAnswer(
         suite=suite,
         model=model,
         task=task.id,
-        group=task.group,
+        group=prompt.id,
         kind=task.kind,
-        language=task.language,
-        template=task.template,
-        tool_format=task.tool_format,
-        reply_format=task.reply_format,
+        language=prompt.language,
+        template=prompt.template,
+        tool_format=prompt.tool_format,
+        reply_format=prompt.reply_format,
         wanted=task.decision,
         outcome=parsed.verdict,
         score=result,

@@ -65,7 +65,7 @@ def write_with_errata(suite: Suite, folder: Path, errata: Path) -> None:
 def list_task_queries(suite: Suite) -> Iterator[ProtectedQuery]:
     """Every user turn of every task."""
     for task in suite.tasks:
-        tools = tuple(tool.name for tool in suite.tools_of(task))
+        tools = tuple(tool.name for tool in suite.prompt(task).tools)
         for turn in task.turns:
             if isinstance(turn, User):
                 yield ProtectedQuery(turn.text, task.id, tools)
@@ -74,5 +74,5 @@ def list_task_queries(suite: Suite) -> Iterator[ProtectedQuery]:
 def list_episode_queries(suite: Episodes) -> Iterator[ProtectedQuery]:
     """The query of every episode."""
     for episode in suite.episodes:
-        tools = tuple(tool.name for tool in suite.tools_of(episode))
+        tools = tuple(tool.name for tool in suite.prompt(episode).tools)
         yield ProtectedQuery(episode.query, episode.id, tools)

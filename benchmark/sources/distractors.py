@@ -17,7 +17,9 @@ import numpy as np
 from agent_tuning.quality.word_overlap import Matrix, ToolSimilarity, build_incidence, subject_words
 from agent_tuning.records import BadInput, Record, Tool, User
 from benchmark.sources.bfcl import Item
-from benchmark.tasks.suites import Gold, Suite, Task
+from benchmark.tasks import suites
+from benchmark.tasks.suite_prompts import SuitePrompt
+from benchmark.tasks.suites import Gold, Suite, Task, TaskGroup
 
 
 class DistractorsConfig(Record, frozen=True):
@@ -52,14 +54,14 @@ def derive_suite(
     groups = GroupBuilder(items, tools, menus).groups()
     if not groups:
         raise BadInput(f"{name}: {len(items)} items make no menu of {menus.tools_per_prompt} tools")
-    tasks = [
-        task
-        for number, group in enumerate(groups)
-        for task in _build_tasks(name, number, group, menus)
-    ]
     offered = sorted({key for group in groups for key in group.menu})
-    unused = Counter({"no sound menu": len(items) - len(tasks)})
-    return Suite(name, {key: tools[key] for key in offered}, tuple(tasks)), +unused
+    suite = suites.join_groups(
+        name,
+        {key: tools[key] for key in offered},
+        (_build_group(name, number, group, menus) for number, group in enumerate(groups)),
+    )
+    unused = Counter({"no sound menu": len(items) - len(suite.tasks)})
+    return suite, +unused
 
 
 def key_tools(items: Iterable[Item]) -> dict[str, Tool]:
@@ -223,22 +225,26 @@ class _DraftGroup:
         self.allowed &= self.builder.distinct[tool]
 
 
-def _build_tasks(
-    name: str, number: int, group: ItemGroup, menus: DistractorsConfig
-) -> Iterator[Task]:
-    for item in group.items:
-        yield Task(
+def _build_group(name: str, number: int, group: ItemGroup, menus: DistractorsConfig) -> TaskGroup:
+    prompt = SuitePrompt(
+        id=f"{name}/g{number:03}",
+        language="en",
+        tools=group.menu,
+        template=_rotate(menus.templates, number, f"{menus.seed}:template"),
+        tool_format=_rotate(menus.tool_formats, number, f"{menus.seed}:tool_format"),
+        reply_format=_rotate(menus.reply_formats, number, f"{menus.seed}:reply_format"),
+    )
+    tasks = (
+        Task(
             id=f"{name}/{item.id}",
-            group=f"{name}/g{number:03}",
-            menu=group.menu,
-            language="en",
+            prompt=prompt.id,
             turns=(User(item.query),),
             golds=_list_golds(item),
             kind=("irrelevant", "call")[len(item.golds)] if len(item.golds) < 2 else "multi",
-            template=_rotate(menus.templates, number, f"{menus.seed}:template"),
-            tool_format=_rotate(menus.tool_formats, number, f"{menus.seed}:tool_format"),
-            reply_format=_rotate(menus.reply_formats, number, f"{menus.seed}:reply_format"),
         )
+        for item in group.items
+    )
+    return TaskGroup(prompt, tuple(tasks))
 
 
 def _list_golds(item: Item) -> tuple[Gold, ...]:

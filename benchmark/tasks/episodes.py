@@ -1,11 +1,11 @@
 """Closed-loop episodes: a user's request, a world to act in, and the calls that would fulfil it.
 
-A folder holds `tools.jsonl` and `episodes.jsonl`. Episodes of one `task` are attempts at the same
-request, in other words and in another world; episodes of one `group` share a prompt.
+A folder holds `tools.jsonl`, `prompts.jsonl` and `episodes.jsonl`. Episodes of one `task` are
+attempts at the same request, in other words and in another world.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,10 @@ import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import SIMULATORS
-from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import Call, Language, PromptSpec, Record, Tool
-from benchmark.tasks.suites import read_grouped, read_tools
+from agent_tuning.files import jsonl
+from agent_tuning.records import Call, PromptSpec, Record, Tool
+from benchmark.tasks import suite_prompts
+from benchmark.tasks.suite_prompts import SuitePrompt, find_unknown_prompt
 
 
 class Episode(Record, frozen=True):
@@ -24,13 +25,8 @@ class Episode(Record, frozen=True):
 
     id: str
     task: str
-    group: str
+    prompt: str  # its id
     family: str
-    language: Language
-    menu: tuple[str, ...]  # keys of the suite's tools in prompt order
-    template: str
-    tool_format: str
-    reply_format: str
     seed: str  # of the world
     query: str
     gold: tuple[Call, ...]
@@ -44,23 +40,24 @@ class Episode(Record, frozen=True):
 @dataclass(frozen=True)
 class Episodes:
     tools: dict[str, Tool]  # by key
+    prompts: dict[str, SuitePrompt]  # by id
     episodes: tuple[Episode, ...]
 
     @cached_property
     def digest(self) -> str:
         """The same for the same records, in whatever order they are stored."""
         episodes = sorted(self.episodes, key=lambda episode: episode.id)
-        records = (*sorted(self.tools.items()), *episodes)
+        records = (*sorted(self.tools.items()), *sorted(self.prompts.items()), *episodes)
         lines = (msgspec.json.encode(record, order="sorted") for record in records)
         return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
-    def prompt(self, episode: Episode) -> PromptSpec:
-        """The prompt that the episodes of this episode's group share."""
-        formats = (episode.template, episode.tool_format, episode.reply_format)
-        return PromptSpec(episode.group, episode.language, self.tools_of(episode), *formats)
+    @cached_property
+    def specs(self) -> dict[str, PromptSpec]:
+        """The prompts with their tools, by id."""
+        return {id: prompt.resolve(self.tools) for id, prompt in self.prompts.items()}
 
-    def tools_of(self, episode: Episode) -> tuple[Tool, ...]:
-        return tuple(self.tools[key] for key in episode.menu)
+    def prompt(self, episode: Episode) -> PromptSpec:
+        return self.specs[episode.prompt]
 
     def slice(self, tasks: int, attempts: int) -> "Episodes":
         """The first `tasks` tasks of every family, and the first `attempts` at each of them."""
@@ -72,27 +69,37 @@ class Episodes:
                 taken[episode.task] = taken.get(episode.task, 0) + 1
                 if taken[episode.task] <= attempts:
                     kept.append(episode)
-        return Episodes(self.tools, tuple(kept))
+        return Episodes(self.tools, self.prompts, tuple(kept))
 
 
 def read(folder: Path) -> Episodes:
     """Raises BadInput with the number and field of the first bad line."""
-    tools = read_tools(folder)
-    path = folder / "episodes.jsonl"
-    episodes = read_grouped(path, Episode, lambda episode: _find_problems(episode, tools))
-    return Episodes(tools, tuple(episodes))
+    tools = suite_prompts.read_tools(folder)
+    prompts = suite_prompts.read_prompts(folder, tools, _find_unsimulated)
+    specs = {id: prompt.resolve(tools) for id, prompt in prompts.items()}
+
+    def find_problems(episode: Episode) -> Iterator[str]:
+        yield from find_unknown_prompt(episode.prompt, prompts)
+        yield from _find_call_problems(episode, specs[episode.prompt])
+
+    records = suite_prompts.read_records(folder / "episodes.jsonl", Episode, find_problems)
+    return Episodes(tools, prompts, tuple(records))
 
 
-def _find_problems(episode: Episode, tools: Mapping[str, Tool]) -> Iterator[str]:
-    offered = [tools[key] for key in episode.menu if key in tools]
-    yield from (f"menu: {key!r} is not in tools.jsonl" for key in episode.menu if key not in tools)
-    yield from (f"menu: {t.name!r} has no simulator" for t in offered if t.name not in SIMULATORS)
-    if episode.reply_format not in REPLY_FORMATS:
-        yield f"reply_format: {episode.reply_format!r} is none of {', '.join(REPLY_FORMATS)}"
-    if episode.tool_format not in TOOL_FORMATS:
-        yield f"tool_format: {episode.tool_format!r} is none of {', '.join(TOOL_FORMATS)}"
+def write(folder: Path, suite: Episodes) -> None:
+    """Write what `read` reads."""
+    suite_prompts.write_prompts(folder, suite.tools, suite.prompts)
+    jsonl.write(folder / "episodes.jsonl", suite.episodes)
+
+
+def _find_unsimulated(prompt: PromptSpec) -> Iterator[str]:
+    names = (tool.name for tool in prompt.tools)
+    yield from (f"tools: {name!r} has no simulator" for name in names if name not in SIMULATORS)
+
+
+def _find_call_problems(episode: Episode, prompt: PromptSpec) -> Iterator[str]:
     for call in episode.gold:
-        if problem := schema.find_call_problem(call, offered):
+        if problem := schema.find_call_problem(call, prompt.tools):
             yield f"gold: {problem}"
 
 

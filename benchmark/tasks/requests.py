@@ -18,13 +18,12 @@ class RequestsConfig(Record, frozen=True):
 
 
 def build_requests(suite: Suite, chat: ChatTokenizer) -> Iterator[QuestionGroup]:
-    """In order of the groups' ids, and in a group of its tasks'."""
-    ordered = sorted(suite.tasks, key=lambda task: (task.group, task.id))
-    for group, members in groupby(ordered, key=lambda task: task.group):
-        tasks = list(members)
-        spec = suite.prompt(tasks[0])
+    """In order of the prompts' ids, and under a prompt of its tasks'."""
+    ordered = sorted(suite.tasks, key=lambda task: (task.prompt, task.id))
+    for prompt, tasks in groupby(ordered, key=lambda task: task.prompt):
+        spec = suite.specs[prompt]
         yield QuestionGroup(
-            group,
+            prompt,
             REPLY_FORMATS[spec.reply_format].VALID_PREFIXES,
             tuple(chat.prefix(system_prompt.build(spec))),
             {task.id: tuple(chat.question(task.turns, spec.reply_format)) for task in tasks},

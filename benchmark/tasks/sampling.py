@@ -7,7 +7,8 @@ import numpy as np
 
 from benchmark.tasks.suites import Suite, Task
 
-FACETS = ("kind", "decision", "language", "template", "tool_format", "reply_format")
+TASK_FACETS = ("kind", "decision")
+PROMPT_FACETS = ("language", "template", "tool_format", "reply_format")
 
 
 def sample_groups(suite: Suite, groups: int | None) -> Suite:
@@ -17,7 +18,7 @@ def sample_groups(suite: Suite, groups: int | None) -> Suite:
     suite. The order of the tasks has no influence. All sums are of integers, so that every machine
     chooses the same groups.
     """
-    names = sorted({task.group for task in suite.tasks})
+    names = sorted({task.prompt for task in suite.tasks})
     if groups is None or groups >= len(names):
         return suite
     counts = _count_facets(suite, names)
@@ -34,26 +35,28 @@ def sample_groups(suite: Suite, groups: int | None) -> Suite:
         chosen.append(int(distance.argmin()))
         in_sample = in_sample + counts[chosen[-1]]
     chosen_names = {names[index] for index in chosen}
-    tasks = tuple(task for task in suite.tasks if task.group in chosen_names)
-    offered = {key for task in tasks for key in task.menu}
+    tasks = tuple(task for task in suite.tasks if task.prompt in chosen_names)
+    prompts = {id: prompt for id, prompt in suite.prompts.items() if id in chosen_names}
+    offered = {key for prompt in prompts.values() for key in prompt.tools}
     tools = {key: tool for key, tool in suite.tools.items() if key in offered}
-    return replace(suite, tools=tools, tasks=tasks)
+    return replace(suite, tools=tools, prompts=prompts, tasks=tasks)
 
 
 def _count_facets(suite: Suite, names: list[str]) -> np.ndarray:
     """Tasks per group (int64, groups x facets); the first column counts all of them."""
     row = {name: index for index, name in enumerate(names)}
-    facets = {facet for task in suite.tasks for facet in _list_facets(task)}
+    facets = {facet for task in suite.tasks for facet in _list_facets(suite, task)}
     column = {facet: index for index, facet in enumerate(sorted(facets), 1)}
     counts = np.zeros((len(names), len(column) + 1), dtype=np.int64)
     for task in suite.tasks:
-        counts[row[task.group], 0] += 1
-        for facet in _list_facets(task):
-            counts[row[task.group], column[facet]] += 1
+        counts[row[task.prompt], 0] += 1
+        for facet in _list_facets(suite, task):
+            counts[row[task.prompt], column[facet]] += 1
     return counts
 
 
-def _list_facets(task: Task) -> Iterator[tuple[str, str]]:
-    yield from ((name, str(getattr(task, name))) for name in FACETS)
+def _list_facets(suite: Suite, task: Task) -> Iterator[tuple[str, str]]:
+    yield from ((name, getattr(task, name)) for name in TASK_FACETS)
+    yield from ((name, getattr(suite.prompt(task), name)) for name in PROMPT_FACETS)
     yield from ((f"axis {axis}", side) for axis, side in task.axes.items())
     yield from {("tool", call.name) for call in task.golds[0].calls}

@@ -79,11 +79,12 @@ def add_worked_examples(
         task = tasks.get(next(iter(group.questions)))
         if task is None:
             continue
-        tools = [tool.name for tool in suite.tools_of(task)]
+        prompt = suite.prompt(task)
+        tools = [tool.name for tool in prompt.tools]
         turns: list[Turn] = []
         for decision, count in counts:
-            for example in pool.choose(group.group, task.language, decision, tools, count):
+            for example in pool.choose(group.group, prompt.language, decision, tools, count):
                 turns += [example.query, example.decision]
-        prefix = (*group.prefix, *chat.branch(turns, task.reply_format).ids)
+        prefix = (*group.prefix, *chat.branch(turns, prompt.reply_format).ids)
         with_examples.append(msgspec.structs.replace(group, prefix=prefix))
     return with_examples

@@ -7,14 +7,13 @@ which a chat template starts another message, such as `<|im_start|>`.
 """
 
 import hashlib
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
 from agent_tuning.chat_model.messages import Ask, Message, Reply, UnusableReply
 from agent_tuning.prompts import system_prompt
-from agent_tuning.records import Assistant, Json, Record, Tool, Turn
+from agent_tuning.records import Assistant, Json, PromptSpec, Record, Tool, Turn
 from benchmark.annotation.rating.rubric import BANDS, Judgement
 from benchmark.engines.answer import Answer
 from benchmark.scoring.outcome import parse_answer
@@ -56,18 +55,18 @@ class Document(Record, frozen=True):
     right: tuple[Assistant, ...] = ()
 
 
-def ask_about_answer(task: Task, tools: Sequence[Tool], text: str) -> Ask:
+def ask_about_answer(task: Task, prompt: PromptSpec, text: str) -> Ask:
     """Show a model's answer next to the golds."""
-    parsed = parse_answer(task, tools, Answer(task.id, text))
+    parsed = parse_answer(prompt, Answer(task.id, text))
     answer = JudgedAnswer(parsed.turn or parsed.reason, text)
     golds = tuple(build_gold_turn(gold) for gold in task.golds)
-    return _build_ask(task, Document(tuple(tools), task.turns, answer, golds))
+    return _build_ask(task, Document(prompt.tools, task.turns, answer, golds))
 
 
-def ask_about_draft(task: Task, tools: Sequence[Tool]) -> Ask:
+def ask_about_draft(task: Task, prompt: PromptSpec) -> Ask:
     """Show the first gold of a drafted task alone: the question is whether it is right."""
     answer = JudgedAnswer(build_gold_turn(task.golds[0]))
-    return _build_ask(task, Document(tuple(tools), task.turns, answer))
+    return _build_ask(task, Document(prompt.tools, task.turns, answer))
 
 
 def _build_ask(task: Task, document: Document) -> Ask:

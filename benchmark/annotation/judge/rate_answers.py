@@ -43,7 +43,7 @@ def main(
     sheet = rated_answers.draw_sheet(suite.tasks, answers, p.tasks, p.seed)
     asks = {
         answer.id: prompt.ask_about_answer(
-            tasks[answer.task], suite.tools_of(tasks[answer.task]), answer.text
+            tasks[answer.task], suite.prompt(tasks[answer.task]), answer.text
         )
         for answer in sheet
     }

@@ -1,6 +1,6 @@
 """Let an LLM judge rate drafted golds before people review them: `make judge-drafts`.
 
-reads   CANDIDATES/                tools.jsonl, tasks.jsonl
+reads   CANDIDATES/                tools.jsonl, prompts.jsonl, tasks.jsonl
         params.yaml: judge, and the service and prices of synthesize
 writes  CANDIDATES/judge.jsonl     a score and a reason each: `make review` shows the lowest first
         CANDIDATES/judge_failures.jsonl   the drafts without a score, and why
@@ -23,8 +23,7 @@ def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = Fal
     endpoint = config.load("synthesize", Endpoint)
     candidates = suites.read(folder)
     asks = {
-        task.id: prompt.ask_about_draft(task, candidates.tools_of(task))
-        for task in candidates.tasks
+        task.id: prompt.ask_about_draft(task, candidates.prompt(task)) for task in candidates.tasks
     }
     judge.run(Judge(asks, store, judge_config, endpoint), folder, dry_run, replay)
 

@@ -63,7 +63,7 @@ class Views:
             abort(404)
         answer = order[place - 1]
         task = self.sheet.tasks[answer.task]
-        tools = self.sheet.suite.tools_of(task)
+        prompt = self.sheet.suite.prompt(task)
         event = mine.get(answer.id)
         return render_template(
             "rate.html",
@@ -73,8 +73,8 @@ class Views:
             bands=BANDS,
             usable=MIN_USABLE_SCORE,
             task=task,
-            tools=tools,
-            outcome=parse_answer(task, tools, Answer(answer.task, answer.text)),
+            tools=prompt.tools,
+            outcome=parse_answer(prompt, Answer(answer.task, answer.text)),
             given=event.after if event and isinstance(event.after, Rating) else None,
             progress=_count_progress(order, mine),
         )

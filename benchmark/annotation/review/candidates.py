@@ -4,7 +4,7 @@ reads   SUITE/         the house suite: what it covers, and which queries it has
         TRAINING       the groups that training reads; no candidate overlaps them
         params.yaml: candidates, draft, verify, synthesize (for the chat model)
         data/catalogue and the wordings
-writes  CANDIDATES/    tools.jsonl, tasks.jsonl: a suite of its own
+writes  CANDIDATES/    tools.jsonl, prompts.jsonl, tasks.jsonl: a suite of its own
         STORE          the chat model's paid replies
 
 The cells (tool x scenario x language) that the suite covers least come first. The scripted teacher
@@ -29,7 +29,7 @@ from benchmark.drafting.draft_sources import read_sources
 from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import read_rejected
-from benchmark.tasks.suites import Suite, Task
+from benchmark.tasks.suites import Task
 
 
 class CandidatesConfig(Record, frozen=True):
@@ -41,8 +41,8 @@ class CandidatesConfig(Record, frozen=True):
 
 def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     p = config.load("candidates", CandidatesConfig)
-    tasks, rejected = suites.read(folder).tasks, read_rejected(folder)
-    _refuse_to_overwrite(out, {task.id for task in (*tasks, *rejected)})
+    suite, rejected = suites.read(folder), read_rejected(folder)
+    _refuse_to_overwrite(out, {task.id for task in (*suite.tasks, *rejected)})
     draft_config = msgspec.structs.replace(
         config.load("draft", HouseDraftConfig),
         groups=p.groups,
@@ -54,18 +54,19 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     unseen_only = p.teacher != "scripted"
     sources = read_sources(config.load("held_out", HeldOut))
     drafter = LeastCoveredDraft(
-        sources, draft_config, tasks, rejected, training_filter, unseen_only
+        sources, draft_config, suite, rejected, training_filter, unseen_only
     )
-    candidates = list(drafter.tasks(drafter.first))
+    groups = list(drafter.groups(drafter.first))
     if p.teacher != "scripted":
         synthesize = msgspec.structs.replace(
             config.load("synthesize", select.SynthesizeConfig), teacher=p.teacher
         )
         teacher = select.choose_teacher(synthesize, drafter.teachers["unseen"], store)
-        candidates = list(rewrite_positives(candidates, drafter, teacher))
-    tools = collect_tools(drafter.catalogue, [task.menu for task in candidates])
-    suites.write(out, Suite(out.name, tools, tuple(candidates)))
-    print(f"{out}: {len(candidates)} candidates by teacher {p.teacher}; review them: make review")
+        groups = list(rewrite_positives(groups, drafter, teacher))
+    tools = collect_tools(drafter.catalogue, [group.prompt.tools for group in groups])
+    candidates = suites.join_groups(out.name, tools, groups)
+    suites.write(out, candidates)
+    print(f"{out}: {len(candidates.tasks)} tasks by teacher {p.teacher}; review them: make review")
 
 
 def _refuse_to_overwrite(out: Path, known: set[str]) -> None:

@@ -25,7 +25,9 @@ def build_suite_filter(suite: Suite, near: float) -> ContaminationFilter:
     """Finds what overlaps any words of a user in the suite."""
     return ContaminationFilter(
         (
-            ProtectedQuery(turn.text, task.id, tuple(tool.name for tool in suite.tools_of(task)))
+            ProtectedQuery(
+                turn.text, task.id, tuple(tool.name for tool in suite.prompt(task).tools)
+            )
             for task in suite.tasks
             for turn in task.turns
             if isinstance(turn, User)

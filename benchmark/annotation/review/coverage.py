@@ -2,18 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
 from agent_tuning.records import Language
 from agent_tuning.synthesis.teachers.scripted import strip_thought_prefix
-from benchmark.tasks.suites import Task
+from benchmark.tasks.suites import Suite
 
 Cell = tuple[str, str, Language]  # tool, scenario, language
 
 
-def count_coverage(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]:
+def count_coverage(catalogue: Catalogue, suite: Suite) -> Counter[Cell]:
     """Count the tasks of each cell. The thought of a task's first gold tells its cell."""
     patterns = [
         (_compile_goal(getattr(turn.goal, language)), (tool, scenario.name, language))
@@ -21,7 +20,10 @@ def count_coverage(catalogue: Catalogue, tasks: Iterable[Task]) -> Counter[Cell]
         for language in LANGUAGES
         for turn in scenario.turns(tool)
     ]
-    goals = Counter((strip_thought_prefix(task.golds[0].thought), task.language) for task in tasks)
+    goals = Counter(
+        (strip_thought_prefix(task.golds[0].thought), suite.prompt(task).language)
+        for task in suite.tasks
+    )
     coverage: Counter[Cell] = Counter()
     for (goal, language), count in goals.items():
         for pattern, cell in patterns:

@@ -31,12 +31,14 @@ def build_groups(
         task = outcome.task
         if not task or task == draft or (task.decision != "call" and not outcome.reply):
             continue
+        prompt = candidates.prompt(task)
         turns = (*task.turns, build_gold_turn(task.golds[0], outcome.reply))
-        trajectory = Trajectory(f"{task.id}.corrected", turns, task.kind, task.language)
+        trajectory = Trajectory(f"{task.id}.corrected", turns, task.kind, prompt.language)
         queries = (turn.text for turn in turns if isinstance(turn, User))
-        if not any(suite_filter.overlap(query, task.menu) for query in queries):
-            prompt = PromptSpec(task.group, task.language, candidates.tools_of(task))
-            yield Group(task.group, prompt, (trajectory,))
+        names = [tool.name for tool in prompt.tools]
+        if not any(suite_filter.overlap(query, names) for query in queries):
+            without_formats = PromptSpec(prompt.id, prompt.language, prompt.tools)
+            yield Group(prompt.id, without_formats, (trajectory,))
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:

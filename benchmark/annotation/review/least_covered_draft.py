@@ -11,7 +11,7 @@ from benchmark.annotation.review.coverage import Cell, count_coverage
 from benchmark.drafting.draft_house import HouseDrafter
 from benchmark.drafting.draft_sources import DraftSources
 from benchmark.drafting.house_layout import HouseDraftConfig
-from benchmark.tasks.suites import Task
+from benchmark.tasks.suites import Suite, Task
 
 MAX_TRIES = 40  # known queries of a cell before the cell counts as exhausted
 
@@ -23,16 +23,16 @@ class LeastCoveredDraft(HouseDrafter):
         self,
         sources: DraftSources,
         draft_config: HouseDraftConfig,
-        tasks: Sequence[Task],
+        suite: Suite,
         rejected: Sequence[Task],
         training_filter: ContaminationFilter,
         unseen_only: bool,
     ) -> None:
         """With `unseen_only`, every query has a phrasing that training does not use."""
         super().__init__(sources, draft_config)
-        self.cells = count_coverage(self.catalogue, tasks)
-        self.first = next_group_number([*tasks, *rejected])
-        self.queries |= {first_query(task) for task in (*tasks, *rejected)}
+        self.cells = count_coverage(self.catalogue, suite)
+        self.first = next_group_number([*suite.tasks, *rejected])
+        self.queries |= {first_query(task) for task in (*suite.tasks, *rejected)}
         self.training_filter = training_filter
         self.sides = ("unseen",) if unseen_only else ("seen", "unseen")
         self.items: dict[str, TrajectoryRequest] = {}  # by the query drawn for each
@@ -91,5 +91,5 @@ def first_query(task: Task) -> str:
 
 def next_group_number(tasks: Iterable[Task]) -> int:
     """The number after the last group, so that no id is used twice."""
-    matches = (re.search(r"g(\d+)$", task.group) for task in tasks)
+    matches = (re.search(r"g(\d+)$", task.prompt) for task in tasks)
     return max((int(match.group(1)) + 1 for match in matches if match), default=0)

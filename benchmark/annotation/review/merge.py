@@ -1,11 +1,11 @@
 """Merge reviewed candidates into the house suite: `make merge`.
 
 reads   SUITE/                the current version
-        CANDIDATES/           tools.jsonl, tasks.jsonl: the drafted tasks, and their reviews
+        CANDIDATES/           the suite of drafted tasks, and their reviews
         TRAINING              the groups that training reads; no task may overlap them
         params.yaml: review, verify
-writes  SUITE/                the new version: tools.jsonl, tasks.jsonl, version.json and
-                              rejected.jsonl, the drafts that are never drafted again
+writes  SUITE/                the new version: tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
+                              and rejected.jsonl, the drafts that are never drafted again
         SUITE-N/              a copy of the version before, so that it can still be scored
 
 If a candidate is unreviewed, in conflict, a duplicate or in the training data, nothing is written
@@ -14,8 +14,9 @@ and all such candidates are listed. Candidates that reviewers reject are left ou
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import DecontaminationConfig
@@ -30,6 +31,8 @@ from benchmark.tasks import suites
 from benchmark.tasks.suite_version import Version, read_rejected, read_version, write_version
 from benchmark.tasks.suites import Suite, Task
 
+T = TypeVar("T")
+
 
 class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
     double: DoubleReview
@@ -38,15 +41,25 @@ class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
 def merge_suite(suite: Suite, candidates: Suite, reviewed: Iterable[ReviewedTask]) -> Suite:
     """The suite, followed by the candidates that are ready."""
     ready = [result.outcome.task for result in reviewed if result.outcome.task]
-    used = {key for task in ready for key in task.menu}
-    tools = {**suite.tools, **{key: candidates.tools[key] for key in sorted(used)}}
-    changed = [key for key in sorted(used) if suite.tools.get(key, tools[key]) != tools[key]]
-    if changed:
-        raise BadInput(
-            f"tools.jsonl: {changed[0]!r} differs from the suite's tool of that name; "
-            "draft the candidates again: make draft"
-        )
-    return Suite(suite.name, tools, (*suite.tasks, *ready))
+    used = {task.prompt: candidates.prompts[task.prompt] for task in ready}
+    keys = sorted({key for prompt in used.values() for key in prompt.tools})
+    return Suite(
+        suite.name,
+        _merge_records("tools.jsonl", suite.tools, {key: candidates.tools[key] for key in keys}),
+        _merge_records("prompts.jsonl", suite.prompts, used),
+        (*suite.tasks, *ready),
+    )
+
+
+def _merge_records(file: str, old: Mapping[str, T], new: Mapping[str, T]) -> dict[str, T]:
+    """Raises BadInput if a new record differs from an old one of its key."""
+    for key in sorted(old.keys() & new.keys()):
+        if old[key] != new[key]:
+            raise BadInput(
+                f"{file}: {key!r} differs from that of the suite; "
+                "draft the candidates again: make draft"
+            )
+    return {**old, **new}
 
 
 def build_version(
@@ -93,7 +106,7 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -
     old = read_version(folder, suite)
     reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))
     training_filter = contamination.build_training_filter(jsonl.read(training, Group), limit)
-    problems = list(find_problems(suite, reviewed, training_filter))
+    problems = list(find_problems(suite, candidates, reviewed, training_filter))
     if problems:
         lines = "\n  ".join(problems)
         raise BadInput(

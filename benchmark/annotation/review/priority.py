@@ -33,7 +33,7 @@ def prioritize_tasks(
         (
             task,
             compute_priority(
-                task, suite.tools_of(task), word_overlap, judgements.get(task.id), limits
+                task, suite.prompt(task).tools, word_overlap, judgements.get(task.id), limits
             ),
         )
         for task in suite.tasks

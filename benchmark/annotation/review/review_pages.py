@@ -53,7 +53,7 @@ class Views:
     def check(self, who: str, place: int) -> Response:
         """Problems and notes by field of the form as it is now, and what it changes."""
         card = _get_card(self.queue.cards(who), place)
-        parsed = editing.parse_form(request.form, self.queue.suite.tools_of(card.task))
+        parsed = editing.parse_form(request.form, self.queue.suite.prompt(card.task).tools)
         lines = [] if parsed.problems else diff_lines(card.task, _apply_form(card, parsed))
         return jsonify(
             problems=_make_visible(parsed.problems),
@@ -64,7 +64,7 @@ class Views:
     def editor(self, who: str, place: int) -> str:
         """The form again, with the fields of the tools and decisions chosen in it."""
         card = _get_card(self.queue.cards(who), place)
-        tools = self.queue.suite.tools_of(card.task)
+        tools = self.queue.suite.prompt(card.task).tools
         parsed = editing.parse_form(request.form, tools)
         notes = self._find_notes(card, parsed)
         return render_template(
@@ -81,7 +81,7 @@ class Views:
         shown = self.queue.shown[card.task.id]
         if request.form.get("shown") != shown:
             abort(409, "This page is older than the candidates; reload it.")
-        parsed = editing.parse_form(request.form, self.queue.suite.tools_of(card.task))
+        parsed = editing.parse_form(request.form, self.queue.suite.prompt(card.task).tools)
         verdict = _build_verdict(card, parsed)
         if verdict is None:
             return self._render_page(who, place, parsed), 422
@@ -105,17 +105,18 @@ class Views:
         """Show `typed`, which could not be saved, or else what is saved."""
         cards = self.queue.cards(who)
         card = _get_card(cards, place)
-        tools = self.queue.suite.tools_of(card.task)
+        prompt = self.queue.suite.prompt(card.task)
         saved = (card.verdict and verdicts.apply_verdict(card.task, card.verdict)) or card.task
         reply = card.verdict.reply if card.verdict else ""
         parsed = typed or editing.ParsedForm(
-            editing.fill_form(saved.golds, tools), (), {}, last_user_text(saved), reply
+            editing.fill_form(saved.golds, prompt.tools), (), {}, last_user_text(saved), reply
         )
         return render_template(
             "review.html",
             who=who,
             card=card,
-            tools=tools,
+            language=prompt.language,
+            tools=prompt.tools,
             called={call.name for gold in card.task.golds for call in gold.calls},
             forms=parsed.forms,
             problems=parsed.problems,

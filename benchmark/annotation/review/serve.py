@@ -1,6 +1,6 @@
 """Review the candidates in a browser: `make review`.
 
-reads   CANDIDATES/          tools.jsonl, tasks.jsonl; judge.jsonl if an LLM judge ran
+reads   CANDIDATES/          the suite of drafted tasks; judge.jsonl if an LLM judge ran
         data/catalogue       how users write the values of arguments
         params.yaml: review
 writes  CANDIDATES/reviews.jsonl   every action as an event, sorted; DATABASE is its working copy

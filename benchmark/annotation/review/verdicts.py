@@ -47,7 +47,7 @@ class ReviewOutcome(Record, frozen=True):
 
 def hash_task(suite: Suite, task: Task) -> str:
     """A hash of all that a reviewer sees. A verdict holds only while the hash is the same."""
-    seen = msgspec.json.encode((task, suite.tools_of(task)), order="sorted")
+    seen = msgspec.json.encode((task, suite.prompt(task)), order="sorted")
     return hashlib.blake2b(seen, digest_size=8).hexdigest()
 
 
