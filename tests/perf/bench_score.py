@@ -35,7 +35,7 @@ def answers(suite: Suite) -> Iterator[Answer]:
     """Endless: every rule in turn answers every task."""
     rules = {**BASELINES, **degenerate.DEGENERATE}
     every_answer = [
-        Answer(task.id, rules[name](task, suite.tools_of(task)))
+        Answer(task.id, rules[name](task, suite.prompt(task)))
         for name in RULES
         for task in suite.tasks
     ]
@@ -48,7 +48,7 @@ def score_file(suite: Suite, path: Path) -> Iterator[ScoredAnswer]:
     for answer in jsonl.read(path, Answer):
         task = tasks[answer.task]
         yield score_answer(
-            suite.name, "model", task, suite.tools_of(task), answer, rouge_l, 0.5
+            suite.name, "model", task, suite.prompt(task), answer, rouge_l, 0.5
         ).without_texts
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import Tool, User
@@ -19,7 +18,8 @@ from benchmark.annotation.web.events import Event, Opinion, Verdict
 from benchmark.annotation.web.journal import Journal
 from benchmark.engines.answer import Answer
 from benchmark.tasks import suites
-from benchmark.tasks.suites import Gold, GoldCall, Suite, Task, ToolEntry
+from benchmark.tasks.suite_prompts import SuitePrompt
+from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 from tests.conftest import CLOCK, WEATHER
 
 TRIP = Tool(
@@ -35,6 +35,14 @@ TRIP = Tool(
         "required": ["city", "days"],
     },
 )
+PROMPT = SuitePrompt(
+    id="house/g000",
+    language="en",
+    tools=("get_weather", "get_time", "plan_trip"),
+    template="plain.en",
+    tool_format="react",
+    reply_format="hermes",
+)
 CATALOGUE = Catalogue(Path("data/catalogue"))
 TOOLS = (WEATHER, CLOCK, TRIP)
 DOUBLE = DoubleReview(seed=0, share=0.0)
@@ -48,15 +56,10 @@ def task(name: str, query: str = "", gold: Gold | None = None) -> Task:
     call = GoldCall("plan_trip", {"city": (name,), "days": (3,)})
     return Task(
         id=f"house/{name}",
-        group="house/g000",
-        menu=tuple(tool.name for tool in TOOLS),
-        language="en",
+        prompt=PROMPT.id,
         turns=(User(query or f"Three days in {name}, please plan them."),),
         golds=(gold or Gold("call", f"Plan three days in {name}.", (call,)),),
         kind="call",
-        template="plain.en",
-        tool_format="react",
-        reply_format="hermes",
     )
 
 
@@ -65,14 +68,15 @@ CITIES = ("Oslo", "Rome", "Lima", "Bonn", "Kyiv", "Riga", "Bern", "Cork", "Nice"
 
 def suite(tasks: Sequence[Task] = ()) -> Suite:
     return Suite(
-        "candidates", {tool.name: tool for tool in TOOLS}, tuple(tasks) or tuple(map(task, CITIES))
+        "candidates",
+        {tool.name: tool for tool in TOOLS},
+        {PROMPT.id: PROMPT},
+        tuple(tasks) or tuple(map(task, CITIES)),
     )
 
 
 def write_suite(folder: Path, tasks: Sequence[Task] = ()) -> Suite:
-    entries = (ToolEntry(tool.name, tool.description, tool.parameters) for tool in TOOLS)
-    jsonl.write(folder / "tools.jsonl", entries)
-    jsonl.write(folder / "tasks.jsonl", suite(tasks).tasks)
+    suites.write(folder, suite(tasks))
     return suites.read(folder)
 
 

@@ -1,13 +1,14 @@
 """A repository with a few given groups in place of its data stages, to launch a size for real."""
 
 import os
-import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from agent_tuning.files import jsonl
+from benchmark.tasks import suites
 from tests import conftest
 from tests.support import slurm_cluster, smoke
 from tests.support.slurm_cluster import SlurmCluster
@@ -70,11 +71,12 @@ def _write_suites(folder: Path) -> None:
     The given groups have examples for these tasks.
     """
     house = folder / "benchmark/suites/house"
-    lines = (house / "tasks.jsonl").read_text().splitlines(keepends=True)
-    tasks = [line for line in lines if '"language":"en"' in line][:TASKS]
-    (house / "tasks.jsonl").write_text("".join(tasks))
+    whole = suites.read(house)
+    tasks = tuple(task for task in whole.tasks if whole.prompt(task).language == "en")[:TASKS]
+    prompts = {task.prompt: whole.prompts[task.prompt] for task in tasks}
+    suites.write(house, replace(whole, prompts=prompts, tasks=tasks))
     for name in DERIVED:
         given = folder / "given" / name
         given.mkdir(parents=True)
-        shutil.copy(house / "tools.jsonl", given)
-        (given / "tasks.jsonl").write_text("".join(tasks).replace('"house/', f'"{name}/'))
+        for path in house.glob("*.jsonl"):
+            (given / path.name).write_text(path.read_text().replace('"house/', f'"{name}/'))

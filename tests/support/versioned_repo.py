@@ -12,21 +12,20 @@ from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, Call, Tool, User
 from benchmark.engines.answer import Answer
-from benchmark.tasks.suites import Gold, GoldCall, Task
+from benchmark.tasks import suites
+from benchmark.tasks.suite_prompts import SuitePrompt
+from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 
 TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
 TASKS = [
     Task(
         id=f"{suite}/{number:03}",
-        group=f"{suite}{number // 4}",
-        menu=("get_weather",),
-        language="en",
+        prompt=f"{suite}{number // 4}",
         turns=(User(f"Rain in city {number}?"),),
         golds=(
             Gold("call", "look up the rain", (GoldCall("get_weather", {"city": (f"c{number}",)}),)),
         ),
         kind="call",
-        reply_format="react",
     )
     for suite in ("house", "bfcl")
     for number in range(120)
@@ -83,9 +82,15 @@ def write_answers(wrong_tasks: Iterable[str] = (), model: str = "tuned") -> None
 
 def write_suites() -> None:
     for suite in ("house", "bfcl"):
-        jsonl.write(Path(f"suites/{suite}/tools.jsonl"), [TOOL])
-        mine = [task for task in TASKS if task.group.startswith(suite)]
-        jsonl.write(Path(f"suites/{suite}/tasks.jsonl"), mine)
+        tasks = tuple(task for task in TASKS if task.prompt.startswith(suite))
+        prompts = {
+            task.prompt: SuitePrompt(
+                task.prompt, "en", ("get_weather",), "plain.en", "react", "react"
+            )
+            for task in tasks
+        }
+        folder = Path(f"suites/{suite}")
+        suites.write(folder, Suite(suite, {"get_weather": TOOL}, prompts, tasks))
         metrics_file.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
 
 

@@ -1,6 +1,7 @@
 """Candidates: what the suite covers least, and nothing that is asked already."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -34,15 +35,19 @@ def texts(tasks):
     return [turn.text for task in tasks for turn in task.turns if isinstance(turn, User)]
 
 
+def join(author: HouseDrafter) -> suites.Suite:
+    groups = list(author.groups(0))
+    tools = collect_tools(author.catalogue, [group.prompt.tools for group in groups])
+    return suites.join_groups("house", tools, groups)
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """The first groups of the suite as drafted today: the whole suite covers every cell."""
     p = msgspec.structs.replace(config.load("draft", HouseDraftConfig), groups=36)
     author = HouseDrafter(default_data.DRAFT_SOURCES, p)
-    tasks = tuple(author.tasks(0))
     folder = tmp_path_factory.mktemp("house")
-    tools = collect_tools(author.catalogue, [task.menu for task in tasks])
-    suites.write(folder, suites.Suite("house", tools, tasks))
+    suites.write(folder, join(author))
     return folder
 
 
@@ -63,21 +68,22 @@ def drafted(tmp_path_factory, house, training):
 def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
     catalogue = default_data.CATALOGUE
     author = HouseDrafter(default_data.DRAFT_SOURCES, config.load("draft", HouseDraftConfig))
-    tasks = [task for task in author.tasks(0) if task.kind == "call"]
-    coverage = count_coverage(catalogue, tasks)
+    suite = join(author)
+    tasks = tuple(task for task in suite.tasks if task.kind == "call")
+    coverage = count_coverage(catalogue, replace(suite, tasks=tasks))
     by_tool = Counter({(tool, language): 0 for tool, _, language in coverage})
     for (tool, _, language), count in coverage.items():
         by_tool[tool, language] += count
     for task in tasks:
         (call,) = task.golds[0].calls
-        assert by_tool[call.name, task.language], task.golds[0].thought
+        assert by_tool[call.name, suite.prompt(task).language], task.golds[0].thought
 
 
 def test_what_is_covered_least_comes_first(house, drafted):
     """On average: a menu also wants near-duplicates, however often they were asked for."""
-    before = count_coverage(default_data.CATALOGUE, suites.read(house).tasks)
+    before = count_coverage(default_data.CATALOGUE, suites.read(house))
     cells = [(tool, s.name, "en") for tool, s in default_data.CATALOGUE.cells()]
-    after = count_coverage(default_data.CATALOGUE, suites.read(drafted).tasks)
+    after = count_coverage(default_data.CATALOGUE, suites.read(drafted))
     chosen = [before[cell] for cell in cells if after[cell]]
     assert fmean(chosen) < 0.6 * fmean(before[cell] for cell in cells)
 
@@ -88,7 +94,8 @@ def test_candidates_are_a_sound_suite_of_their_own(drafted):
     for task in suite.tasks:
         for call in task.golds[0].calls:
             given = {name: accepted[0] for name, accepted in call.arguments.items()}
-            assert schema.find_call_problem(Call(call.name, given), suite.tools_of(task)) is None
+            offered = suite.prompt(task).tools
+            assert schema.find_call_problem(Call(call.name, given), offered) is None
 
 
 def test_nothing_is_asked_that_the_suite_or_training_asks(house, training, drafted):
@@ -107,7 +114,7 @@ def test_ids_never_come_back(house, drafted):
 
 def test_drafting_again_writes_the_same_bytes(tmp_path, house, training, drafted):
     candidates.main(house, training, tmp_path, tmp_path / "replies.jsonl")
-    for name in ("tools.jsonl", "tasks.jsonl"):
+    for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         assert (tmp_path / name).read_bytes() == (drafted / name).read_bytes()
 
 
@@ -116,7 +123,7 @@ def test_what_was_rejected_is_not_drafted_again(tmp_path, house, training, draft
     suite = suites.read(house)
     rejected = suites.read(drafted).tasks
     version = Version(2, suite.digest)
-    for name in ("tools.jsonl", "tasks.jsonl"):
+    for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         again.mkdir(exist_ok=True)
         (again / name).write_bytes((house / name).read_bytes())
     merge.write(again, Version(1, suite.digest), version, suite, rejected)
@@ -127,7 +134,7 @@ def test_what_was_rejected_is_not_drafted_again(tmp_path, house, training, draft
 
 
 def test_reviewed_candidates_are_not_overwritten(tmp_path, house, training, drafted):
-    for name in ("tools.jsonl", "tasks.jsonl"):
+    for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         (tmp_path / name).write_bytes((drafted / name).read_bytes())
     (tmp_path / "reviews.jsonl").write_text("")
     with pytest.raises(BadInput, match="and 35 more are not merged; `make merge` first"):
@@ -138,15 +145,16 @@ def test_reviewed_candidates_are_not_overwritten(tmp_path, house, training, draf
 def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, training):
     """A model that says what the scripted teacher says, but fails at one of its answers."""
     root = Path.cwd()
-    tasks = suites.read(house).tasks
+    suite = suites.read(house)
     training_filter = contamination.build_training_filter(jsonl.read(training, Group), NEAR)
     shape = config.load("draft", HouseDraftConfig)
     shape = msgspec.structs.replace(shape, groups=2, calls=P.calls, negatives=P.negatives)
     drafter = LeastCoveredDraft(
-        default_data.DRAFT_SOURCES, shape, tasks, [], training_filter, unseen_only=True
+        default_data.DRAFT_SOURCES, shape, suite, [], training_filter, unseen_only=True
     )
-    planned = list(drafter.tasks(drafter.first))
-    wanted = list(build_requests(planned, drafter.items))
+    groups = list(drafter.groups(drafter.first))
+    planned = [task for group in groups for task in group.tasks]
+    wanted = list(build_requests(groups, drafter.items))
     chat = config.load("synthesize", candidates.select.SynthesizeConfig)
     table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])

@@ -63,7 +63,7 @@ def sheet():
 def ask(answer: rated_answers.RatedAnswer):
     of = annotation_data.suite()
     return prompt.ask_about_answer(
-        next(t for t in TASKS if t.id == answer.task), of.tools_of(TASKS[0]), answer.text
+        next(t for t in TASKS if t.id == answer.task), of.prompt(TASKS[0]), answer.text
     )
 
 
@@ -195,8 +195,8 @@ def document(ask) -> dict:
 @pytest.mark.parametrize("text", INJECTED.values(), ids=INJECTED)
 def test_whatever_an_answer_says_is_a_string_of_the_document_and_never_an_order(text):
     task = TASKS[0]
-    menu = annotation_data.suite().tools_of(task)
-    ask, plain = (prompt.ask_about_answer(task, menu, answer) for answer in (text, "Sure."))
+    asked = annotation_data.suite().prompt(task)
+    ask, plain = (prompt.ask_about_answer(task, asked, answer) for answer in (text, "Sure."))
     assert ask.messages[0] == plain.messages[0]
     assert len(ask.messages) == 2
     assert document(ask)["answer"]["written"] == text
@@ -210,19 +210,19 @@ def test_whatever_an_answer_says_is_a_string_of_the_document_and_never_an_order(
 
 def test_the_judge_is_told_the_bands_of_people_and_what_is_right():
     task: Task = TASKS[0]
-    ask = prompt.ask_about_answer(task, annotation_data.suite().tools_of(task), "Sure.")
+    ask = prompt.ask_about_answer(task, annotation_data.suite().prompt(task), "Sure.")
     for band in BANDS:
         assert f"\n{band.score}: {band.mark}" in ask.messages[0].content
     assert document(ask)["right"][0]["calls"][0]["arguments"] == {"city": "Oslo", "days": 3}
     assert "right" not in document(
-        prompt.ask_about_draft(task, annotation_data.suite().tools_of(task))
+        prompt.ask_about_draft(task, annotation_data.suite().prompt(task))
     )
 
 
 def test_drafts_are_judged_before_people_review_them_worst_first(tmp_path):
     of = annotation_data.suite(TASKS)
     replies = {
-        MODEL.build_request(prompt.ask_about_draft(task, of.tools_of(task))).key: json.dumps(
+        MODEL.build_request(prompt.ask_about_draft(task, of.prompt(task))).key: json.dumps(
             {"reason": "days are not said", "score": 2 if task.id == "house/Kyiv" else 5}
         )
         for task in TASKS

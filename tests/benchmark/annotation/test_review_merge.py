@@ -165,7 +165,8 @@ def test_the_merge_refuses_by_name(tmp_path, monkeypatch, section, task, opinion
     with pytest.raises(BadInput, match=reason):
         run()
     assert Path("house/tasks.jsonl").read_bytes() == before
-    assert sorted(path.name for path in Path("house").iterdir()) == ["tasks.jsonl", "tools.jsonl"]
+    names = sorted(path.name for path in Path("house").iterdir())
+    assert names == ["prompts.jsonl", "tasks.jsonl", "tools.jsonl"]
 
 
 def test_words_that_a_reviewer_found_are_checked_as_drafts_are(tmp_path, monkeypatch):
@@ -271,7 +272,7 @@ def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, m
     (trajectory,) = group.trajectories
     call = Call("plan_trip", {"city": "Oslo", "days": 4})
     assert trajectory.turns == (*OSLO.turns, Assistant("call", "Plan three days in Oslo.", (call,)))
-    assert [tool.name for tool in group.tools] == list(OSLO.menu)
+    assert [tool.name for tool in group.tools] == list(annotation_data.PROMPT.tools)
     assert "1 of 2 corrected" in capsys.readouterr().out
     run()
     export_corrections.main(*paths)

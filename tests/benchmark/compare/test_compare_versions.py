@@ -66,7 +66,7 @@ def signed_apart() -> None:
 
 def other_format() -> None:
     path = Path("suites/house/tasks.jsonl")
-    path.write_text(path.read_text().replace('"menu":', '"tool_names":'))
+    path.write_text(path.read_text().replace('"prompt":', '"group":'))
 
 
 CHANGES: dict[str, Callable[[], object]] = {

@@ -20,12 +20,13 @@ from tests.support import default_data
 P = config.load("draft", HouseDraftConfig)
 HELD_OUT = default_data.DRAFT_SOURCES.held_out
 HELD_OUT_TOOLS = HELD_OUT.tools
-TASKS = default_data.HOUSE.tasks
+HOUSE = default_data.HOUSE
+TASKS = HOUSE.tasks
 
 
 def drafted(p: HouseDraftConfig) -> list[suites.Task]:
     drafter = draft_house.HouseDrafter(default_data.DRAFT_SOURCES, p)
-    return list(drafter.tasks(p.first))
+    return [task for group in drafter.groups(p.first) for task in group.tasks]
 
 
 def test_it_is_large_enough_to_tell_models_apart():
@@ -33,12 +34,14 @@ def test_it_is_large_enough_to_tell_models_apart():
 
 
 def test_menus_are_large_enough_to_choose_from():
-    assert min(len(task.menu) for task in TASKS) >= 8
+    assert min(len(prompt.tools) for prompt in HOUSE.specs.values()) >= 8
 
 
 def test_ids_are_unique_and_queries_do_not_recur():
     assert len({task.id for task in TASKS}) == len(TASKS)
-    counts = Counter((msgspec.json.encode(task.turns), task.menu) for task in TASKS)
+    counts = Counter(
+        (msgspec.json.encode(task.turns), HOUSE.prompts[task.prompt].tools) for task in TASKS
+    )
     assert max(counts.values()) == 1
 
 
@@ -46,10 +49,8 @@ def test_every_gold_is_callable_and_fits_its_schema():
     for task in TASKS:
         for call in (call for gold in task.golds for call in gold.calls):
             given = {name: accepted[0] for name, accepted in call.arguments.items()}
-            assert (
-                schema.find_call_problem(Call(call.name, given), default_data.HOUSE.tools_of(task))
-                is None
-            ), task.id
+            offered = HOUSE.prompt(task).tools
+            assert schema.find_call_problem(Call(call.name, given), offered) is None, task.id
 
 
 def test_a_task_ends_before_a_decision():
@@ -61,8 +62,8 @@ def test_a_task_ends_before_a_decision():
 def test_every_kind_and_decision_is_asked_for():
     assert {task.decision for task in TASKS} == {"call", "no_call", "ask"}
     assert {task.kind for task in TASKS} == {"call", "chain", "multi", *KINDS}
-    assert {task.reply_format for task in TASKS} == set(P.reply_formats)
-    assert {task.language for task in TASKS} == {"en", "zh"}
+    assert {prompt.reply_format for prompt in HOUSE.specs.values()} == set(P.reply_formats)
+    assert {prompt.language for prompt in HOUSE.specs.values()} == {"en", "zh"}
 
 
 @pytest.mark.parametrize("axis", ["query", "tool", "template", "tool_format"])
@@ -72,9 +73,10 @@ def test_both_sides_of_every_axis_are_asked_for(axis):
 
 def test_an_unseen_template_or_format_is_one_that_training_never_uses():
     for task in TASKS:
-        assert (task.axes["template"] == "unseen") == (task.template in HELD_OUT.templates)
+        prompt = HOUSE.prompt(task)
+        assert (task.axes["template"] == "unseen") == (prompt.template in HELD_OUT.templates)
         unseen = task.axes["tool_format"] == "unseen"
-        assert unseen == (task.tool_format in HELD_OUT.tool_formats)
+        assert unseen == (prompt.tool_format in HELD_OUT.tool_formats)
 
 
 def test_a_reply_format_is_one_that_training_teaches():
@@ -97,6 +99,8 @@ def test_a_call_is_of_a_tool_on_the_side_that_its_axis_says():
 
 
 def test_a_draft_asks_for_calls_at_once_of_seen_and_of_unseen_tools():
+    drafter = draft_house.HouseDrafter(default_data.DRAFT_SOURCES, P)
+    tools = {group.prompt.id: group.prompt.tools for group in drafter.groups(P.first)}
     several = [task for task in drafted(P) if task.kind == "multi"]
     assert len(several) >= 60
     assert {task.axes["tool"] for task in several} == {"seen", "unseen"}
@@ -104,7 +108,9 @@ def test_a_draft_asks_for_calls_at_once_of_seen_and_of_unseen_tools():
         (gold,) = task.golds
         unseen = {call.name in HELD_OUT_TOOLS for call in gold.calls}
         assert len(gold.calls) >= 2
-        assert {call.name for call in gold.calls} <= {key.split(".")[0] for key in task.menu}
+        assert {call.name for call in gold.calls} <= {
+            key.split(".")[0] for key in tools[task.prompt]
+        }
         assert unseen == {task.axes["tool"] == "unseen"}
         assert [type(turn) for turn in task.turns] == [User]
 
@@ -165,7 +171,7 @@ def test_training_overlaps_with_no_query_of_the_suite():
 def test_drafting_again_writes_the_same_suite(tmp_path):
     for name in ("first", "second"):
         draft_house.main(tmp_path / name)
-    for file in ("tools.jsonl", "tasks.jsonl"):
+    for file in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         written = [Path(tmp_path, name, file).read_bytes() for name in ("first", "second")]
         assert written[0] == written[1]
     assert suites.read(tmp_path / "first").tasks

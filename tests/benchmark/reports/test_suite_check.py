@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_tuning.files import jsonl
 from agent_tuning.records import Tool, User
 from benchmark.reports import suite_check
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.degenerate import DEGENERATE
 from benchmark.scoring.score_suites import ScoreConfig
 from benchmark.tasks import suites
-from benchmark.tasks.suites import Gold, GoldCall, Task
+from benchmark.tasks.suite_prompts import SuitePrompt
+from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 
 SCHEMA = {
     "type": "object",
@@ -28,15 +28,10 @@ PARAMS = "scoring: {lam: 0.5, text_scorer: rouge_l, bootstrap: 20, seed: 7, swee
 def task(number: int, *calls: GoldCall, **changes: Any) -> Task:
     fields: dict[str, Any] = {
         "id": f"made/{number}",
-        "group": f"g{number}",
-        "menu": ("get_weather",),
-        "language": "en",
+        "prompt": f"g{number}",
         "turns": (User(f"Rain in city {number}?"),),
         "golds": (Gold("call" if calls else "no_call", "look up the rain", calls),),
         "kind": "call",
-        "template": "plain.en",
-        "tool_format": "react",
-        "reply_format": "react",
     }
     return Task(**{**fields, **changes})
 
@@ -48,12 +43,15 @@ GOOD = task(1, GoldCall("get_weather", {"city": ("Oslo",), "days": (3,)}, ("days
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(PARAMS)
-    jsonl.write(Path("made/tools.jsonl"), [TOOL])
     return Path("made")
 
 
 def run(folder: Path, *tasks: Task) -> int:
-    jsonl.write(folder / "tasks.jsonl", tasks)
+    ids = dict.fromkeys(task.prompt for task in tasks)
+    prompts = {
+        id: SuitePrompt(id, "en", ("get_weather",), "plain.en", "react", "react") for id in ids
+    }
+    suites.write(folder, Suite("made", {"get_weather": TOOL}, prompts, tasks))
     try:
         suite_check.main(folder)
     except SystemExit as stopped:
@@ -66,7 +64,7 @@ def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
 ) -> None:
     assert run(folder, GOOD, task(2)) == 0
     printed = capsys.readouterr().out
-    assert "2 tasks in 2 groups, 1 tools, lists of 1 tools" in printed
+    assert "2 tasks in 2 prompts, 1 tools, lists of 1 tools" in printed
     assert "decision         1 call, 1 no_call" in printed
     shown = [line.split()[1] for line in printed.splitlines() if line.startswith("made ")]
     assert shown == [*BASELINES, *DEGENERATE]
@@ -95,7 +93,11 @@ def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
             "turns: the same as those of 'made/1'",
             id="asked twice",
         ),
-        pytest.param(task(2, reply_format="x"), "reply_format: 'x' is none of", id="format"),
+        pytest.param(
+            msgspec.structs.replace(GOOD, id="made/2", prompt="g2"),
+            "turns: the same as those of 'made/1'",
+            id="asked twice, under an equal prompt",
+        ),
     ],
 )
 def test_what_no_answer_can_meet_is_a_problem(

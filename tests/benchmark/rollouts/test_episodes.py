@@ -9,7 +9,7 @@ import yaml
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.files import append_log, jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS
-from agent_tuning.records import Assistant, BadInput, Call
+from agent_tuning.records import Assistant, BadInput, Call, Tool
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
@@ -20,8 +20,9 @@ from benchmark.rollouts.episode_metrics import read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.model_policy import LoggedReply
 from benchmark.rollouts.rollout import Rollout, Step, Transcript
-from benchmark.tasks import episodes, suites
+from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episode, Episodes
+from benchmark.tasks.suite_prompts import SuitePrompt
 from stages import score_episodes as stage
 from tests.support import default_data
 from tests.support.killed_stage import KillableStage
@@ -33,6 +34,7 @@ TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
 }
+PROMPT = SuitePrompt("g", "en", tuple(TOOLS), "plain.en", "react", "react")
 MAKE = Call("make_directory", {"path": "/srv/reports"})
 MOVE = Call("move_file", {"path": "/home/ada/plan.txt", "folder": "/srv/reports"})
 WHO = Call("list_processes", {"user": "ada"})
@@ -42,18 +44,17 @@ def episode(*gold: Call, facts: tuple[str, ...] = (), number: int = 0, task: str
     return Episode(
         id=f"{task}.{number}",
         task=task,
-        group="g",
+        prompt="g",
         family="operating_system",
-        language="en",
-        menu=tuple(TOOLS),
-        template="plain.en",
-        tool_format="react",
-        reply_format="react",
         seed="w",
         query="Do it.",
         gold=gold,
         facts=facts,
     )
+
+
+def made(*listed: Episode) -> Episodes:
+    return Episodes(TOOLS, {"g": PROMPT}, listed)
 
 
 CHANGE = episode(MAKE, MOVE)
@@ -82,7 +83,7 @@ def reply(text: str = "Done.") -> Assistant:
 
 
 def score_one(goal: Episode, *turns: Assistant | str) -> EpisodeScore:
-    suite = Episodes(TOOLS, (goal,))
+    suite = made(goal)
     [judged] = goal_scoring.score_episodes(
         suite, "m", rollout.run_rollouts(suite, says(*turns), STEPS)
     )
@@ -101,7 +102,7 @@ def test_all_six_families_have_episodes_in_both_languages():
     assert {episode.family for episode in SUITE.episodes} == set(draft_episodes.FAMILIES)
     for family in draft_episodes.FAMILIES:
         episodes_of_family = [episode for episode in SUITE.episodes if episode.family == family]
-        assert {episode.language for episode in episodes_of_family} == {"en", "zh"}
+        assert {SUITE.prompt(episode).language for episode in episodes_of_family} == {"en", "zh"}
         assert any(len(episode.gold) > 1 for episode in episodes_of_family)
 
 
@@ -119,11 +120,10 @@ def test_a_draft_is_the_same_every_time():
     held_out = config.load("held_out", HeldOut)
     formats = config.load("draft", DraftedFormats)
     first, second = (
-        list(EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).episodes())
-        for _ in range(2)
+        EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).draft() for _ in range(2)
     )
     assert first == second
-    assert len(first) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
+    assert len(first.episodes) == p.tasks * p.attempts * len(draft_episodes.FAMILIES)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_call_that_cannot_be_made_is_named_observed_and_may_be_corrected(call,
 
 
 def test_a_transcript_that_is_missing_counts_as_a_failure():
-    suite = Episodes(TOOLS, (CHANGE, episode(MAKE, number=1)))
+    suite = made(CHANGE, episode(MAKE, number=1))
     played = rollout.run_rollouts(suite, rollout.oracle_policy, STEPS)[:1]
     metrics = goal_scoring.compute_metrics(
         list(goal_scoring.score_episodes(suite, "m", played)), 10, 0
@@ -220,26 +220,32 @@ def test_a_slice_takes_the_first_tasks_of_each_family():
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"menu": ("nothing",)}, "menu: 'nothing' is not in tools.jsonl"),
-        ({"reply_format": "prose"}, "reply_format: 'prose' is none of"),
+        ({"prompt": "other"}, "prompt: 'other' is not in prompts.jsonl"),
+        ({"id": "t.0"}, "id: 't.0' occurs a second time"),
         ({"gold": (Call("make_directory"),)}, "gold: missing_argument: make_directory.path"),
-        ({"id": "t.0", "template": "agent.en"}, "template: differs from 't.0'"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, change, problem):
     second = msgspec.structs.replace(episode(MAKE, number=1), **change)
-    jsonl.write(tmp_path / "tools.jsonl", TOOLS.values())
-    jsonl.write(tmp_path / "episodes.jsonl", [CHANGE, second])
+    episodes.write(tmp_path, made(CHANGE, second))
     with pytest.raises(BadInput) as caught:
         episodes.read(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}/episodes.jsonl:2: {problem}")
 
 
+def test_a_prompt_lists_only_tools_with_a_simulator(tmp_path):
+    fly = Tool("fly", "Fly.", {"type": "object", "properties": {}})
+    second = SuitePrompt("h", "en", ("fly",), "plain.en", "react", "react")
+    suite = Episodes({**TOOLS, "fly": fly}, {"g": PROMPT, "h": second}, (CHANGE,))
+    episodes.write(tmp_path, suite)
+    with pytest.raises(BadInput, match=r"prompts\.jsonl:2: tools: 'fly' has no simulator"):
+        episodes.read(tmp_path)
+
+
 def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path, monkeypatch):
     suite = SUITE.slice(2, 2)
     folder = tmp_path / "suite"
-    suites.write_tools(folder, suite.tools)
-    jsonl.write(folder / "episodes.jsonl", suite.episodes)
+    episodes.write(folder, suite)
     sections = yaml.safe_load(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(sections))

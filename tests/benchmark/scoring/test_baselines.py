@@ -6,7 +6,7 @@ import pytest
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.quality.word_overlap import WordOverlap, split_words
-from agent_tuning.records import Language, Tool, User
+from agent_tuning.records import PromptSpec, Tool, User
 from benchmark.engines.answer import Answer
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.outcome import ParsedAnswer, Verdict, parse_answer
@@ -36,18 +36,19 @@ ODD = tool(
 )
 
 
-def task(query: str, reply_format: str = "react", language: Language = "en") -> Task:
-    names = tuple(tool.name for tool in TOOLS)
-    golds = (Gold("no_call"),)
-    turns = (User(query),)
-    return Task("t1", "g", names, language, turns, golds, "call", reply_format=reply_format)
+def task(query: str) -> Task:
+    return Task("t1", "g", (User(query),), (Gold("no_call"),), "call")
+
+
+def offer(tools: tuple[Tool, ...], reply_format: str = "react") -> PromptSpec:
+    return PromptSpec("g", "en", tools, reply_format=reply_format)
 
 
 def parse_baseline(
     name: str, query: str, tools: tuple[Tool, ...] = TOOLS, form: str = "react"
 ) -> ParsedAnswer:
-    question = task(query, form)
-    return parse_answer(question, tools, Answer("t1", BASELINES[name](question, tools)))
+    prompt = offer(tools, form)
+    return parse_answer(prompt, Answer("t1", BASELINES[name](task(query), prompt)))
 
 
 def called(name: str, query: str, tools: tuple[Tool, ...] = TOOLS) -> tuple[str, Any]:
@@ -79,7 +80,7 @@ def test_always_first_takes_the_first_number_and_the_query() -> None:
 
 
 def test_random_is_the_same_for_the_same_task() -> None:
-    first, second = (BASELINES["random"](task("Rain?"), TOOLS) for _ in range(2))
+    first, second = (BASELINES["random"](task("Rain?"), offer(TOOLS)) for _ in range(2))
     assert first == second
 
 

@@ -30,7 +30,7 @@ UNREADABLE = ("empty", "garbage", "bare_description", "bare_menu", "query_as_tex
 
 def lines(name: str) -> list[ScoredAnswer]:
     rule = RULES[name]
-    answers = {task.id: Answer(task.id, rule(task, HOUSE.tools_of(task))) for task in HOUSE.tasks}
+    answers = {task.id: Answer(task.id, rule(task, HOUSE.prompt(task))) for task in HOUSE.tasks}
     return list(score_answers(HOUSE, name, answers, TEXT_SCORERS["rouge_l"], 0.5))
 
 

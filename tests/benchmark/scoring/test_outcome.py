@@ -5,25 +5,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
-from agent_tuning.records import Assistant, BadInput, Call, Tool, User
+from agent_tuning.records import Assistant, Call, PromptSpec, Tool
 from benchmark.engines.answer import Answer
 from benchmark.scoring.outcome import Verdict, parse_answer
-from benchmark.tasks.suites import Gold, Task
 
 TOOLS = (Tool("get_weather", "Weather.", {"type": "object", "properties": {}}),)
 
 
-def task(reply_format: str = "react") -> Task:
-    return Task(
-        id="t",
-        group="g",
-        menu=("get_weather",),
-        language="en",
-        turns=(User("Rain?"),),
-        golds=(Gold("no_call"),),
-        kind="on_topic_chat",
-        reply_format=reply_format,
-    )
+def prompt(reply_format: str = "react") -> PromptSpec:
+    return PromptSpec("g", "en", TOOLS, reply_format=reply_format)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
@@ -40,14 +30,14 @@ def test_a_decision_is_read_back_in_every_format(
     reply_format: str, turn: Assistant, verdict: Verdict
 ) -> None:
     answer = Answer("t", REPLY_FORMATS[reply_format].write(turn))
-    parsed = parse_answer(task(reply_format), TOOLS, answer)
+    parsed = parse_answer(prompt(reply_format), answer)
     assert (parsed.verdict, parsed.turn) == (verdict, turn)
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
     whole = REPLY_FORMATS[reply_format].write(Assistant("call", "", (Call("get_weather"),)))
-    parsed = parse_answer(task(reply_format), TOOLS, Answer("t", whole[:-3]))
+    parsed = parse_answer(prompt(reply_format), Answer("t", whole[:-3]))
     assert parsed.verdict == Verdict.MALFORMED
     assert parsed.turn is None
     assert parsed.reason
@@ -64,7 +54,7 @@ def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
 def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
     answer: Answer | None, reason: str
 ) -> None:
-    parsed = parse_answer(task(), TOOLS, answer)
+    parsed = parse_answer(prompt(), answer)
     assert (parsed.verdict, parsed.reason) == (Verdict.ERROR, reason)
 
 
@@ -75,9 +65,4 @@ def test_a_model_that_was_not_heard_is_an_error_and_no_refusal(
 @example(text="Action: get_weather\nAction Input: " + '{"a":' * 5000)
 @given(text=st.text() | st.from_regex(r"(Thought: .*\n)?(Action: .*\nAction Input: )?\{.*\}"))
 def test_whatever_a_model_says_has_an_outcome(reply_format: str, text: str) -> None:
-    assert parse_answer(task(reply_format), TOOLS, Answer("t", text)).verdict in Verdict
-
-
-def test_an_unknown_reply_format_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"t: reply_format: 'morse' is none of .*react"):
-        parse_answer(task("morse"), TOOLS, Answer("t", ""))
+    assert parse_answer(prompt(reply_format), Answer("t", text)).verdict in Verdict

@@ -7,6 +7,7 @@ from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Assistant, User
 from benchmark.engines.answer import Answer
 from benchmark.scoring.rerun_variance import choose_groups, measure_rerun_variance
+from benchmark.tasks.suite_prompts import SuitePrompt
 from benchmark.tasks.suites import Gold, Suite, Task
 from tests.conftest import WEATHER
 
@@ -18,17 +19,15 @@ def suite(name: str, count: int) -> Suite:
     tasks = tuple(
         Task(
             id=f"{name}/{number}",
-            group="g",
-            menu=("get_weather",),
-            language="en",
+            prompt="g",
             turns=(User("Hi."),),
             golds=(Gold("no_call"),),
             kind="on_topic_chat",
-            reply_format="react",
         )
         for number in range(count)
     )
-    return Suite(name, {"get_weather": WEATHER}, tasks, 0)
+    prompt = SuitePrompt("g", "en", ("get_weather",), "plain.en", "react", "react")
+    return Suite(name, {"get_weather": WEATHER}, {"g": prompt}, tasks)
 
 
 def test_the_part_is_fixed_whatever_the_order_and_stays_when_others_come():

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from benchmark.engines.answer import Answer
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.known_names import MODELS
 from benchmark.scoring.score_suites import ScoreConfig, SuiteScores, score_suites
-from benchmark.tasks.suites import Gold, GoldCall, Task
+from benchmark.tasks import suites
+from benchmark.tasks.suite_prompts import SuitePrompt
+from benchmark.tasks.suites import Gold, GoldCall, Suite, Task
 from stages import score
 
 ROOT = Path(__file__).parents[3]
@@ -42,15 +45,21 @@ def task(suite: str, number: int) -> Task:
     thought = "look up the weather" if suite == "house" else ""
     return Task(
         id=f"{suite}/{number}",
-        group=f"g{number // 2}",
-        menu=("get_weather",),
-        language="en",
+        prompt=f"g{number // 2}",
         turns=(User("Rain in Oslo?"),),
         golds=(Gold("call" if wants_call else "no_call", thought, calls),),
         kind="call" if wants_call else "on_topic_chat",
-        reply_format="react",
         axes={"query": "seen" if number < 4 else "unseen"},
     )
+
+
+def write_suite(name: str, tasks: Sequence[Task]) -> None:
+    prompts = {
+        task.prompt: SuitePrompt(task.prompt, "en", ("get_weather",), "plain.en", "react", "react")
+        for task in tasks
+    }
+    suite = Suite(name, {"get_weather": TOOL}, prompts, tuple(tasks))
+    suites.write(Path("suites") / name, suite)
 
 
 def answer(task: Task) -> Answer:
@@ -65,10 +74,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("params.yaml").write_text(PARAMS)
     tasks = [task(suite, number) for suite in ("house", "bfcl") for number in range(8)]
     for suite in ("house", "bfcl"):
-        jsonl.write(Path("suites") / suite / "tools.jsonl", [TOOL])
-        jsonl.write(
-            Path("suites") / suite / "tasks.jsonl", [t for t in tasks if t.id.startswith(suite)]
-        )
+        write_suite(suite, [task for task in tasks if task.id.startswith(suite)])
     jsonl.write(Path("answers/base.jsonl"), [Answer(t.id, "Thought: hm") for t in tasks])
     jsonl.write(
         Path("answers/base_two_shot.jsonl"), (answer(t) for t in tasks if t.id.startswith("house"))
@@ -212,8 +218,7 @@ def test_what_a_model_says_in_half_characters_can_be_written() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked() -> None:
     for suite, tasks in (("third", [task("third", 0)]), ("unasked", [])):
-        jsonl.write(Path("suites") / suite / "tools.jsonl", [TOOL])
-        jsonl.write(Path("suites") / suite / "tasks.jsonl", tasks)
+        write_suite(suite, tasks)
     with open("answers/tuned.jsonl", "ab") as out:
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
     run()
@@ -240,8 +245,7 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     assert (house.suite, bfcl.suite) == ("house", "bfcl")
     assert models_of(house) == [*MODELS, *BASELINES]
     assert models_of(bfcl) == ["base", "tuned", *BASELINES]
-    jsonl.write(Path("suites/another/tools.jsonl"), [TOOL])
-    jsonl.write(Path("suites/another/tasks.jsonl"), [task("another", 0)])
+    write_suite("another", [task("another", 0)])
     jsonl.write(Path("answers/another_model.jsonl"), [answer(task("another", 0))])
     scored = score_folders()
     assert [suite.suite for suite in scored] == ["house", "bfcl", "another"]

@@ -320,7 +320,7 @@ def test_repeating_a_right_call_never_pays() -> None:
 
 
 def task(*golds: Gold) -> Task:
-    return Task("t", "g", (), "en", (User("Rain in Oslo?"),), golds, "call")
+    return Task("t", "g", (User("Rain in Oslo?"),), golds, "call")
 
 
 CALL = Gold("call", "look up the rain", (CITY,))

@@ -206,14 +206,13 @@ def test_every_item_is_asked_once_in_groups_of_at_most_four_calls_and_two_no_cal
 ) -> None:
     assert {task.id for task in suite.tasks} == {f"bfcl/{item.id}" for item in corpus()}
     assert len({task.id for task in suite.tasks}) == len(suite.tasks)
-    kinds = Counter((task.group, task.kind) for task in suite.tasks)
+    kinds = Counter((task.prompt, task.kind) for task in suite.tasks)
     most = {"call": MENUS.calls_per_group, "irrelevant": MENUS.no_calls_per_group}
     assert all(count <= most[kind] for (_, kind), count in kinds.items())
     assert kinds["bfcl/g000", "call"] == 4
     assert kinds["bfcl/g000", "irrelevant"] == 2
-    for group in {task.group for task in suite.tasks}:
-        [prompt] = {task.prompt for task in suite.tasks if task.group == group}
-        assert len(set(prompt[0])) == 8  # type: ignore[call-overload]
+    assert {task.prompt for task in suite.tasks} == suite.prompts.keys()
+    assert all(len(set(prompt.tools)) == 8 for prompt in suite.prompts.values())
 
 
 def test_a_no_call_may_be_declined_or_asked_about(suite: Suite) -> None:
@@ -230,15 +229,16 @@ def similarity() -> dict[tuple[str, str], float]:
 def test_near_duplicates_come_first(suite: Suite) -> None:
     like = similarity()
     for task in suite.tasks:
-        if task.kind == "call" and task.group == "bfcl/g000":  # later ones take what is left over
+        if task.kind == "call" and task.prompt == "bfcl/g000":  # later ones take what is left over
             right = task.golds[0].calls[0].name
-            assert max(like[right, name] for name in task.menu if name != right) > 0
+            listed = suite.prompts[task.prompt].tools
+            assert max(like[right, name] for name in listed if name != right) > 0
 
 
 def test_no_menu_has_two_tools_that_would_both_answer(suite: Suite) -> None:
     like = similarity()
-    for task in suite.tasks:
-        pairs = [like[a, b] for i, a in enumerate(task.menu) for b in task.menu[i + 1 :]]
+    for prompt in suite.prompts.values():
+        pairs = [like[a, b] for i, a in enumerate(prompt.tools) for b in prompt.tools[i + 1 :]]
         assert max(pairs) <= MENUS.ambiguous
 
 
@@ -254,11 +254,10 @@ def test_another_seed_gives_another_suite(suite: Suite) -> None:
 
 
 def test_formats_rotate_over_the_groups(suite: Suite) -> None:
-    groups = {task.group: task for task in suite.tasks}.values()
-    used = Counter(task.tool_format for task in groups)
+    used = Counter(prompt.tool_format for prompt in suite.prompts.values())
     assert max(used.values()) - min(used.values()) <= 1
     assert used.keys() == {"f1", "f2", "f3"}
-    assert {task.template for task in groups} == {"t1", "t2"}
+    assert {prompt.template for prompt in suite.prompts.values()} == {"t1", "t2"}
 
 
 def test_too_few_tools_for_a_menu_are_an_error() -> None:
@@ -305,9 +304,9 @@ def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> N
         replace(item, tools=(*item.tools, beside)) if item.id == "call_violin_price" else item
         for item in corpus()
     ]
-    tasks = distractors.derive_suite("bfcl", items, MENUS)[0].tasks
-    [mine] = [task for task in tasks if task.id == "bfcl/call_violin_price"]
-    assert "rosin" in mine.menu
+    suite = distractors.derive_suite("bfcl", items, MENUS)[0]
+    [mine] = [task for task in suite.tasks if task.id == "bfcl/call_violin_price"]
+    assert "rosin" in suite.prompts[mine.prompt].tools
 
 
 def test_several_calls_in_one_turn_bring_all_their_tools() -> None:

@@ -32,11 +32,11 @@ suites:
     tool_formats: [python, openai]
     reply_formats: [react]
 """
+FORMATS = {"template": "plain.en", "tool_format": "react", "reply_format": "react"}
+HOUSE_PROMPT = {"id": "house/g1", "language": "en", "tools": [], **FORMATS}
 HOUSE_TASK = {
     "id": "house/1",
-    "group": "house/g1",
-    "menu": [],
-    "language": "en",
+    "prompt": "house/g1",
     "turns": [
         {"role": "user", "text": "Good morning"},
         {"role": "assistant", "decision": "no_call", "text": "Good morning."},
@@ -64,16 +64,12 @@ def question(name: str, query: str, tool: str) -> dict[str, Any]:
 
 
 LOOK = {"name": "list_processes", "description": "", "parameters": {"type": "object"}}
+WISH_PROMPT = {"id": "g", "language": "en", "tools": ["list_processes"], **FORMATS}
 WISH = {
     "id": "episodes/1",
     "task": "episodes/1",
-    "group": "g",
+    "prompt": "g",
     "family": "operating_system",
-    "language": "en",
-    "menu": ["list_processes"],
-    "template": "plain.en",
-    "tool_format": "react",
-    "reply_format": "react",
     "seed": "",
     "query": "What does ada run?",
     "gold": [{"name": "list_processes"}],
@@ -92,8 +88,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines(Path("raw/BFCL_v4_none.json"), *none)
     nested()
     lines(Path("suites/house/tools.jsonl"))
+    lines(Path("suites/house/prompts.jsonl"), HOUSE_PROMPT)
     lines(Path("suites/house/tasks.jsonl"), HOUSE_TASK)
     lines(Path("episodes/tools.jsonl"), LOOK)
+    lines(Path("episodes/prompts.jsonl"), WISH_PROMPT)
     lines(Path("episodes/episodes.jsonl"), WISH)
     return tmp_path
 
@@ -144,7 +142,7 @@ def test_the_suite_reads_back() -> None:
     run()
     suite = suite_files.read(Path("bfcl"))
     assert len(suite.tasks) == 10
-    assert {len(task.menu) for task in suite.tasks} == {4}
+    assert {len(prompt.tools) for prompt in suite.prompts.values()} == {4}
     assert all(task.id.startswith("bfcl/") for task in suite.tasks)
 
 
@@ -157,7 +155,7 @@ def test_nested_calls_refer_to_each_other() -> None:
     for task in suite.tasks:
         first, second = task.golds[0].calls
         assert second.arguments == {"value": ("$var1.price$",)}
-        assert {first.name, second.name} <= set(task.menu)
+        assert {first.name, second.name} <= set(suite.prompts[task.prompt].tools)
 
 
 @pytest.mark.usefixtures("place")
@@ -170,7 +168,9 @@ def test_every_user_turn_of_suites_and_episodes_is_protected() -> None:
     ]
     assert fenced.pop() == ProtectedQuery("What does ada run?", "episodes/1", ("list_processes",))
     derived = [suite_files.read(Path(name)) for name in ("bfcl", "nestful")]
-    offered = {task.id: task.menu for suite in derived for task in suite.tasks}
+    offered = {
+        task.id: suite.prompts[task.prompt].tools for suite in derived for task in suite.tasks
+    }
     assert all(record.tools == offered[record.task] for record in fenced[2:])
     assert {record.task for record in fenced[2:]} == offered.keys()
 
@@ -187,7 +187,7 @@ def test_the_order_of_lines_changes_no_byte() -> None:
         Path("first/nestful/tasks.jsonl").read_bytes()
         == Path("second/nestful/tasks.jsonl").read_bytes()
     )
-    for name in ("tools.jsonl", "tasks.jsonl", "protected.jsonl"):
+    for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl", "protected.jsonl"):
         assert Path("first/bfcl", name).read_bytes() == Path("second/bfcl", name).read_bytes()
 
 

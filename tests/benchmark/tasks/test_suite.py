@@ -10,11 +10,17 @@ from agent_tuning.records import BadInput
 from benchmark.tasks import suites
 
 TOOL = {"name": "get_weather", "description": "Weather of a city.", "parameters": {}}
+PROMPT: dict[str, Any] = {
+    "id": "g1",
+    "language": "en",
+    "tools": ["get_weather"],
+    "template": "plain",
+    "tool_format": "openai",
+    "reply_format": "react",
+}
 TASK: dict[str, Any] = {
     "id": "house/1",
-    "group": "g1",
-    "menu": ["get_weather"],
-    "language": "en",
+    "prompt": "g1",
     "turns": [{"role": "user", "text": "Rain in Oslo?"}],
     "golds": [
         {
@@ -24,14 +30,16 @@ TASK: dict[str, Any] = {
         }
     ],
     "kind": "call",
-    "template": "plain",
-    "tool_format": "openai",
-    "reply_format": "react",
 }
 
 
-def written(folder: Path, tasks: list[Any], tools: tuple[Any, ...] = (TOOL,)) -> Path:
-    for name, records in (("tools", tools), ("tasks", tasks)):
+def written(
+    folder: Path,
+    tasks: list[Any],
+    tools: tuple[Any, ...] = (TOOL,),
+    prompts: tuple[Any, ...] = (PROMPT,),
+) -> Path:
+    for name, records in (("tools", tools), ("prompts", prompts), ("tasks", tasks)):
         lines = "".join(json.dumps(record) + "\n" for record in records)
         (folder / f"{name}.jsonl").write_text(lines)
     return folder
@@ -39,6 +47,10 @@ def written(folder: Path, tasks: list[Any], tools: tuple[Any, ...] = (TOOL,)) ->
 
 def second(**changes: Any) -> dict[str, Any]:
     return {**TASK, "id": "house/2", **changes}
+
+
+def second_prompt(**changes: Any) -> dict[str, Any]:
+    return {**PROMPT, "id": "g2", **changes}
 
 
 def gold_call(**changes: Any) -> list[Any]:
@@ -49,26 +61,19 @@ def gold_call(**changes: Any) -> list[Any]:
 def test_a_good_suite_is_read_whole(tmp_path: Path) -> None:
     suite = suites.read(written(tmp_path, [TASK, second()]))
     assert [task.id for task in suite.tasks] == ["house/1", "house/2"]
-    assert suite.tools_of(suite.tasks[0])[0].name == "get_weather"
+    assert suite.prompt(suite.tasks[0]).tools[0].name == "get_weather"
     assert suite.tasks[0].decision == "call"
 
 
 @pytest.mark.parametrize(
     ("task", "place", "problem"),
     [
-        pytest.param(second(menu=["no_such"]), "tasks.jsonl:2", "menu: 'no_such'", id="menu"),
+        pytest.param(second(prompt="g9"), "tasks.jsonl:2", "prompt: 'g9' is not in", id="prompt"),
         pytest.param(second(id="house/1"), "tasks.jsonl:2", "id: 'house/1'", id="repeated id"),
         pytest.param(
             second(golds=gold_call(name="fly")), "tasks.jsonl:2", "golds: calls 'fly'", id="gold"
         ),
-        pytest.param(
-            second(template="other"),
-            "tasks.jsonl:2",
-            "template: differs from 'house/1'",
-            id="group",
-        ),
         pytest.param(second(golds=[]), "tasks.jsonl:2", "golds: a task needs", id="no gold"),
-        pytest.param(second(language="fr"), "tasks.jsonl:2", "$.language", id="language"),
         pytest.param(second(surprise=1), "tasks.jsonl:2", "surprise", id="unknown field"),
         pytest.param(
             second(golds=[{"decision": "call"}]),
@@ -96,6 +101,40 @@ def test_a_mistake_is_named_with_file_line_and_field(
     assert problem in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "problem"),
+    [
+        pytest.param(second_prompt(tools=["no"]), "tools: 'no' is not in tools.jsonl", id="tool"),
+        pytest.param(second_prompt(id="g1"), "id: 'g1' occurs a second time", id="repeated id"),
+        pytest.param(second_prompt(language="fr"), "Invalid enum value 'fr'", id="language"),
+        pytest.param(
+            second_prompt(tools=["get_weather", "get_weather.zh"]),
+            "tools: two tools of one name",
+            id="two tools of one name",
+        ),
+        pytest.param(
+            second_prompt(tool_format="prose"), "tool_format: 'prose' is none of", id="tool format"
+        ),
+        pytest.param(
+            second_prompt(reply_format="morse"),
+            "reply_format: 'morse' is none of",
+            id="reply format",
+        ),
+        pytest.param(
+            {**PROMPT, "id": "g2", "menu": []}, "unknown field `menu`", id="unknown field"
+        ),
+    ],
+)
+def test_a_mistake_in_a_prompt_is_named_with_file_line_and_field(
+    tmp_path: Path, prompt: dict[str, Any], problem: str
+) -> None:
+    tools = (TOOL, {**TOOL, "key": "get_weather.zh"})
+    with pytest.raises(BadInput) as error:
+        suites.read(written(tmp_path, [TASK], tools, (PROMPT, prompt)))
+    assert str(error.value).startswith(f"{tmp_path}/prompts.jsonl:2: ")
+    assert problem in str(error.value)
+
+
 def test_a_tool_occurs_once(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"tools.jsonl:2: name: 'get_weather'"):
         suites.read(written(tmp_path, [TASK], (TOOL, TOOL)))
@@ -103,18 +142,22 @@ def test_a_tool_occurs_once(tmp_path: Path) -> None:
 
 def test_a_key_tells_two_translations_of_a_tool_apart(tmp_path: Path) -> None:
     chinese = {**TOOL, "description": "查询天气。", "key": "get_weather.zh"}
-    task = second(group="g2", language="zh", menu=["get_weather.zh"])
-    suite = suites.read(written(tmp_path, [TASK, task], (TOOL, chinese)))
-    assert [suite.tools_of(task)[0].description for task in suite.tasks] == [
+    prompt = second_prompt(language="zh", tools=["get_weather.zh"])
+    tasks = [TASK, second(prompt="g2")]
+    suite = suites.read(written(tmp_path, tasks, (TOOL, chinese), (PROMPT, prompt)))
+    assert [suite.prompt(task).tools[0].description for task in suite.tasks] == [
         "Weather of a city.",
         "查询天气。",
     ]
 
 
-def test_a_menu_cannot_offer_two_tools_of_one_name(tmp_path: Path) -> None:
-    both = second(group="g2", menu=["get_weather", "get_weather.zh"])
-    with pytest.raises(BadInput, match="menu: offers two tools of one name"):
-        suites.read(written(tmp_path, [TASK, both], (TOOL, {**TOOL, "key": "get_weather.zh"})))
+def test_a_suite_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    prompts = (second_prompt(), PROMPT)
+    first = suites.read(written(tmp_path, [TASK, second(prompt="g2")], (TOOL,), prompts))
+    suites.write(tmp_path / "again", first)
+    again = suites.read(tmp_path / "again")
+    assert (again.tools, again.prompts, again.tasks) == (first.tools, first.prompts, first.tasks)
+    assert list(again.prompts) == ["g2", "g1"]
 
 
 def test_the_digest_is_of_the_records_and_not_of_their_order(tmp_path: Path) -> None:

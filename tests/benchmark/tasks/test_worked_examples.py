@@ -6,6 +6,7 @@ import pytest
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from benchmark.tasks.suite_prompts import SuitePrompt
 from benchmark.tasks.suites import Gold, Suite, Task
 from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 from tests.conftest import CLOCK, WEATHER
@@ -17,15 +18,14 @@ BOTH = WorkedExamplesConfig(call=1, no_call=1)
 def suite() -> Suite:
     task = Task(
         id="house/1",
-        group="h",
-        menu=("get_time",),
-        language="en",
+        prompt="h",
         turns=(User("Late in Oslo?"),),
         golds=(Gold("no_call"),),
         kind="on_topic_chat",
-        reply_format="hermes",
     )
-    return Suite("house", {"get_weather": WEATHER, "get_time": CLOCK}, (task,), 0)
+    prompt = SuitePrompt("h", "en", ("get_time",), "plain.en", "react", "hermes")
+    tools = {"get_weather": WEATHER, "get_time": CLOCK}
+    return Suite("house", tools, {"h": prompt}, (task,))
 
 
 @pytest.fixture
