@@ -1,6 +1,6 @@
 """Answer every question with one model, greedily; a killed run resumes where it stopped.
 
-reads   data/prompts.jsonl     QuestionGroup
+reads   data/requests.jsonl    QuestionGroup
         data/base/ or models/tuned/
         data/code_hashes/predict.json    the hash of this code
 writes  data/answers/{base,tuned}.jsonl  Answer, sorted by task

@@ -4,7 +4,7 @@ reads   data/external/{bfcl,nestful}/  their files as published
         benchmark/suites/house/        its queries; our errata of a derived suite stand beside it
         benchmark/suites/episodes/     their queries
 writes  data/suites/{bfcl,nestful}/    tools.jsonl, prompts.jsonl, tasks.jsonl, overlays/
-        data/suites/protected.jsonl    ProtectedQuery, of all four
+        data/protected.jsonl           ProtectedQuery, of all four
 """
 
 from collections import Counter

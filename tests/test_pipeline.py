@@ -2,15 +2,12 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from agent_tuning.files import yaml_records
 from agent_tuning.runtime.code_hash import hash_code
-from benchmark.reports import readme_tables
 
 PIPELINE = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
 STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
@@ -133,18 +130,3 @@ def test_what_makes_training_data_never_imports_the_benchmark(name):
 def test_no_module_is_named_for_being_shared():
     names = {path.stem for package in MAY_IMPORT for path in Path(package).rglob("*.py")}
     assert not names & {"utils", "util", "common", "helpers", "base", "core", "misc", "manager"}
-
-
-def test_the_readme_says_what_the_pipeline_does():
-    text = Path("README.md").read_text()
-    table = readme_tables.format_stages(yaml_records.read(Path("dvc.yaml"), readme_tables.Pipeline))
-    assert readme_tables.replace_between_markers(text, "stages", table) == text
-
-
-def test_the_readme_names_every_module():
-    text = Path("README.md").read_text()
-    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout
-    for path in map(Path, tracked.split()):
-        if path.suffix == ".py" and len(path.parts) == 2 and path.parts[0] in MAY_IMPORT:
-            named = path.parts[0] == "stages" or path.name == "__init__.py" or path.name in text
-            assert named, f"README's tree does not name {path}"

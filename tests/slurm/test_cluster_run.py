@@ -37,7 +37,7 @@ def test_an_interrupted_job_ends_with_the_weights_of_an_uninterrupted_one(checko
     assert uninterrupted.returncode == 0, output
     for suite in ("house", "bfcl"):
         metrics = json.loads((checkout / f"metrics/tiny/{suite}.json").read_text())
-        assert (metrics["base.coverage"], metrics["tuned.coverage"]) == (1, 1)
+        assert (metrics["base.answered_rate"], metrics["tuned.answered_rate"]) == (1, 1)
         assert metrics["tuned.n"] == cluster_repo.TASKS
     expected = [(checkout / path).read_bytes() for path in RESULT]
 

@@ -128,7 +128,7 @@ def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[.
     assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
     page = Path("report/compare.md").read_text()
     assert "## 30 flipped tasks, 30 of them lost" in page
-    assert "em 1 → 0, args 1 → 0" in page
+    assert "em 1 → 0, call_exact_match 1 → 0" in page
     assert 'Action Input: {"city": "c0"}' in page  # what A said
     assert "call is right, not no_call" in page  # and why B is wrong
     assert "Significantly worse: house em" in page
@@ -196,7 +196,7 @@ def test_a_regression_fails_the_gate(project: Path) -> None:
         result = check_regressions("first")
         shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
     assert not result.passed
-    assert result.measured.startswith("house em, house args")
+    assert result.measured.startswith("house em, house call_exact_match")
 
 
 def check_regressions(against: str) -> GateResult:

@@ -100,8 +100,12 @@ def rows(written: bytes) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_both_models_and_name_their_signature() -> None:
     values = json.loads(run()["house.json"])
-    assert (values["base.em"], values["base.malformed"]) == (0, 1)
-    assert (values["tuned.em"], values["tuned.call_em"], values["tuned.over_call"]) == (0.5, 1, 1)
+    assert (values["base.em"], values["base.parse_error_rate"]) == (0, 1)
+    assert (values["tuned.em"], values["tuned.call_em"], values["tuned.false_call_rate"]) == (
+        0.5,
+        1,
+        1,
+    )
     assert values["tuned.score"] == 1.0
     assert list(values) == sorted(values)
     assert not [name for name in values if name.startswith("signature")]
@@ -151,19 +155,23 @@ def test_the_order_of_records_changes_no_byte() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_missing_answer_lowers_coverage() -> None:
+def test_a_missing_answer_lowers_the_answered_rate() -> None:
     lines = Path("answers/tuned.jsonl").read_bytes().splitlines(keepends=True)
     Path("answers/tuned.jsonl").write_bytes(b"".join(lines[2:]))
     values = json.loads(run()["house.json"])
-    assert (values["tuned.coverage"], values["tuned.error"], values["tuned.n"]) == (0.75, 0.25, 8)
-    assert (values["base.partial"], values["tuned.partial"]) == (0, 1)
+    assert (values["tuned.answered_rate"], values["tuned.error"], values["tuned.n"]) == (
+        0.75,
+        0.25,
+        8,
+    )
+    assert (values["base.incomplete"], values["tuned.incomplete"]) == (0, 1)
 
 
 @pytest.mark.usefixtures("folder")
 def test_no_answer_at_all_is_scored_too() -> None:
     Path("answers/tuned.jsonl").write_text("")
     values = json.loads(run()["house.json"])
-    assert (values["tuned.coverage"], values["tuned.em"]) == (0, 0)
+    assert (values["tuned.answered_rate"], values["tuned.em"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("folder")
@@ -223,7 +231,7 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
     run()
     values = json.loads(Path("out/third.json").read_text())
-    assert (values["tuned.n"], values["tuned.em"], values["base.coverage"]) == (1, 1, 0)
+    assert (values["tuned.n"], values["tuned.em"], values["base.answered_rate"]) == (1, 1, 0)
     nothing = json.loads(Path("out/unasked.json").read_text())
     assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)
 
@@ -252,7 +260,7 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     assert models_of(scored[0]) == [*MODELS, *BASELINES]
     assert models_of(scored[2]) == ["base", "tuned", "another_model", *BASELINES]
     # the models that are asked every suite have answered nothing of the new one
-    assert scored[2].metrics["tuned.coverage"] == 0
+    assert scored[2].metrics["tuned.answered_rate"] == 0
 
 
 @pytest.mark.usefixtures("folder")
