@@ -33,7 +33,7 @@ def dvc(folder: Path, *command: str) -> str:
 def test_it_ends_with_metrics_of_both_models_and_a_page(copy):
     metrics = json.loads((copy / "metrics/house.json").read_text())
     assert {"base.em", "tuned.em", "tuned.score"} <= metrics.keys()
-    assert metrics["tuned.coverage"] == 1.0
+    assert metrics["tuned.answered_rate"] == 1.0
     page = (copy / "report/index.html").read_text()
     assert "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
