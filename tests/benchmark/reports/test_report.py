@@ -107,7 +107,7 @@ def played() -> dict[str, list[EpisodeScore]]:
     """A model that is right and one that never acts, in six worlds; one query is hostile."""
     suite = episodes.read(Path("benchmark/suites/episodes")).slice(1, 2)
     first = msgspec.structs.replace(suite.episodes[0], query="<img src=x> & 查天气")
-    suite = Episodes(suite.tools, (first, *suite.episodes[1:]))
+    suite = Episodes(suite.tools, suite.prompts, (first, *suite.episodes[1:]))
     policies = {"base": rollout.noop_policy, "tuned": rollout.oracle_policy}
     return {
         model: list(
