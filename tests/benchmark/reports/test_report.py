@@ -191,8 +191,8 @@ def test_the_page_shows_what_was_done_in_the_worlds(results: Results, page: str)
 
 def test_the_page_shows_what_tuning_cost(results: Results, page: str) -> None:
     text = re.sub(r"<[^>]+>", " ", page)
-    assert re.search(r"accuracy\s+\+0\.250", text)
-    assert re.search(r"bits per byte\s+\+0\.250", text)
+    assert re.search(r"accuracy drop\s+\+0\.250", text)
+    assert re.search(r"bits per byte rise\s+\+0\.250", text)
     without = {**results.__dict__, "general": {}}
     assert "general ability" not in report.render_html(Results(**without))
 
