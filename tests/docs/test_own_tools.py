@@ -198,7 +198,7 @@ def test_observations_are_the_authors_and_later_arguments_come_from_them(done):
 def test_there_are_hard_negatives_and_imported_general_conversation(done):
     mixed = list(jsonl.read(done / "data/mixed.jsonl", Group))
     kinds = {one.kind for group in mixed if group.tools for one in group.trajectories}
-    assert kinds >= {"call", "chain", "topic", "missing"}
+    assert kinds >= {"call", "chain", "on_topic_chat", "missing_argument"}
     general = [group for group in mixed if not group.tools]
     assert {group.trajectories[0].turns[1].text for group in general} == {"Red, green, blue."}
 
