@@ -71,10 +71,15 @@ def _strip_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _find_pins(packages: set[str], lock: Path) -> dict[str, str]:
+def read_pins(lock: Path) -> dict[str, str]:
+    """The pinned version of every package in a lock, by name."""
     text = lock.read_text(encoding="utf-8")
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+def _find_pins(packages: set[str], lock: Path) -> dict[str, str]:
+    pins = read_pins(lock)
     if not pins:
         raise BadInput(f"{lock}: no pinned packages")
-    by_module = {name.lower().replace("-", "_"): (name, version) for name, version in pins}
+    by_module = {name.lower().replace("-", "_"): (name, pins[name]) for name in pins}
     return dict(sorted(by_module[package] for package in packages if package in by_module))

@@ -5,7 +5,6 @@ cannot answer. One line says what differs.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +14,7 @@ import msgspec
 
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
+from agent_tuning.runtime.code_hash import read_pins
 
 CODE_PACKAGES = ("stages", "agent_tuning", "benchmark", "slurm")
 LOCK_FILE = Path("requirements.lock")
@@ -57,11 +57,6 @@ def digest_files(files: Iterable[Path]) -> str:
 def list_code_files(folder: Path, packages: Sequence[str] = CODE_PACKAGES) -> list[Path]:
     paths = (path for package in packages for path in (folder / package).rglob("*"))
     return sorted(path for path in paths if path.is_file() and path.suffix not in IGNORED_SUFFIXES)
-
-
-def read_pins(lock: Path) -> dict[str, str]:
-    text = lock.read_text(encoding="utf-8")
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
 
 
 def version_mismatches(lock: Path) -> Iterator[str]:
