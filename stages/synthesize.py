@@ -15,6 +15,7 @@ Neither writes anything.
 
 from pathlib import Path
 
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis import write_positives
@@ -35,14 +36,15 @@ def main(
     preview: int = 0,
 ) -> None:
     p = config.load("synthesize", SynthesizeConfig)
+    chat = config.load("chat_model", ChatModelConfig)
     requests = jsonl.read(plan, GroupRequest)
     if preview:
-        write_positives.print_preview(p, catalogue, phrasing, replies, requests, preview)
+        write_positives.print_preview(p, chat, catalogue, phrasing, replies, requests, preview)
         return
-    teacher = write_positives.build_teacher(p, catalogue, phrasing, replies)
+    teacher = write_positives.build_teacher(p, chat, catalogue, phrasing, replies)
     if dry_run:
         estimate = teacher.estimate(requests).describe_estimate()
-        print(f"{p.teacher}: {estimate} (synthesize.budget = {p.budget})")
+        print(f"{p.teacher}: {estimate} (chat_model.budget = {chat.budget})")
         return
     tally = write_positives.SynthesisTally()
     jsonl.write(raw, tally.count_groups(teacher.write(requests)))

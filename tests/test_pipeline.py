@@ -27,7 +27,7 @@ MAKES_TRAINING_DATA = [
     *("self_replies", "mix", "render", "train"),
 ]
 # Sections that several stages and commands read.
-SHARED = {"held_out", "decontamination", "scoring"}
+SHARED = {"held_out", "decontamination", "scoring", "chat_model"}
 # Stages that are given a folder, and name the files in it themselves.
 OUTPUT_FOLDERS = {"code_hashes": "data/code_hashes", "score": "metrics"}
 # Sections of commands beside the pipeline.

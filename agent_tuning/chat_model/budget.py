@@ -38,7 +38,7 @@ def find_price(model: str, prices: Mapping[str, Price], limit: float | None) -> 
     if model not in prices and limit is not None:
         known = ", ".join(prices)
         raise BadInput(
-            f"params.yaml: synthesize.prices: no price of {model}, which a budget needs; "
+            f"params.yaml: chat_model.prices: no price of {model}, which a budget needs; "
             f"there are {known}"
         )
     return prices.get(model, Price(0.0, 0.0))
@@ -50,7 +50,7 @@ class Budget:
     `section` is the section of params.yaml that sets the limit.
     """
 
-    def __init__(self, limit: float | None, spent: Usage, section: str = "synthesize") -> None:
+    def __init__(self, limit: float | None, spent: Usage, section: str = "chat_model") -> None:
         self.limit = limit
         self.spent = spent
         self.section = section

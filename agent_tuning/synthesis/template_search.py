@@ -2,7 +2,7 @@
 
 `python -m agent_tuning.synthesis.template_search GROUPS STORE FOLDER` (or `make templates`)
 
-reads   params.yaml: factory, and synthesize for the chat model;  GROUPS: whose queries are asked
+reads   params.yaml: template_search, chat_model;  GROUPS: whose queries are asked
 writes  FOLDER/made_*.jinja, for a person to review;  STORE: the answers that were paid for
 
 A candidate is kept if the judge grades the answers under it higher than those under a known
@@ -20,8 +20,8 @@ from typing import Annotated, NamedTuple, Protocol
 import msgspec
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Price, find_price
-from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.chat_model.budget import find_price
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import MalformedReply
@@ -50,15 +50,6 @@ class TemplateSearchConfig(Record, frozen=True):
     epsilon: float
     tool_format: str
     reply_format: str
-
-
-class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
-    """The chat model, as the section `synthesize` of params.yaml describes it."""
-
-    model: ChatModel
-    service: Service
-    budget: float | None
-    prices: dict[str, Price]
 
 
 class Grade(Record, frozen=True, forbid_unknown_fields=False):
@@ -230,13 +221,14 @@ def write_kept_templates(
 
 def main(groups: Path, store: Path, folder: Path) -> None:
     p = config.load("template_search", TemplateSearchConfig)
-    endpoint = config.load("synthesize", Endpoint)
+    chat_config = config.load("chat_model", ChatModelConfig)
     # The client takes a second to import, and tests of the search need none.
     from agent_tuning.chat_model.single_chat import SingleChat
 
-    model = msgspec.structs.replace(endpoint.model, structured=False)  # a template is no JSON
-    price = find_price(model.name, endpoint.prices, endpoint.budget)
-    with SingleChat(model, endpoint.service, price, endpoint.budget, AnswerStore(store)) as chat:
+    model = msgspec.structs.replace(chat_config.model, structured=False)  # a template is no JSON
+    budget = chat_config.budget
+    price = find_price(model.name, chat_config.prices, budget)
+    with SingleChat(model, chat_config.service, price, budget, AnswerStore(store)) as chat:
         for title, verdict in write_kept_templates(
             TemplateSearch(chat, chat, p), list(jsonl.read(groups, Group)), folder
         ):

@@ -10,6 +10,7 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput, Group
@@ -19,16 +20,21 @@ from agent_tuning.synthesis.teachers.select import SynthesizeConfig, choose_teac
 
 
 def build_teacher(
-    config: SynthesizeConfig, catalogue: Path, phrasing: Path, store: Path
+    config: SynthesizeConfig,
+    chat: ChatModelConfig,
+    catalogue: Path,
+    phrasing: Path,
+    store: Path,
 ) -> Teacher:
     """The teacher that `config` names, over a catalogue folder, phrasing.yaml and answer store."""
     wording = yaml_records.read(phrasing, Phrasing)
     scripted = ScriptedTeacher(Catalogue(catalogue), wording, config.style)
-    return choose_teacher(config, scripted, store)
+    return choose_teacher(config, chat, scripted, store)
 
 
 def print_preview(
     config: SynthesizeConfig,
+    chat: ChatModelConfig,
     catalogue: Path,
     phrasing: Path,
     store: Path,
@@ -43,7 +49,7 @@ def print_preview(
         copy = Path(folder) / store.name
         if store.exists():
             shutil.copy(store, copy)
-        teacher = build_teacher(config, catalogue, phrasing, copy)
+        teacher = build_teacher(config, chat, catalogue, phrasing, copy)
         for written in teacher.write(take_first(requests, count)):
             print(*format_written(written), sep="\n")
 

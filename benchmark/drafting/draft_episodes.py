@@ -24,6 +24,7 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episode, Episodes
 from benchmark.tasks.suite_prompts import SuitePrompt
@@ -37,13 +38,6 @@ FAMILIES = {
     "shop": ("shop", "cart"),
     "web": ("web",),
 }
-
-
-class DraftedFormats(Record, frozen=True, forbid_unknown_fields=False):
-    """The formats of the section `draft`: episodes use those of the house suite."""
-
-    tool_formats: tuple[str, ...]
-    reply_formats: tuple[str, ...]
 
 
 class EpisodeDraftConfig(Record, frozen=True):
@@ -82,7 +76,7 @@ class EpisodeDrafter:
     def __init__(
         self,
         catalogue: Catalogue,
-        formats: DraftedFormats,
+        formats: HouseDraftConfig,
         held_out: HeldOut,
         p: EpisodeDraftConfig,
     ) -> None:
@@ -218,7 +212,7 @@ def main(folder: Path) -> None:
     catalogue = Catalogue(Path("data/catalogue"))
     drafter = EpisodeDrafter(
         catalogue,
-        config.load("draft", DraftedFormats),
+        config.load("draft", HouseDraftConfig),
         config.load("held_out", HeldOut),
         config.load("draft_episodes", EpisodeDraftConfig),
     )

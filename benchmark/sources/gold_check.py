@@ -14,17 +14,12 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.catalogue import schema
-from agent_tuning.records import Call, Json, Record, Tool
+from agent_tuning.records import Call, Json, Tool
 from agent_tuning.runtime import cli, config
 from benchmark.sources import bfcl
+from benchmark.sources.derived_suites import SuitesConfig
 
 SOUND = "sound"
-
-
-class GoldCheckConfig(Record, frozen=True, forbid_unknown_fields=False):
-    """The categories of BFCL that have golds."""
-
-    calls: tuple[str, ...]
 
 
 def find_problem(calls: Sequence[Call], tools: Sequence[Tool]) -> str:
@@ -55,7 +50,7 @@ def translate_tool(tool: Tool) -> Tool:
 
 
 def main(folder: Path) -> None:
-    questions, answers = bfcl.read(folder, config.load("suites", GoldCheckConfig).calls, ())
+    questions, answers = bfcl.read(folder, config.load("suites", SuitesConfig).calls, ())
     published: Counter[str] = Counter()
     converted: Counter[str] = Counter()
     for question in questions:

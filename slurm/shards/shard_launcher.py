@@ -11,12 +11,13 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from agent_tuning.chat_model.answer_store import AnswerStore
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import config
 from agent_tuning.synthesis import write_positives
@@ -55,7 +56,7 @@ def collect_replies(run: Run, store: Path) -> int:
 
 
 def build_replay_teacher(
-    p: SynthesizeConfig, catalogue: Path, phrasing: Path, store: Path
+    p: SynthesizeConfig, chat: ChatModelConfig, catalogue: Path, phrasing: Path, store: Path
 ) -> ReplayTeacher:
     """The teacher that finds out which answers the store lacks."""
     if p.teacher != "openai":
@@ -64,7 +65,7 @@ def build_replay_teacher(
             " chat model, and `dvc repro synthesize` is all they need"
         )
     replay_config = msgspec.structs.replace(p, teacher="replay")
-    teacher = write_positives.build_teacher(replay_config, catalogue, phrasing, store)
+    teacher = write_positives.build_teacher(replay_config, chat, catalogue, phrasing, store)
     assert isinstance(teacher, ReplayTeacher)
     return teacher
 
@@ -99,17 +100,19 @@ def failure_lines(run: Run, shards: list[int]) -> Iterator[str]:
         yield f"{log}:\n{launcher.read_log_tail(log, LOG_TAIL_LINES)}"
 
 
-def launch(section: Section, replay: ReplayTeacher, count: int, inputs: tuple[Path, ...]) -> int:
+def launch(
+    sections: Mapping[str, Section], replay: ReplayTeacher, count: int, inputs: tuple[Path, ...]
+) -> int:
     """Submit or attach, wait and collect, whatever is still to do; the exit status.
 
-    `inputs` are plan, catalogue and phrasing.
+    `sections` are `synthesize` and `chat_model`, `inputs` are plan, catalogue and phrasing.
     """
     code = consistency.digest_files(consistency.list_code_files(Path(), ["agent_tuning"]))
     run = run_folder.find_or_create_run(
         Job("data", "synthesize", inputs, ()),
-        section,
-        {"shards": count, "code": code},
-        lambda folder: shard_plan.write_shards(section, replay, inputs[0], count, folder),
+        sections["synthesize"],
+        {"chat_model": sections["chat_model"], "shards": count, "code": code},
+        lambda folder: shard_plan.write_shards(sections, replay, inputs[0], count, folder),
     )
     if unfinished := find_unfinished_shards(run):
         launcher.find_or_submit(run, build_command(run, unfinished))
@@ -137,9 +140,10 @@ def main() -> int:
     count, (plan, catalogue, phrasing, store) = parse_arguments(sys.argv[1:])
     requirements.require_cluster()
     p = config.load("synthesize", SynthesizeConfig)
-    replay = build_replay_teacher(p, catalogue, phrasing, store)
-    section = config.load("synthesize", Section)
-    return launch(section, replay, count, (plan, catalogue, phrasing))
+    chat = config.load("chat_model", ChatModelConfig)
+    replay = build_replay_teacher(p, chat, catalogue, phrasing, store)
+    sections = {name: config.load(name, Section) for name in ("synthesize", "chat_model")}
+    return launch(sections, replay, count, (plan, catalogue, phrasing))
 
 
 if __name__ == "__main__":

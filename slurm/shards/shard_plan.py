@@ -4,7 +4,7 @@ A group goes to a shard by a hash of its id. So the other groups do not change w
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,25 +53,25 @@ def _collect_known(
 
 
 def write_shards(
-    section: Section, replay: ReplayTeacher, plan: Path, count: int, folder: Path
+    sections: Mapping[str, Section], replay: ReplayTeacher, plan: Path, count: int, folder: Path
 ) -> None:
     """Write the folders of the shards into a new run folder.
 
-    `section` is that of the stage `synthesize`. What is left of its budget is split evenly.
+    `sections` are `synthesize` and `chat_model`. What is left of the budget is split evenly.
     """
     shards: list[list[UnansweredGroup]] = [[] for _ in range(count)]
     for group in unanswered_groups(replay, jsonl.read(plan, GroupRequest)):
         shards[shard_of(group.request.id, count)].append(group)
-    budget = section["budget"]
+    budget = sections["chat_model"]["budget"]
     spent = sum(replay.price.usage_of(reply).usd for reply in replay.store)
     share = None if budget is None else max(0.0, budget - spent) / count
     for index, groups in enumerate(shards):
         if groups:
-            _write_shard(section, replay, groups, share, folder / f"shards/{index}")
+            _write_shard(sections, replay, groups, share, folder / f"shards/{index}")
 
 
 def _write_shard(
-    section: Section,
+    sections: Mapping[str, Section],
     replay: ReplayTeacher,
     groups: list[UnansweredGroup],
     share: float | None,
@@ -81,7 +81,6 @@ def _write_shard(
     jsonl.write(folder / "plan.jsonl", [group.request for group in groups])
     jsonl.write(folder / "replies.jsonl", known)
     if share is not None:  # the stage counts the cost of all that is in its store
-        section = section | {
-            "budget": share + sum(replay.price.usage_of(reply).usd for reply in known)
-        }
-    sizes.write_sections({"synthesize": section}, folder / "params.yaml")
+        budget = share + sum(replay.price.usage_of(reply).usd for reply in known)
+        sections = {**sections, "chat_model": sections["chat_model"] | {"budget": budget}}
+    sizes.write_sections(sections, folder / "params.yaml")

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +10,7 @@ import yaml
 
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.chat_model.messages import Reply
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
@@ -26,8 +26,9 @@ from tests.support.slurm_cluster import SlurmCluster, wait_for
 ROOT = Path(__file__).parents[2]
 REQUESTS = default_data.requests()[:8]
 P = config.load("synthesize", SynthesizeConfig)
+CHAT = config.load("chat_model", ChatModelConfig)
 AUTHOR = Author(default_data.teacher(P.style))
-ANSWERS = default_data.perfect_answers(AUTHOR, REQUESTS, P.model)
+ANSWERS = default_data.perfect_answers(AUTHOR, REQUESTS, CHAT.model)
 PATHS = ("plan.jsonl", "data/catalogue", "data/phrasing.yaml", "replies.jsonl")
 SERVICE = {
     "concurrency": 2,
@@ -38,15 +39,19 @@ SERVICE = {
 }
 
 
-def build_repository(folder: Path, url: str, **changes: object) -> Path:
+def build_repository(
+    folder: Path, url: str, *, budget: float | None = None, teacher: str = "openai"
+) -> Path:
     folder.mkdir(parents=True)
     for path in ("stages", "agent_tuning", "benchmark", "slurm", "data", "requirements.lock"):
         (folder / path).symlink_to(ROOT / path)
     jsonl.write(folder / "plan.jsonl", REQUESTS)
-    section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
-    section["service"] |= SERVICE | {"base_url": url}
-    section |= {"teacher": "openai", "max_failed": 0.0} | changes
-    (folder / "params.yaml").write_text(yaml.safe_dump({"synthesize": section}))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    synthesize = params["synthesize"] | {"teacher": teacher, "max_failed": 0.0}
+    chat = params["chat_model"] | {"budget": budget}
+    chat["service"] |= SERVICE | {"base_url": url}
+    sections = {"synthesize": synthesize, "chat_model": chat}
+    (folder / "params.yaml").write_text(yaml.safe_dump(sections))
     return folder
 
 
@@ -79,7 +84,9 @@ def test_the_answers_are_the_same_bytes_whatever_the_number_of_shards(slurm, tmp
             assert f"{len(ANSWERS)} new answers" in output
             stores.append((folder / "replies.jsonl").read_bytes())
     assert stores[0] == stores[1] == stores[2]
-    replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(folder / "replies.jsonl"), Price(0.0, 0.0))
+    replay = ReplayTeacher(
+        AUTHOR, CHAT.model, AnswerStore(folder / "replies.jsonl"), Price(0.0, 0.0)
+    )
     groups = [written.group for written in replay.write(REQUESTS)]
     assert groups == [AUTHOR.scripted.group(request) for request in REQUESTS]
 
@@ -109,28 +116,28 @@ def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm
 def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp_path, monkeypatch):
     monkeypatch.chdir(build_repository(tmp_path / "x", "http://nowhere", budget=4.0))
     price = Price(0.0, 1e6)  # a dollar for a completed token
-    empty_store = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("none.jsonl")), price)
+    empty_store = ReplayTeacher(AUTHOR, CHAT.model, AnswerStore(Path("none.jsonl")), price)
     replies = {reply.key: reply for reply in perfect_replies()}
     first = REQUESTS[0]
     unanswered = [group.request for group in shard_plan.unanswered_groups(empty_store, REQUESTS)]
     assert unanswered == REQUESTS
-    known = [replies[key] for key in default_data.perfect_answers(AUTHOR, [first], P.model)]
+    known = [replies[key] for key in default_data.perfect_answers(AUTHOR, [first], CHAT.model)]
     jsonl.write(Path("replies.jsonl"), known[:-1])
-    replay = ReplayTeacher(AUTHOR, P.model, AnswerStore(Path("replies.jsonl")), price)
+    replay = ReplayTeacher(AUTHOR, CHAT.model, AnswerStore(Path("replies.jsonl")), price)
     groups = list(shard_plan.unanswered_groups(replay, REQUESTS))
     assert [len(group.known) for group in groups] == [len(known) - 1, *[0] * (len(REQUESTS) - 1)]
     shard_plan.write_shards(
-        config.load("synthesize", dict[str, Any]), replay, Path("plan.jsonl"), 2, Path("run")
+        yaml.safe_load(Path("params.yaml").read_text()), replay, Path("plan.jsonl"), 2, Path("run")
     )
     budgets = [
-        yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["synthesize"]["budget"]
+        yaml.safe_load(Path(f"run/shards/{index}/params.yaml").read_text())["chat_model"]["budget"]
         for index in range(2)
     ]
     assert sum(budgets) == pytest.approx(4.0)
 
 
 def perfect_replies() -> list[Reply]:
-    return [Reply(key, "x", P.model.name, text, "stop", 0, 0) for key, text in ANSWERS.items()]
+    return [Reply(key, "x", CHAT.model.name, text, "stop", 0, 0) for key, text in ANSWERS.items()]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from agent_tuning.chat_model.answer_store import AnswerStore
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
@@ -37,8 +38,9 @@ SERVICE = {
     "max_backoff_s": 0.05,
 }
 P = config.load("synthesize", SynthesizeConfig)
+CHAT = config.load("chat_model", ChatModelConfig)
 AUTHOR = Author(default_data.teacher(P.style))
-TABLE = default_data.perfect_answers(AUTHOR, WANTED, P.model)
+TABLE = default_data.perfect_answers(AUTHOR, WANTED, CHAT.model)
 FAULTS = {3: "429", 12: "500", 20: "drop", 31: "broken"}
 
 
@@ -50,10 +52,14 @@ def folder(path: Path, url: str, **changes: object) -> Path:
     (path / "catalogue").symlink_to(ROOT / "data/catalogue")
     (path / "phrasing.yaml").symlink_to(ROOT / "data/phrasing.yaml")
     jsonl.write(path / "plan.jsonl", WANTED)
-    section = yaml.safe_load((ROOT / "params.yaml").read_text())["synthesize"]
-    section["service"] |= SERVICE | {"base_url": url, "poll_interval_s": 0.2}
-    section |= {"teacher": "openai", "max_failed": 0.1} | changes
-    (path / "params.yaml").write_text(yaml.safe_dump({"synthesize": section}))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sections = {name: params[name] for name in ("synthesize", "chat_model")}
+    sections["chat_model"]["service"] |= SERVICE | {"base_url": url, "poll_interval_s": 0.2}
+    sections["synthesize"] |= {"teacher": "openai", "max_failed": 0.1}
+    for key, value in changes.items():
+        owner = "synthesize" if key in sections["synthesize"] else "chat_model"
+        sections[owner][key] = value
+    (path / "params.yaml").write_text(yaml.safe_dump(sections))
     return path
 
 
@@ -135,7 +141,7 @@ def test_out_of_money_is_status_75_and_one_line_and_keeps_what_was_paid(tmp_path
         path = folder(tmp_path / "poor", server.url, budget=0.02)
         code, output = run(path)
     assert code == 75
-    assert re.fullmatch(r"stopped: synthesize\.budget = 0\.02 USD .*", output.splitlines()[-1])
+    assert re.fullmatch(r"stopped: chat_model\.budget = 0\.02 USD .*", output.splitlines()[-1])
     assert len(AnswerStore(path / "replies.jsonl")) == sum(server.answered.values()) > 0
     assert not any((path / name).exists() for name in OUTS)
 
@@ -173,7 +179,7 @@ def test_a_dry_run_tells_requests_tokens_and_cost_and_asks_nothing(tmp_path):
     assert re.fullmatch(
         rf"openai: {len(TABLE)} requests, about \d+ prompt tokens, "
         rf"at most {400 * len(TABLE)} completion tokens and 0\.\d{{4}} USD "
-        r"\(synthesize\.budget = 5\.0\)\n",
+        r"\(chat_model\.budget = 5\.0\)\n",
         output,
     )
     assert server.arrived == 0
@@ -194,7 +200,7 @@ def test_a_model_without_a_price_and_a_budget_is_named(tmp_path):
     model = {"name": "gpt-none", "structured": True, "sampling": {"max_tokens": 9}}
     code, output = run(folder(tmp_path / "f", "http://127.0.0.1:9/v1", model=model))
     assert code == 1
-    assert "synthesize.prices: no price of gpt-none" in output
+    assert "chat_model.prices: no price of gpt-none" in output
 
 
 def test_too_many_failures_stop_the_stage_after_their_reasons_are_written(tmp_path):

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Price, find_price
-from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.chat_model.budget import find_price
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.records import Record
 from agent_tuning.synthesis.teachers import Teacher
 from agent_tuning.synthesis.teachers.author import Author
@@ -18,22 +18,21 @@ TeacherName = Literal["scripted", "openai", "replay"]
 class SynthesizeConfig(Record, frozen=True):
     teacher: TeacherName
     style: WritingStyle
-    model: ChatModel
-    service: Service
     batch: bool
-    budget: float | None
-    prices: dict[str, Price]
     max_failed: float
 
 
-def choose_teacher(p: SynthesizeConfig, scripted: ScriptedTeacher, store: Path) -> Teacher:
+def choose_teacher(
+    p: SynthesizeConfig, chat: ChatModelConfig, scripted: ScriptedTeacher, store: Path
+) -> Teacher:
+    """The teacher that `p` names. A chat model's paid answers are in `store`."""
     if p.teacher == "scripted":
         return scripted
-    price = find_price(p.model.name, p.prices, p.budget)
-    replay = ReplayTeacher(Author(scripted), p.model, AnswerStore(store), price)
+    price = find_price(chat.model.name, chat.prices, chat.budget)
+    replay = ReplayTeacher(Author(scripted), chat.model, AnswerStore(store), price)
     if p.teacher == "replay":
         return replay
     # Its client takes a second to import.
     from agent_tuning.synthesis.teachers.openai import OpenAITeacher
 
-    return OpenAITeacher(replay, p.service, p.budget, p.batch, p.max_failed)
+    return OpenAITeacher(replay, chat.service, chat.budget, p.batch, p.max_failed)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_tuning.chat_model.answer_store import AnswerStore
-from agent_tuning.chat_model.budget import Budget, Price, find_price
-from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Service, UnusableReply
+from agent_tuning.chat_model.budget import Budget, find_price
+from agent_tuning.chat_model.config import ChatModelConfig
+from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, UnusableReply
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
@@ -25,22 +26,18 @@ class JudgeConfig(Record, frozen=True):
     max_failed: float
 
 
-class Endpoint(Record, frozen=True, forbid_unknown_fields=False):
-    """The part of `synthesize` that says how to reach chat models, and their prices."""
-
-    service: Service
-    prices: dict[str, Price]
-
-
 class Judge:
-    """`asks` maps a subject's id to its question. Equal questions are paid for once."""
+    """Asks a chat model for a score of every subject. Equal questions are paid for once.
+
+    `asks` maps a subject's id to its question. Server and prices are those of `chat`.
+    """
 
     def __init__(
-        self, asks: Mapping[str, Ask], store: Path, p: JudgeConfig, endpoint: Endpoint
+        self, asks: Mapping[str, Ask], store: Path, p: JudgeConfig, chat: ChatModelConfig
     ) -> None:
         self.p = p
-        self.endpoint = endpoint
-        self.price = find_price(p.model.name, endpoint.prices, p.budget)
+        self.service = chat.service
+        self.price = find_price(p.model.name, chat.prices, p.budget)
         self.store = AnswerStore(store)
         self.requests = {subject: p.model.build_request(ask) for subject, ask in asks.items()}
         self.unanswered: dict[str, str] = {}
@@ -91,9 +88,8 @@ class Judge:
             self.p.budget, self.price.total_usage(self.p.model.name, self.store), SECTION
         )
         max_unanswered = self.p.max_failed * len(self.requests)
-        service = self.endpoint.service
         filler = StoreFiller(
-            self.store, service, self.price, budget, self.unanswered, max_unanswered
+            self.store, self.service, self.price, budget, self.unanswered, max_unanswered
         )
         async with filler.client.api:
             await filler.ask_live(missing, self._next_request)

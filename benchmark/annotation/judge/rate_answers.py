@@ -16,10 +16,11 @@ STORE.
 
 from pathlib import Path
 
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.judge import judge, prompt
-from benchmark.annotation.judge.judge import SECTION, Endpoint, Judge, JudgeConfig
+from benchmark.annotation.judge.judge import SECTION, Judge, JudgeConfig
 from benchmark.annotation.rating import rated_answers, results
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
@@ -36,7 +37,7 @@ def main(
 ) -> None:
     p = config.load("rate", results.RatingConfig)
     judge_config = config.load(SECTION, JudgeConfig)
-    endpoint = config.load("synthesize", Endpoint)
+    chat = config.load("chat_model", ChatModelConfig)
     suite = suites.read(suite_folder)
     tasks = {task.id: task for task in suite.tasks}
     answers = rated_answers.read_answers(versions)
@@ -47,7 +48,7 @@ def main(
         )
         for answer in sheet
     }
-    judged = judge.run(Judge(asks, store, judge_config, endpoint), folder, dry_run, replay)
+    judged = judge.run(Judge(asks, store, judge_config, chat), folder, dry_run, replay)
     if judged is None:
         return
     jsonl.write(folder / "sheet.jsonl", sheet)

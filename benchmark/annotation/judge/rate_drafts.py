@@ -12,20 +12,21 @@ STORE.
 
 from pathlib import Path
 
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.judge import judge, prompt
-from benchmark.annotation.judge.judge import SECTION, Endpoint, Judge, JudgeConfig
+from benchmark.annotation.judge.judge import SECTION, Judge, JudgeConfig
 from benchmark.tasks import suites
 
 
 def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = False) -> None:
     judge_config = config.load(SECTION, JudgeConfig)
-    endpoint = config.load("synthesize", Endpoint)
+    chat = config.load("chat_model", ChatModelConfig)
     candidates = suites.read(folder)
     asks = {
         task.id: prompt.ask_about_draft(task, candidates.prompt(task)) for task in candidates.tasks
     }
-    judge.run(Judge(asks, store, judge_config, endpoint), folder, dry_run, replay)
+    judge.run(Judge(asks, store, judge_config, chat), folder, dry_run, replay)
 
 
 if __name__ == "__main__":

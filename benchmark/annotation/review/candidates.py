@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.records import BadInput, Group, Record
@@ -61,7 +62,8 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         synthesize = msgspec.structs.replace(
             config.load("synthesize", select.SynthesizeConfig), teacher=p.teacher
         )
-        teacher = select.choose_teacher(synthesize, drafter.teachers["unseen"], store)
+        chat = config.load("chat_model", ChatModelConfig)
+        teacher = select.choose_teacher(synthesize, chat, drafter.teachers["unseen"], store)
         groups = list(rewrite_positives(groups, drafter, teacher))
     tools = collect_tools(drafter.catalogue, [group.prompt.tools for group in groups])
     candidates = suites.join_groups(out.name, tools, groups)

@@ -15,7 +15,7 @@ from agent_tuning.quality.decontamination import ContaminationFilter, Decontamin
 from agent_tuning.records import Group, PromptSpec, Trajectory, User
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination
-from benchmark.annotation.review.merge import MergeConfig
+from benchmark.annotation.review.queue import ReviewConfig
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
@@ -42,7 +42,7 @@ def build_groups(
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
-    p = config.load("review", MergeConfig)
+    p = config.load("review", ReviewConfig)
     limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     candidates = suites.read(candidates_folder)
     reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))

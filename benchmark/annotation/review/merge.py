@@ -20,22 +20,18 @@ from typing import TypeVar
 
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import DecontaminationConfig
-from agent_tuning.records import BadInput, Group, Record
+from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
 from benchmark.annotation.review import contamination
 from benchmark.annotation.review.merge_problems import find_problems
+from benchmark.annotation.review.queue import ReviewConfig
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
-from benchmark.annotation.review.verdicts import DoubleReview
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import Version, read_rejected, read_version, write_version
 from benchmark.tasks.suites import Suite, Task
 
 T = TypeVar("T")
-
-
-class MergeConfig(Record, frozen=True, forbid_unknown_fields=False):
-    double: DoubleReview
 
 
 def merge_suite(suite: Suite, candidates: Suite, reviewed: Iterable[ReviewedTask]) -> Suite:
@@ -100,7 +96,7 @@ def is_retired(result: ReviewedTask) -> bool:
 
 
 def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
-    p = config.load("review", MergeConfig)
+    p = config.load("review", ReviewConfig)
     limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     suite, candidates = suites.read(folder), suites.read(candidates_folder)
     old = read_version(folder, suite)

@@ -155,14 +155,14 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     groups = list(drafter.groups(drafter.first))
     planned = [task for group in groups for task in group.tasks]
     wanted = list(build_requests(groups, drafter.items))
-    chat = config.load("synthesize", candidates.select.SynthesizeConfig)
+    chat = config.load("chat_model", candidates.ChatModelConfig)
     table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'
     section = yaml.safe_load((root / "params.yaml").read_text())
     section["candidates"] |= {"teacher": "openai", "groups": 2}
     with ChatServer(table).running_in_a_thread() as server:
-        section["synthesize"]["service"] |= {"base_url": server.url, "initial_backoff_s": 0.01}
+        section["chat_model"]["service"] |= {"base_url": server.url, "initial_backoff_s": 0.01}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(section, sort_keys=False))
         (tmp_path / "data").symlink_to(root / "data")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")

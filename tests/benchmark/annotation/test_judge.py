@@ -48,7 +48,7 @@ def configure(url: str, budget: float | None = None, max_failed: float = 0.0) ->
     model = msgspec.to_builtins(MODEL)
     sections = {
         "judge": {"model": model, "budget": budget, "max_failed": max_failed},
-        "synthesize": {"service": service, "prices": prices, "teacher": "scripted"},
+        "chat_model": {"model": model, "service": service, "budget": None, "prices": prices},
         "rate": msgspec.to_builtins(annotation_data.RATING_CONFIG),
     }
     Path("params.yaml").write_bytes(msgspec.yaml.encode(sections))

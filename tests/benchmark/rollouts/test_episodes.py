@@ -13,7 +13,8 @@ from agent_tuning.records import Assistant, BadInput, Call, Tool
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
-from benchmark.drafting.draft_episodes import DraftedFormats, EpisodeDrafter
+from benchmark.drafting.draft_episodes import EpisodeDrafter
+from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.rollouts import goal_scoring, rollout
 from benchmark.rollouts.config import EpisodesConfig
 from benchmark.rollouts.episode_metrics import read_transcripts
@@ -118,7 +119,7 @@ def test_a_draft_is_the_same_every_time():
         config.load("draft_episodes", draft_episodes.EpisodeDraftConfig), tasks=2
     )
     held_out = config.load("held_out", HeldOut)
-    formats = config.load("draft", DraftedFormats)
+    formats = config.load("draft", HouseDraftConfig)
     first, second = (
         EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).draft() for _ in range(2)
     )

@@ -1,0 +1,14 @@
+"""The section `chat_model`: which model is asked, over which server, at what cost."""
+
+from agent_tuning.chat_model.budget import Price
+from agent_tuning.chat_model.messages import ChatModel, Service
+from agent_tuning.records import Record
+
+
+class ChatModelConfig(Record, frozen=True):
+    """`budget` in USD bounds all stored replies of `model` together; None is no limit."""
+
+    model: ChatModel
+    service: Service
+    budget: float | None
+    prices: dict[str, Price]
