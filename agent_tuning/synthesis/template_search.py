@@ -2,7 +2,8 @@
 
 `python -m agent_tuning.synthesis.template_search GROUPS STORE FOLDER` (or `make templates`)
 
-reads   params.yaml: factory, and synthesize for the chat model;  GROUPS: whose queries are asked
+reads   params.yaml: template_search, and synthesize for the chat model
+        GROUPS: whose queries are asked
 writes  FOLDER/made_*.jinja, for a person to review;  STORE: the answers that were paid for
 
 A candidate is kept if the judge grades the answers under it higher than those under a known
@@ -172,7 +173,7 @@ class TemplateSearch:
             return Verdict(text, False, "the judge graded no answer")
         gain = fmean(gains)
         epsilon = self.config.epsilon
-        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {epsilon} wanted"
+        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {epsilon} required"
         return Verdict(text, gain > epsilon, reason, gain)
 
 
