@@ -10,11 +10,11 @@ Decision = Literal["call", "no_call", "ask"]
 
 
 class BadInput(ValueError):
-    """Input a person can mend; the message is one line: place, field, what was expected."""
+    """Input that the user can correct; the message is one line: place, field, what was expected."""
 
 
 class Unfinished(Exception):
-    """A run that stopped early and kept what it did: the same command goes on (exit status 75)."""
+    """A run that stopped early and kept its work: the same command resumes it (exit status 75)."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

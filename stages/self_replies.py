@@ -23,11 +23,11 @@ from agent_tuning.synthesis.general_questions import GeneralQuestions
 
 
 def main(questions: Path, base: Path, general: Path) -> None:
-    rehearse = config.load("self_replies", SelfRepliesConfig)
-    configure_threads(rehearse.threads)
+    p = config.load("self_replies", SelfRepliesConfig)
+    configure_threads(p.threads)
     training_questions = yaml_records.read(questions, GeneralQuestions).asked("train")
-    replies = generate_replies(training_questions, base, rehearse)
-    groups = chain(group_replies(replies, rehearse.group), import_groups(rehearse.imported))
+    replies = generate_replies(training_questions, base, p)
+    groups = chain(group_replies(replies, p.group), import_groups(p.imported))
     jsonl.write(general, groups)
 
 

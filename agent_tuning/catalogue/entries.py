@@ -23,7 +23,7 @@ class Catalogue:
         self._tools: dict[tuple[str, Language], Tool] = {}
         files = sorted(folder.glob("*.yaml"))
         if not files:
-            raise BadInput(f"{folder}: no catalogue here: expected one YAML file a domain")
+            raise BadInput(f"{folder}: no catalogue: expected one YAML file per domain")
         positions: dict[str, Position] = {}
         for path in files:
             domain = yaml_records.read(path, Domain)
@@ -31,7 +31,7 @@ class Catalogue:
             for number, entry in enumerate(domain.tools):
                 position = Position(path, ("tools", str(number)))
                 if entry.name in self.entries:
-                    raise position.error(f"tool {entry.name} stands in two places", "name")
+                    raise position.error(f"two tools are named {entry.name}", "name")
                 self.entries[entry.name] = entry
                 self.domain_of[entry.name] = domain
                 positions[entry.name] = position

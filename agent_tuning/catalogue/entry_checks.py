@@ -48,7 +48,7 @@ def check_languages(domain: Domain, path: Path) -> None:
     for keys, wording in _find_wordings(domain):
         for language in domain.languages:
             if not getattr(wording, language):
-                raise Position(path, keys).error(f"no {language} here")
+                raise Position(path, keys).error(f"no text in the language {language}")
 
 
 def check_entry(entry: ToolEntry, entries: Entries, domain: Domain, position: Position) -> None:
@@ -60,7 +60,7 @@ def check_entry(entry: ToolEntry, entries: Entries, domain: Domain, position: Po
     required = set(entry.parameters.get("required", []))
     for sibling in entry.siblings:
         if sibling not in entries:
-            raise position.error(f"no tool {sibling}", "siblings")
+            raise position.error(f"unknown tool {sibling}", "siblings")
     if entry.missing and entry.missing.argument not in required:
         problem = f"{entry.missing.argument} is not a required argument"
         raise position.error(problem, "missing", "argument")
@@ -72,7 +72,7 @@ def check_entry(entry: ToolEntry, entries: Entries, domain: Domain, position: Po
     for number, scenario in enumerate(entry.scenarios):
         here = position.at("scenarios", str(number))
         if scenario.name in names[:number]:
-            raise here.error(f"scenario {scenario.name} stands in two places", "name")
+            raise here.error(f"two scenarios are named {scenario.name}", "name")
         _check_scenario(entry, scenario, entries, domain, here)
 
 
@@ -113,7 +113,7 @@ def _check_scenario(
         slots = _find_common_slots(scenario.queries, language, domain.slots, position)
         used = {slot for step in steps for slot in _find_references(step) if "." not in slot}
         if used - slots:
-            problem = f"{sorted(used - slots)} not in every {language} query"
+            problem = f"slots {sorted(used - slots)} are not in every {language} query"
             raise position.error(problem, "queries", language)
         for before, text in enumerate([scenario.goal, *(step.goal for step in scenario.then)]):
             here = position.at("then", str(before - 1)) if before else position
@@ -125,7 +125,7 @@ def _check_scenario(
 def _check_step(step: Step, observed: int, entries: Entries, position: Position) -> None:
     """Only tools of the catalogue, their own arguments, and observations of earlier steps."""
     if step.tool not in entries:
-        raise position.error(f"no tool {step.tool}", "tool")
+        raise position.error(f"unknown tool {step.tool}", "tool")
     parameters = entries[step.tool].parameters
     unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
     absent = set(parameters.get("required", [])) - step.arguments.keys()
@@ -134,7 +134,7 @@ def _check_step(step: Step, observed: int, entries: Entries, position: Position)
         raise position.error(problem, "arguments")
     for name in _find_references(step):
         if "." in name and int(name.partition(".")[0]) not in range(1, observed + 1):
-            raise position.error(f"{{{name}}} is no observation before this call", "arguments")
+            raise position.error(f"{{{name}}} names no observation before this call", "arguments")
 
 
 def _check_observations(
@@ -157,7 +157,9 @@ def _check_text(text: str, slots: set[str], observed: int, position: Position) -
     steps = set(map(str, range(1, observed + 1)))
     for name in SLOT.findall(text):
         if name not in slots and not ("." in name and name.partition(".")[0] in steps):
-            raise position.error(f"{name} is neither in every query nor observed")
+            raise position.error(
+                f"{name} is neither a slot of every query nor a field observed before"
+            )
 
 
 def _find_references(step: Step) -> list[str]:
@@ -171,5 +173,5 @@ def _find_common_slots(
     """The slots that every query fills."""
     named = [set(SLOT.findall(query)) for query in getattr(queries, language)]
     if unknown := set().union(*named) - slots.keys():
-        raise position.error(f"no values for {sorted(unknown)}", "queries", language)
+        raise position.error(f"no values for the slots {sorted(unknown)}", "queries", language)
     return set.intersection(*named)

@@ -44,7 +44,7 @@ def find_tool_list_problems(tools: Sequence[Tool]) -> Iterator[str]:
         if not name.strip():
             yield "menu_name: a tool without a name"
         if count > 1:
-            yield f"menu_name: {name} stands {count} times"
+            yield f"menu_name: {name} appears {count} times"
     for tool in tools:
         if problem := _find_schema_problem(msgspec.json.encode(tool.parameters)):
             yield f"menu_schema: {tool.name}: {problem}"

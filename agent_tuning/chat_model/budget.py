@@ -38,8 +38,8 @@ def find_price(model: str, prices: Mapping[str, Price], limit: float | None) -> 
     if model not in prices and limit is not None:
         known = ", ".join(prices)
         raise BadInput(
-            f"params.yaml: chat_model.prices: no price of {model}, which a budget needs; "
-            f"there are {known}"
+            f"params.yaml: chat_model.prices: no price of {model}; "
+            f"add it, or set the budget to null; available: {known}"
         )
     return prices.get(model, Price(0.0, 0.0))
 
@@ -57,10 +57,10 @@ class Budget:
         self.reserved = 0.0
 
     def reserve(self, usd: float) -> None:
-        """Raises Unfinished if the budget does not reach."""
+        """Raises Unfinished if the budget is too low."""
         if self.limit is not None and self.spent.usd + self.reserved + usd > self.limit:
             raise Unfinished(
-                f"{self.section}.budget = {self.limit} USD does not reach: "
+                f"{self.section}.budget = {self.limit} USD is too low: "
                 f"{self.spent.usd:.4f} spent, {self.reserved:.4f} reserved, "
                 f"the next request up to {usd:.4f}; "
                 "all replies are kept: raise the budget and run the same command to resume"

@@ -38,14 +38,18 @@ class Client:
         base_url = service.base_url or os.environ.get("OPENAI_BASE_URL") or None
         if not self._key and base_url is None:
             raise BadInput(
-                f"{KEY_VARIABLE} is not set; teacher openai takes its key from the environment"
+                f"{KEY_VARIABLE} is not set; set it to the key of the chat model's server"
             )
         if "@" in (base_url or ""):
             raise BadInput(
-                f"the base URL holds a user or a password; the key belongs in {KEY_VARIABLE}"
+                f"the base URL contains a user or a password; remove it and put the key into "
+                f"{KEY_VARIABLE}"
             )
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
-            raise BadInput(f"{KEY_VARIABLE} holds characters that no key has")
+            raise BadInput(
+                f"{KEY_VARIABLE} contains a space or a character outside printable ASCII; "
+                "check the key"
+            )
         # The library keeps 100 connections open: beyond that, every request would open its own.
         count = service.concurrency
         limits = httpx2.Limits(max_connections=count, max_keepalive_connections=count)

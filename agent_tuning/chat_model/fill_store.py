@@ -140,8 +140,8 @@ class StoreFiller:
         self.unanswered[request.key] = problem
         if len(self.unanswered) > self.max_unanswered:
             self.stop = self.stop or Unfinished(
-                f"{len(self.unanswered)} questions without an answer, the last `{request.name}`: "
-                f"{problem}; all replies are kept: run the same command to resume"
+                f"{len(self.unanswered)} questions have no answer; the last error, of "
+                f"`{request.name}`: {problem}; all replies are kept: run the same command to resume"
             )
 
     def _reserve_affordable(self, requests: dict[str, ChatRequest]) -> dict[str, ChatRequest]:

@@ -18,7 +18,7 @@ from agent_tuning.runtime import cli
 
 def find_format(name: str) -> RowFormat:
     if name not in FORMATS:
-        raise BadInput(f"no format {name}; there are {', '.join(FORMATS)}")
+        raise BadInput(f"unknown format {name}; available: {', '.join(FORMATS)}")
     return FORMATS[name]
 
 

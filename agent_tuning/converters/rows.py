@@ -124,7 +124,7 @@ def build_group(
     while turns and not isinstance(turns[-1], Assistant):
         turns = turns[:-1]  # turns after the model's last one teach it nothing
     if not turns:
-        raise ValueError("no turn of the model")
+        raise ValueError("expected at least one turn of the model")
     if column:
         facets = msgspec.json.decode(column, type=Facets)
         turns = tuple(_restore_decisions(turns, facets))
@@ -246,7 +246,7 @@ def read_observation(text: str) -> Json:
 
 def build_results(calls: Sequence[Call], values: Sequence[Json]) -> list[ToolResult]:
     if len(calls) != len(values):
-        raise ValueError(f"{len(values)} observations of {len(calls)} calls")
+        raise ValueError(f"{len(values)} observations for {len(calls)} calls")
     return [ToolResult(call.name, value) for call, value in zip(calls, values, strict=True)]
 
 

@@ -47,7 +47,7 @@ class SchemaResolver:
         seen: set[str] = set()
         while (reference := _find_reference(value)) is not None:
             if reference in seen:
-                raise BadInput(f"{self.path}: {place}: $ref {reference!r} leads back to itself")
+                raise BadInput(f"{self.path}: {place}: $ref {reference!r} refers only to itself")
             seen.add(reference)
             value = self._find_target(reference, place)
         return value
@@ -111,7 +111,9 @@ class SchemaResolver:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
             value = _find_child(value, key)
         if not isinstance(value, dict):
-            raise BadInput(f"{self.path}: {place}: $ref {reference!r} names no object here")
+            raise BadInput(
+                f"{self.path}: {place}: $ref {reference!r} is no object of this document"
+            )
         return value
 
 

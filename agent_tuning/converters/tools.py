@@ -25,8 +25,8 @@ from agent_tuning.runtime import cli
 
 MAX_SIBLINGS = 3  # of one tool
 HEADER = """\
-# Tools out of {source}. They fill menus as they stand; to be called, a tool needs `scenarios`,
-# `remarks`, and `observations` like its real results. docs/own-tools.md shows one whole.
+# Tools from {source}. They can appear in tool lists as they are; to be called, a tool needs
+# `scenarios`, `remarks`, and `observations` like its real results: see docs/own-tools.md.
 """
 
 
@@ -76,7 +76,9 @@ def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
     """The result of `tools/list`, with or without its JSON-RPC envelope."""
     listed = convert_part(document.get("result", document), McpToolList, path, "result")
     if listed.cursor:
-        raise BadInput(f"{path}: nextCursor: the list goes on; join its pages in one `tools`")
+        raise BadInput(
+            f"{path}: nextCursor: this is one page of several; join all pages in one `tools`"
+        )
     for number, value in enumerate(listed.tools):
         place = f"tools.{number}"
         tool = convert_part(value, McpTool, path, place)
@@ -94,13 +96,13 @@ def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
 def read_tools(document: Json, path: Path) -> list[ImportedTool]:
     tools = list(_find_importer(document)(document, path))
     if not tools:
-        raise BadInput(f"{path}: no tools here")
+        raise BadInput(f"{path}: no tools found")
     names = [tool.name for tool in tools]
     for number, tool in enumerate(tools):
         if not TOOL_NAME.fullmatch(tool.name):
             raise BadInput(f"{path}: {tool.place}.name: {tool.name!r} is not a tool name")
         if tool.name in names[:number]:
-            raise BadInput(f"{path}: {tool.place}.name: tool {tool.name} stands in two places")
+            raise BadInput(f"{path}: {tool.place}.name: two tools are named {tool.name}")
         if problem := schema.find_parameters_problem(tool.parameters):
             raise BadInput(f"{path}: {tool.place}: {problem}")
     return tools
@@ -158,7 +160,7 @@ class _Dumper(yaml.SafeDumper):
 
 def main(source: Path, target: Path) -> None:
     if target.exists():
-        raise BadInput(f"{target}: is there already; name a new file, or remove it yourself")
+        raise BadInput(f"{target}: already exists; choose another file or delete it")
     tools = read_tools(documents.read(source), source)
     text = yaml.dump(
         build_domain(target.stem, tools),

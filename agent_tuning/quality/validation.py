@@ -35,7 +35,7 @@ class TrajectoryValidator:
         yield from self._check_decisions(trajectory.turns, tools)
         called = {call.name for call in list_calls(trajectory)}
         if trajectory.kind in POSITIVE_KINDS and trajectory.tool and trajectory.tool not in called:
-            yield f"wrong_tool: written for {trajectory.tool}, which is never called"
+            yield f"wrong_tool: {trajectory.tool} is never called"
         for query in queries:
             if reason := self.contamination.overlap(query, (tool.name for tool in tools)):
                 yield f"benchmark_overlap: {reason}: {query}"

@@ -32,5 +32,5 @@ def list_input_files(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for pattern in MODEL_FILES for file in path.glob(pattern))
     if not any(file.suffix == ".safetensors" for file in files):
-        raise BadInput(f"{path}: no safetensors here")
+        raise BadInput(f"{path}: expected a model, found no *.safetensors")
     return files

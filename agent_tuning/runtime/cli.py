@@ -49,7 +49,7 @@ def _parse(
             continue
         name = argument.removeprefix("--").replace("-", "_")
         if name not in signature.parameters:
-            raise ValueError(f"no option {argument}")
+            raise ValueError(f"unknown option {argument}")
         if name in options:
             raise ValueError(f"{argument} is given twice")
         options[name] = _read_value(argument, signature.parameters[name].annotation, remaining)

@@ -80,6 +80,6 @@ def read_pins(lock: Path) -> dict[str, str]:
 def _find_pins(packages: set[str], lock: Path) -> dict[str, str]:
     pins = read_pins(lock)
     if not pins:
-        raise BadInput(f"{lock}: no pinned packages")
+        raise BadInput(f"{lock}: expected lines such as name==version")
     by_module = {name.lower().replace("-", "_"): (name, pins[name]) for name in pins}
     return dict(sorted(by_module[package] for package in packages if package in by_module))

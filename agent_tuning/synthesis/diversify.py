@@ -39,11 +39,11 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
         if unknown := weights.keys() - names:
             raise BadInput(
                 f"params.yaml: diversify.{field}: {sorted(unknown)} is unknown or held out; "
-                f"there are {sorted(names)}"
+                f"available: {', '.join(sorted(names))}"
             )
         if min(weights.values(), default=0) < 0 or not any(weights.values()):
             raise BadInput(
-                f"params.yaml: diversify.{field}: weights of at least 0, not all of them 0"
+                f"params.yaml: diversify.{field}: expected weights of at least 0, with one above 0"
             )
     if not 0 <= config.value_randomization <= 1:
         raise BadInput(
@@ -55,7 +55,8 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
     }
     if unknown := set(held_out.templates) - templates:
         raise BadInput(
-            f"params.yaml: held_out.templates: no {sorted(unknown)}; there are {sorted(templates)}"
+            f"params.yaml: held_out.templates: unknown: {sorted(unknown)}; "
+            f"available: {', '.join(sorted(templates))}"
         )
 
 

@@ -55,7 +55,7 @@ def count_trajectories(groups: Iterable[Group], config: MixConfig) -> tuple[int,
     if abs(generals - wanted) > 0.5:
         raise BadInput(
             f"mix: {agents} agent to {generals} general trajectories; mix.agent_per_general = "
-            f"{config.agent_per_general:g} wants {wanted:.0f} general ones: "
-            "add questions or raise it"
+            f"{config.agent_per_general:g} requires {wanted:.0f} general ones: "
+            "raise mix.agent_per_general, or add questions to data/general.yaml"
         )
     return agents, generals

@@ -31,8 +31,8 @@ def check_config(config: NegativesConfig) -> None:
     """Raises BadInput if a kind in `shares` does not exist."""
     if unknown := config.shares.keys() - KINDS.keys():
         raise BadInput(
-            f"params.yaml: add_hard_negatives.shares: no kind {sorted(unknown)}; "
-            f"there are {sorted(KINDS)}"
+            f"params.yaml: add_hard_negatives.shares: unknown: {sorted(unknown)}; "
+            f"available: {', '.join(sorted(KINDS))}"
         )
 
 
@@ -79,7 +79,10 @@ def _choose_negatives(
         candidates = _generate_candidates(group, kinds, source, contamination, used, config.seed)
         negative = next(candidates, None)
         if negative is None:
-            raise BadInput(f"negatives: no new hard negative for group {group.id}; add remarks")
+            raise BadInput(
+                f"add_hard_negatives: group {group.id}: no unused hard negative is left; "
+                "add `remarks` to the catalogue's domains or phrasings to data/phrasing.yaml"
+            )
         left[negative.kind] -= 1
         used.add((negative.kind, *list_queries(negative)))
         negatives[group.id] = negative
@@ -113,19 +116,20 @@ def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str
     positives = kinds.total() - negatives
     if positives != config.positives_per_negative * negatives:
         raise BadInput(
-            f"negatives: {positives} positives to {negatives} negatives; "
-            "add_hard_negatives.positives_per_negative = "
-            f"{config.positives_per_negative} must be exact"
+            f"add_hard_negatives: {positives} positives, {negatives} negatives: "
+            "expected exactly add_hard_negatives.positives_per_negative = "
+            f"{config.positives_per_negative} positives for each negative"
         )
     return kinds
 
 
 def check_auc(auc: float, max_auc: float, groups: Path) -> None:
-    """Raises BadInput if word overlap tells negatives from positives too well (AUC, 0.5-1)."""
+    """Raises BadInput if word overlap separates negatives from positives too well (AUC, 0.5-1)."""
     if auc > max_auc:
         raise BadInput(
-            f"{groups}: word overlap tells negatives apart with AUC {auc:.3f}, more than "
-            f"add_hard_negatives.max_auc = {max_auc} allows"
+            f"{groups}: word overlap separates negatives from positives with AUC {auc:.3f}, "
+            f"more than add_hard_negatives.max_auc = {max_auc}; make the negatives of "
+            "data/phrasing.yaml closer to requests"
         )
 
 

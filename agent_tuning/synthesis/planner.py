@@ -53,12 +53,14 @@ class Planner:
     ) -> None:
         unknown = set(held_out_tools) - catalogue.entries.keys()
         if unknown:
-            raise BadInput(f"params.yaml: held_out.tools: no tools {sorted(unknown)}")
+            raise BadInput(f"params.yaml: held_out.tools: not in the catalogue: {sorted(unknown)}")
         planned = {language for language, groups in config.groups.items() if groups}
         for domain in catalogue.domain_of.values():
             if absent := planned - set(domain.languages):
-                problem = f"domain {domain.domain} does not speak {sorted(absent)}"
-                raise BadInput(f"params.yaml: plan.groups: {problem}")
+                raise BadInput(
+                    f"params.yaml: plan.groups: domain {domain.domain} has no texts in "
+                    f"{sorted(absent)}; set the groups of that language to 0, or add the texts"
+                )
         self.catalogue = catalogue
         self.config = config
         self.tools = sorted(catalogue.entries.keys() - set(held_out_tools))
@@ -226,8 +228,8 @@ def check_ratio(
         if abs(wanted - several) > owed:
             raise BadInput(
                 f"plan: {language}: {simple} simple to {several} complex trajectories; "
-                f"plan.simple_per_complex = {config.simple_per_complex} wants {wanted} complex "
-                f"(± {owed}, the last prompt's)"
+                f"plan.simple_per_complex = {config.simple_per_complex} requires {wanted} complex "
+                f"(± {owed} for the last prompt)"
             )
     return counts
 

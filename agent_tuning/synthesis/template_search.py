@@ -163,7 +163,7 @@ class TemplateSearch:
             return Verdict(text, False, "the judge graded no answer")
         gain = fmean(gains)
         epsilon = self.config.epsilon
-        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {epsilon} wanted"
+        reason = f"{gain:+.2f} points on {len(gains)} questions; more than {epsilon} required"
         return Verdict(text, gain > epsilon, reason, gain)
 
 

@@ -46,7 +46,7 @@ class ChatTokenizer:
 
     def __init__(self, tokenizer_file: Path) -> None:
         if not tokenizer_file.exists():
-            raise BadInput(f"{tokenizer_file}: no tokenizer here; `dvc repro fetch` makes it")
+            raise BadInput(f"{tokenizer_file}: missing tokenizer; run `dvc repro fetch`")
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.encode_special_tokens = True  # "<|im_end|>" in a query stays text
         self.start = self._find_special_token(START)

@@ -42,7 +42,7 @@ def find_problem(folder: Path) -> str | None:
     """Say why a checkpoint is not complete; None if it is."""
     marker = folder / MARKER
     if not marker.exists():
-        return f"{folder}: no {MARKER} marker, it is incomplete"
+        return f"{folder}: incomplete checkpoint (no {MARKER} marker)"
     try:
         files = _read_marker(folder).files
     except msgspec.DecodeError as error:
@@ -51,7 +51,7 @@ def find_problem(folder: Path) -> str | None:
         path = folder / name
         actual = path.stat().st_size if path.exists() else 0
         if actual != size:
-            return f"{path}: {actual} bytes of {size}"
+            return f"{path}: {actual} bytes, expected {size}"
     return None
 
 
@@ -71,8 +71,8 @@ def find_newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
             written_by = _read_marker(folder).ranks
             if written_by != ranks:
                 raise BadInput(
-                    f"{folder}: written by {written_by} ranks, this run has {ranks}: continue with"
-                    f" {written_by}, or remove {run} to start again"
+                    f"{folder}: written by {written_by} ranks, but this run has {ranks};"
+                    f" run with {written_by} ranks, or delete {run} to start again"
                 )
             return folder, problems
         problems.append(problem)

@@ -24,7 +24,9 @@ def liger_arguments(wanted: bool) -> dict[str, Any]:
     if not wanted:
         return {}
     if not torch.cuda.is_available():
-        raise BadInput("params.yaml: train.liger: its kernels need a GPU, and there is none here")
+        raise BadInput(
+            "params.yaml: train.liger: needs a GPU, and none is available; set it to false"
+        )
     _require("liger_kernel", "train.liger")
     kernels = {"rope": True, "rms_norm": True, "swiglu": True}
     losses = {"cross_entropy": False, "fused_linear_cross_entropy": False}

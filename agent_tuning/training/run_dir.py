@@ -41,4 +41,4 @@ def _find_other_runs(run: Path, facts: dict[str, str]) -> Iterator[str]:
             theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
             names = sorted(theirs.keys() | facts.keys())
             changed = [name for name in names if theirs.get(name) != facts.get(name)]
-            yield f"{path.parent}: trained with other {', '.join(changed)}"
+            yield f"{path.parent}: trained with different {', '.join(changed)}"

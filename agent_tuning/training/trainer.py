@@ -63,7 +63,7 @@ class PackTrainer(Trainer):  # type: ignore[misc] # transformers is not typed
 def open_run(config: TrainConfig, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
     """The run's folder, and the checkpoint to resume from. Rank 0 looks, and all ranks get it.
 
-    Raises BadInput if the packs of a step do not divide by the ranks.
+    Raises BadInput if the packs of a step are no multiple of the ranks.
     """
 
     def check_and_open() -> tuple[Path, Path | None]:
@@ -76,7 +76,7 @@ def open_run(config: TrainConfig, inputs: Sequence[Path]) -> tuple[Path, Path | 
 def check(config: TrainConfig) -> None:
     if config.packs_per_step % distributed.world_size():
         raise BadInput(
-            f"params.yaml: train.packs_per_step = {config.packs_per_step} packs do not divide by"
+            f"params.yaml: train.packs_per_step = {config.packs_per_step} is not a multiple of the"
             f" {distributed.world_size()} ranks"
         )
 

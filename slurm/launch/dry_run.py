@@ -1,4 +1,4 @@
-"""What `make train` would submit, and whether Slurm would take it: `make submit-dry SIZE=...`."""
+"""What `make train` would submit, and whether Slurm would accept it: `make submit-dry SIZE=...`."""
 
 import shlex
 import shutil
@@ -44,7 +44,7 @@ def plan_run(job: Job, size: Size) -> Run:
     missing = [str(path) for path in job.inputs if not path.exists()]
     if not missing:
         return run_folder.prepare_run(job, size)
-    print(f"# KEY is known once these are there: {', '.join(missing)}")
+    print(f"# KEY depends on missing inputs: {', '.join(missing)}")
     name = f"{job.size}-{job.stage}-KEY"
     return Run(name, run_folder.runs_root() / name, job)
 
@@ -63,7 +63,7 @@ def main(name: Path) -> None:
         # The run's copy of the script may not be there yet: test with the repository's.
         words = [str(SCRIPT) if word.endswith(str(SCRIPT)) else word for word in command]
         slurm_commands.run_command(words[0], "--test-only", *words[1:])
-    print("# Slurm would take them")
+    print("# Slurm accepts these jobs (sbatch --test-only)")
 
 
 if __name__ == "__main__":

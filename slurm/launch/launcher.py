@@ -75,7 +75,7 @@ def keep_first_job(name: str, submitted: str) -> str:
     first = next(iter(slurm_commands.find_live_jobs(name)), submitted)
     if first != submitted:
         slurm_commands.run_command("scancel", submitted)
-        print(f"job {submitted}: given up for job {first}, which another launcher submitted")
+        print(f"job {submitted}: cancelled; job {first} of another launcher runs the same")
     return first
 
 
@@ -127,8 +127,8 @@ def describe_failure(run: Run, job: str, state: JobState) -> str:
     restarts = f" after {state.restarts} restarts" if state.restarts else ""
     return (
         f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
-        f" on {state.nodes or 'no node'}; the same command starts it again from its last"
-        f" checkpoint. The end of {run.log}:\n{read_log_tail(run.log, LOG_TAIL_LINES)}"
+        f" on {state.nodes or 'no node'}; run the same command to continue from its"
+        f" last checkpoint. The end of {run.log}:\n{read_log_tail(run.log, LOG_TAIL_LINES)}"
     )
 
 
@@ -148,7 +148,7 @@ def launch(job: Job, size: Size) -> int:
             return state.status or 1
     run.collect()
     hours = manifest.build_manifest(run.folder).gpu_hours
-    print(f"{run.name}: done, {hours:.3f} GPU-hours, collected from {run.folder}")
+    print(f"{run.name}: done after {hours:.3f} GPU-hours; outputs are linked from {run.folder}")
     return 0
 
 
@@ -162,7 +162,7 @@ def _wait_for_done_file(run: Run, state: JobState) -> None:
 def report_detached(name: str) -> int:
     DETACHED_MARKER.parent.mkdir(exist_ok=True)
     DETACHED_MARKER.touch()
-    print(f"{name}: detached; the same command attaches to it or collects its result")
+    print(f"{name}: detached; run the same command to attach again or to collect the result")
     return cli.EXIT_UNFINISHED
 
 
@@ -182,7 +182,7 @@ def run_and_exit(main: Callable[[], int]) -> None:
     except BadInput as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nstopped waiting; the job continues, and the same command attaches to it")
+        sys.exit("\nstopped waiting; the job continues; run the same command to attach again")
 
 
 def main() -> int:

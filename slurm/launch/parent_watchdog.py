@@ -22,7 +22,7 @@ def watch_parents() -> Callable[[], None]:
 
     def check() -> None:
         if _list_parents() != parents or (parents and caller not in parents):
-            raise BadInput("the command that waited here was killed; a submitted job continues")
+            raise BadInput("the launching command was killed; its Slurm job continues")
 
     check()
     return check

@@ -36,7 +36,7 @@ def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
     train = next(job for job in dry_run.jobs(name) if job.stage == "train")
     packs, *other_inputs = train.inputs
     if not packs.exists():
-        raise BadInput(f"{packs}: not there; `dvc repro slurm/dvc.yaml:render@{name}` makes it")
+        raise BadInput(f"{packs}: missing; run `dvc repro slurm/dvc.yaml:render@{name}`")
     FOLDER.mkdir(parents=True, exist_ok=True)
     longest = FOLDER / f"{name}.parquet"
     packs_per_step = sizes.read_section(size, "train")["packs_per_step"]

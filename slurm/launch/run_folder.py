@@ -59,7 +59,10 @@ class Run(Record, frozen=True):
         """Link the outputs to where the pipeline expects them, without a second copy on disk."""
         for path in self.job.outputs:
             if not (self.folder / path).exists():
-                raise BadInput(f"{self.folder}: DONE, but no {path} there")
+                raise BadInput(
+                    f"{self.folder}: marked DONE, but {path} is missing; "
+                    "delete the folder and run again"
+                )
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             link_or_copy(self.folder / path, path)
 
@@ -84,7 +87,7 @@ def find_or_create_run(
     """
     for path in job.inputs:
         if not path.exists():
-            raise BadInput(f"{path}: not there; `dvc repro` makes it")
+            raise BadInput(f"{path}: missing; run `dvc repro`")
     facts = facts | {
         "section": section,
         "outputs": list(map(str, job.outputs)),

@@ -156,7 +156,11 @@ def launcher_lock(path: Path) -> Iterator[int]:
             print("another launcher of this run is submitting; waiting for it", flush=True)
             _wait_for_lock(file)
         except OSError as error:
-            print(f"{path}: {error.strerror}; Slurm decides", flush=True)
+            print(
+                f"{path}: cannot lock ({error.strerror}); if two launchers submit, "
+                "the lower job id stays",
+                flush=True,
+            )
         yield file.fileno()
 
 

@@ -67,15 +67,15 @@ def version_mismatches(lock: Path) -> Iterator[str]:
         except metadata.PackageNotFoundError:
             continue  # training imports what it needs, and that import fails by itself
         if installed.split("+")[0] != version.split("+")[0]:
-            yield f"{name} {installed}, and {version} in {lock}"
+            yield f"{name} {installed} is installed, {lock} pins {version}"
 
 
 def problems(folder: Path) -> Iterator[str]:
     inputs = read_run_inputs(folder)
     if digest_files(list_code_files(folder)) != inputs.code:
-        yield f"other code here than commit {inputs.commit[:12]} had in {folder / INPUTS}"
+        yield f"the code differs from commit {inputs.commit[:12]}, recorded in {folder / INPUTS}"
     if digest_files([folder / LOCK_FILE]) != inputs.lock:
-        yield f"another {LOCK_FILE} here than in {folder / INPUTS}"
+        yield f"{LOCK_FILE} differs from the one recorded in {folder / INPUTS}"
     yield from version_mismatches(folder / LOCK_FILE)
 
 

@@ -61,8 +61,8 @@ def build_replay_teacher(
     """The teacher that finds out which answers the store lacks."""
     if p.teacher != "openai":
         raise BadInput(
-            f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; the others call no"
-            " chat model, and `dvc repro synthesize` is all they need"
+            f"params.yaml: synthesize.teacher = {p.teacher}: expected openai; other teachers call"
+            " no chat model: run `dvc repro synthesize`"
         )
     replay_config = msgspec.structs.replace(p, teacher="replay")
     teacher = write_positives.build_teacher(replay_config, chat, catalogue, phrasing, store)
@@ -88,13 +88,13 @@ def wait_for_shards(run: Run) -> None:
     while slurm_commands.find_live_jobs(run.name):
         unfinished = len(find_unfinished_shards(run))
         if unfinished != previous:
-            print(f"{run.name}: {unfinished} shards to go", flush=True)
+            print(f"{run.name}: {unfinished} shards left", flush=True)
         previous, pause = unfinished, min(pause * 1.1, launcher.MAX_POLL_S)
         time.sleep(pause)
 
 
 def failure_lines(run: Run, shards: list[int]) -> Iterator[str]:
-    yield f"error: {len(shards)} shards are not done; the same command runs only them again"
+    yield f"error: {len(shards)} shards did not finish; the same command runs only these again"
     for index in shards:
         log = run.folder / f"log/{index}.log"
         yield f"{log}:\n{launcher.read_log_tail(log, LOG_TAIL_LINES)}"

@@ -164,7 +164,9 @@ def estimate_size(name: str, size: Size) -> Estimate:
     estimate_config = config.load("estimate", EstimateConfig)
     if name not in estimate_config.sizes:
         shapes = ", ".join(estimate_config.sizes)
-        raise BadInput(f"SIZE={name}: no shape in params.yaml: estimate.sizes; {shapes} have one")
+        raise BadInput(
+            f"params.yaml: estimate.sizes: no entry for SIZE={name}; available: {shapes}"
+        )
     train, render = sizes.read_section(size, "train"), sizes.read_section(size, "render")
     return Estimate(
         config=estimate_config,
@@ -191,7 +193,7 @@ def read_rendered_tokens() -> RenderedTokens:
 
 
 def estimate_rows(estimate: Estimate) -> Iterator[Row]:
-    """Rows of (quantity, value, how it is known)."""
+    """Rows of (quantity, value, source)."""
     size, shape = estimate.size, estimate.model.shape
     memory = {
         "states": estimate.states_gb,
@@ -204,9 +206,9 @@ def estimate_rows(estimate: Estimate) -> Iterator[Row]:
     yield "parameters", f"{shape.parameters / GB:.2f} B", "exact, from the published shape"
     yield "GPUs", f"{size.nodes} x {size.gpus} A100-80G", "params.yaml"
     for name, part in memory.items():
-        yield f"memory of a GPU: {name}", f"{part:.1f} GB", "modelled"
+        yield f"memory per GPU: {name}", f"{part:.1f} GB", "modelled"
     fits = "fits" if total < available else "DOES NOT FIT"
-    yield "memory of a GPU: all", f"{total:.1f} of {available:.0f} GB, {fits}", "modelled"
+    yield "memory per GPU: total", f"{total:.1f} of {available:.0f} GB, {fits}", "modelled"
     every = estimate.checkpointing_every
     layers = {0: "none", 1: "every layer"}.get(every, f"one of {every} layers")
     yield "recomputed activations", layers, "params.yaml"
@@ -214,9 +216,9 @@ def estimate_rows(estimate: Estimate) -> Iterator[Row]:
     yield "checkpoint", checkpoint, "modelled"
     step = f"{estimate.packs_per_step} x {estimate.length} tokens, {estimate.step_seconds:.1f} s"
     yield "step", step, "modelled"
-    yield "weights over the wire, a micro-step", f"{estimate.transfer_seconds:.2f} s", "modelled"
+    yield "weight transfer per micro-step", f"{estimate.transfer_seconds:.2f} s", "modelled"
     compute = estimate.length / estimate.tokens_per_second
-    yield "arithmetic of a micro-step", f"{compute:.2f} s", "modelled"
+    yield "compute per micro-step", f"{compute:.2f} s", "modelled"
 
 
 def note_comparison_rows(estimate: Estimate) -> Iterator[Row]:
@@ -230,7 +232,7 @@ def note_comparison_rows(estimate: Estimate) -> Iterator[Row]:
     price = estimate.config.price * gpus * epochs
     yield "tokens/s/GPU", f"{estimate.tokens_per_second:.0f}", f"{note_speed:.0f}"
     yield "MFU, causal", f"{model.mfu:.0%}", f"{note_mfu:.1%}"
-    yield f"hours an epoch of {tokens / 1e6:.0f} M", f"{hours:.1f}", f"{model.note_hours:.1f}"
+    yield f"hours per epoch of {tokens / 1e6:.0f} M", f"{hours:.1f}", f"{model.note_hours:.1f}"
     yield f"hours, {epochs} epochs", f"{hours * epochs:.0f}", f"{model.note_hours * epochs:.0f}"
     yield "cost, CNY", f"{hours * price:,.0f}", f"{model.note_hours * price:,.0f}"
 
@@ -244,14 +246,14 @@ def format_table(head: Row, rows: Iterator[Row]) -> str:
 def main(name: Path) -> None:
     estimate = estimate_size(str(name), sizes.load(str(name)))
     data = read_rendered_tokens()
-    print(format_table((str(name), "", "how known"), estimate_rows(estimate)))
+    print(format_table((str(name), "", "source"), estimate_rows(estimate)))
     print()
-    print(format_table(("", "goal (modelled)", "note"), note_comparison_rows(estimate)))
+    print(format_table(("", "goal (modelled)", "reference note"), note_comparison_rows(estimate)))
     sharing = data.tokens_without_sharing / data.tokens
     print(
-        f"\nThis repository's data: {data.tokens:,} tokens an epoch in the default model's tokens"
+        f"\nThis repository's data: {data.tokens:,} tokens per epoch in the default model's tokens"
         f" (measured), {sharing:.2f} times fewer than without shared prompts (measured):"
-        f" {estimate.hours(data.tokens) * 60:.2f} minutes an epoch (modelled)."
+        f" {estimate.hours(data.tokens) * 60:.2f} minutes per epoch (modelled)."
     )
 
 

@@ -72,15 +72,15 @@ def describe_missing_revision(name: str, size: Size) -> str:
 
 
 def read_section(size: Size, stage: str) -> Section:
-    """The stage's section of params.yaml with the size's own numbers.
+    """The stage's section of params.yaml with the size's overrides.
 
-    Raises BadInput if the size sets a number that the stage does not have.
+    Raises BadInput if the size overrides a key that the stage does not have.
     """
     return _override(size, stage, yaml_records.read(PARAMS, dict[str, Section]).get(stage, {}))
 
 
 def read_sections(size: Size) -> dict[str, Section]:
-    """All sections of params.yaml with the size's own numbers; raises what `read_section` does."""
+    """All sections of params.yaml with the size's overrides; raises what `read_section` does."""
     sections = yaml_records.read(PARAMS, dict[str, Section])
     return {name: _override(size, name, section) for name, section in sections.items()}
 
@@ -95,5 +95,7 @@ def _override(size: Size, name: str, section: Section) -> Section:
     for key in overrides:
         if key not in section:
             line = yaml_records.find_line(PARAMS, ["models"])
-            raise BadInput(f"{PARAMS}:{line}: models: {name}.{key}: no such number of {name}")
+            raise BadInput(
+                f"{PARAMS}:{line}: models: overrides.{name}.{key}: the stage {name} has no such key"
+            )
     return section | overrides

@@ -133,27 +133,33 @@ def edit(domain: dict, how: str) -> None:
     ("how", "message"),
     [
         ("schema", r"tools\.0\.parameters: not a JSON Schema"),
-        ("sibling", r"tools\.0\.siblings: no tool get_whether"),
-        ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for \['town'\]"),
+        ("sibling", r"tools\.0\.siblings: unknown tool get_whether"),
+        ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for the slots \['town'\]"),
         ("argument", r"tools\.0\.scenarios\.0\.arguments: .*missing \['city'\]"),
-        ("list", r"tools\.0\.scenarios\.0\.queries\.en: \['land'\] not in every en query"),
-        ("twice", r"tools\.1\.name: tool get_weather_forecast stands in two places"),
+        (
+            "list",
+            r"tools\.0\.scenarios\.0\.queries\.en: slots \['land'\] are not in every en query",
+        ),
+        ("twice", r"tools\.1\.name: two tools are named get_weather_forecast"),
         ("name", r"tools\.0\.name: 'get weather' is not a tool name"),
         ("field", r"unknown field `descripton`"),
-        ("goal", r"tools\.0\.scenarios\.0\.goal\.zh: town is neither in every query"),
-        ("reply", r"tools\.0\.scenarios\.0\.reply\.en: 3\.sky is neither .* nor observed"),
-        ("ask", r"tools\.1\.missing\.queries\.en: no values for \['town'\]"),
+        ("goal", r"tools\.0\.scenarios\.0\.goal\.zh: town is neither a slot of every query"),
+        ("reply", r"tools\.0\.scenarios\.0\.reply\.en: 3\.sky is neither .* nor a field observed"),
+        ("ask", r"tools\.1\.missing\.queries\.en: no values for the slots \['town'\]"),
         ("phrasing", r"length >= 2.*queries\.zh"),
-        ("scenario", r"tools\.0\.scenarios\.\d\.name: scenario \w+ stands in two places"),
+        ("scenario", r"tools\.0\.scenarios\.\d\.name: two scenarios are named \w+"),
         ("missing", r"tools\.0\.missing\.argument: unit is not a required argument"),
-        ("language", r"tools\.0\.remarks\.1\.reply: no zh here"),
+        ("language", r"tools\.0\.remarks\.1\.reply: no text in the language zh"),
         ("observation", r"tools\.0\.scenarios\.0: own_forecast has no simulator: expected"),
-        ("at once", r"tools\.1\.scenarios\.2\.also\.0\.arguments: \{1\.sky\} is no observation"),
-        ("first", r"tools\.0\.scenarios\.0\.arguments: \{1\.sky\} is no observation before"),
-        ("itself", r"tools\.2\.scenarios\.1\.then\.0\.arguments: \{2\.sky\} is no observation"),
-        ("foreseen", r"tools\.2\.scenarios\.1\.goal\.en: 1\.aqi is neither .* nor observed"),
+        ("at once", r"tools\.1\.scenarios\.2\.also\.0\.arguments: \{1\.sky\} names no observation"),
+        ("first", r"tools\.0\.scenarios\.0\.arguments: \{1\.sky\} names no observation before"),
+        ("itself", r"tools\.2\.scenarios\.1\.then\.0\.arguments: \{2\.sky\} names no observation"),
+        (
+            "foreseen",
+            r"tools\.2\.scenarios\.1\.goal\.en: 1\.aqi is neither .* nor a field observed",
+        ),
         ("then and also", r"tools\.1\.scenarios\.2\.also: expected either `then` or `also`"),
-        ("aside", r"tools\.1\.scenarios\.2\.also\.0\.tool: no tool get_whether"),
+        ("aside", r"tools\.1\.scenarios\.2\.also\.0\.tool: unknown tool get_whether"),
         ("quoted", r"tools\.0\.observations: \['place'\] are not required arguments"),
         ("unseen", r"tools\.0\.scenarios\.0: 1\.high is not in every observation of get_weather"),
     ],
@@ -169,7 +175,7 @@ def test_a_mistake_is_one_line_with_file_line_and_field(how, message, tmp_path):
 
 
 def test_an_empty_folder_is_bad_input(tmp_path):
-    with pytest.raises(BadInput, match="no catalogue here"):
+    with pytest.raises(BadInput, match="no catalogue: expected one YAML file per domain"):
         Catalogue(tmp_path)
 
 

@@ -189,15 +189,15 @@ OPERATION = "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      -
         (f"{OPERATION}{{name: id, in: query, schema: {{$ref: 'https://x.org/a.json#/A'}}}}",
          r"paths\./a\.get\.parameters\.0: \$ref 'https://x\.org/a\.json#/A' is remote"),
         (f"{OPERATION}{{$ref: other.yaml#/A}}", r"parameters\.0: \$ref 'other\.yaml#/A' is remote"),
-        (f"{OPERATION}{{$ref: '#/components/b'}}", r"\$ref '#/components/b' names no object here"),
-        (f"{OPERATION}{{$ref: '#/x'}}\nx: {{$ref: '#/x'}}", r"'#/x' leads back to itself"),
+        (f"{OPERATION}{{$ref: '#/components/b'}}", r"'#/components/b' is no object of this"),
+        (f"{OPERATION}{{$ref: '#/x'}}\nx: {{$ref: '#/x'}}", r"'#/x' refers only to itself"),
         (f"{OPERATION}{{name: id, in: query, schema: {{$ref: '#/components/schemas/S0'}}}}\n"
          f"components:\n  schemas:\n{BOOM}\n    S40: {{type: string}}", f"more than {MAX_NODES}"),
         ("a: [1", r":\d: "),
         ("a: &a [*a]", r":1: this anchor contains itself"),
-        ("[]", "no tools here"),
+        ("[]", "no tools found"),
         ('[{"name": "get order"}]', r"tools\.0\.name: 'get order' is not a tool name"),
-        ('[{"name": "a"}, {"name": "a"}]', r"tools\.1\.name: tool a stands in two places"),
+        ('[{"name": "a"}, {"name": "a"}]', r"tools\.1\.name: two tools are named a"),
         ('[{"nam": "a"}]', r"tools\.0: .*`name`"),
         ('[{"type": "function", "function": 3}]', r"tools\.0: Expected `object`"),
         ('[{"type": "web_search"}]', r"tools\.0\.type: expected function, found 'web_search'"),
@@ -216,7 +216,7 @@ def test_a_mistake_is_one_line_with_file_and_field(text, message, imported):
 
 def test_a_file_that_a_person_completed_is_never_overwritten(imported):
     imported(json.dumps(FUNCTION))
-    with pytest.raises(BadInput, match="is there already"):
+    with pytest.raises(BadInput, match="already exists"):
         imported(json.dumps(FUNCTION))
 
 

@@ -378,7 +378,7 @@ BROKEN = {
     "field": ("sharegpt", {"conversations": [{"value": "a"}]}, r"`from` - at .*conversations\[0\]"),
     "speaker": ("sharegpt", {"conversations": [{"from": "x", "value": ""}]},
                 r"conversations\.0\.from: unknown speaker 'x'"),
-    "silent": ("sharegpt", {"conversations": []}, "no turn of the model"),
+    "silent": ("sharegpt", {"conversations": []}, "expected at least one turn of the model"),
     "role": ("openai", {"messages": [{"role": "robot"}]}, r"messages\.0\.role: unknown role 'rob"),
     "id": ("openai", {"messages": [{"role": "tool", "tool_call_id": "9", "content": ""}]},
            r"messages\.0\.tool_call_id: no call '9' before it"),
@@ -386,7 +386,7 @@ BROKEN = {
     "arguments": ("xlam", {"query": "q", "tools": "[]", "answers": '[{"name": 3}]'}, "`str`.*name"),
     "counts": ("ms_swift", {"messages": [{"role": "tool_call", "content": OSLO},
                                          *[{"role": "tool", "content": ""}] * 2]},
-               "2 observations of 1 calls"),
+               "2 observations for 1 calls"),
 }  # fmt: skip
 
 
@@ -489,5 +489,5 @@ def test_the_commands_name_the_formats_and_the_losses(tmp_path, monkeypatch, cap
     assert "ours.jsonl: 1 groups" in (output := capsys.readouterr().out)
     assert "xlam.jsonl: 1 rows; it cannot hold thoughts" in output
     monkeypatch.setattr(sys, "argv", ["x", "alpaca", str(rows), str(ours)])
-    with pytest.raises(SystemExit, match=r"no format alpaca; there are sharegpt, xlam"):
+    with pytest.raises(SystemExit, match=r"unknown format alpaca; available: sharegpt, xlam"):
         cli.run(load.main)

@@ -103,5 +103,5 @@ def test_batches_hold_every_prompt_in_order_and_at_most_so_many_rows(prompts):
 
 
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
-    with pytest.raises(BadInput, match="no model here"):
+    with pytest.raises(BadInput, match=r"no model: expected a config\.json"):
         generate.load_model(tmp_path)

@@ -124,7 +124,9 @@ def test_the_saved_files_contain_no_path_of_this_machine(fetched: Path) -> None:
 
 
 def test_an_unknown_model_is_rejected_with_the_names_there_are(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"^fetch\.model: no '3b'; available: 135m, tiny$"):
+    with pytest.raises(
+        BadInput, match=r"^params\.yaml: fetch\.model: unknown model '3b'; available: 135m, tiny$"
+    ):
         run(tmp_path, model="3b")
     assert not (tmp_path / "bfcl").exists()
 

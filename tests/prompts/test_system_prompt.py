@@ -64,14 +64,17 @@ def test_a_template_has_its_slots_and_contradicts_neither_menu_nor_format(templa
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{{ tools }}", "slots tools and format once each, has {'tools': 1}"),
-        ("{{ tools }} {{ format }} {{ tools }}", "once each"),
-        ("{{ tools }} {{ format }} {{ memory }}", "once each"),
-        ("{{ tools.__class__ }} {{ format }}", "line 1: only {{ tools }}"),
-        ("{{ tools }}\n{{ format | upper }}", "line 2: only {{ tools }}"),
-        ("{% for t in tools %}{{ t }}{% endfor %} {{ format }}", "line 1: only {{ tools }}"),
-        ("{% include 'x' %} {{ tools }} {{ format }}", "line 1: only {{ tools }}"),
-        ("{{ tools }} {{ format }} {{ 7 * 7 }}", "line 1: only {{ tools }}"),
+        ("{{ tools }}", "slots `tools` and `format` once, found {'tools': 1}"),
+        ("{{ tools }} {{ format }} {{ tools }}", "each of the slots `tools` and `format` once"),
+        ("{{ tools }} {{ format }} {{ memory }}", "each of the slots `tools` and `format` once"),
+        ("{{ tools.__class__ }} {{ format }}", "line 1: expected only {{ tools }}"),
+        ("{{ tools }}\n{{ format | upper }}", "line 2: expected only {{ tools }}"),
+        (
+            "{% for t in tools %}{{ t }}{% endfor %} {{ format }}",
+            "line 1: expected only {{ tools }}",
+        ),
+        ("{% include 'x' %} {{ tools }} {{ format }}", "line 1: expected only {{ tools }}"),
+        ("{{ tools }} {{ format }} {{ 7 * 7 }}", "line 1: expected only {{ tools }}"),
         ("{{ tools }} {{ format", "line 1: unexpected end"),
         ("工具 {{ tools }} {{ format }}", "not in the language en"),
         ("Call get_weather() at will. {{ tools }} {{ format }}", "'get_weather(' may contradict"),
@@ -116,7 +119,7 @@ def test_without_tools_nothing_is_said_about_tools():
 
 
 def test_an_unknown_template_is_answered_with_what_there_is():
-    with pytest.raises(BadInput, match=r"no template plane\.en; there are") as error:
+    with pytest.raises(BadInput, match=r"unknown template plane\.en; available") as error:
         system_prompt.build(spec("plane.en", "openai", "react"))
     for name in TEMPLATES:
         assert name in str(error.value)
@@ -125,9 +128,9 @@ def test_an_unknown_template_is_answered_with_what_there_is():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("plain", "openai", "react"), "no template plain; there are agent.en"),
-        (("plain.en", "opnai", "react"), "no tool format opnai; there are openai"),
-        (("plain.en", "openai", "raect"), "no reply format raect; there are react"),
+        (("plain", "openai", "react"), "unknown template plain; available: agent.en"),
+        (("plain.en", "opnai", "react"), "unknown tool format opnai; available: openai"),
+        (("plain.en", "openai", "raect"), "unknown reply format raect; available: react"),
     ],
     ids=["a template without its language", "tool format", "reply format"],
 )

@@ -141,7 +141,7 @@ def test_every_item_and_every_truth_value_must_be_grounded(arguments, sound):
     ("names", "problem"),
     [
         ([""], "menu_name: a tool without a name"),
-        (["get_time", "get_time"], "menu_name: get_time stands 2 times"),
+        (["get_time", "get_time"], "menu_name: get_time appears 2 times"),
     ],
 )
 def test_a_tool_list_has_a_name_for_every_tool_and_each_once(names, problem):

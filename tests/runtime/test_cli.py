@@ -123,7 +123,7 @@ def test_every_path_may_be_named(monkeypatch, arguments):
         (["--lock", "a"], r"missing --folder"),
         (["--lock", "a", "--lock", "b", "c"], r"--lock is given twice"),
         (["--lock", "--folder", "b"], r"--lock needs a value"),
-        (["--key", "a"], r"no option --key"),
+        (["--key", "a"], r"unknown option --key"),
     ],
 )
 def test_a_wrong_named_path_says_which(monkeypatch, arguments, problem):

@@ -93,7 +93,9 @@ def test_the_batch_of_a_size_divides_by_its_gpus(name):
 def test_a_number_that_its_stage_does_not_know_is_refused():
     size = sizes.load("7b")
     unknown = msgspec.structs.replace(size, overrides={"train": {"epoch": 3}})
-    with pytest.raises(BadInput, match=r"params.yaml:\d+: models: train.epoch: no such number"):
+    with pytest.raises(
+        BadInput, match=r"params.yaml:\d+: models: overrides.train.epoch: the stage"
+    ):
         sizes.read_section(unknown, "train")
 
 

@@ -32,10 +32,10 @@ def check_health(folder: Path, smi: str | None, **environment: str) -> tuple[int
     [
         ('echo "0, 1, 0"; echo "1, 1, 5"', TWO_GPUS, "GPU 1 has 5 memory errors"),
         ('echo "0, 1, 0"; echo "1, 30000, 0"', TWO_GPUS, "GPU 1: 30000 MB are in use by others"),
-        ('echo "0, 1, 0"', TWO_GPUS, "1 GPUs of 2"),
+        ('echo "0, 1, 0"', TWO_GPUS, "1 of 2 GPUs respond"),
         ("echo Driver/library version mismatch; exit 18", TWO_GPUS, "nvidia-smi: Driver/library"),
-        (None, {}, "no nvidia-smi"),
-        (None, {"MIN_FREE_GB": "1000000000"}, "GB free in"),
+        (None, {}, "nvidia-smi is not on PATH"),
+        (None, {"MIN_FREE_GB": "1000000000"}, "GB of disk are free in"),
         (None, {"MIN_MEMORY_GB": "1000000000"}, "GB of memory are free"),
     ],
     ids=["errors", "in use", "missing", "driver", "no driver", "disk", "memory"],

@@ -136,7 +136,7 @@ def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
     checkout.set_rank_script(WRITE_RESULT, nodes=4)
     status, output = checkout.launch(MIN_FREE_GB="1000000000")
     assert status != 0
-    assert "GB free in" in output
+    assert "GB of disk are free in" in output
     assert checkout.history() == ["start", "failed"]
     assert checkout.launch()[0] == 0  # a user who submits again may have repaired the nodes
     assert not (checkout.run / "bad").exists()
@@ -144,7 +144,10 @@ def test_nodes_that_are_all_unfit_are_not_tried_for_ever(checkout):
 
 @pytest.mark.parametrize(
     ("stale_path", "problem"),
-    [("stages/train.py", "other code here"), ("requirements.lock", "another requirements.lock")],
+    [
+        ("stages/train.py", "the code differs from commit"),
+        ("requirements.lock", "requirements.lock differs"),
+    ],
 )
 def test_a_node_that_sees_other_code_or_another_lock_does_not_take_part(
     checkout, stale_path, problem

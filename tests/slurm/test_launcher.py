@@ -86,7 +86,7 @@ def test_a_launcher_whose_make_was_killed_leaves_too_and_the_job_stays(checkout)
     job = checkout.wait_until_running()
     process.kill()
     assert process.stdout is not None
-    assert "the command that waited here was killed" in process.stdout.read()
+    assert "the launching command was killed" in process.stdout.read()
     assert checkout.slurm.state(job) == "RUNNING"
 
 
@@ -96,7 +96,7 @@ def test_a_launcher_whose_make_was_killed_before_it_began_submits_nothing(checko
     ended.wait()
     status, output = checkout.launch(CALLER=str(ended.pid))
     assert status == 1
-    assert "the command that waited here was killed" in output
+    assert "the launching command was killed" in output
     assert not checkout.jobs()
 
 

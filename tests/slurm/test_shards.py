@@ -100,7 +100,7 @@ def test_a_shard_that_failed_runs_again_alone_and_nothing_paid_for_is_lost(slurm
         slurm.ask("scancel", slurm.ask("squeue", "-hr", "-o%i", "-t", "R").split()[1])
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 1, output
-        assert "1 shards are not done; the same command runs only them again" in output
+        assert "1 shards did not finish; the same command runs only these again" in output
         paid = len((folder / "replies.jsonl").read_bytes().splitlines())
         assert 0 < paid < len(ANSWERS)
         status, output = run(folder, slurm, 3)

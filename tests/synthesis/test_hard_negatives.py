@@ -116,7 +116,7 @@ def test_an_answered_question_follows_a_sound_exchange_that_holds_its_answer():
 
 def test_another_ratio_than_the_parameter_fails_by_name():
     p = msgspec.structs.replace(default_data.NEGATIVES, positives_per_negative=3)
-    with pytest.raises(BadInput, match=r"\d+ positives to \d+ negatives; .*per_negative = 3"):
+    with pytest.raises(BadInput, match=r"\d+ positives, \d+ negatives: .*per_negative = 3"):
         count_kinds(default_data.groups_with_negatives(), p)
 
 
@@ -187,7 +187,7 @@ def test_a_group_without_a_new_negative_is_named():
         default_data.GENERAL_QUESTIONS.asked("train")[:1],
         default_data.teacher(p.style),
     )
-    with pytest.raises(BadInput, match=r"no new hard negative for group en\d"):
+    with pytest.raises(BadInput, match=r"group en\d+\.\d+: no unused hard negative"):
         list(add_negatives(SOUND[:2], asked, teacher, default_data.contamination_filter(), p))
 
 

@@ -63,7 +63,7 @@ def test_too_few_general_conversations_fail_by_name(agents, fails):
     p = mixing.MixConfig(seed=1, agent_per_general=1)
     groups = [group("g", agents, (Tool("f", "", {}),)), *GENERAL]
     if fails:
-        problem = r"mix: 25 agent to 24 general .*mix\.agent_per_general = 1 wants 25"
+        problem = r"mix: 25 agent to 24 general .*mix\.agent_per_general = 1 requires 25"
         with pytest.raises(BadInput, match=problem):
             mixing.count_trajectories(groups, p)
     else:

@@ -172,7 +172,7 @@ def test_the_store_alone_replays_the_same_groups(tmp_path):
 def test_a_replay_without_an_answer_names_the_request(tmp_path):
     item = WANTED[0].items[0]
     name = f"{item.tool}.{item.scenario}.en.{item.index} query"
-    with pytest.raises(BadInput, match=rf"store: no answer to `{name}` \(key \w+\), group"):
+    with pytest.raises(BadInput, match=rf"store: no stored reply to `{name}` \(key \w+\), group"):
         groups(ReplayTeacher(AUTHOR, MODEL, AnswerStore(tmp_path / "store"), PRICE))
 
 
@@ -184,7 +184,7 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
     half = whole.usage.usd / 2
     with ChatServer(TABLE).running_in_a_thread() as server:
         writer = teacher(server, tmp_path / "store", budget=half, batch=batch)
-        with pytest.raises(Unfinished, match=r"synthesize\.budget = .* does not reach"):
+        with pytest.raises(Unfinished, match=r"synthesize\.budget = .* is too low"):
             writer.write(WANTED)
         paid = sum(PRICE.usage_of(reply).usd for reply in AnswerStore(tmp_path / "store"))
         assert 0 < paid <= half
@@ -210,7 +210,7 @@ def test_a_server_that_stays_away_stops_the_run_with_its_reason(tmp_path):
     faults = dict.fromkeys(range(10_000), "500")
     with ChatServer(TABLE, faults=faults).running_in_a_thread() as server:
         writer = teacher(server, tmp_path / "store")
-        with pytest.raises(Unfinished, match=r"without an answer, the last .*: HTTP 500"):
+        with pytest.raises(Unfinished, match=r"have no answer; the last error, of .*: HTTP 500"):
             writer.write(WANTED)
     assert server.arrived <= SERVICE.concurrency * (SERVICE.retries + 1)
 

@@ -119,7 +119,7 @@ def test_both_sorts_of_complex_cells_are_used_equally():
 
 def test_another_ratio_than_the_parameter_fails_by_name():
     wanted = default_data.PLAN.groups["en"] * default_data.PLAN.positives // 3
-    problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 wants {wanted}"
+    problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 requires {wanted}"
     with pytest.raises(BadInput, match=problem):
         check_ratio(default_data.requests(), changed(simple_per_complex=2))
 
@@ -163,7 +163,7 @@ def test_a_language_is_planned_the_same_alone():
 
 
 def test_an_unknown_held_out_tool_is_named():
-    with pytest.raises(BadInput, match=r"held_out\.tools: no tools \['get_whether'\]"):
+    with pytest.raises(BadInput, match=r"held_out\.tools: not in the catalogue: \['get_whether'\]"):
         Planner(default_data.CATALOGUE, default_data.PLAN, ("get_whether",))
 
 

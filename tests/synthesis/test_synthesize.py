@@ -162,7 +162,7 @@ def test_the_key_is_in_no_output_and_no_file(fault, tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("", "OPENAI_API_KEY is not set"), (f"{KEY} x", "OPENAI_API_KEY holds characters")],
+    [("", "OPENAI_API_KEY is not set"), (f"{KEY} x", "OPENAI_API_KEY contains a space")],
 )
 def test_a_key_that_cannot_be_one_is_named_and_not_shown(value, words, tmp_path):
     code, output = run(folder(tmp_path / "f", ""), OPENAI_API_KEY=value, OPENAI_BASE_URL="")

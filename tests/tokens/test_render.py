@@ -123,5 +123,5 @@ def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):
 
 
 def test_a_base_without_tokenizer_is_one_clear_line(groups, tmp_path):
-    with pytest.raises(BadInput, match="no tokenizer here"):
+    with pytest.raises(BadInput, match="missing tokenizer; run `dvc repro fetch`"):
         rendered(tmp_path, tmp_path / "nothing", groups)

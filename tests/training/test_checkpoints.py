@@ -40,7 +40,11 @@ def unmark(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "reason"),
-    [(truncate, "99 bytes of 100"), (remove, "0 bytes of 100"), (unmark, "no COMPLETE marker")],
+    [
+        (truncate, "99 bytes, expected 100"),
+        (remove, "0 bytes, expected 100"),
+        (unmark, "no COMPLETE marker"),
+    ],
 )
 def test_an_incomplete_one_is_skipped_with_the_reason(tmp_path, damage, reason):
     older = saved(tmp_path, 1)
@@ -59,7 +63,7 @@ def test_an_incomplete_one_is_removed_so_that_it_is_not_kept_in_place_of_a_compl
 
 def test_one_of_another_number_of_ranks_is_rejected_with_both_numbers(tmp_path):
     saved(tmp_path, 1)
-    with pytest.raises(BadInput, match="checkpoint-1: written by 2 ranks, this run has 4"):
+    with pytest.raises(BadInput, match="checkpoint-1: written by 2 ranks, but this run has 4"):
         checkpoints.find_newest(tmp_path, 4)
     assert checkpoints.find_newest(tmp_path, RANKS)[0]
 

@@ -133,13 +133,15 @@ def test_changed_data_never_resumes_an_old_checkpoint(inputs, tmp_path):
     assert succeeded, output
     assert "resuming from" not in output
     (line,) = [line for line in output.splitlines() if line.startswith("skipped")]
-    assert line.endswith("trained with other code.json")
+    assert line.endswith("trained with different code.json")
 
 
 def test_a_checkpoint_of_two_ranks_is_not_resumed_by_one(inputs, tmp_path):
     folder = training_ranks.copy_inputs(inputs, tmp_path / "run")
     assert interrupt(folder, signal.SIGUSR1, 2) == [75, 75]
-    assert "written by 2 ranks, this run has 1: continue with 2, or remove" in run_to_error(folder)
+    assert "written by 2 ranks, but this run has 1; run with 2 ranks, or delete" in run_to_error(
+        folder
+    )
 
 
 @pytest.fixture(scope="module")
@@ -218,14 +220,14 @@ def test_under_torchrun_a_batch_that_does_not_divide_is_one_clear_line(inputs, t
     folder = training_ranks.copy_inputs(inputs, tmp_path / "run", packs_per_step=3)
     done = command(folder, TWO)
     assert done.returncode != 0
-    line = "error: params.yaml: train.packs_per_step = 3 packs do not divide by 2 ranks"
+    line = "error: params.yaml: train.packs_per_step = 3 is not a multiple of the 2 ranks"
     assert done.stdout.count(line) == 1
 
 
 @pytest.mark.parametrize(
     ("numbers", "line"),
     [
-        ({"liger": True}, "train.liger: its kernels need a GPU, and there is none here"),
+        ({"liger": True}, "train.liger: needs a GPU, and none is available"),
         ({"report_to": "wandb"}, "train.report_to: wandb: wandb is not installed"),
         ({"learning_rate": 1e10}, "loss is nan; try a lower train.learning_rate"),
     ],

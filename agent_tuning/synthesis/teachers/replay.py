@@ -41,7 +41,7 @@ class ReplayTeacher:
         if reply is None:
             key = self.model.build_request(ask).key
             raise BadInput(
-                f"{self.store.path}: no answer to `{ask.name}` (key {key}), group {group}; "
-                "synthesize.teacher = openai asks for it"
+                f"{self.store.path}: no stored reply to `{ask.name}` (key {key}), group {group}; "
+                "set synthesize.teacher to openai to request it"
             )
         return self.count(reply)

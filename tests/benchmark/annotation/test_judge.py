@@ -128,7 +128,7 @@ def test_a_dry_run_tells_the_cost_and_asks_nothing(capsys, monkeypatch):
 def test_a_budget_stops_it_and_a_larger_one_goes_on():
     with ChatServer(table({"base": 1, "tuned": 4})).running_in_a_thread() as server:
         configure(server.url, budget=0.004)
-        with pytest.raises(Unfinished, match=r"judge\.budget = 0\.004 USD does not reach"):
+        with pytest.raises(Unfinished, match=r"judge\.budget = 0\.004 USD is too low"):
             run()
         paid = len(AnswerStore(Path("ratings/replies.jsonl")))
         assert 0 < paid < 12
