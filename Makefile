@@ -41,7 +41,7 @@ smoke: .venv/ready ## Run the whole pipeline on the tiny model, in a temporary c
 	python -m tests.support.smoke
 
 ##@ Data and training
-train: .venv/ready ## Train one size: SIZE=135m here; 7b, 14b, 72b on a cluster, up to their metrics
+train: .venv/ready ## Train one size: SIZE=135m on this machine; 7b, 14b, 72b on a cluster, including their metrics
 	@slurm/launch/train "$$SIZE"
 
 estimate: .venv/ready ## Print memory, hours and cost of a size, beside the reference note's: SIZE=7b, 14b, 72b
@@ -53,7 +53,7 @@ synthesize: .venv/ready ## Ask the chat model for training data from an array of
 preflight: .venv/ready ## Train one step of the longest pack on all GPUs of a size: SIZE=7b
 	@slurm/launch/train "$$SIZE" preflight
 
-submit-dry: .venv/ready ## Print what train would submit; ask Slurm, if it is here, whether it would take it
+submit-dry: .venv/ready ## Print what train would submit; if Slurm is installed, test that it accepts the job
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.launch.dry_run "$$SIZE"
 
 templates: .venv/ready ## Let the chat model write new templates; review them before you commit
@@ -63,17 +63,17 @@ show: .venv/ready ## Print a trajectory with its trained tokens in colour: ID=..
 	python -m agent_tuning.tokens.inspect_labels data/mixed.jsonl data/base $(ID)
 
 ##@ Benchmark
-suite: .venv/ready ## Draft the house suite and the episodes anew from the grammar; overwrites them
+suite: .venv/ready ## Draft the house suite and the episodes again from the grammar; overwrites them
 	python -m benchmark.drafting.draft_house benchmark/suites/house
 	python -m benchmark.drafting.draft_episodes benchmark/suites/episodes
 
-gold-check: .venv/ready ## Check BFCL's own golds with the checks that our calls pass
+gold-check: .venv/ready ## Check BFCL's published golds with the checks that training calls must pass
 	python -m benchmark.sources.gold_check data/external/bfcl
 
 compare: .venv/ready ## Compare two versions task by task: A=HEAD B=workspace (a commit, tag or experiment)
 	python -m benchmark.compare.compare_versions "$(A)" "$(B)" $(COMPARED)
 
-gate: .venv/ready ## Check that this version holds what section gate of params.yaml demands
+gate: .venv/ready ## Check this version against the limits in params.yaml: gate
 	python -m benchmark.compare.gate $(COMPARED)
 
 suite-check: .venv/ready ## Validate a suite; print its baselines and what degenerate answers score: SUITE=...

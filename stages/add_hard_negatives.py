@@ -51,7 +51,8 @@ def main(
     metrics_file.write(metrics, negative_selection.summarize(kinds, auc, p.public_auc))
     public = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
     print(f"{with_negatives}: {kinds.total()} trajectories: {dict(kinds)}")
-    print(f"{with_negatives}: word overlap tells negatives apart with AUC {auc:.3f} ({public})")
+    separates = f"word overlap separates negatives from positives with AUC {auc:.3f}"
+    print(f"{with_negatives}: {separates} (public data sets: {public})")
     negative_selection.check_auc(auc, p.max_auc, with_negatives)
 
 

@@ -1,4 +1,4 @@
-"""Choose the tasks that are asked of each suite, and write them as token ids.
+"""Choose the tasks of each suite that the models answer, and write them as token ids.
 
 reads   benchmark/suites/house/, data/suites/bfcl/ …   the suites, whole
         data/base/                                     the tokenizer
@@ -23,7 +23,10 @@ def main(base: Path, asked: Path, requests: Path, metrics: Path, *folders: Path)
     p, chat = config.load("build_requests", RequestsConfig), ChatTokenizer(base / "tokenizer.json")
     if {folder.name for folder in folders} != p.groups.keys():
         names = ", ".join(folder.name for folder in folders)
-        raise BadInput(f"params.yaml: build_requests.groups: expected a number for each of {names}")
+        raise BadInput(
+            "params.yaml: build_requests.groups: "
+            f"expected a number of groups, or null, for each of {names}"
+        )
     groups: list[QuestionGroup] = []
     counts: dict[str, int] = {}
     for folder in folders:

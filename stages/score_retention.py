@@ -16,7 +16,8 @@ def main(base: Path, tuned: Path, metrics: Path) -> None:
     before, after = (list(jsonl.read(path, RetentionItem)) for path in (base, tuned))
     results = compute_metrics(before, after, settings.bootstrap, settings.seed)
     metrics_file.write(metrics, results)
-    print(f"{metrics}: accuracy {results['base.accuracy']:.3f} to {results['tuned.accuracy']:.3f}")
+    accuracy = {model: results[f"{model}.accuracy"] for model in ("base", "tuned")}
+    print(f"{metrics}: accuracy {accuracy['base']:.3f} of base, {accuracy['tuned']:.3f} of tuned")
 
 
 if __name__ == "__main__":

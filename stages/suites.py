@@ -1,7 +1,7 @@
 """Derive the suites of BFCL and NESTFUL, and list the queries that training may not contain.
 
 reads   data/external/{bfcl,nestful}/  their files as published
-        benchmark/suites/house/        its queries; our errata of a derived suite stand beside it
+        benchmark/suites/house/        its queries; our errata of a derived suite are beside it
         benchmark/suites/episodes/     their queries
 writes  data/suites/{bfcl,nestful}/    tools.jsonl, prompts.jsonl, tasks.jsonl, overlays/
         data/protected.jsonl           ProtectedQuery, of all four

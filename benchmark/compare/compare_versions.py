@@ -90,7 +90,7 @@ def load_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> Ver
 def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:
     """Raises BadInput if the versions differ in anything but their answers."""
     differences = [
-        f"{name} is {a.protocol.get(name)}, then {b.protocol.get(name)}"
+        f"{name} is {a.protocol.get(name)} in {a.name}, {b.protocol.get(name)} in {b.name}"
         for name in sorted(a.protocol.keys() | b.protocol.keys())
         if a.protocol.get(name) != b.protocol.get(name)
     ]

@@ -189,7 +189,10 @@ class EpisodeDrafter:
             golds = [gold for seed in seeds if (gold := _build_gold(cell, values, seed))]
             if len(golds) == len(seeds) and len({bool(gold.facts) for gold in golds}) == 1:
                 return values, golds
-        raise BadInput(f"{task}: {self.p.draws} draws, none of which works in every world")
+        raise BadInput(
+            f"{task}: none of {self.p.draws} draws of values works in every world; "
+            "raise draft_episodes.draws or add values to the catalogue"
+        )
 
 
 def _build_gold(cell: Cell, values: Mapping[str, SlotValue], seed: str) -> EpisodeGold | None:

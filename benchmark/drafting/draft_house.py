@@ -216,7 +216,7 @@ class HouseDrafter:
             yield DraftedTask("unseen", negative, len(negative.turns) - 1)
 
     def _draw_unavailable(self, menu: Sequence[str], language: Language) -> list[Trajectory]:
-        """Queries for tools that are not on the menu, of which a sibling is."""
+        """Queries for tools that are not in the tool list, of which a sibling is."""
         trajectories = []
         for tool in self.tools["seen"]:
             entry = self.catalogue.entries[tool]

@@ -27,8 +27,8 @@ class OpenAIEngine:
         if not name:
             known = ", ".join(server.names) or "none"
             raise BadInput(
-                f"params.yaml: predict.server.names: expected the server's name of {row} "
-                f"(there are: {known})"
+                f"params.yaml: predict.server.names: no entry for {row}; "
+                f"add the server's name of this model (entries: {known})"
             )
         sampling = {**server.sampling, server.limit: settings.max_new_tokens}
         self.model = ChatModel(name, structured=False, sampling=sampling)

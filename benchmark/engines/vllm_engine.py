@@ -23,7 +23,10 @@ QUESTIONS_PER_CALL = 4096  # vLLM batches them itself; their answers are stored 
 class VLLMEngine:
     def __init__(self, folder: Path, _: str, settings: PredictConfig) -> None:
         if not find_spec("vllm"):
-            raise BadInput("params.yaml: predict.engine: vllm is not installed here")
+            raise BadInput(
+                "params.yaml: predict.engine: vllm is not installed; "
+                "run `pip install vllm` or choose another engine"
+            )
         self.folder = folder
         self.settings = settings
 

@@ -70,7 +70,7 @@ def replace_between_markers(text: str, marker: str, content: str, page: str = "R
     """`text` with `content` between its two markers."""
     pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise BadInput(f"{page}: no <!-- {marker} --> and <!-- /{marker} -->")
+        raise BadInput(f"{page}: expected the markers <!-- {marker} --> and <!-- /{marker} -->")
     return pattern.sub(lambda match: match.group(1) + content + match.group(2), text)
 
 

@@ -240,7 +240,7 @@ def _summarize_coverage(cells: Sequence[CoverageRow]) -> dict[str, int]:
 
 
 def _draw_coverage(cells: Sequence[CoverageRow]) -> dict[str, Markup]:
-    """By language; a tool's scenarios stand in a row: simple ones first, by name."""
+    """By language; a tool's scenarios are in one row: simple ones first, by name."""
     return {
         language: charts.draw_heatmap(
             _place_coverage([cell for cell in cells if cell.language == language]),

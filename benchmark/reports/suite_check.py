@@ -49,7 +49,7 @@ def find_problems(suite: Suite, settings: ScoreConfig) -> Iterator[str]:
 def _find_misfits(call: GoldCall, tool: Tool) -> Iterator[str]:
     properties = tool.parameters.get("properties", {})
     for name in sorted(set(tool.parameters.get("required", ())) - call.required):
-        yield f"{call.name} may not leave out {name!r}"
+        yield f"the required argument {name!r} of {call.name} is missing or optional"
     for name, accepted in call.arguments.items():
         if name not in properties:
             yield f"{call.name} has no argument {name!r}"

@@ -55,7 +55,7 @@ def read_transcripts(path: Path, suite: Episodes) -> list[Transcript]:
     for line, transcript in enumerate(jsonl.read(path, Transcript), 1):
         name = transcript.episode
         if name not in known or name in transcripts:
-            problem = "is a second time here" if name in known else "is no episode here"
+            problem = "appears twice" if name in known else "is not in the suite"
             raise BadInput(f"{path}:{line}: episode: {name!r} {problem}")
         transcripts[name] = transcript
     return list(transcripts.values())

@@ -40,7 +40,7 @@ def run_lm_eval(suite: Path, model: Path, batch_size: int) -> Samples:
     This calls `evaluate`, because `simple_evaluate` also records the machine that it ran on.
     """
     if not (model / "config.json").exists():
-        raise BadInput(f"{model}: no model here: expected a config.json")
+        raise BadInput(f"{model}: no model: expected a config.json")
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with redirect_stderr(io.StringIO()):  # progress bars

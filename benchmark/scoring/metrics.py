@@ -96,7 +96,7 @@ def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:
 
 
 def count_confusions(scored: Iterable[ScoredAnswer]) -> dict[tuple[str, str], int]:
-    """How many tasks that want a decision got which outcome."""
+    """How many tasks that require a decision got which outcome."""
     counts: Counter[tuple[str, str]] = Counter((r.wanted, r.outcome.value) for r in scored)
     return {(want, got.value): counts[want, got.value] for want in DECISIONS for got in Verdict}
 

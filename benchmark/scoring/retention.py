@@ -70,7 +70,10 @@ def _pair_items(
 ) -> list[tuple[RetentionItem, RetentionItem]]:
     before, after = _group_by_id(base, task), _group_by_id(tuned, task)
     if unpaired := sorted(before.keys() ^ after.keys()):
-        raise BadInput(f"{task}: {unpaired[0]!r} was asked of one model only")
+        raise BadInput(
+            f"{task}: {unpaired[0]!r} has a result of one model only; "
+            "run the stage `retention` again"
+        )
     if not before:
         raise BadInput(f"{task}: no items")
     return [(before[name], after[name]) for name in sorted(before)]

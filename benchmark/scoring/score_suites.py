@@ -70,7 +70,7 @@ def find_suites(folder: Path) -> list[Path]:
     """The folders in `folder` that hold a `tasks.jsonl`, in the order of `known_names`."""
     names = {path.parent.name for path in folder.glob("*/tasks.jsonl")}
     if not names:
-        raise BadInput(f"{folder}: no suite here: expected folders with a tasks.jsonl")
+        raise BadInput(f"{folder}: no suites: expected folders with a tasks.jsonl")
     return [folder / name for name in sort_names(names, SUITES)]
 
 

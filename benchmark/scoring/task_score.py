@@ -50,7 +50,7 @@ def read_answers(path: Path, known: set[str]) -> Answers:
         if answer.task not in known:
             raise BadInput(f"{path}:{line}: task: no suite has a task {answer.task!r}")
         if answer.task in answers:
-            raise BadInput(f"{path}:{line}: task: {answer.task!r} is answered a second time")
+            raise BadInput(f"{path}:{line}: task: two answers to {answer.task!r}")
         answers[answer.task] = answer
     return answers
 

@@ -1,6 +1,6 @@
 """BFCL's published lines as items with JSON Schema tools and golds; unusable ones are counted.
 
-The result is BFCL-derived, never BFCL: `sources/distractors.py` gives the items other menus.
+The result is BFCL-derived, never BFCL: `sources/distractors.py` gives the items other tool lists.
 """
 
 import math
@@ -168,11 +168,11 @@ def _read_query(question: Question, limit: int) -> str:
 
 def _convert_offered(offered: Sequence[Tool], limits: Limits) -> tuple[Tool, ...]:
     if not offered:
-        raise UnusableItem("empty menu")
+        raise UnusableItem("no tools offered")
     if len(offered) == 1:  # the reason why its only tool is unusable is the item's too
         return (convert_tool(offered[0], limits.max_tool_chars),)
     if not (tools := _convert_usable(offered, limits)):
-        raise UnusableItem("no usable tool on the menu")
+        raise UnusableItem("no usable tool offered")
     return tools
 
 
@@ -250,7 +250,7 @@ def _expand(value: Json, limit: int) -> Iterator[Json]:
         return
     choices = [[(key, choice) for choice in _list_choices(inner)] for key, inner in value.items()]
     if math.prod(map(len, choices)) > limit:
-        raise UnusableItem("gold stands for too many objects")
+        raise UnusableItem("gold accepts more than max_accepted objects")
     for pairs in product(*choices):
         yield {key: choice for key, choice in pairs if choice != OMITTED}
 

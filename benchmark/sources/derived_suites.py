@@ -1,6 +1,6 @@
 """The BFCL- and the NESTFUL-derived suite, and the queries that training may not contain.
 
-A derived suite is a folder of its own. The overlays with our errata of it stand beside the house
+A derived suite is a folder of its own. The overlays with our errata of it are beside the house
 suite, in the folder of the suite's name, and travel with it.
 """
 

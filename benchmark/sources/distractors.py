@@ -53,14 +53,17 @@ def derive_suite(
     tools = key_tools(items)
     groups = GroupBuilder(items, tools, menus).groups()
     if not groups:
-        raise BadInput(f"{name}: {len(items)} items make no menu of {menus.tools_per_prompt} tools")
+        raise BadInput(
+            f"{name}: {len(items)} questions give no list of {menus.tools_per_prompt} tools; "
+            "lower suites.menus.tools_per_prompt or raise suites.menus.ambiguous"
+        )
     offered = sorted({key for group in groups for key in group.menu})
     suite = suites.join_groups(
         name,
         {key: tools[key] for key in offered},
         (_build_group(name, number, group, menus) for number, group in enumerate(groups)),
     )
-    unused = Counter({"no sound menu": len(items) - len(suite.tasks)})
+    unused = Counter({"no unambiguous tool list": len(items) - len(suite.tasks)})
     return suite, +unused
 
 

@@ -1,7 +1,7 @@
 """NESTFUL's published files as items: queries for several calls that use each other's results.
 
 A value such as `$var1.city$` is a reference: the field `city` of the first call's result. The suite
-is NESTFUL-derived: the menus are ours (`sources/distractors.py`), the query ends with an
+is NESTFUL-derived: the tool lists are ours (`sources/distractors.py`), the query ends with an
 instruction how to write a reference, and every order in which the calls can be made is right.
 """
 
@@ -141,12 +141,12 @@ def _build_item(
     if len(steps) < 2:
         raise UnusableItem("fewer than two calls")
     if [step.label for step in steps] != [f"var{number + 1}" for number in range(len(steps))]:
-        raise UnusableItem("labels do not count the calls")
+        raise UnusableItem("labels are not var1, var2, … in order")
     if any(step.name not in specs for step in steps):
         raise UnusableItem("gold calls a tool that is not specified")
     golds = tuple(_build_gold(step, steps[:number], specs) for number, step in enumerate(steps))
     if len(list(islice(list_orders(golds), limits.max_orders + 1))) > limits.max_orders:
-        raise UnusableItem("calls may come in too many orders")
+        raise UnusableItem("more than max_orders valid orders of calls")
     tools = {step.name: specs[step.name].tool(limits.max_tool_chars) for step in steps}
     return Item(
         name, f"{question.input.strip()}\n\n{REFERENCE_INSTRUCTION}", tuple(tools.values()), golds
@@ -164,7 +164,7 @@ def _build_gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, ToolSpe
             if not jsonschema_rs.Draft202012Validator(declared[name].schema()).is_valid(value):
                 raise UnusableItem("gold does not fit its schema")
         elif not all(_is_given(ref, earlier, specs) for ref in REFERENCE.finditer(str(value))):
-            raise UnusableItem("gold refers to what no earlier call gives")
+            raise UnusableItem("gold refers to a field that no earlier call returns")
     optional = tuple(
         name
         for name, value in step.arguments.items()

@@ -53,7 +53,7 @@ def read_tools(folder: Path) -> dict[str, Tool]:
         key = entry.key or entry.name
         if key in tools:
             field = "key" if entry.key else "name"
-            raise BadInput(f"{path}:{line}: {field}: {key!r} occurs a second time")
+            raise BadInput(f"{path}:{line}: {field}: {key!r} is a duplicate")
         tools[key] = Tool(entry.name, entry.description, entry.parameters)
     return tools
 
@@ -94,7 +94,7 @@ def read_records(
         for problem in find_problems(record):
             raise BadInput(f"{path}:{line}: {problem}")
         if record.id in ids:
-            raise BadInput(f"{path}:{line}: id: {record.id!r} occurs a second time")
+            raise BadInput(f"{path}:{line}: id: {record.id!r} is a duplicate")
         ids.add(record.id)
         yield record
 
@@ -107,8 +107,12 @@ def find_unknown_prompt(prompt: str, prompts: Mapping[str, SuitePrompt]) -> Iter
 def _find_prompt_problems(prompt: SuitePrompt, tools: Mapping[str, Tool]) -> Iterator[str]:
     yield from (f"tools: {key!r} is not in tools.jsonl" for key in prompt.tools if key not in tools)
     if len({tools[key].name for key in prompt.tools}) < len(prompt.tools):
-        yield "tools: two tools of one name"
+        yield "tools: two tools have the same name"
     if prompt.tool_format not in TOOL_FORMATS:
-        yield f"tool_format: {prompt.tool_format!r} is none of {', '.join(TOOL_FORMATS)}"
+        yield f"tool_format: {_describe_unknown(prompt.tool_format, TOOL_FORMATS)}"
     if prompt.reply_format not in REPLY_FORMATS:
-        yield f"reply_format: {prompt.reply_format!r} is none of {', '.join(REPLY_FORMATS)}"
+        yield f"reply_format: {_describe_unknown(prompt.reply_format, REPLY_FORMATS)}"
+
+
+def _describe_unknown(name: str, formats: Iterable[str]) -> str:
+    return f"unknown format {name!r}; available: {', '.join(formats)}"

@@ -31,7 +31,10 @@ def read_version(folder: Path, suite: Suite) -> Version:
     except msgspec.DecodeError as error:
         raise BadInput(f"{path}: {error}") from error
     if version.digest != suite.digest:
-        raise BadInput(f"{path}: digest: the suite is not as version {version.version} was merged")
+        raise BadInput(
+            f"{path}: digest: the suite has changed since version {version.version} was merged; "
+            "restore the files of that version"
+        )
     return version
 
 

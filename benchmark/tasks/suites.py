@@ -81,7 +81,7 @@ class Erratum(Record, frozen=True):
 
     def __post_init__(self) -> None:
         if not self.golds or not self.reason:
-            raise ValueError("an erratum has golds and a reason")
+            raise ValueError("an erratum needs golds and a reason")
 
 
 class TaskGroup(NamedTuple):
@@ -159,7 +159,7 @@ def list_overlays(folder: Path) -> list[Path]:
     overlays = {path.name: path for path in folder.glob("overlays/*")}
     names = [f"{number}.jsonl" for number in range(1, len(overlays) + 1)]
     for name in sorted(overlays.keys() - set(names)):
-        raise BadInput(f"{overlays[name]}: expected overlays by the names {', '.join(names)}")
+        raise BadInput(f"{overlays[name]}: expected overlays named {', '.join(names)}")
     return [overlays[name] for name in names]
 
 
@@ -170,7 +170,7 @@ def _correct(
     corrected: dict[str, Task] = {}
     for line, erratum in enumerate(jsonl.read(path, Erratum), 1):
         if erratum.task not in tasks or erratum.task in corrected:
-            problem = "is corrected a second time" if erratum.task in tasks else "is no task here"
+            problem = "has two corrections" if erratum.task in tasks else "is not in the suite"
             raise BadInput(f"{path}:{line}: task: {erratum.task!r} {problem}")
         task = msgspec.structs.replace(tasks[erratum.task], golds=erratum.golds)
         for problem in _find_unlisted_calls(task, specs[task.prompt]):

@@ -57,7 +57,10 @@ class ExamplePool:
 
         known = self.examples.get((language, decision), [])
         if len(known) < count:
-            raise BadInput(f"{len(known)} {language} examples of {decision}: expected {count}")
+            raise BadInput(
+                f"params.yaml: shots.{decision}: expected {count} {language} examples, "
+                f"the training data has {len(known)}; lower it"
+            )
         return sorted(known, key=rank)[:count]
 
 

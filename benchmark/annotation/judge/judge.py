@@ -65,8 +65,8 @@ class Judge:
         """Raises BadInput with the first request that has no reply in the store."""
         for request in self.missing:
             raise BadInput(
-                f"{self.store.path}: no answer to `{request.name}` (key {request.key}) and "
-                f"{len(self.missing) - 1} more; run without --replay to ask the judge"
+                f"{self.store.path}: no stored reply to `{request.name}` (key {request.key}) and "
+                f"{len(self.missing) - 1} more; run without --replay to request them"
             )
 
     def read_judgements(self) -> "Judgements":

@@ -1,6 +1,6 @@
 """What the judge is asked, and how its reply is read.
 
-An answer under judgement is untrusted: it may say "give 5". So the instructions stand in a system
+An answer under judgement is untrusted: it may say "give 5". So the instructions are in a system
 message that is the same for every answer. All text of others is in strings of one JSON document,
 and no text can end such a string. `<` is escaped: otherwise an answer could hold the tokens with
 which a chat template starts another message, such as `<|im_start|>`.

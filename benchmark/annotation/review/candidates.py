@@ -2,7 +2,7 @@
 
 reads   SUITE/         the house suite: what it covers, and which queries it has already
         TRAINING       the groups that training reads; no candidate overlaps them
-        params.yaml: candidates, draft, verify, synthesize (for the chat model)
+        params.yaml: candidates, draft, decontamination, held_out, synthesize (chat model)
         data/catalogue and the wordings
 writes  CANDIDATES/    tools.jsonl, prompts.jsonl, tasks.jsonl: a suite of its own
         STORE          the chat model's paid replies
@@ -77,8 +77,8 @@ def _refuse_to_overwrite(out: Path, known: set[str]) -> None:
         left = [task.id for task in jsonl.read(out / "tasks.jsonl", Task) if task.id not in known]
         if left:
             raise BadInput(
-                f"{out}: {left[0]} and {len(left) - 1} more are not merged; `make merge` first, "
-                f"or delete {out / 'tasks.jsonl'}"
+                f"{out}: {left[0]} and {len(left) - 1} more are not merged; "
+                f"run `make merge` first, or delete {out / 'tasks.jsonl'} to discard them"
             )
 
 

@@ -1,6 +1,6 @@
 """Export corrected candidates as training data: `make corrections`.
 
-reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review, verify
+reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review, decontamination
 writes  OUT     Group, one for each correction
 
 A correction whose words are in the suite is left out: no query of the benchmark is trained on. So

@@ -81,7 +81,8 @@ class LeastCoveredDraft(HouseDrafter):
                     )
                     return side, trajectory
         raise BadInput(
-            f"{tool}.{scenario.name}.{language}: no query left that is new; add phrasings"
+            f"{tool}.{scenario.name}.{language}: no unused query is left; "
+            "add phrasings to the catalogue"
         )
 
 

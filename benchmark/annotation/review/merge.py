@@ -3,7 +3,7 @@
 reads   SUITE/                the current version
         CANDIDATES/           the suite of drafted tasks, and their reviews
         TRAINING              the groups that training reads; no task may overlap them
-        params.yaml: review, verify
+        params.yaml: review, decontamination
 writes  SUITE/                the new version: tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
                               and rejected.jsonl, the drafts that are never drafted again
         SUITE-N/              a copy of the version before, so that it can still be scored
@@ -53,7 +53,7 @@ def _merge_records(file: str, old: Mapping[str, T], new: Mapping[str, T]) -> dic
         if old[key] != new[key]:
             raise BadInput(
                 f"{file}: {key!r} differs from that of the suite; "
-                "draft the candidates again: make draft"
+                "run `make draft` to draft the candidates again"
             )
     return {**old, **new}
 
@@ -115,7 +115,7 @@ def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -
     print(
         f"{folder}: version {new.version}, {len(new.merged)} tasks merged, "
         f"{len(new.corrected)} of them corrected, {len(new.rejected)} rejected; "
-        f"version {old.version} is {copy}"
+        f"version {old.version} is kept in {copy}"
     )
 
 

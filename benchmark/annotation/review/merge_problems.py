@@ -29,10 +29,10 @@ def find_problems(
         if outcome.state == "rejected":
             continue
         if task.id in ids:
-            yield f"{task.id}: duplicate: the suite has a task of this id"
+            yield f"{task.id}: duplicate: the suite already has a task with this id"
         other = dialogues.setdefault(_normalize_dialogue(candidates, task), task.id)
         if other != task.id:
-            yield f"{task.id}: duplicate: asks the same as {other}"
+            yield f"{task.id}: duplicate: same dialogue as {other}"
         names = [tool.name for tool in candidates.prompt(task).tools]
         for turn in task.turns:
             if isinstance(turn, User):

@@ -67,8 +67,9 @@ def _weigh_overlap(
     rival = max(others, key=lambda name: (overlaps[name], name), default="")
     rival_overlap = overlaps.get(rival, 0.0)
     if not called:
-        return rival_overlap, [f"words fit {rival}"] if rival_overlap > limits.tempting else []
+        is_tempting = rival_overlap > limits.tempting
+        return rival_overlap, [f"word overlap with {rival}"] if is_tempting else []
     lead = max((overlaps.get(name, 0.0) for name in called), default=0.0) - rival_overlap
     if not rival_overlap or lead >= limits.near:
         return 0.0, []
-    return limits.near - lead, [f"words fit {rival} as well"]
+    return limits.near - lead, [f"similar word overlap with {rival}"]

@@ -1,6 +1,6 @@
 """The accepted values of an argument as lines of a text box, and back.
 
-Each value has a line of its own. Values of an argument of type string stand there as they are, in
+Each value has a line of its own. Values of an argument of type string appear as they are, in
 quotes only where the plain line would be read as something else. All other values are JSON.
 """
 

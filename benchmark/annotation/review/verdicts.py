@@ -15,10 +15,10 @@ from benchmark.tasks.suites import Suite, Task
 
 REJECTION_REASONS = {
     "unclear": "the query is unclear",
-    "ambiguous": "two tools fit as well",
-    "ungrounded": "an argument is not said",
-    "unnatural": "nobody would say it so",
-    "duplicate": "another task asks the same",
+    "ambiguous": "two tools fit equally well",
+    "ungrounded": "an argument is not in the dialogue",
+    "unnatural": "the wording is unnatural",
+    "duplicate": "another task has the same request",
     "unsafe": "against policy, or private",
     "other": "see the comment",
 }

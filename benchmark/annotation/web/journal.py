@@ -91,8 +91,8 @@ class Journal:
                 if known.setdefault(event.key, event) != event:
                     who, number = event.key
                     raise BadInput(
-                        f"{self.log}:{line}: number: {self.database} has another event {number} "
-                        f"of {who}; the two copies differ, keep one of them"
+                        f"{self.log}:{line}: number: {self.database} has a different event "
+                        f"{number} of {who}; delete the file that is wrong"
                     )
                 _insert(connection, event)
 

@@ -137,7 +137,7 @@ def test_reviewed_candidates_are_not_overwritten(tmp_path, house, training, draf
     for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         (tmp_path / name).write_bytes((drafted / name).read_bytes())
     (tmp_path / "reviews.jsonl").write_text("")
-    with pytest.raises(BadInput, match="and 35 more are not merged; `make merge` first"):
+    with pytest.raises(BadInput, match="and 35 more are not merged; run `make merge` first"):
         candidates.main(house, training, tmp_path, tmp_path / "replies.jsonl")
 
 

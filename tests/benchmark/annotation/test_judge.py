@@ -110,7 +110,7 @@ def test_nothing_is_paid_twice_and_a_replay_needs_no_key_and_no_server(monkeypat
 
 def test_a_replay_names_the_first_answer_that_nobody_judged():
     configure("")
-    with pytest.raises(BadInput, match=r"no answer to `judge house/\w+` .* and 11 more"):
+    with pytest.raises(BadInput, match=r"no stored reply to `judge house/\w+` .* and 11 more"):
         run(replay=True)
 
 

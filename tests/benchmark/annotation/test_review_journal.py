@@ -123,7 +123,7 @@ def test_two_copies_that_went_apart_are_not_mixed(tmp_path, journal):
     journal.record("ann", "a", Rating(1))
     other = Journal(tmp_path / "other.db", tmp_path / "other.jsonl")
     other.record("ann", "b", Rating(5))
-    with pytest.raises(BadInput, match=r"other\.jsonl:1: number: .* another event 1 of ann"):
+    with pytest.raises(BadInput, match=r"other\.jsonl:1: number: .* different event 1 of ann"):
         Journal(journal.database, other.log)
 
 

@@ -144,9 +144,9 @@ KNOWN_ID = msgspec.structs.replace(OSLO, id="house/Bonn")
         (ONCE, OSLO, [("ann", APPROVE), ("ben", REJECT)],
          r"house/Oslo: conflict: ann: approve, ben: reject \(unclear\)"),
         (ONCE, BONN_AGAIN, [("ann", APPROVE)],
-         "house/Bonn again: duplicate: asks the same as house/Bonn"),
+         "house/Bonn again: duplicate: same dialogue as house/Bonn"),
         (ONCE, KNOWN_ID, [("ann", APPROVE)],
-         "house/Bonn: duplicate: the suite has a task of this id"),
+         "house/Bonn: duplicate: the suite already has a task with this id"),
         (ONCE, annotation_data.task("Paris"), [("ann", APPROVE)],
          "house/Paris: in the training data: exact: Three days in Paris, please plan them"),
         (ONCE, annotation_data.task("Nizza", "so I would like you to plan three days in Nizza"),
@@ -176,7 +176,7 @@ def test_words_that_a_reviewer_found_are_checked_as_drafts_are(tmp_path, monkeyp
             "Three days in Paris, please plan them.",
             "house/Oslo: in the training data: exact: Three days in",
         ),
-        ("Three days in Bonn, please plan them.", "house/Oslo: duplicate: asks the same as hous"),
+        ("Three days in Bonn, please plan them.", "house/Oslo: duplicate: same dialogue as hous"),
     ):
         verdict = Verdict("correct", OSLO.golds, query=words)
         trained = ["three days in paris please plan them"]
@@ -254,7 +254,7 @@ def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypat
     run()
     annotation_data.write_suite(Path("house"), [annotation_data.task("Bonn")])
     annotation_data.write_suite(Path("candidates"), [ROME])
-    with pytest.raises(BadInput, match=r"version\.json: digest: .* not as version 2"):
+    with pytest.raises(BadInput, match=r"version\.json: digest: .* changed since version 2"):
         run()
 
 
@@ -300,8 +300,8 @@ def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
     ("query", "gold", "reasons"),
     [
         ("Plan a trip of some days to Oslo", OSLO.golds[0], []),
-        ("Weather of a city on my trip?", OSLO.golds[0], ["words fit get_weather as well"]),
-        ("Weather of a city", Gold("no_call"), ["words fit get_weather"]),
+        ("Weather of a city on my trip?", OSLO.golds[0], ["similar word overlap with get_weather"]),
+        ("Weather of a city", Gold("no_call"), ["word overlap with get_weather"]),
         ("Good morning", Gold("no_call"), []),
     ],
     ids=["clear", "near tie", "tempting", "far off"],

@@ -212,11 +212,14 @@ def check_regressions(against: str) -> GateResult:
         ("asked", "prompts is "),
         (
             "decoded",
-            "decoding is {'malformed_stop_tokens': 20, 'max_new_tokens': 88}, "
-            "then {'malformed_stop_tokens': 20, 'max_new_tokens': 10}",
+            "decoding is {'malformed_stop_tokens': 20, 'max_new_tokens': 88} in first, "
+            "{'malformed_stop_tokens': 20, 'max_new_tokens': 10} in decoded",
         ),
         ("suited", "suite house is "),
-        ("scored", "scorer of bfcl is rouge_l|tok:1|lam:0.5, then bleu|tok:1|lam:0.5"),
+        (
+            "scored",
+            "scorer of bfcl is rouge_l|tok:1|lam:0.5 in first, bleu|tok:1|lam:0.5 in scored",
+        ),
         ("unmeasured", "unmeasured: metrics/house.json: No such file or directory"),
         ("formatted", "formatted: suites/house/tasks.jsonl:1: "),
         ("no-such", "no-such: unknown Git revision 'no-such'"),

@@ -101,7 +101,9 @@ def test_a_failed_request_is_an_error_and_not_an_answer(base, groups):
 @pytest.mark.parametrize(
     ("settings", "row", "problem"),
     [
-        pytest.param(SETTINGS, "base", r"names: .*name of base \(there are: tuned\)", id="no name"),
+        pytest.param(
+            SETTINGS, "base", r"names: no entry for base; .* \(entries: tuned\)", id="no name"
+        ),
         pytest.param(
             msgspec.structs.replace(SETTINGS, engine="vllm"), "base", "not installed", id="no vllm"
         ),

@@ -39,5 +39,5 @@ def test_a_table_takes_the_place_of_what_was_between_its_markers():
 
 
 def test_a_page_without_the_markers_is_named():
-    with pytest.raises(BadInput, match=r"page\.md: no <!-- x -->"):
+    with pytest.raises(BadInput, match=r"page\.md: expected the markers <!-- x -->"):
         readme_tables.replace_between_markers("no table", "x", "", "page.md")

@@ -222,7 +222,7 @@ def test_a_slice_takes_the_first_tasks_of_each_family():
     ("change", "problem"),
     [
         ({"prompt": "other"}, "prompt: 'other' is not in prompts.jsonl"),
-        ({"id": "t.0"}, "id: 't.0' occurs a second time"),
+        ({"id": "t.0"}, "id: 't.0' is a duplicate"),
         ({"gold": (Call("make_directory"),)}, "gold: missing_argument: make_directory.path"),
     ],
 )
@@ -262,7 +262,7 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
 
 def test_a_transcript_of_no_episode_here_is_an_error(tmp_path):
     jsonl.write(tmp_path / "base.jsonl", [Transcript("other", (Step("?"),), "malformed")])
-    with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is no episode here"):
+    with pytest.raises(BadInput, match=r"base.jsonl:1: episode: 'other' is not in the suite"):
         read_transcripts(tmp_path / "base.jsonl", SUITE)
 
 

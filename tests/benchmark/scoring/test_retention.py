@@ -65,7 +65,7 @@ def test_the_same_model_loses_nothing_whatever_the_order():
 
 
 def test_items_of_one_model_only_are_an_error():
-    with pytest.raises(BadInput, match=r"cloze: 'cloze.9' was asked of one model only"):
+    with pytest.raises(BadInput, match=r"cloze: 'cloze.9' has a result of one model only"):
         retention.compute_metrics(
             items(5, 1.0), [o for o in items(5, 1.0) if o.id != "cloze.9"], 9, 0
         )

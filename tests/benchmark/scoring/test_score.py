@@ -204,7 +204,7 @@ def test_another_hash_seed_or_locale_changes_no_byte(folder: Path, setting: dict
     ("line", "problem"),
     [
         pytest.param('{"task":"house/99","text":""}', "no suite has a task", id="unknown"),
-        pytest.param('{"task":"house/0","text":""}', "a second time", id="repeated"),
+        pytest.param('{"task":"house/0","text":""}', "two answers to", id="repeated"),
         pytest.param('{"task":"house/0"}', "missing required field `text`", id="incomplete"),
     ],
 )
@@ -268,7 +268,7 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     ("missing", "problem"),
     [
         ("answers/tuned.jsonl", r"answers/tuned\.jsonl: no such file; run the stage `predict`"),
-        ("suites", r"suites: no suite here: expected folders with a tasks\.jsonl"),
+        ("suites", r"suites: no suites: expected folders with a tasks\.jsonl"),
     ],
 )
 def test_a_folder_that_lacks_what_is_needed_is_named(missing: str, problem: str) -> None:

@@ -121,7 +121,11 @@ def test_accepted_values_are_those_that_fit_the_schema(
         ({"type": "integer"}, ["five"], "gold does not fit its schema"),
         ({"type": "array"}, [[{"a": [1]}]], "gold is nested too deep"),
         ({"type": "dict"}, [{"a": [{"b": [1]}]}], "gold is nested too deep"),
-        ({"type": "dict"}, [{"a": [1, 2, 3], "b": [1, 2, 3]}], "gold stands for too many objects"),
+        (
+            {"type": "dict"},
+            [{"a": [1, 2, 3], "b": [1, 2, 3]}],
+            "gold accepts more than max_accepted objects",
+        ),
     ],
 )
 def test_a_gold_that_cannot_be_read_says_why(
@@ -137,7 +141,7 @@ def test_a_gold_that_cannot_be_read_says_why(
 @pytest.mark.parametrize(
     ("dropped", "reason"),
     [
-        (question("a", "hi"), "empty menu"),
+        (question("a", "hi"), "no tools offered"),
         (question("a", "hi", tool("f"), turns=2), "not a single user turn"),
         (question("a", " ?", tool("f")), "empty query"),
         (question("a", "天气", tool("f")), "query not in Latin script"),
@@ -167,7 +171,7 @@ def test_a_query_that_is_both_a_call_and_a_no_call_is_neither() -> None:
 def test_a_no_call_whose_tools_are_unusable_still_contradicts_its_call() -> None:
     call = question("a", "Roll it!", tool("f"))
     dropped = reasons(call, question("b", "roll it"), golds=(answer("a", "f", x=[1]),))
-    assert dropped == {"query is both a call and a no-call": 1, "empty menu": 1}
+    assert dropped == {"query is both a call and a no-call": 1, "no tools offered": 1}
 
 
 def test_of_equal_queries_the_first_id_stays() -> None:
@@ -262,7 +266,7 @@ def test_formats_rotate_over_the_groups(suite: Suite) -> None:
 
 def test_too_few_tools_for_a_menu_are_an_error() -> None:
     few = [item for item in corpus() if item.id.endswith("violin_price")]
-    with pytest.raises(BadInput, match=r"^bfcl: 2 items make no menu of 8 tools$"):
+    with pytest.raises(BadInput, match=r"^bfcl: 2 questions give no list of 8 tools; lower suites"):
         distractors.derive_suite("bfcl", few, MENUS)
 
 

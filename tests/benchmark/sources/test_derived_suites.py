@@ -218,5 +218,5 @@ def test_overlays_of_a_derived_suite_travel_with_it() -> None:
     jsonl.write(
         Path("suites/bfcl/overlays/2.jsonl"), [msgspec.structs.replace(erratum, task="gone")]
     )
-    with pytest.raises(BadInput, match=r"bfcl/overlays/2\.jsonl:1: task: 'gone' is no task here"):
+    with pytest.raises(BadInput, match=r"overlays/2\.jsonl:1: task: 'gone' is not in the suite"):
         run()

@@ -88,7 +88,7 @@ def step(number: int, tool: str = "find_city", /, **arguments: Any) -> dict[str,
     ("output", "reason"),
     [
         ([step(1, name="Oslo")], "fewer than two calls"),
-        ([step(1, name="A"), step(3, name="B")], "labels do not count the calls"),
+        ([step(1, name="A"), step(3, name="B")], "labels are not var1, var2, … in order"),
         ([step(1, name="A"), step(2, "lost")], "gold calls a tool that is not specified"),
         ([step(1, name="A"), step(2)], "gold omits a required argument"),
         (
@@ -98,15 +98,15 @@ def step(number: int, tool: str = "find_city", /, **arguments: Any) -> dict[str,
         ([step(1, name="A"), step(2, name="B", unit="yard")], "gold does not fit its schema"),
         (
             [step(1, name="A"), step(2, name="$var2.id$")],
-            "gold refers to what no earlier call gives",
+            "gold refers to a field that no earlier call returns",
         ),
         (
             [step(1, name="A"), step(2, name="$var1.age$")],
-            "gold refers to what no earlier call gives",
+            "gold refers to a field that no earlier call returns",
         ),
         (
             [step(number, name=f"City {number}") for number in range(1, 5)],
-            "calls may come in too many orders",
+            "more than max_orders valid orders of calls",
         ),
     ],
 )

@@ -105,19 +105,21 @@ def test_a_mistake_is_named_with_file_line_and_field(
     ("prompt", "problem"),
     [
         pytest.param(second_prompt(tools=["no"]), "tools: 'no' is not in tools.jsonl", id="tool"),
-        pytest.param(second_prompt(id="g1"), "id: 'g1' occurs a second time", id="repeated id"),
+        pytest.param(second_prompt(id="g1"), "id: 'g1' is a duplicate", id="repeated id"),
         pytest.param(second_prompt(language="fr"), "Invalid enum value 'fr'", id="language"),
         pytest.param(
             second_prompt(tools=["get_weather", "get_weather.zh"]),
-            "tools: two tools of one name",
+            "tools: two tools have the same name",
             id="two tools of one name",
         ),
         pytest.param(
-            second_prompt(tool_format="prose"), "tool_format: 'prose' is none of", id="tool format"
+            second_prompt(tool_format="prose"),
+            "tool_format: unknown format 'prose'; available: ",
+            id="tool format",
         ),
         pytest.param(
             second_prompt(reply_format="morse"),
-            "reply_format: 'morse' is none of",
+            "reply_format: unknown format 'morse'; available: ",
             id="reply format",
         ),
         pytest.param(
@@ -194,10 +196,10 @@ def test_an_overlay_corrects_golds_and_every_version_stays_readable(tmp_path: Pa
 @pytest.mark.parametrize(
     ("errata", "problem"),
     [
-        pytest.param([{**ASK, "task": "house/9"}], "'house/9' is no task here", id="task"),
-        pytest.param([ASK, ASK], "'house/1' is corrected a second time", id="repeated"),
-        pytest.param([{**ASK, "reason": ""}], "an erratum has golds and a reason", id="reason"),
-        pytest.param([{**ASK, "golds": []}], "an erratum has golds and a reason", id="golds"),
+        pytest.param([{**ASK, "task": "house/9"}], "'house/9' is not in the suite", id="task"),
+        pytest.param([ASK, ASK], "'house/1' has two corrections", id="repeated"),
+        pytest.param([{**ASK, "reason": ""}], "an erratum needs golds and a reason", id="reason"),
+        pytest.param([{**ASK, "golds": []}], "an erratum needs golds and a reason", id="golds"),
         pytest.param([{**ASK, "golds": gold_call(name="fly")}], "golds: calls 'fly'", id="tool"),
     ],
 )
@@ -211,5 +213,5 @@ def test_a_bad_erratum_is_named_with_file_and_line(
 
 
 def test_no_version_may_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"3\.jsonl: expected overlays by the names 1\.jsonl, 2"):
+    with pytest.raises(BadInput, match=r"3\.jsonl: expected overlays named 1\.jsonl, 2"):
         suites.read(overlaid(tmp_path, v1=[ASK], v3=[ASK]))

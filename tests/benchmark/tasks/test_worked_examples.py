@@ -63,5 +63,5 @@ def test_the_order_of_the_training_data_changes_no_example(base, known, suite):
 
 
 def test_fewer_examples_than_wanted_are_one_clear_line(base, groups, suite):
-    with pytest.raises(BadInput, match="6 en examples of no_call: expected 7"):
+    with pytest.raises(BadInput, match=r"shots\.no_call: expected 7 en examples"):
         text(base, groups, suite, WorkedExamplesConfig(call=0, no_call=7))
