@@ -12,9 +12,9 @@ def tool_key(tool: str, language: Language) -> str:
     return tool if language == "en" else f"{tool}.{language}"
 
 
-def collect_tools(catalogue: Catalogue, menus: Iterable[Sequence[str]]) -> dict[str, Tool]:
-    """The tools whose keys are in `menus`, by key, in the order of the catalogue."""
-    used = {key for menu in menus for key in menu}
+def collect_tools(catalogue: Catalogue, tool_lists: Iterable[Sequence[str]]) -> dict[str, Tool]:
+    """The tools whose keys are in `tool_lists`, by key, in the order of the catalogue."""
+    used = {key for tool_list in tool_lists for key in tool_list}
     return {
         tool_key(name, language): entry.tool(language)
         for language in LANGUAGES

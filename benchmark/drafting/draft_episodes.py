@@ -95,8 +95,8 @@ class EpisodeDrafter:
             for episode in self._draft_family(family, domains)
         )
         prompts = {episode.prompt: self.prompts[episode.prompt] for episode in drafted}
-        menus = [prompt.tools for prompt in prompts.values()]
-        return Episodes(collect_tools(self.catalogue, menus), prompts, drafted)
+        tool_lists = [prompt.tools for prompt in prompts.values()]
+        return Episodes(collect_tools(self.catalogue, tool_lists), prompts, drafted)
 
     def _draft_family(self, family: str, domains: Sequence[str]) -> Iterator[Episode]:
         p = self.p
@@ -139,14 +139,14 @@ class EpisodeDrafter:
         siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
         others = rng.sample(sorted(entries), len(entries))
         ordered = dict.fromkeys([*tools, *siblings, *others])
-        menu = [tool for tool in ordered if tool in SIMULATORS]
-        menu = menu[: max(self.p.tools_per_prompt, len(tools))]
+        tool_list = [tool for tool in ordered if tool in SIMULATORS]
+        tool_list = tool_list[: max(self.p.tools_per_prompt, len(tools))]
         seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
         turn = len(self.prompts)
         self.prompts[id] = SuitePrompt(
             id=id,
             language=language,
-            tools=tuple(tool_key(tool, language) for tool in rng.sample(menu, len(menu))),
+            tools=tuple(tool_key(tool, language) for tool in rng.sample(tool_list, len(tool_list))),
             template=rng.choice(seen),
             tool_format=self.formats.tool_formats[turn % len(self.formats.tool_formats)],
             reply_format=self.formats.reply_formats[turn % len(self.formats.reply_formats)],

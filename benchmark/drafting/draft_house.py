@@ -80,7 +80,7 @@ class HouseDrafter:
         language = house_layout.choose_language(number, p)
         axes = self._choose_axes(number, language)
         tools = self._choose_tools(axes["tool"], language, rng)
-        menu = self._build_menu(tools, rng)
+        tool_list = self._build_tool_list(tools, rng)
         names, held_out = system_prompt.template_names(language), self.held_out
         template = rng.choice(list_side(names, held_out.templates, axes["template"]))
         tool_format = rng.choice(
@@ -89,13 +89,13 @@ class HouseDrafter:
         prompt = SuitePrompt(
             id=f"house/g{number:03}",
             language=language,
-            tools=tuple(tool_key(tool, language) for tool in menu),
+            tools=tuple(tool_key(tool, language) for tool in tool_list),
             template=template,
             tool_format=tool_format,
             reply_format=house_layout.choose_reply_format(number, p),
         )
         drafts = [self._draft_positive(tool, axes["tool"], language, rng) for tool in tools]
-        drafts += self._draft_negatives(menu, language, number)
+        drafts += self._draft_negatives(tool_list, language, number)
         tasks = (
             Task(
                 id=f"{prompt.id}.{index}",
@@ -153,7 +153,7 @@ class HouseDrafter:
     def is_new(self, query: str) -> bool:
         return query not in self.queries
 
-    def _build_menu(self, tools: Sequence[str], rng: random.Random) -> list[str]:
+    def _build_tool_list(self, tools: Sequence[str], rng: random.Random) -> list[str]:
         """The requested tools and all that their scenarios call, then siblings, then others."""
         entries = self.catalogue.entries
         needed = {
@@ -162,8 +162,8 @@ class HouseDrafter:
         siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
         others = rng.sample(sorted(entries), len(entries))
         ordered = dict.fromkeys([*tools, *sorted(needed), *siblings, *others])
-        menu = list(ordered)[: max(self.p.tools_per_prompt, len({*tools, *needed}))]
-        return rng.sample(menu, len(menu))
+        tool_list = list(ordered)[: max(self.p.tools_per_prompt, len({*tools, *needed}))]
+        return rng.sample(tool_list, len(tool_list))
 
     def _draft_positive(
         self, tool: str, side: str, language: Language, rng: random.Random
@@ -191,15 +191,15 @@ class HouseDrafter:
         return axis, self.teachers[axis].write_positive(request, language)
 
     def _draft_negatives(
-        self, menu: Sequence[str], language: Language, number: int
+        self, tool_list: Sequence[str], language: Language, number: int
     ) -> Iterator[DraftedTask]:
         """The kinds in turn. The wording of a negative is always unseen."""
-        tools = tuple(self.catalogue.entries[name].tool(language) for name in menu)
+        tools = tuple(self.catalogue.entries[name].tool(language) for name in tool_list)
         name = f"house/g{number:03}"
         group = Group(name, PromptSpec(name, language, tools), ())
         source = NegativeSource(
             self.teachers["unseen"],
-            self._draw_unavailable(menu, language),
+            self._draw_unavailable(tool_list, language),
             self.general_questions,
             "held_out",
         )
@@ -215,12 +215,12 @@ class HouseDrafter:
             self.queries.add(negative.query)
             yield DraftedTask("unseen", negative, len(negative.turns) - 1)
 
-    def _draw_unavailable(self, menu: Sequence[str], language: Language) -> list[Trajectory]:
+    def _draw_unavailable(self, tool_list: Sequence[str], language: Language) -> list[Trajectory]:
         """Queries for tools that are not in the tool list, of which a sibling is."""
         trajectories = []
         for tool in self.tools["seen"]:
             entry = self.catalogue.entries[tool]
-            if tool not in menu and set(entry.siblings) & set(menu):
+            if tool not in tool_list and set(entry.siblings) & set(tool_list):
                 scenario = next(s for s in entry.scenarios if s.complexity == "simple")
                 cell = f"{tool}.{scenario.name}.{language}.unseen"
                 request = TrajectoryRequest(

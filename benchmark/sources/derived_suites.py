@@ -33,24 +33,24 @@ class SuitesConfig(Record, frozen=True):
     no_calls: tuple[str, ...]
     limits: bfcl.Limits
     nested: NestedConfig
-    menus: distractors.DistractorsConfig
+    tool_lists: distractors.DistractorsConfig
 
 
 def derive_from_bfcl(raw: Path, name: str, p: SuitesConfig) -> tuple[Suite, Counter[str]]:
     """The suite, and how many questions were dropped for which reason."""
     questions, answers = bfcl.read(raw, p.calls, p.no_calls)
     items, dropped = bfcl.build_items(questions, answers, p.limits)
-    suite, unused = distractors.derive_suite(name, items, p.menus)
+    suite, unused = distractors.derive_suite(name, items, p.tool_lists)
     return suite, dropped + unused
 
 
 def derive_from_nestful(raw: Path, name: str, p: SuitesConfig) -> tuple[Suite, Counter[str]]:
     """The suite, and how many questions were dropped for which reason."""
     items, dropped = nestful.build_items(raw, p.nested.limits)
-    menus = msgspec.structs.replace(
-        p.menus, calls_per_group=p.nested.calls_per_group, no_calls_per_group=0
+    tool_lists = msgspec.structs.replace(
+        p.tool_lists, calls_per_group=p.nested.calls_per_group, no_calls_per_group=0
     )
-    suite, unused = nestful.derive_suite(name, items, menus)
+    suite, unused = nestful.derive_suite(name, items, tool_lists)
     return suite, dropped + unused
 
 

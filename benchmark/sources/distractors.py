@@ -1,6 +1,6 @@
-"""Distractors: groups of tasks that share one list of similar tools, the menu.
+"""Distractors: groups of tasks that share one list of similar tools.
 
-BFCL offers one tool for most queries, so a model that always calls is mostly right. Here a menu
+BFCL offers one tool for most queries, so a model that always calls is mostly right. Here a list
 holds the tools of several items, the other tools that their authors offered, and the most similar
 of all the others. It holds no tool that would answer a query as well as the right one.
 """
@@ -25,7 +25,7 @@ from benchmark.tasks.suites import Gold, Suite, Task, TaskGroup
 class DistractorsConfig(Record, frozen=True):
     """How groups are built.
 
-    Two tools more similar than `ambiguous` (0-1) never share a menu. A tool whose affinity to a
+    Two tools more similar than `ambiguous` (0-1) never share a list. A tool whose affinity to a
     query is at least `answerable` (0-1) may answer it. `quality/word_overlap.py` defines both.
     """
 
@@ -43,25 +43,25 @@ class DistractorsConfig(Record, frozen=True):
 @dataclass(frozen=True)
 class ItemGroup:
     items: tuple[Item, ...]
-    menu: tuple[str, ...]  # keys of tools
+    tool_list: tuple[str, ...]  # keys of tools
 
 
 def derive_suite(
-    name: str, items: Sequence[Item], menus: DistractorsConfig
+    name: str, items: Sequence[Item], config: DistractorsConfig
 ) -> tuple[Suite, Counter[str]]:
     """A suite of the items, and how many could not be used for which reason."""
     tools = key_tools(items)
-    groups = GroupBuilder(items, tools, menus).groups()
+    groups = GroupBuilder(items, tools, config).groups()
     if not groups:
         raise BadInput(
-            f"{name}: {len(items)} questions give no list of {menus.tools_per_prompt} tools; "
-            "lower suites.menus.tools_per_prompt or raise suites.menus.ambiguous"
+            f"{name}: {len(items)} questions give no list of {config.tools_per_prompt} tools; "
+            "lower suites.tool_lists.tools_per_prompt or raise suites.tool_lists.ambiguous"
         )
-    offered = sorted({key for group in groups for key in group.menu})
+    offered = sorted({key for group in groups for key in group.tool_list})
     suite = suites.join_groups(
         name,
         {key: tools[key] for key in offered},
-        (_build_group(name, number, group, menus) for number, group in enumerate(groups)),
+        (_build_group(name, number, group, config) for number, group in enumerate(groups)),
     )
     unused = Counter({"no unambiguous tool list": len(items) - len(suite.tasks)})
     return suite, +unused
@@ -94,10 +94,10 @@ class GroupBuilder:
     """
 
     def __init__(
-        self, items: Sequence[Item], tools: dict[str, Tool], menus: DistractorsConfig
+        self, items: Sequence[Item], tools: dict[str, Tool], config: DistractorsConfig
     ) -> None:
-        self.menus = menus
-        self.items = sorted(items, key=lambda item: Random(f"{menus.seed}:{item.id}").random())
+        self.config = config
+        self.items = sorted(items, key=lambda item: Random(f"{config.seed}:{item.id}").random())
         self.keys = list(tools)
         words = ToolSimilarity(tools.values())
         self.similarity = words.similarity()
@@ -123,7 +123,7 @@ class GroupBuilder:
         common = (uses @ uses.T).toarray()
         sizes = common.diagonal()
         within = common == np.minimum(sizes[:, None], sizes)  # get_weather, get_current_weather
-        distinct: Matrix = ~within & (self.similarity <= self.menus.ambiguous)
+        distinct: Matrix = ~within & (self.similarity <= self.config.ambiguous)
         for offered in self.offered:  # an author who offers two tools has told them apart
             for first, second in combinations(offered, 2):
                 differ = subjects[first] != subjects[second]
@@ -132,7 +132,7 @@ class GroupBuilder:
 
     def _match_tools(self) -> Matrix:
         """Whether a tool could answer an item's query in place of the required ones."""
-        can_answer: Matrix = self.affinity >= self.menus.answerable
+        can_answer: Matrix = self.affinity >= self.config.answerable
         for number, item in enumerate(self.items):
             if item.golds:
                 can_answer[number] &= self.affinity[number] >= min(
@@ -154,67 +154,67 @@ class GroupBuilder:
 
     def _draft_group(self, seed: int, left: Matrix, complete: bool) -> "_DraftGroup | None":
         """The seed with the items, then the tools, that are nearest to it; None if too few fit."""
-        menus, group = self.menus, _DraftGroup(self)
-        sizes = {True: menus.calls_per_group, False: menus.no_calls_per_group}
+        config, group = self.config, _DraftGroup(self)
+        sizes = {True: config.calls_per_group, False: config.no_calls_per_group}
         if not group.add_item(seed):
             return None
         for calls in (True, False):
             size = sum(bool(self.items[item].golds) == calls for item in group.items)
             pool = [n for n, item in enumerate(self.items) if left[n] and bool(item.golds) == calls]
-            for item in self._sort_items(pool, group.menu):
+            for item in self._sort_items(pool, group.tool_list):
                 if size == sizes[calls]:
                     break
                 size += item not in group.items and group.add_item(item)
             if complete and size != sizes[calls]:
                 return None
         for tool in self._sort_distractors(group):
-            if len(group.menu) < menus.tools_per_prompt and group.allowed[tool]:
+            if len(group.tool_list) < config.tools_per_prompt and group.allowed[tool]:
                 group.add_tool(tool)
-        return group if len(group.menu) == menus.tools_per_prompt else None
+        return group if len(group.tool_list) == config.tools_per_prompt else None
 
-    def _sort_items(self, pool: Sequence[int], menu: Sequence[int]) -> list[int]:
-        """Items whose tool is most similar to the menu first; tools that it has already come last.
+    def _sort_items(self, pool: Sequence[int], tool_list: Sequence[int]) -> list[int]:
+        """Items whose tool is most similar to the list first; tools that it has already come last.
 
         Five queries for one tool would test little more than one query does.
         """
         tools = [self.required[item][0] for item in pool]
-        similarity = self.similarity[np.ix_(tools, menu)].max(axis=1) if pool else np.zeros(0)
-        order = np.lexsort((np.array(pool), -similarity, np.isin(tools, menu)))
+        similarity = self.similarity[np.ix_(tools, tool_list)].max(axis=1) if pool else np.zeros(0)
+        order = np.lexsort((np.array(pool), -similarity, np.isin(tools, tool_list)))
         return [pool[n] for n in order]
 
     def _sort_distractors(self, group: "_DraftGroup") -> Iterator[int]:
         """The tools that the authors offered, nearest to the query first; then the most similar."""
         offered = {(-self.affinity[n, tool], tool) for n in group.items for tool in self.offered[n]}
         yield from (tool for _, tool in sorted(offered))
-        similarity = self.similarity[:, group.menu].max(axis=1)
+        similarity = self.similarity[:, group.tool_list].max(axis=1)
         yield from map(int, np.lexsort((np.arange(len(similarity)), -similarity)))
 
     def _finish(self, draft: "_DraftGroup") -> ItemGroup:
-        """With the items and the tools' keys in place of numbers, the menu in random order."""
+        """With the items and the tools' keys in place of numbers, the list in random order."""
         items = tuple(self.items[number] for number in draft.items)
-        menu = [self.keys[tool] for tool in draft.menu]
-        Random(f"{self.menus.seed}:{items[0].id}:menu").shuffle(menu)
-        return ItemGroup(items, tuple(menu))
+        tool_list = [self.keys[tool] for tool in draft.tool_list]
+        Random(f"{self.config.seed}:{items[0].id}:menu").shuffle(tool_list)
+        return ItemGroup(items, tuple(tool_list))
 
 
 class _DraftGroup:
-    """A group that grows; `allowed` are the tools that its menu may still take."""
+    """A group that grows; `allowed` are the tools that its list may still take."""
 
     def __init__(self, builder: GroupBuilder) -> None:
         self.builder = builder
         self.items: list[int] = []
-        self.menu: list[int] = []
+        self.tool_list: list[int] = []
         self.allowed = np.ones(len(builder.keys), dtype=bool)
 
     def add_item(self, item: int) -> bool:
-        """Add the item with its tools if every query still has one right tool on the menu."""
+        """Add the item with its tools if every query still has one right tool on the list."""
         builder = self.builder
-        new = [tool for tool in builder.required[item] if tool not in self.menu]
+        new = [tool for tool in builder.required[item] if tool not in self.tool_list]
         fits = (
-            len(self.menu) + len(new) <= builder.menus.tools_per_prompt
+            len(self.tool_list) + len(new) <= builder.config.tools_per_prompt
             and self.allowed[new].all()
             and all(builder.distinct[first, second] for first, second in combinations(new, 2))
-            and not builder.can_answer[item, self.menu].any()
+            and not builder.can_answer[item, self.tool_list].any()
         )
         if fits:
             self.items.append(item)
@@ -224,18 +224,18 @@ class _DraftGroup:
         return bool(fits)
 
     def add_tool(self, tool: int) -> None:
-        self.menu.append(tool)
+        self.tool_list.append(tool)
         self.allowed &= self.builder.distinct[tool]
 
 
-def _build_group(name: str, number: int, group: ItemGroup, menus: DistractorsConfig) -> TaskGroup:
+def _build_group(name: str, number: int, group: ItemGroup, config: DistractorsConfig) -> TaskGroup:
     prompt = SuitePrompt(
         id=f"{name}/g{number:03}",
         language="en",
-        tools=group.menu,
-        template=_rotate(menus.templates, number, f"{menus.seed}:template"),
-        tool_format=_rotate(menus.tool_formats, number, f"{menus.seed}:tool_format"),
-        reply_format=_rotate(menus.reply_formats, number, f"{menus.seed}:reply_format"),
+        tools=group.tool_list,
+        template=_rotate(config.templates, number, f"{config.seed}:template"),
+        tool_format=_rotate(config.tool_formats, number, f"{config.seed}:tool_format"),
+        reply_format=_rotate(config.reply_formats, number, f"{config.seed}:reply_format"),
     )
     tasks = (
         Task(

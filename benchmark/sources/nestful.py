@@ -184,10 +184,10 @@ def _is_given(
 
 
 def derive_suite(
-    name: str, items: Sequence[Item], menus: distractors.DistractorsConfig
+    name: str, items: Sequence[Item], config: distractors.DistractorsConfig
 ) -> tuple[Suite, Counter[str]]:
     """The suite of the items, and how many could not be used for which reason."""
-    suite, unused = distractors.derive_suite(name, items, menus)
+    suite, unused = distractors.derive_suite(name, items, config)
     return replace(suite, tasks=tuple(map(_accept_all_orders, suite.tasks))), unused
 
 

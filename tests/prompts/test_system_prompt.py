@@ -1,4 +1,4 @@
-"""The agent prompt: a wording around exactly its menu and its format."""
+"""The agent prompt: a wording around exactly its tool list and its format."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tool formats: everything that a schema says stands in the menu, whatever its characters."""
+"""Tool formats: everything that a schema says is in the tool list, whatever its characters."""
 
 import json
 from collections.abc import Iterator
@@ -143,7 +143,7 @@ def list_texts(fields: tuple[Parameter, ...]) -> Iterator[Json]:
 
 
 def spellings(value: Json) -> set[str]:
-    """How a word may stand in a menu: as it is, or with the escapes of the language around it."""
+    """A word as a tool list may contain it: as it is, or with the escapes of the language."""
     quoted = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, str):
         return {quoted, repr(value)}

@@ -119,7 +119,7 @@ def drop_call(sound: Sound) -> Group:
 # name -> the reason that must be given, and the damage: None where it cannot be done.
 DAMAGES: dict[str, tuple[str, Callable[[Sound], Group | None]]] = {
     "misspelt name": ("not_on_menu", lambda s: s.with_call(f"{s.call.name}s", s.call.arguments)),
-    "tool of another menu": ("not_on_menu", call_unlisted_tool),
+    "tool of another list": ("not_on_menu", call_unlisted_tool),
     "calls of another query": ("wrong_tool", use_turns_of_another_tool),
     "missing argument": ("missing_argument", drop_argument),
     "undeclared argument": ("undeclared_argument", lambda s: s.with_argument("verbose", True)),

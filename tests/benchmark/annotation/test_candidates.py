@@ -80,7 +80,7 @@ def test_the_cells_that_a_suite_covers_are_told_from_its_golds():
 
 
 def test_what_is_covered_least_comes_first(house, drafted):
-    """On average: a menu also wants near-duplicates, however often they were asked for."""
+    """On average: a tool list also has near-duplicates, however often they were asked for."""
     before = count_coverage(default_data.CATALOGUE, suites.read(house))
     cells = [(tool, s.name, "en") for tool, s in default_data.CATALOGUE.cells()]
     after = count_coverage(default_data.CATALOGUE, suites.read(drafted))

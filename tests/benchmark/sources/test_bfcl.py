@@ -1,4 +1,4 @@
-"""BFCL-derived tasks: real JSON Schema, sound golds, and menus where one tool is right."""
+"""BFCL-derived tasks: real JSON Schema, sound golds, and tool lists where one tool is right."""
 
 from collections import Counter
 from dataclasses import replace
@@ -181,7 +181,7 @@ def test_of_equal_queries_the_first_id_stays() -> None:
     assert dropped == {"query repeats another": 1}
 
 
-# ---- menus ------------------------------------------------------------------------------------
+# ---- tool lists ------------------------------------------------------------------------------
 
 
 def corpus() -> list[bfcl.Item]:
@@ -302,7 +302,7 @@ def test_two_similar_tools_are_distinct_if_an_author_offers_both() -> None:
 
 
 def test_the_tools_that_an_author_offered_beside_the_right_one_come_along() -> None:
-    """They are what makes a menu hard, and fair: a person said that they are wrong here."""
+    """They are what makes a tool list hard, and fair: a person said that they are wrong here."""
     beside = tool("rosin", "Rosin for a bow.")
     items = [
         replace(item, tools=(*item.tools, beside)) if item.id == "call_violin_price" else item

@@ -21,7 +21,7 @@ suites:
   nested:
     limits: {max_tool_chars: 600, max_query_chars: 200, max_orders: 6}
     calls_per_group: 2
-  menus:
+  tool_lists:
     seed: 1
     calls_per_group: 2
     no_calls_per_group: 1

@@ -30,7 +30,7 @@ def suite() -> Suite:
 
 @pytest.fixture
 def known(groups):
-    """The groups, and one call of the tool on the menu among many others."""
+    """The groups, and one call of the tool on the list among many others."""
     turns = (
         User("Time in Rome?"),
         Assistant("call", "Ask.", (Call("get_time", {"city": "Rome"}),)),
