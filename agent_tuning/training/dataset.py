@@ -69,7 +69,7 @@ class PackDataset(Dataset[PackRow]):
 
 
 def collate(rows: Sequence[PackRow]) -> dict[str, object]:
-    """Turn one pack into the model's inputs.
+    """Turn one pack into the model's inputs: the Trainer's data collator.
 
     input_ids, position_ids: [1, tokens]. logits_to_keep: [supervised], the positions whose next
     token is trained: only these are projected onto the vocabulary. weights: [supervised]. labels:

@@ -55,13 +55,20 @@ def format_stages(pipeline: Pipeline) -> str:
 
 
 def format_results(board: Sequence[LeaderboardLine]) -> str:
-    """The rows of SHOWN that the board has. A suite is named once."""
+    """The rows of SHOWN that the board has. A suite is named once.
+
+    The `em` of `tuned` is bold where no row of its suite is better, shown or not.
+    """
     lines = {(line.suite, line.model): line for line in board}
+    best = {
+        suite: max((line.em for line in board if line.suite == suite), default=0.0)
+        for suite in SHOWN
+    }
     rows: list[Sequence[str]] = [HEADER, ("---", "---", *("---:" for _ in HEADER[2:]))]
     for suite, models in SHOWN.items():
         title = suite_title(suite)
         for line in (lines[suite, model] for model in models if (suite, model) in lines):
-            rows.append((title, *_format_cells(line)))
+            rows.append((title, *_format_cells(line, best[suite])))
             title = ""
     return _format_rows(rows)
 
@@ -74,8 +81,9 @@ def replace_between_markers(text: str, marker: str, content: str, page: str = "R
     return pattern.sub(lambda match: match.group(1) + content + match.group(2), text)
 
 
-def _format_cells(line: LeaderboardLine) -> tuple[str, ...]:
-    em = f"**{format_number(line.em)}**" if line.model == "tuned" else format_number(line.em)
+def _format_cells(line: LeaderboardLine, best: float) -> tuple[str, ...]:
+    is_bold = line.model == "tuned" and line.em >= best
+    em = f"**{format_number(line.em)}**" if is_bold else format_number(line.em)
     rates = (line.call_em, line.no_call_em, line.call_exact_match, line.parse_error_rate)
     return (line.model, str(line.n), em, format_interval(line), *map(format_number, rates))
 

@@ -8,8 +8,8 @@ from benchmark.reports.leaderboard import LeaderboardLine
 from benchmark.reports.readme_tables import Described, Pipeline, Stage
 
 
-def line(suite: str, model: str) -> LeaderboardLine:
-    return LeaderboardLine(suite, model, 216, 0.25, 0.2, 0.3, call_em=0.5, parse_error_rate=0.125)
+def line(suite: str, model: str, em: float = 0.25) -> LeaderboardLine:
+    return LeaderboardLine(suite, model, 216, em, 0.2, 0.3, call_em=0.5, parse_error_rate=0.125)
 
 
 def test_a_family_of_stages_is_one_row_that_names_its_keys():
@@ -30,6 +30,14 @@ def test_the_results_are_the_shown_rows_in_their_order():
         "|  | lexical | 216 | 0.250 | 0.20 to 0.30 | 0.500 |  |  | 0.125 |",
         "| BFCL-derived | tuned | 216 | **0.250** | 0.20 to 0.30 | 0.500 |  |  | 0.125 |",
     ]
+
+
+def test_the_tuned_model_is_bold_only_where_no_row_of_its_suite_is_better():
+    board = [line("house", "tuned"), line("house", "lexical", em=0.2),
+             line("bfcl", "tuned"), line("bfcl", "random", em=0.3)]  # fmt: skip
+    house, _, bfcl = readme_tables.format_results(board).splitlines()[2:]
+    assert "| **0.250** |" in house
+    assert "| 0.250 |" in bfcl
 
 
 def test_a_table_takes_the_place_of_what_was_between_its_markers():
