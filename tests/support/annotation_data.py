@@ -49,6 +49,14 @@ DOUBLE = DoubleReview(seed=0, share=0.0)
 REVIEW_CONFIG = queue.ReviewConfig(
     port=0, double=DOUBLE, ties=WordOverlapLimits(near=0.1, tempting=0.3), held=300.0
 )
+
+
+def build_review_section(share: float) -> dict[str, object]:
+    """The section `review` of params.yaml; two people review this share of the candidates."""
+    config = msgspec.structs.replace(REVIEW_CONFIG, double=DoubleReview(seed=0, share=share))
+    return {"review": msgspec.to_builtins(config)}
+
+
 RATING_CONFIG = results.RatingConfig(port=0, seed=1, tasks=10, min_alpha=0.667, bootstrap=200)
 
 

@@ -199,7 +199,7 @@ def test_a_conflict_of_two_reviewers_blocks_the_merge_until_they_agree(
     monkeypatch.chdir(tmp_path)
     double = DoubleReview(seed=0, share=1.0)
     section = {
-        "review": {"double": msgspec.to_builtins(double)},
+        **annotation_data.build_review_section(1.0),
         "decontamination": {"near_benchmark": 0.7},
     }
     Path("params.yaml").write_bytes(msgspec.yaml.encode(section))

@@ -31,8 +31,8 @@ APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
 OSLO, ROME = annotation_data.task("Oslo"), annotation_data.task("Rome")
 FOUR = annotation_data.correction(OSLO, days=(4,))
 NEAR = {"near_benchmark": 0.7}
-ONCE = {"review": {"double": {"seed": 0, "share": 0.0}}, "decontamination": NEAR}
-TWICE = {"review": {"double": {"seed": 0, "share": 1.0}}, "decontamination": NEAR}
+ONCE = {**annotation_data.build_review_section(0.0), "decontamination": NEAR}
+TWICE = {**annotation_data.build_review_section(1.0), "decontamination": NEAR}
 
 
 @pytest.mark.parametrize(
