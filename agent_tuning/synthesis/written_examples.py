@@ -15,11 +15,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, Call, Decision, Record, Turn, User
+from agent_tuning.records import Assistant, BadInput, Call, Decision, Record, Turn, User
 
 Kind = Literal[
-    *("call", "multi", "chain", "follow_up"),
-    *("missing_argument", "tool_unavailable", "not_requested", "on_topic_chat", "off_topic"),
+    "call",
+    "multi",
+    "chain",
+    "follow_up",
+    "missing_argument",
+    "tool_unavailable",
+    "not_requested",
+    "on_topic_chat",
+    "off_topic",
 ]
 
 
@@ -48,8 +55,8 @@ class WrittenExample(Record, frozen=True):
     def __post_init__(self) -> None:
         if self.history and [message.role for message in self.history[:2]] != ["user", "assistant"]:
             raise ValueError("history: expected a user's message, then the assistant's")
-        if self.decision != "call" and not self.text:
-            raise ValueError(f"text: decision {self.decision} needs one")
+        if (self.decision != "call") != bool(self.text):
+            raise ValueError("text: a question or a reply needs one, and a call has none")
         if self.also_right and self.decision != "call":
             raise ValueError("also_right: only a call has other right calls")
         self.answer  # noqa: B018 - raises ValueError if the decision and its calls do not fit
@@ -81,8 +88,11 @@ class NumberedExample(NamedTuple):
 def read_folder(folder: Path) -> Iterator[NumberedExample]:
     """All examples of a folder's `.jsonl` files, in the order of their names.
 
-    Raises BadInput with file, line and field of the first bad line.
+    Raises BadInput with file, line and field of the first bad line, and if there is no file.
     """
-    for path in sorted(folder.glob("*.jsonl")):
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise BadInput(f"{folder}: no written examples: expected files *.jsonl")
+    for path in files:
         for number, example in enumerate(jsonl.read(path, WrittenExample), 1):
             yield NumberedExample(f"{path.stem}.{number}", example)
