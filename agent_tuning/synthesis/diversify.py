@@ -17,6 +17,13 @@ from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.value_randomization import randomize_values
 
 
+class WrittenDiversity(Record, frozen=True):
+    """What `diversify` does to groups of written examples in place of its own names and values."""
+
+    names: dict[str, float]
+    value_randomization: float
+
+
 class DiversifyConfig(Record, frozen=True):
     """The section `diversify` of params.yaml, where each key is explained."""
 
@@ -25,17 +32,19 @@ class DiversifyConfig(Record, frozen=True):
     reply_formats: dict[str, float]
     names: dict[str, float]
     value_randomization: float
+    written: WrittenDiversity
 
 
 def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
     """Raises BadInput for a name that does not exist or is held out, and for a bad weight."""
-    allowed = {
-        "tool_formats": TOOL_FORMATS.keys() - set(held_out.tool_formats),
-        "reply_formats": REPLY_FORMATS.keys(),
-        "names": renaming.NAMING_STYLES.keys(),
-    }
-    for field, names in allowed.items():
-        weights: dict[str, float] = getattr(config, field)
+    formats = TOOL_FORMATS.keys() - set(held_out.tool_formats)
+    styles = renaming.NAMING_STYLES.keys()
+    for field, weights, names in (
+        ("tool_formats", config.tool_formats, formats),
+        ("reply_formats", config.reply_formats, REPLY_FORMATS.keys()),
+        ("names", config.names, styles),
+        ("written.names", config.written.names, styles),
+    ):
         if unknown := weights.keys() - names:
             raise BadInput(
                 f"params.yaml: diversify.{field}: {sorted(unknown)} is unknown or held out; "
@@ -45,11 +54,12 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
             raise BadInput(
                 f"params.yaml: diversify.{field}: expected weights of at least 0, with one above 0"
             )
-    if not 0 <= config.value_randomization <= 1:
-        raise BadInput(
-            "params.yaml: diversify.value_randomization: expected a share of 0-1, got "
-            f"{config.value_randomization}"
-        )
+    for field, share in (
+        ("value_randomization", config.value_randomization),
+        ("written.value_randomization", config.written.value_randomization),
+    ):
+        if not 0 <= share <= 1:
+            raise BadInput(f"params.yaml: diversify.{field}: expected a share of 0-1, got {share}")
     templates = {
         name for language in get_args(Language) for name in system_prompt.template_names(language)
     }
@@ -82,6 +92,20 @@ def diversify(
         )
         naming = _draw_weighted(config.names, rng)
         yield renaming.rename_tools(Group(group.id, prompt, trajectories), naming, rng)
+
+
+def diversify_written(
+    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut
+) -> Iterator[Group]:
+    """The same for groups of written examples, with the names and values of `config.written`."""
+    own = config.written
+    return diversify(
+        groups,
+        msgspec.structs.replace(
+            config, names=own.names, value_randomization=own.value_randomization
+        ),
+        held_out,
+    )
 
 
 def _randomize_some(

@@ -12,7 +12,7 @@ from agent_tuning.prompts.formats import TOOL_FORMATS
 from agent_tuning.prompts.system_prompt import template_names
 from agent_tuning.records import Assistant, BadInput, Call, Group, PromptSpec, Tool, ToolResult
 from agent_tuning.synthesis import renaming
-from agent_tuning.synthesis.diversify import diversify
+from agent_tuning.synthesis.diversify import WrittenDiversity, diversify, diversify_written
 from tests.support import default_data
 
 GROUPS = default_data.groups_with_negatives()
@@ -185,6 +185,27 @@ def test_a_misspelt_held_out_template_is_bad_input():
         BadInput, match=r"held_out\.templates: unknown: \['duty\.em'\]; available: "
     ):
         next(diversify(GROUPS, default_data.DIVERSIFY, held_out))
+
+
+def test_written_groups_get_formats_and_keep_their_names_and_values():
+    written = default_data.DIVERSIFY.written
+    assert (written.names, written.value_randomization) == ({"plain": 1}, 0)
+    for old, new in zip(
+        GROUPS, diversify_written(GROUPS, default_data.DIVERSIFY, HELD_OUT), strict=True
+    ):
+        assert (new.tools, new.trajectories) == (old.tools, old.trajectories)
+        assert new.prompt.template
+        assert new.prompt.tool_format
+
+
+def test_written_groups_may_have_other_names_and_values():
+    own = WrittenDiversity(names={"masked": 1.0}, value_randomization=1.0)
+    p = msgspec.structs.replace(default_data.DIVERSIFY, written=own)
+    groups = list(diversify_written(GROUPS[:20], p, HELD_OUT))
+    assert {tool.name[:5] for group in groups for tool in group.tools} == {"tool_"}
+    p = msgspec.structs.replace(p, written=WrittenDiversity({"snail": 1.0}, 0.0))
+    with pytest.raises(BadInput, match=r"diversify\.written\.names: \['snail'\]"):
+        next(diversify(GROUPS, p, HELD_OUT))
 
 
 def test_the_share_of_randomized_values_is_a_share():
