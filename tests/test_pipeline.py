@@ -23,7 +23,7 @@ MAY_IMPORT = {
 }
 # Those who make training data must not see what makes an answer right.
 MAKES_TRAINING_DATA = [
-    *("plan", "synthesize", "verify", "add_hard_negatives", "diversify"),
+    *("plan", "synthesize", "verify", "add_hard_negatives", "written", "diversify"),
     *("self_replies", "mix", "render", "train"),
 ]
 # Sections that several stages and commands read.

@@ -25,7 +25,10 @@ PAGE = (ROOT / "docs/own-tools.md").read_text()
 FILES = dict(re.findall(r"```yaml (\S+)\n(.*?)```", PAGE, re.DOTALL))
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
             for line in block.splitlines()]  # fmt: skip
-STAGES = ["plan", "synthesize", "verify", "add_hard_negatives", "diversify", "mix", "render"]
+STAGES = [
+    *("plan", "synthesize", "verify", "add_hard_negatives", "written", "diversify"),
+    *("mix", "render"),
+]
 SMALL = {
     "plan": {
         "groups": {"en": 8, "zh": 0},

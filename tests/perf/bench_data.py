@@ -53,7 +53,7 @@ STAGES: dict[str, dict[str, object]] = {
         "with-negatives": "with_negatives",
         "metrics": "m.add_hard_negatives",
     },
-    "diversify": {"with-negatives": "with_negatives", "diverse": "diverse"},
+    "diversify": {"with-negatives": "with_negatives", "written": "written", "diverse": "diverse"},
 }
 
 
@@ -72,6 +72,7 @@ def write_inputs(folder: Path, trajectories: int) -> None:
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
+    jsonl.write(folder / "written", [])
     jsonl.write(folder / "protected", list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")
     answered = tuple(
