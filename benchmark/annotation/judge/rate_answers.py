@@ -2,7 +2,7 @@
 
 reads   SUITE/, and the ANSWERS of every version: one file each, with the version's name
         FOLDER/ratings.jsonl       people's ratings, if there are any
-        params.yaml: judge, rate, and the service and prices of synthesize
+        params.yaml: judge, rate, chat_model (its service and prices)
 writes  FOLDER/sheet.jsonl         the answers, the same as `make rate` draws
         FOLDER/judge.jsonl         a score and a reason each, by the bands of people
         FOLDER/judge_failures.jsonl   the answers without a score, and why

@@ -1,7 +1,7 @@
 """Let an LLM judge rate drafted golds before people review them: `make judge-drafts`.
 
 reads   CANDIDATES/                tools.jsonl, prompts.jsonl, tasks.jsonl
-        params.yaml: judge, and the service and prices of synthesize
+        params.yaml: judge, chat_model (its service and prices)
 writes  CANDIDATES/judge.jsonl     a score and a reason each: `make review` shows the lowest first
         CANDIDATES/judge_failures.jsonl   the drafts without a score, and why
         STORE                      the judge's paid replies; no question is asked twice

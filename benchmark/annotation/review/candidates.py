@@ -2,7 +2,7 @@
 
 reads   SUITE/         the house suite: what it covers, and which queries it has already
         TRAINING       the groups that training reads; no candidate overlaps them
-        params.yaml: candidates, draft, decontamination, held_out, synthesize (chat model)
+        params.yaml: candidates, draft, decontamination, held_out, synthesize, chat_model
         data/catalogue and the wordings
 writes  CANDIDATES/    tools.jsonl, prompts.jsonl, tasks.jsonl: a suite of its own
         STORE          the chat model's paid replies
