@@ -184,7 +184,7 @@ def test_the_budget_is_never_overdrawn_and_a_larger_one_goes_on(batch, tmp_path)
     half = whole.usage.usd / 2
     with ChatServer(TABLE).running_in_a_thread() as server:
         writer = teacher(server, tmp_path / "store", budget=half, batch=batch)
-        with pytest.raises(Unfinished, match=r"synthesize\.budget = .* is too low"):
+        with pytest.raises(Unfinished, match=r"chat_model\.budget = .* is too low"):
             writer.write(WANTED)
         paid = sum(PRICE.usage_of(reply).usd for reply in AnswerStore(tmp_path / "store"))
         assert 0 < paid <= half
