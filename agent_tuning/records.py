@@ -7,6 +7,7 @@ import msgspec
 Json = Any  # a JSON value: str, int, float, bool, None, list or dict
 Language = Literal["en", "zh"]
 Decision = Literal["call", "no_call", "ask"]
+NATIVE = "native"
 
 
 class BadInput(ValueError):
@@ -91,7 +92,8 @@ class PromptSpec(Record, frozen=True):
     """All that decides a system prompt; `prompts/system_prompt.py` writes the prompt from it.
 
     `template`, `tool_format` and `reply_format` are empty until `diversify` chooses them.
-    A prompt without tools is general conversation and has no formats.
+    A prompt without tools is general conversation and has no formats. In a native prompt all three
+    are "native": the model's own chat template writes it (`tokens/native_template.py`).
     """
 
     id: str
@@ -100,6 +102,22 @@ class PromptSpec(Record, frozen=True):
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
+
+    @property
+    def native(self) -> bool:
+        """True if the model's own chat template writes the prompt and all turns."""
+        return {self.template, self.tool_format, self.reply_format} == {NATIVE}
+
+    @property
+    def native_problem(self) -> str:
+        """What is wrong if only a part of the prompt is native; "" if nothing is."""
+        names = (self.template, self.tool_format, self.reply_format)
+        if self.native or NATIVE not in names:
+            return ""
+        return (
+            f"template, tool_format, reply_format: expected native for all three or for none, "
+            f"got {', '.join(names)}"
+        )
 
 
 class Group(Record, frozen=True):

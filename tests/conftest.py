@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from agent_tuning.model import tiny_model
 from agent_tuning.records import (
+    NATIVE,
     Assistant,
     Call,
     Group,
@@ -92,6 +93,13 @@ def checkout(slurm: slurm_cluster.SlurmCluster, tmp_path: Path) -> Iterator[Chec
 
 
 FORMATS = ("react", "autogpt", "hermes")
+
+
+def prompt_in(reply_format: str) -> PromptSpec:
+    """A prompt of two tools in this reply format."""
+    native = reply_format == NATIVE
+    template, tool_format = (NATIVE, NATIVE) if native else ("plain.en", "react")
+    return PromptSpec("p", "en", (WEATHER, CLOCK), template, tool_format, reply_format)
 
 
 def call(city: str, *, answered: bool = False) -> Trajectory:

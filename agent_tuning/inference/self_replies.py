@@ -43,11 +43,12 @@ def generate_replies(
     """
     chat = ChatTokenizer(base / "tokenizer.json")
     model = generate.load_model(base)
-    prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
+    spec = system_prompt.general_prompt("en")
+    prefix = chat.prefix(spec)
     replies = []
     for start in range(0, len(questions), config.batch_size):
         batch = questions[start : start + config.batch_size]
-        prompt = Prompt(prefix, [chat.question([User(item.query)], "") for item in batch])
+        prompt = Prompt(prefix, [chat.question([User(item.query)], spec) for item in batch])
         (answers,) = generate.decode_greedily(model, [prompt], chat.end, config.max_new_tokens)
         for question, ids in zip(batch, answers, strict=True):
             if ids and len(ids) < config.max_new_tokens:

@@ -8,7 +8,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import BadInput, Language, PromptSpec, Tool
+from agent_tuning.records import NATIVE, BadInput, Language, PromptSpec, Tool
 
 FOLDER = Path(__file__).parent / "templates"
 GENERAL_TEMPLATE = "general.en"  # of conversation without tools
@@ -55,10 +55,9 @@ def tool_list(tools: Sequence[Tool], tool_format: str) -> str:
 
 def reply_instructions(reply_format: str, language: str) -> str:
     """What a prompt says about the way to reply."""
-    if reply_format not in REPLY_FORMATS:
-        raise BadInput(
-            f"unknown reply format {reply_format}; available: {', '.join(REPLY_FORMATS)}"
-        )
+    available = [name for name in REPLY_FORMATS if name != NATIVE]  # a chat template explains that
+    if reply_format not in available:
+        raise BadInput(f"unknown reply format {reply_format}; available: {', '.join(available)}")
     return fill_template(f"replies/{reply_format}.{language}")
 
 

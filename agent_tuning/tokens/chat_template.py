@@ -1,47 +1,36 @@
-"""A conversation as token ids in ChatML; one call returns the ids and which of them are trained.
+"""A conversation as token ids; one call returns the ids and which of them are trained.
 
 The model is trained on exactly the tokens that it has to emit: the text of a decision and its end
 token. It is never trained on a prompt, an observation, or the newline after an end token, which it
 does not write.
+
+Prompts are in ChatML, written here, but for native ones: those the model's own chat template
+writes. A caller hands over the spec of the prompt and does not see the difference.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from tokenizers import Tokenizer
 
+from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, ReplyFormat
 from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.prompts.formats.segments import Segment
-from agent_tuning.records import Assistant, BadInput, ToolResult, Turn, User
+from agent_tuning.records import Assistant, BadInput, PromptSpec, ToolResult, Turn, User
+from agent_tuning.tokens.encoded import Encoded, Part, TextSpan, find_spans, label_tokens
+from agent_tuning.tokens.native_template import NativeTemplate
 
 START, END = "<|im_start|>", "<|im_end|>"
-# Of a decision. "arguments" is all that follows the name of a tool, up to the next name.
-Part = Literal["", "thought", "name", "arguments"]
-
-
-class TextSpan(NamedTuple):
-    """Where a part of a decision starts and stops in its text, in characters."""
-
-    start: int
-    stop: int
-    part: Part
-
-
-class Encoded(NamedTuple):
-    """Token ids; for each, whether the model is trained to emit it, and its part of a decision."""
-
-    ids: list[int]
-    trained: list[bool]
-    parts: list[Part]
 
 
 class ChatTokenizer:
-    """ChatML with the tokenizer of a model. Text of a conversation never becomes a special token.
+    """The tokenizer of a model. Text of a conversation never becomes a special token.
 
-    Raises BadInput if there is no tokenizer file, or it lacks ChatML's special tokens.
+    Raises BadInput if there is no tokenizer file, or if it lacks ChatML's special tokens and the
+    chat template beside it knows no tools.
     """
 
     def __init__(self, tokenizer_file: Path) -> None:
@@ -49,16 +38,47 @@ class ChatTokenizer:
             raise BadInput(f"{tokenizer_file}: missing tokenizer; run `dvc repro fetch`")
         self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
         self.tokenizer.encode_special_tokens = True  # "<|im_end|>" in a query stays text
-        self.start = self._find_special_token(START)
-        self.end = self._find_special_token(END)
+        self._file = tokenizer_file
+        end = self.tokenizer.token_to_id(END)
+        self.end: int = self.native.end if end is None else end
 
-    def prefix(self, system: str) -> list[int]:
+    @cached_property
+    def start(self) -> int:
+        """The token that a message of ChatML begins with."""
+        token_id = self.tokenizer.token_to_id(START)
+        if token_id is None:
+            raise BadInput(
+                f"the tokenizer has no token {START}; choose a model that uses ChatML, "
+                "or native prompts alone"
+            )
+        return int(token_id)
+
+    @cached_property
+    def native(self) -> NativeTemplate:
+        """The chat template that writes native prompts; read when it is first needed.
+
+        Raises BadInput if its calls have another markup than the one that answers are read in.
+        """
+        native = NativeTemplate.read(self._file)
+        if not native.writes_native():
+            raise BadInput(
+                f"{self._file.parent}: the chat template writes calls in a markup that answers are "
+                "not read in; expected <tool_call>, as Qwen2.5 writes it"
+            )
+        return native
+
+    def prefix(self, spec: PromptSpec) -> list[int]:
         """Token ids of the prompt that every trajectory of a group begins with."""
+        if spec.native:
+            return self.native.prefix(spec.tools)
+        system = system_prompt.build(spec)
         return [self.start, *self._encode(f"system\n{system}"), self.end, *self._encode("\n")]
 
-    def branch(self, turns: Sequence[Turn], reply_format: str) -> Encoded:
-        """The turns after the prefix, encoded. `reply_format` is "" for plain text."""
-        form = REPLY_FORMATS.get(reply_format)
+    def branch(self, turns: Sequence[Turn], spec: PromptSpec) -> Encoded:
+        """The turns after the prefix, encoded."""
+        if spec.native:
+            return self.native.branch(turns, spec.tools)
+        form = REPLY_FORMATS.get(spec.reply_format)  # none: plain text
         ids: list[int] = []
         trained: list[bool] = []
         parts: list[Part] = []
@@ -75,9 +95,11 @@ class ChatTokenizer:
             add(self._encode("\n"))
         return Encoded(ids, trained, parts)
 
-    def question(self, turns: Sequence[Turn], reply_format: str) -> list[int]:
+    def question(self, turns: Sequence[Turn], spec: PromptSpec) -> list[int]:
         """Token ids of the turns up to a decision; the model continues them."""
-        ids = self.branch(turns, reply_format).ids
+        if spec.native:
+            return self.native.question(turns, spec.tools)
+        ids = self.branch(turns, spec).ids
         return [*ids, self.start, *self._encode("assistant\n")]
 
     def text(self, ids: Sequence[int]) -> str:
@@ -87,22 +109,11 @@ class ChatTokenizer:
     def _encode_with_parts(
         self, text: str, spans: Sequence[TextSpan]
     ) -> tuple[list[int], list[Part]]:
-        """Token ids, and the part of each. A token in two spans has the part of the first one."""
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        parts: list[Part] = [
-            next((span.part for span in spans if start < span.stop and span.start < stop), "")
-            for start, stop in encoding.offsets
-        ]
-        return list(encoding.ids), parts
+        return list(encoding.ids), label_tokens(encoding.offsets, spans)
 
     def _encode(self, text: str) -> list[int]:
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _find_special_token(self, token: str) -> int:
-        token_id = self.tokenizer.token_to_id(token)
-        if token_id is None:
-            raise BadInput(f"the tokenizer has no token {token}; choose a model that uses ChatML")
-        return int(token_id)
 
 
 def _build_messages(
@@ -123,23 +134,4 @@ def _build_messages(
             elif isinstance(turn, Assistant):
                 segments = form.segments(turn) if form else [Segment(turn.text)]
                 text = "".join(segment.text for segment in segments)
-                yield "assistant", text, _find_spans(segments) if turn.trained else None
-
-
-def _find_spans(segments: Sequence[Segment]) -> list[TextSpan]:
-    """Names, then thoughts, then arguments: all that follows a name, up to the next one."""
-    names: list[TextSpan] = []
-    thoughts: list[TextSpan] = []
-    position = 0
-    for text, part in segments:
-        start, position = position, position + len(text)
-        if part == "name":
-            names.append(TextSpan(start, position, part))
-        elif part == "thought":
-            thoughts.append(TextSpan(start, position, part))
-    next_starts = [*(name.start for name in names[1:]), position]
-    arguments = [
-        TextSpan(name.stop, start, "arguments")
-        for name, start in zip(names, next_starts, strict=False)
-    ]
-    return [*names, *thoughts, *arguments]
+                yield "assistant", text, find_spans(segments) if turn.trained else None

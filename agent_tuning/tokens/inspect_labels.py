@@ -10,7 +10,6 @@ from itertools import groupby
 from pathlib import Path
 
 from agent_tuning.files import jsonl
-from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
 from agent_tuning.tokens.chat_template import ChatTokenizer
@@ -30,9 +29,8 @@ def find_trajectory(groups: Path, wanted: str | None) -> tuple[Group, int]:
 
 def label_tokens(group: Group, index: int, chat: ChatTokenizer) -> Iterator[Token]:
     """All tokens of a trajectory, those of the prompt first."""
-    prompt = chat.prefix(system_prompt.build(group.prompt))
-    yield from ((token, False, False) for token in prompt)
-    branch = chat.branch(group.trajectories[index].turns, group.prompt.reply_format)
+    yield from ((token, False, False) for token in chat.prefix(group.prompt))
+    branch = chat.branch(group.trajectories[index].turns, group.prompt)
     for token, trained, part in zip(*branch, strict=True):
         yield token, trained, part == "name"
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from agent_tuning.records import Assistant, Group, Record, Trajectory
-from agent_tuning.tokens.chat_template import ChatTokenizer, Part
+from agent_tuning.tokens.chat_template import ChatTokenizer
+from agent_tuning.tokens.encoded import Part
 from agent_tuning.tokens.packing import WeightedTokens
 
 
@@ -49,7 +50,7 @@ def encode_trajectory(
 
     It is a hard negative if the group has tools and its first decision is not a call.
     """
-    ids, trained, parts = chat.branch(trajectory.turns, group.prompt.reply_format)
+    ids, trained, parts = chat.branch(trajectory.turns, group.prompt)
     first = next(turn for turn in trajectory.turns if isinstance(turn, Assistant))
     has_tools = bool(group.tools)
     is_negative = has_tools and first.decision != "call"

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Group, Record
 from agent_tuning.tokens import pack_file, packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
@@ -43,7 +42,7 @@ def encode_groups(
     """Put the tokens of every group into `store`; return the lengths, in the order of `groups`."""
     return [
         store.add(
-            chat.prefix(system_prompt.build(group.prompt)),
+            chat.prefix(group.prompt),
             [
                 encode_trajectory(trajectory, group, chat, weights)
                 for trajectory in group.trajectories
@@ -54,13 +53,15 @@ def encode_groups(
 
 
 def measure_packing(groups: list[GroupLengths], bins: list[Bin], max_len: int) -> dict[str, float]:
-    """Sizes of the packs, and what sharing prompts saved.
+    """Sizes of the packs, and what sharing prompts saved; {} if there is no pack.
 
     `prefix_sharing_ratio`: tokens without sharing / tokens. `packing_efficiency`: share of the
     rows that is used (0-1).
     `pairs_spread`: attention cost of the most expensive pack / mean cost. `too_long`: trajectories
     left out because they do not fit into a row.
     """
+    if not bins:
+        return {}
     rows = [[group.span for group in contents] for contents in bins]
     tokens = sum(span.tokens for row in rows for span in row)
     tokens_without_sharing = sum(

@@ -7,8 +7,10 @@ from transformers import AutoModelForCausalLM
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
 from agent_tuning.inference.kv_cache import GROWTH, CacheTable
+from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from tests.conftest import prompt_in
 
 NEW = 12
 
@@ -18,10 +20,10 @@ def prompts(base) -> list[Prompt]:
     chat = ChatTokenizer(base / "tokenizer.json")
     return [
         Prompt(
-            chat.prefix(system),
-            [chat.question([User(text)], "react") for text in ("Hi.", "How warm is it?", "a" * 30)],
+            chat.prefix(spec),
+            [chat.question([User(text)], spec) for text in ("Hi.", "How warm is it?", "a" * 30)],
         )
-        for system in ("Be kind.", "You may use these tools: none at all.")
+        for spec in (system_prompt.general_prompt("en"), prompt_in("react"))
     ]
 
 
@@ -53,12 +55,12 @@ def test_the_answersare_those_of_plain_generation(lively, prompts):
 def test_short_and_long_questions_grow_past_their_tables_and_give_the_same_answers(lively):
     chat = ChatTokenizer(lively / "tokenizer.json")
     questions = [
-        chat.question([User(letter * n)], "react")
+        chat.question([User(letter * n)], prompt_in("react"))
         for letter, n in (("a", 3), ("b", 90), ("c", 180))
     ]
     prompts = [
-        Prompt(chat.prefix("Be kind."), questions),
-        Prompt(chat.prefix("Be."), questions[:1]),
+        Prompt(chat.prefix(system_prompt.general_prompt("en")), questions),
+        Prompt(chat.prefix(prompt_in("native")), questions[:1]),
     ]
     new = GROWTH + 8
     answers = generate.decode_greedily(generate.load_model(lively), prompts, chat.end, new)

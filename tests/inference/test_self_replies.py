@@ -33,8 +33,9 @@ def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group
 def ends(lively, monkeypatch) -> None:
     """The tiny model never ends by itself: a token that it does say becomes the end token."""
     chat = ChatTokenizer(lively / "tokenizer.json")
-    prefix = chat.prefix(system_prompt.build(system_prompt.general_prompt("en")))
-    questions = [chat.question([User(f"en {'why ' * n}?")], "") for n in range(ASKED)]
+    spec = system_prompt.general_prompt("en")
+    prefix = chat.prefix(spec)
+    questions = [chat.question([User(f"en {'why ' * n}?")], spec) for n in range(ASKED)]
     ((first, *_),) = generate.decode_greedily(
         generate.load_model(lively), [generate.Prompt(prefix, questions)], chat.end, 8
     )

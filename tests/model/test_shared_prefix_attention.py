@@ -4,7 +4,6 @@ import random
 import tempfile
 from typing import NamedTuple
 
-import msgspec
 import pytest
 import torch
 from torch.nn import functional as F
@@ -19,7 +18,6 @@ from transformers import (
 
 from agent_tuning.model import tiny_model
 from agent_tuning.model.shared_prefix_attention import BLOCK, SHARED_PREFIX
-from agent_tuning.prompts import system_prompt
 from agent_tuning.tokens import packing
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from agent_tuning.tokens.loss_weights import LossWeights, encode_trajectory
@@ -65,9 +63,7 @@ def encoded(base, groups) -> list[Encoded]:
     chat = ChatTokenizer(base / "tokenizer.json")
     return [
         Encoded(
-            chat.prefix(
-                system_prompt.build(msgspec.structs.replace(group.prompt, tool_format="react"))
-            ),
+            chat.prefix(group.prompt),
             [
                 encode_trajectory(trajectory, group, chat, WEIGHTS)
                 for trajectory in group.trajectories

@@ -2,13 +2,15 @@
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
-from agent_tuning.records import Assistant, Call, Tool
+from agent_tuning.prompts.formats.native import MARKUP, is_question
+from agent_tuning.records import NATIVE, Assistant, Call, Tool
 
 WORDS = st.text(max_size=30)
 AWKWARD = st.sampled_from(
@@ -69,6 +71,25 @@ SNIPPETS = st.sampled_from(
 )
 
 
+def adapt(name: str, turn: Assistant) -> Assistant:
+    """The turn, or one near it that the format can write and reads back whole.
+
+    Only `native` needs it: a text alone says what was decided, and no thought stands beside it.
+    """
+    if name != NATIVE:
+        return turn
+    if turn.calls:
+        return msgspec.structs.replace(turn, thought=MARKUP.sub("", turn.thought).strip())
+    text = MARKUP.sub("", turn.text).strip()
+    if not text or is_question(text) != (turn.decision == "ask"):
+        text += "?" if turn.decision == "ask" else "."
+    return Assistant(turn.decision, text=text)
+
+
+def write(name: str, turn: Assistant) -> str:
+    return REPLY_FORMATS[name].write(adapt(name, turn))
+
+
 @st.composite
 def mutated(draw, turns):
     """What a format wrote of a turn, with pieces cut out, doubled or put in."""
@@ -81,13 +102,14 @@ def mutated(draw, turns):
         return text
 
     turn = draw(turns)
-    return {name: change(form.write(turn)) for name, form in REPLY_FORMATS.items()}
+    return {name: change(write(name, turn)) for name in REPLY_FORMATS}
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)
 @given(turn=TURNS)
 def test_reading_inverts_writing(name, turn):
-    form = REPLY_FORMATS[name]
+    form, turn = REPLY_FORMATS[name], adapt(name, turn)
+    assert form.find_problem(turn) is None
     again = form.read(form.write(turn), [TOOL])
     assert again == turn
     assert repr(again) == repr(turn)  # 1, 1.0 and True are equal, but not the same
@@ -122,7 +144,7 @@ def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
 def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
     form = REPLY_FORMATS[name]
     group = QuestionGroup("g", form.VALID_PREFIXES, (), {})
-    assert not group.can_never_parse(blanks + form.write(turn)[:length])
+    assert not group.can_never_parse(blanks + write(name, turn)[:length])
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)
@@ -131,15 +153,14 @@ def test_what_is_hopeless_is_malformed_whatever_follows(name, start, turn):
     form = REPLY_FORMATS[name]
     if QuestionGroup("g", form.VALID_PREFIXES, (), {}).can_never_parse(start):
         with pytest.raises(MalformedReply):
-            form.read(start + form.write(turn), [TOOL])
+            form.read(start + write(name, turn), [TOOL])
 
 
 @pytest.mark.parametrize("name", REPLY_FORMATS)
 @pytest.mark.parametrize("decision", ["no_call", "ask"])
 def test_not_calling_takes_no_more_words_than_calling(name, decision):
-    write = REPLY_FORMATS[name].write
-    call = write(Assistant("call", "Look.", (Call("get_time", {}),)))
-    assert len(write(Assistant(decision, "Look.", text=""))) <= len(call)
+    call = write(name, Assistant("call", "Look.", (Call("get_time", {}),)))
+    assert len(write(name, Assistant(decision, "Look.", text=""))) <= len(call)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +213,13 @@ def test_not_calling_takes_no_more_words_than_calling(name, decision):
         ("yaml", 'answer: "\\ud800"', "character 0"),
         ("markdown", "Sunny.", "character 0"),
         ("markdown", "**Call** `f`\n```json\n{}", "character 23"),
+        ("native", " \n", "character 0"),
+        ("native", 'Look.\n<tool_call>\n{"name": "f"}', "character 31"),
+        ("native", "<tool_call>\n{}\n</tool_call>", "character 12"),
+        ("native", '<tool_call>\n{"name": "f"}\n</tool_call> and', "character 38"),
+        ("native", "Done.</tool_call>", "character 5"),
+        ("native", "Rain.\n<tool_response>\n{}\n</tool_response>", "character 6"),
+        ("native", '</tool_response>\n<tool_call>\n{"name": "f"}\n</tool_call>', "character 0"),
     ],
 )
 def test_malformed_names_the_place(name, text, place):
@@ -245,3 +273,60 @@ def test_python_is_never_run(name):
 def test_a_name_that_is_none_in_python_is_quoted(name):
     turn = Assistant("call", "", (Call(name, {"from": 1, "城市": 2, "to": 3}),))
     assert REPLY_FORMATS["pythonic"].read(REPLY_FORMATS["pythonic"].write(turn), []) == turn
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        ("Which city?", "ask"),
+        ("哪个城市？", "ask"),
+        ("Say which:\n- Oslo?\n- Rome?", "ask"),
+        ("Which one? 🙂", "ask"),
+        ("Which one? 👍🏽", "ask"),
+        ('Did you mean "Oslo?"', "ask"),
+        ("（哪一天？）", "ask"),
+        ("**Which day?** ", "ask"),
+        ("Which day? Tell me.", "no_call"),
+        ("Oslo.", "no_call"),
+        ("Really?!", "no_call"),
+        ("🙂", "no_call"),
+    ],
+)
+def test_a_native_text_is_an_ask_if_its_last_sentence_is_a_question(text, decision):
+    assert REPLY_FORMATS[NATIVE].read(text, [TOOL]) == Assistant(decision, text=text.strip())
+
+
+@pytest.mark.parametrize(
+    ("turn", "problem"),
+    [
+        (Assistant("ask", text="Tell me the day."), "ask does not end with a question"),
+        (Assistant("no_call", text="Why not?"), "no_call ends with a question"),
+        (Assistant("no_call", text=""), "empty"),
+        (Assistant("no_call", text=" Fog."), "begins or ends with a blank"),
+        (Assistant("no_call", text="Use <tool_call>."), "the text has the markup <tool_call>"),
+        (
+            Assistant("call", "An </tool_response>", (Call("f"),)),
+            "the thought has the markup </tool_response>",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_turn_that_plain_text_cannot_say_is_not_written(turn, problem):
+    assert problem in (REPLY_FORMATS[NATIVE].find_problem(turn) or "")
+    with pytest.raises(ValueError, match=f"native: .*{problem}"):
+        REPLY_FORMATS[NATIVE].write(turn)
+
+
+def test_only_native_refuses_a_turn_and_writes_no_thought_beside_a_text():
+    turn = Assistant("no_call", "Reply.", text="Why not?")
+    refusing = [name for name, form in REPLY_FORMATS.items() if form.find_problem(turn)]
+    assert refusing == [NATIVE]
+    said = Assistant("no_call", "Reply.", text="Because.")
+    silent = [name for name, form in REPLY_FORMATS.items() if "Reply." not in form.write(said)]
+    assert silent == [NATIVE]
+
+
+def test_a_thought_of_several_lines_is_read_as_one():
+    text = 'First the rain.\nThen the sun.\n<tool_call>\n{"name": "f"}\n</tool_call>\n'
+    turn = REPLY_FORMATS[NATIVE].read(text, [TOOL])
+    assert turn == Assistant("call", "First the rain. Then the sun.", (Call("f"),))

@@ -5,7 +5,7 @@ import pytest
 from agent_tuning.catalogue.entry_records import LANGUAGES
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import BadInput, PromptSpec, Tool
+from agent_tuning.records import NATIVE, BadInput, PromptSpec, Tool
 from tests.support import default_data
 
 TOOLS = tuple(
@@ -28,12 +28,15 @@ SHOWN = {
 }
 
 
+EXPLAINED = {name: form for name, form in REPLY_FORMATS.items() if name != NATIVE}
+
+
 def spec(template: str, tool_format: str, reply_format: str) -> PromptSpec:
     language = "zh" if template.endswith(".zh") else "en"
     return PromptSpec("p", language, TOOLS, template, tool_format, reply_format)
 
 
-@pytest.mark.parametrize("reply_format", REPLY_FORMATS)
+@pytest.mark.parametrize("reply_format", EXPLAINED)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply_format):
     for tool_format, write in TOOL_FORMATS.items():
@@ -44,7 +47,7 @@ def test_every_prompt_shows_its_menu_and_its_format_and_no_other(template, reply
         assert "{{" not in text
 
 
-@pytest.mark.parametrize("reply_format", sorted(REPLY_FORMATS.keys() - {"react"}))
+@pytest.mark.parametrize("reply_format", sorted(EXPLAINED.keys() - {"react"}))
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_of_an_explanation_can_be_read(language, reply_format):
     """Not ReAct's: it describes its lines in words."""
@@ -131,8 +134,9 @@ def test_an_unknown_template_is_answered_with_what_there_is():
         (("plain", "openai", "react"), "unknown template plain; available: agent.en"),
         (("plain.en", "opnai", "react"), "unknown tool format opnai; available: openai"),
         (("plain.en", "openai", "raect"), "unknown reply format raect; available: react"),
+        (("plain.en", "openai", "native"), "unknown reply format native; available: react"),
     ],
-    ids=["a template without its language", "tool format", "reply format"],
+    ids=["a template without its language", "tool format", "reply format", "a chat template's own"],
 )
 def test_a_name_that_nothing_has_is_bad_input(names, message):
     template, tool_format, reply_format = names

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from agent_tuning.prompts.formats import REPLY_FORMATS
-from agent_tuning.records import Assistant, Call, ToolResult, User
+from agent_tuning.records import NATIVE, Assistant, Call, ToolResult, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from tests.conftest import prompt_in
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PARALLEL = (Call("get_weather", {"city": "上海"}), Call("get_time", {"city": "Rome"}))
@@ -36,7 +37,7 @@ def chat(base) -> ChatTokenizer:
 
 def readable(chat: ChatTokenizer, reply_format: str) -> str:
     """Runs of tokens with one flag, a line each."""
-    encoded = chat.branch(CONVERSATION, reply_format)
+    encoded = chat.branch(CONVERSATION, prompt_in(reply_format))
     lines: list[tuple[str, list[int]]] = []
     for token, trained, part in zip(*encoded, strict=True):
         flag = "N" if part == "name" else "T" if trained else "."
@@ -63,7 +64,7 @@ def test_the_mask_is_the_golden_one(chat, reply_format):
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_exactly_what_the_model_has_to_write_is_trained(chat, reply_format):
-    ids, trained, _ = chat.branch(CONVERSATION, reply_format)
+    ids, trained, _ = chat.branch(CONVERSATION, prompt_in(reply_format))
     emitted = [token for token, train in zip(ids, trained, strict=True) if train]
     write = REPLY_FORMATS[reply_format].write
     decisions = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
@@ -75,17 +76,17 @@ def test_exactly_what_the_model_has_to_write_is_trained(chat, reply_format):
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_question_is_the_beginning_of_the_trained_conversation(chat, reply_format):
-    ids, trained, _ = chat.branch(CONVERSATION, reply_format)
+    ids, trained, _ = chat.branch(CONVERSATION, prompt_in(reply_format))
     for number, turn in enumerate(CONVERSATION):
         if isinstance(turn, Assistant):
-            question = chat.question(CONVERSATION[:number], reply_format)
+            question = chat.question(CONVERSATION[:number], prompt_in(reply_format))
             assert ids[: len(question)] == question
             assert trained[len(question)]
             assert not trained[len(question) - 1]
 
 
 def test_no_observation_and_no_newline_after_an_end_is_trained(chat):
-    ids, trained, _ = chat.branch(CONVERSATION, "react")
+    ids, trained, _ = chat.branch(CONVERSATION, prompt_in("react"))
     text = "".join(chat.text([t]) for t, train in zip(ids, trained, strict=True) if train)
     assert "Observation" not in text
     after = [trained[i + 1] for i, token in enumerate(ids[:-1]) if token == chat.end]
@@ -93,19 +94,20 @@ def test_no_observation_and_no_newline_after_an_end_is_trained(chat):
 
 
 def test_special_tokens_in_a_text_stay_text(chat):
-    ids, _, _ = chat.branch([User("a <|im_end|> b <|im_start|>")], "react")
+    ids, _, _ = chat.branch([User("a <|im_end|> b <|im_start|>")], prompt_in("react"))
     assert ids.count(chat.end) == ids.count(chat.start) == 1
 
 
 def part_text(chat: ChatTokenizer, turns, reply_format: str, part: str) -> str:
     """The text of all tokens of a part."""
-    ids, _, parts = chat.branch(turns, reply_format)
+    ids, _, parts = chat.branch(turns, prompt_in(reply_format))
     return chat.text([token for token, own in zip(ids, parts, strict=True) if own == part])
 
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_the_parts_of_a_decision_are_its_thought_its_tools_and_their_arguments(chat, reply_format):
-    thoughts = [turn.thought for turn in CONVERSATION if isinstance(turn, Assistant)]
+    decisions = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
+    thoughts = [turn.thought for turn in decisions if turn.calls or reply_format != NATIVE]
     assert part_text(chat, CONVERSATION, reply_format, "name") == "get_weatherget_timeget_weather"
     assert part_text(chat, CONVERSATION, reply_format, "thought") == "".join(thoughts)
     arguments = part_text(chat, CONVERSATION, reply_format, "arguments")
@@ -115,7 +117,7 @@ def test_the_parts_of_a_decision_are_its_thought_its_tools_and_their_arguments(c
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_name_within_an_argument_is_not_taken_for_the_call(chat, reply_format):
     turn = Assistant("call", "", (Call("get_time", {"note": "get_time", "get_time": "qz"}),))
-    ids, _, parts = chat.branch([turn], reply_format)
+    ids, _, parts = chat.branch([turn], prompt_in(reply_format))
     assert part_text(chat, [turn], reply_format, "name") == "get_time"
     assert "get_time" not in chat.text(ids[: parts.index("name")])
     assert part_text(chat, [turn], reply_format, "arguments").count("get_time") == 2
@@ -123,13 +125,13 @@ def test_a_name_within_an_argument_is_not_taken_for_the_call(chat, reply_format)
 
 @pytest.mark.parametrize("reply_format", REPLY_FORMATS)
 def test_a_thought_that_a_format_has_to_escape_is_labelled_completely(chat, reply_format):
-    turn = Assistant("no_call", 'Say "hm" to qz.', text='Say "hm" to qz.')
+    turn = Assistant("call", 'Say "hm" to qz.', (Call("say", {"text": 'Say "hm" to qz.'}),))
     text = part_text(chat, [turn], reply_format, "thought")
     assert text.replace("\\", "").replace("&quot;", '"') == turn.thought
 
 
 def test_a_name_that_a_format_has_to_quote_is_trained_like_any_word(chat):
-    encoded = chat.branch([Assistant("call", "", (Call("import"),))], "pythonic")
+    encoded = chat.branch([Assistant("call", "", (Call("import"),))], prompt_in("pythonic"))
     assert not any(encoded.parts)
     assert 'tools["import"]()' in chat.text(encoded.ids)
 
@@ -138,7 +140,7 @@ def test_a_name_that_a_format_has_to_quote_is_trained_like_any_word(chat):
 def test_a_turn_that_is_context_only_is_there_and_not_trained(chat, reply_format):
     turns = [turn for turn in CONVERSATION if isinstance(turn, Assistant)]
     context = [msgspec.structs.replace(turn, trained=False) for turn in turns]
-    ids, trained, parts = chat.branch(context, reply_format)
-    assert ids == chat.branch(turns, reply_format).ids
+    ids, trained, parts = chat.branch(context, prompt_in(reply_format))
+    assert ids == chat.branch(turns, prompt_in(reply_format)).ids
     assert not any(trained)
     assert not any(parts)

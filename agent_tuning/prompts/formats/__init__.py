@@ -2,7 +2,8 @@
 
 Each reply format is a module with one `FORMAT`. Two laws hold for every format and are tested over
 the whole registry: `read(write(turn), tools) == turn`, and a text that begins with none of
-VALID_PREFIXES is malformed, whatever follows.
+VALID_PREFIXES is malformed, whatever follows. `native` has two exceptions: a thought is written
+before calls only, and a turn that plain text cannot say is refused (`find_problem`).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from agent_tuning.prompts.formats import (
     llama,
     markdown,
     mistral,
+    native,
     openai,
     pythonic,
     react,
@@ -38,6 +40,7 @@ REPLY_FORMATS: dict[str, ReplyFormat] = {
     "xml": xml.FORMAT,
     "yaml": yaml.FORMAT,
     "markdown": markdown.FORMAT,
+    "native": native.FORMAT,
 }
 
 TOOL_FORMATS: dict[str, Callable[[Sequence[Tool]], str]] = {

@@ -20,16 +20,18 @@ class ReplyFormat(NamedTuple):
     `VALID_PREFIXES` are the beginnings that a reply may have, after blanks; every text begins with
     the empty one. `segments` gives what the model has to write for a decision, and `read` is its
     inverse; it raises MalformedReply with the character. `write_observations` shows the model the
-    results of one turn's calls.
+    results of one turn's calls. `find_problem` says why a turn cannot be written: in most formats
+    every turn can.
     """
 
     VALID_PREFIXES: tuple[str, ...]
     segments: Callable[[Assistant], list[Segment]]
     read: Callable[[str, Sequence[Tool]], Assistant]
     write_observations: Callable[[Sequence[ToolResult]], str]
+    find_problem: Callable[[Assistant], str | None] = lambda _: None
 
     def write(self, turn: Assistant) -> str:
-        """The whole text of a decision."""
+        """The whole text of a decision. Raises ValueError if `find_problem` finds one."""
         return "".join(segment.text for segment in self.segments(turn))
 
 

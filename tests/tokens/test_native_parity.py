@@ -1,0 +1,178 @@
+"""The parity law: what we train and ask is what transformers makes of messages and tools."""
+
+import datetime
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from transformers.utils import chat_template_utils
+
+from agent_tuning.prompts.formats import REPLY_FORMATS
+from agent_tuning.records import NATIVE, Assistant, BadInput, Call, ToolResult, Turn, User
+from agent_tuning.tokens.native_template import NativeTemplate
+from tests.support import chat_families
+from tests.support.chat_families import ANSWER, CONVERSATIONS, NAMES, OSLO, TOOLS, Model
+
+NO_CALLS = r"message 2 \(assistant\): its calls are not all written"
+# What a template refuses. Gemma's shape knows no tools; Mistral's puts them before the last query.
+REFUSED = {
+    ("llama", "several calls"): r"message 2 \(assistant\): refused: This model makes one call",
+    ("mistral", "asked back"): r"message 2 \(assistant\): written another way when more follows",
+    ("gemma", "call"): NO_CALLS,
+    ("gemma", "no thought"): NO_CALLS,
+    ("gemma", "several calls"): NO_CALLS,
+    ("gemma", "results"): NO_CALLS,
+    ("gemma", "chain"): NO_CALLS,
+    ("gemma", "asked back"): r"message 4 \(assistant\): its calls are not all written",
+    ("gemma", "cjk"): NO_CALLS,
+    ("gemma", "quotes"): NO_CALLS,
+}
+PAIRS = [(name, conversation) for name in NAMES for conversation in CONVERSATIONS]
+ACCEPTED = [pair for pair in PAIRS if pair not in REFUSED]
+EVERY = pytest.mark.parametrize("name", NAMES)
+EVERY_ACCEPTED = pytest.mark.parametrize(("name", "conversation"), ACCEPTED)
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory) -> Callable[[str], Model]:
+    return cache(lambda name: chat_families.build_model(name, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(autouse=True)
+def same_day(monkeypatch) -> None:
+    """transformers writes today's date where a template wants one; ours is always the same day."""
+
+    class Day(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2025, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(chat_template_utils, "datetime", Day)
+
+
+@EVERY_ACCEPTED
+def test_prefix_and_branch_are_the_ids_of_transformers(load, name, conversation):
+    turns = CONVERSATIONS[conversation]
+    assert load(name).encode(turns) == load(name).apply(turns)
+
+
+@EVERY_ACCEPTED
+def test_prefix_and_question_are_the_ids_of_transformers(load, name, conversation):
+    model, turns = load(name), CONVERSATIONS[conversation]
+    for count, turn in enumerate(turns):
+        if isinstance(turn, Assistant):
+            question = model.template.question(turns[:count], model.tools)
+            ids = [*model.template.prefix(model.tools), *question]
+            assert ids == model.apply(turns[:count], add_generation_prompt=True)
+
+
+@pytest.mark.parametrize(("name", "conversation"), REFUSED)
+def test_what_a_template_cannot_write_is_refused_in_one_line(load, name, conversation):
+    model = load(name)
+    with pytest.raises(BadInput, match=REFUSED[name, conversation]) as error:
+        model.template.branch(CONVERSATIONS[conversation], model.tools)
+    assert "\n" not in str(error.value)
+
+
+@EVERY_ACCEPTED
+def test_exactly_the_text_of_the_model_and_its_end_token_are_trained(load, name, conversation):
+    model, turns = load(name), CONVERSATIONS[conversation]
+    ids, trained, _ = model.template.branch(turns, model.tools)
+    position = 0
+    for count, turn in enumerate(turns):
+        if not isinstance(turn, Assistant):
+            continue
+        question = model.template.question(turns[:count], model.tools)
+        assert ids[: len(question)] == question
+        assert not any(trained[position : len(question)])
+        position = next((n for n in range(len(question), len(ids)) if not trained[n]), len(ids))
+        reply = ids[len(question) : position]
+        assert reply[-1] == model.template.end
+        text = model.theirs.decode(reply[:-1])
+        if model.template.writes_native():
+            assert text == REPLY_FORMATS[NATIVE].write(turn)
+        for word in (turn.text.split() or [""])[0], *(call.name for call in turn.calls):
+            assert word in text
+    assert not any(trained[position:])
+
+
+@EVERY
+def test_a_prompt_without_tools_is_shared_too(load, name):
+    model = load(name)._replace(tools=())
+    assert model.encode(CONVERSATIONS["answer"]) == model.apply(CONVERSATIONS["answer"])
+    assert model.template.prefix(())
+
+
+@pytest.mark.parametrize("name", ["chatml", "qwen", "mistral", "smollm2"])
+def test_the_prompt_of_tools_is_shared_up_to_the_query(load, name):
+    model = load(name)  # not Llama's shape: its tools stand in the user's message
+    prefix = model.theirs.decode(model.template.prefix(model.tools))
+    assert all(tool.name in prefix for tool in model.tools)
+    branch = model.theirs.decode(model.template.branch(CONVERSATIONS["call"], model.tools).ids)
+    assert "get_weather" in branch
+    assert "find.trains" not in branch
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "gemma"])
+def test_names_thoughts_and_arguments_are_found_wherever_the_template_writes_them(load, name):
+    model = load(name)
+    ids, _, parts = model.template.branch(CONVERSATIONS["results"], model.tools)
+
+    def text(part: str) -> str:
+        return model.theirs.decode([i for i, own in zip(ids, parts, strict=True) if own == part])
+
+    assert text("name") == "get_weather"
+    assert text("thought") == ("Look up Oslo." if model.template.writes_native() else "")
+    assert "Oslo" in text("arguments")
+
+
+@EVERY
+def test_a_control_token_in_a_text_stays_text(load, name):
+    model = load(name)
+    control = [model.template.end_text, *model.theirs.all_special_tokens]
+    plain = CONVERSATIONS["results" if model.tools else "answer"]
+    marked: list[Turn] = [User(" and ".join(control)), *plain[1:]]
+    if model.tools:
+        call = Call("get_weather", {"city": control[0], control[0]: "x"})
+        marked[1:3] = [Assistant("call", "Look.", (call,)), ToolResult("get_weather", control)]
+    ids, plain_ids = model.encode(marked), model.encode(plain)
+    for token in control:
+        token_id = model.theirs.convert_tokens_to_ids(token)
+        assert ids.count(token_id) == plain_ids.count(token_id)
+    assert " and ".join(control) in model.theirs.decode(ids)
+
+
+@EVERY
+def test_what_transformers_escapes_is_escaped_the_same_way(load, name):
+    model = load(name)
+    turns = [User(f"a {model.template.end_text}\nb"), Assistant("no_call", text="c")]
+    assert model.encode(turns) == model.apply(turns, sanitize_control_tokens=True)
+    assert model.encode(turns) != model.apply(turns)
+
+
+def test_added_tokens_that_the_template_writes_are_no_text_of_a_user(load):
+    model = load("qwen")
+    ids = model.template.branch([User("Is <tool_call> a tag?"), OSLO], TOOLS).ids
+    assert ids.count(model.theirs.convert_tokens_to_ids("<tool_call>")) == 1
+    assert "Is <tool_call> a tag?" in model.theirs.decode(ids)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "mistral"])
+def test_a_turn_that_is_context_only_is_not_trained(load, name):
+    model = load(name)
+    turns = [User("Hi."), Assistant("no_call", text="Ho.", trained=False), User("So?"), ANSWER]
+    ids, trained, _ = model.template.branch(turns, model.tools)
+    emitted = [token for token, train in zip(ids, trained, strict=True) if train]
+    assert model.theirs.decode(emitted) == ANSWER.text + model.template.end_text
+
+
+def test_a_reply_that_a_tokenizer_joins_with_the_prompt_is_refused(tmp_path):
+    chat_families.save_tokenizer("llama", tmp_path, gpt2=True)
+    template = NativeTemplate.read(tmp_path / "tokenizer.json")
+    with pytest.raises(BadInput, match=r"message 2 \(assistant\): changes the tokens of the text"):
+        template.branch(CONVERSATIONS["answer"], TOOLS)
+
+
+@EVERY
+def test_only_the_markup_of_the_reply_format_is_called_native(load, name):
+    assert load(name).template.writes_native() == (name in ("chatml", "qwen", "smollm2"))
