@@ -13,6 +13,7 @@ import msgspec
 from agent_tuning.files import wheels
 from agent_tuning.model import provenance, tiny_model
 from agent_tuning.model.provenance import Provenance
+from agent_tuning.model.serving_files import write_serving_files
 from agent_tuning.records import BadInput, Record
 
 if TYPE_CHECKING:
@@ -115,11 +116,16 @@ def save_base_model(
     source: Provenance,
     folder: Path,
 ) -> None:
-    """Write all files or nothing, and the same bytes on every machine."""
+    """Write all files or nothing, and the same bytes on every machine.
+
+    The chat template is the model's own if it knows tools, else ours. A tuned model takes it over,
+    so that servers write the prompts that it was trained on.
+    """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for part in (model, tokenizer):
         part.save_pretrained(partial)
+    write_serving_files(partial)
     provenance.write(partial, source)
     for path in (partial / "config.json", partial / "tokenizer_config.json"):
         fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}

@@ -17,6 +17,31 @@ from agent_tuning.training import distributed
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 MAX_SHARD_SIZE = "5GB"  # of one file of weights; the default model is one file
 CARD_FILE = "README.md"
+# For a model whose native prompts were trained. FOLDER is the folder of the model.
+SERVING = """
+## Serve it
+
+A client sends `messages` and `tools`. `chat_template.jinja` writes the prompt from them: the same
+bytes as in training, if the recipe trains native prompts. FOLDER is this folder.
+
+```sh
+transformers serve FOLDER
+vllm serve FOLDER --enable-auto-tool-choice --tool-call-parser hermes
+```
+
+## Call it
+
+```python
+from openai import OpenAI
+
+client = OpenAI(base_url="http://localhost:8000/v1", api_key="none")
+tool = {"name": "get_time", "description": "Time in a city.", "parameters": {"type": "object"}}
+messages = [{"role": "user", "content": "What time is it in Oslo?"}]
+tools = [{"type": "function", "function": tool}]
+reply = client.chat.completions.create(model="FOLDER", messages=messages, tools=tools)
+print(reply.choices[0].message)
+```
+"""
 
 
 def save_model(trainer: Trainer, base: Path, target: Path) -> None:
@@ -54,12 +79,11 @@ def write_model_card(
 ---
 # {source.name}, tuned to use tools
 
-All parameters were tuned on conversations with tools by `stages/train.py` of agent-tuning. The
-prompt is the one that its `agent_tuning/prompts` writes; how good the answers are stands in the
-benchmark's metrics of the same commit.
+All parameters were tuned on conversations with tools by `stages/train.py` of agent-tuning. How good
+the answers are is in the benchmark's metrics of the same commit.
 
 Base: {source.name}, out of {source.origin}; license: {source.license}, as stated there.
-
+{SERVING}
 ## Made from
 
 {_format_table("file", "BLAKE2b, first 128 bits", files)}

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from agent_tuning.model import base_model, provenance
+from agent_tuning.model import base_model, provenance, serving_files
 from agent_tuning.model.base_model import FetchConfig
 from agent_tuning.model.provenance import Provenance
 from agent_tuning.records import BadInput
@@ -15,7 +15,7 @@ from agent_tuning.runtime import cli, config
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
 
-HUB_FILES = ["*.safetensors", "*.json", "*.txt", "LICENSE", "README.md"]
+HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "LICENSE", "README.md"]
 
 
 def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
@@ -34,8 +34,9 @@ def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
     except OSError as error:  # the hub's own errors are OSErrors too
         raise BadInput(f"{size.hub}@{size.revision}: {str(error).splitlines()[0]}") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)
-    # The hub keeps the chat template inside another file; our stages copy it as a separate file.
+    # The hub may keep the chat template inside another file; our stages copy it as a separate file.
     AutoTokenizer.from_pretrained(folder, local_files_only=True).save_pretrained(folder)
+    serving_files.write_serving_files(folder)
     origin = f"the hub at revision {size.revision}"
     provenance.write(folder, Provenance(size.hub, origin, read_license(folder)))
 
