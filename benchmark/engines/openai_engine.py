@@ -57,7 +57,7 @@ class OpenAIEngine:
             reply = await client.ask(request)
         except RetriesExhausted as error:
             return Answer(task, "", error=str(error))
-        return Answer(task, reply.content)
+        return Answer(task, reply.content, cut=reply.finish == "length")
 
 
 def decode_messages(ids: Sequence[int], chat: ChatTokenizer) -> tuple[Message, ...]:

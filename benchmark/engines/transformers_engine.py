@@ -36,8 +36,11 @@ class TransformersEngine:
             replies = generate.decode_greedily(
                 model, [prompts[index] for index in batch], chat.end, limit, stop
             )
-            texts = [chat.text(ids) for group in replies for ids in group]
-            yield [Answer(task, text) for task, text in zip(tasks, texts, strict=True)]
+            answers = [ids for group in replies for ids in group]
+            yield [
+                Answer(task, chat.text(ids), cut=len(ids) == limit)
+                for task, ids in zip(tasks, answers, strict=True)
+            ]
 
     def _build_stop(self, groups: Sequence[QuestionGroup], chat: ChatTokenizer) -> StopCondition:
         """Stop an answer after `malformed_stop_tokens` tokens that no reply can begin with."""

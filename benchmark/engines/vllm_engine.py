@@ -54,7 +54,8 @@ class VLLMEngine:
             questions = left[start : start + QUESTIONS_PER_CALL]
             prompts = [{"prompt_token_ids": ids} for _, ids in questions]
             results = model.generate(prompts, greedy, use_tqdm=False)
+            outputs = [result.outputs[0] for result in results]
             yield [
-                Answer(task, chat.text(result.outputs[0].token_ids))
-                for (task, _), result in zip(questions, results, strict=True)
+                Answer(task, chat.text(output.token_ids), cut=output.finish_reason == "length")
+                for (task, _), output in zip(questions, outputs, strict=True)
             ]

@@ -7,10 +7,9 @@ from pathlib import Path
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.config import EpisodesConfig, read_played
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.rollout import POLICIES, Transcript
-from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
 
 
@@ -33,7 +32,7 @@ def score_policies(
 
     `folder` is the suite of episodes. Raises BadInput for a transcript of an unknown episode.
     """
-    suite = episodes.read(folder).slice(played.tasks, played.attempts)
+    suite = read_played(folder, played)
     by_policy = {path.stem: read_transcripts(path, suite) for path in transcripts}
     for name, policy in POLICIES.items():
         by_policy[name] = list(rollout.run_rollouts(suite, policy, played.steps))

@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 from agent_tuning.files import append_log
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
-from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Record
 from agent_tuning.tokens.chat_template import ChatTokenizer
+from benchmark.engines.answer import Answer
 from benchmark.rollouts.config import EpisodesConfig
 from benchmark.rollouts.rollout import Rollout
 
@@ -24,6 +24,7 @@ class LoggedReply(Record, frozen=True):
     episode: str
     step: int
     text: str
+    cut: bool = False
 
 
 class ModelPolicy:
@@ -35,10 +36,10 @@ class ModelPolicy:
         self.p = p
         self.chat = ChatTokenizer(folder / "tokenizer.json")
         logged = append_log.read_complete(log, LoggedReply)
-        self.replies = {(reply.episode, reply.step): reply.text for reply in logged}
+        self.replies = {(reply.episode, reply.step): reply for reply in logged}
         self.model: PreTrainedModel | None = None
 
-    def __call__(self, rollouts: Sequence[Rollout]) -> list[str]:
+    def __call__(self, rollouts: Sequence[Rollout]) -> list[Answer]:
         groups = list(_group_by_prompt(rollouts))
         prompts = [self._build_prompt(group) for group in groups]
         for indices in generate.plan_batches(prompts, self.p.batch_size):
@@ -47,25 +48,26 @@ class ModelPolicy:
             if any(_key(rollout) not in self.replies for rollout in batch):
                 self._generate(batch, [prompts[index] for index in indices])
         print(f"{self.log.stem}: step {len(rollouts[0].steps) + 1}, {len(rollouts)} episodes")
-        return [self.replies[_key(rollout)] for rollout in rollouts]
+        replies = [self.replies[_key(rollout)] for rollout in rollouts]
+        return [Answer(reply.episode, reply.text, cut=reply.cut) for reply in replies]
 
     def _generate(self, batch: Sequence[Rollout], prompts: Sequence[Prompt]) -> None:
         self.model = self.model or generate.load_model(self.folder)
-        generated = generate.decode_greedily(
-            self.model, prompts, self.chat.end, self.p.max_new_tokens
-        )
-        texts = [self.chat.text(ids) for group in generated for ids in group]
+        limit = self.p.max_new_tokens
+        generated = generate.decode_greedily(self.model, prompts, self.chat.end, limit)
+        answers = [ids for group in generated for ids in group]
         replies = [
-            LoggedReply(*_key(rollout), text) for rollout, text in zip(batch, texts, strict=True)
+            LoggedReply(*_key(rollout), self.chat.text(ids), cut=len(ids) == limit)
+            for rollout, ids in zip(batch, answers, strict=True)
         ]
         append_log.append(self.log, replies)
-        self.replies.update(((reply.episode, reply.step), reply.text) for reply in replies)
+        self.replies.update(((reply.episode, reply.step), reply) for reply in replies)
 
     def _build_prompt(self, group: Sequence[Rollout]) -> Prompt:
         """The token ids of rollouts under one prompt."""
         spec = group[0].prompt
-        questions = [self.chat.question(rollout.turns, spec.reply_format) for rollout in group]
-        return Prompt(self.chat.prefix(system_prompt.build(spec)), questions)
+        questions = [self.chat.question(rollout.turns, spec) for rollout in group]
+        return Prompt(self.chat.prefix(spec), questions)
 
 
 def _group_by_prompt(rollouts: Sequence[Rollout]) -> Iterator[list[Rollout]]:

@@ -1,4 +1,4 @@
-"""Rollouts: a policy's replies are parsed, its calls are made, and it sees their results.
+"""Rollouts: a policy's answers are parsed, its calls are made, and it sees their results.
 
 All episodes advance a step together, so that a model can answer them in batches.
 """
@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import World
-from agent_tuning.prompts.formats import REPLY_FORMATS, MalformedReply
+from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import (
     Assistant,
     Call,
@@ -20,6 +20,8 @@ from agent_tuning.records import (
     Turn,
     User,
 )
+from benchmark.engines.answer import Answer
+from benchmark.scoring.outcome import parse_answer
 from benchmark.tasks.episodes import Episode, Episodes
 
 # How an episode ended: by a reply or a question to the user, by a reply that does not parse, or
@@ -28,7 +30,7 @@ Ending = Literal["no_call", "ask", "malformed", "limit"]
 
 
 class Step(Record, frozen=True):
-    """A policy's reply, the decision in it (None if it does not parse), its calls' results."""
+    """A policy's answer, the decision in it (None if it does not parse), its calls' results."""
 
     text: str
     turn: Assistant | None = None
@@ -54,16 +56,16 @@ class Rollout:
         self.ending: Ending | None = None
         self.reason = ""
 
-    def step(self, text: str, limit: int) -> None:
-        """Take the next step with a policy's reply. Step number `limit` ends the episode."""
-        try:
-            turn = REPLY_FORMATS[self.prompt.reply_format].read(text, self.prompt.tools)
-        except MalformedReply as error:
-            self.steps.append(Step(text))
-            self.ending, self.reason = "malformed", str(error)
+    def step(self, answer: Answer, limit: int) -> None:
+        """Take the next step with a policy's answer. Step number `limit` ends the episode."""
+        parsed = parse_answer(self.prompt, answer)
+        turn = parsed.turn
+        if turn is None:
+            self.steps.append(Step(answer.text))
+            self.ending, self.reason = "malformed", parsed.reason
             return
         contents = tuple(make_call(call, self.prompt.tools, self.world) for call in turn.calls)
-        self.steps.append(Step(text, turn, contents))
+        self.steps.append(Step(answer.text, turn, contents))
         self.turns.append(turn)
         for call, content in zip(turn.calls, contents, strict=True):
             self.turns.append(ToolResult(call.name, content))
@@ -78,15 +80,15 @@ class Rollout:
         return Transcript(self.episode.id, tuple(self.steps), self.ending, self.reason)
 
 
-Policy = Callable[[Sequence[Rollout]], Sequence[str]]  # the next reply in each of the rollouts
+Policy = Callable[[Sequence[Rollout]], Sequence[Answer]]  # the next one in each of the rollouts
 
 
 def run_rollouts(suite: Episodes, policy: Policy, limit: int) -> list[Transcript]:
     """The transcripts of a policy, in the order of the suite; at most `limit` steps each."""
     rollouts = [Rollout(episode, suite.prompt(episode)) for episode in suite.episodes]
     while active := [rollout for rollout in rollouts if rollout.ending is None]:
-        for rollout, text in zip(active, policy(active), strict=True):
-            rollout.step(text, limit)
+        for rollout, answer in zip(active, policy(active), strict=True):
+            rollout.step(answer, limit)
     return [rollout.transcript for rollout in rollouts]
 
 
@@ -100,14 +102,14 @@ def make_call(call: Call, tools: Sequence[Tool], world: World) -> Json:
         return {"error": f"impossible: {error}"}
 
 
-def oracle_policy(rollouts: Sequence[Rollout]) -> list[str]:
+def oracle_policy(rollouts: Sequence[Rollout]) -> list[Answer]:
     """Make the gold calls, and then state the facts that they give."""
-    return [_write_reply(rollout, _next_gold_turn(rollout)) for rollout in rollouts]
+    return [_write_answer(rollout, _next_gold_turn(rollout)) for rollout in rollouts]
 
 
-def noop_policy(rollouts: Sequence[Rollout]) -> list[str]:
+def noop_policy(rollouts: Sequence[Rollout]) -> list[Answer]:
     """Never call anything."""
-    return [_write_reply(rollout, Assistant("no_call", text="No.")) for rollout in rollouts]
+    return [_write_answer(rollout, Assistant("no_call", text="No.")) for rollout in rollouts]
 
 
 POLICIES: dict[str, Policy] = {"gold": oracle_policy, "always_none": noop_policy}
@@ -120,8 +122,9 @@ def _next_gold_turn(rollout: Rollout) -> Assistant:
     return Assistant("no_call", text="\n".join(rollout.episode.facts) or "Done.")
 
 
-def _write_reply(rollout: Rollout, turn: Assistant) -> str:
-    return REPLY_FORMATS[rollout.prompt.reply_format].write(turn)
+def _write_answer(rollout: Rollout, turn: Assistant) -> Answer:
+    text = REPLY_FORMATS[rollout.prompt.reply_format].write(turn)
+    return Answer(rollout.episode.id, text)
 
 
 def replay_calls(calls: Iterable[Call], tools: Sequence[Tool], seed: str) -> World:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
+import msgspec
+
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.quality.word_overlap import WordOverlap, fold_text
 from agent_tuning.records import Assistant, Call, Json, PromptSpec, Tool
@@ -87,8 +89,14 @@ BASELINES: dict[str, Baseline] = {
 
 
 def write_turn(prompt: PromptSpec, turn: Assistant) -> str:
-    """The text of a turn, in the reply format that the prompt asks for."""
-    return REPLY_FORMATS[prompt.reply_format].write(turn)
+    """The text of a turn, in the reply format that the prompt asks for.
+
+    Where the format cannot write the text of a refusal, such as a question, it is the plain one.
+    """
+    form = REPLY_FORMATS[prompt.reply_format]
+    if turn.decision == "no_call" and form.find_problem(turn):
+        turn = msgspec.structs.replace(turn, text=NO_TOOL[prompt.language])
+    return form.write(turn)
 
 
 def _build_no_call(prompt: PromptSpec) -> Assistant:

@@ -14,6 +14,7 @@ from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Gold, Task
 
 LETTERS = '{}[]()<>":,\\ abcé查天🌞\n'
+QUESTION = {"en": "Which one?", "zh": "哪一个？"}
 INVENTED_ARGUMENTS = {"made_up": "yes"}
 
 
@@ -113,7 +114,8 @@ def _build_gold(task: Task, prompt: PromptSpec) -> Assistant:
     """The first gold, with the first accepted value of every argument."""
     first = task.golds[0]
     if first.decision != "call":
-        return Assistant(first.decision, _join_thought(first), text=NO_TOOL[prompt.language])
+        text = (QUESTION if first.decision == "ask" else NO_TOOL)[prompt.language]
+        return Assistant(first.decision, _join_thought(first), text=text)
     calls = (Call(c.name, {name: v[0] for name, v in c.arguments.items()}) for c in first.calls)
     return Assistant("call", _join_thought(first), tuple(calls))
 

@@ -22,11 +22,16 @@ class ParsedAnswer(Record, frozen=True):
 
 
 def parse_answer(prompt: PromptSpec, answer: Answer | None) -> ParsedAnswer:
-    """Read the answer in the prompt's reply format; a call of an unknown tool is still a call."""
+    """Read the answer in the prompt's reply format; a call of an unknown tool is still a call.
+
+    Any prose is a reply to a native prompt, so there a cut answer is malformed whatever it says.
+    """
     if answer is None:
         return ParsedAnswer(Verdict.ERROR, reason="no answer")
     if answer.error:
         return ParsedAnswer(Verdict.ERROR, reason=answer.error)
+    if prompt.native and answer.cut:
+        return ParsedAnswer(Verdict.MALFORMED, reason="cut at the limit of tokens")
     try:
         turn = REPLY_FORMATS[prompt.reply_format].read(answer.text, prompt.tools)
     except MalformedReply as error:

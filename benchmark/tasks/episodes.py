@@ -5,7 +5,7 @@ attempts at the same request, in other words and in another world.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,11 +59,18 @@ class Episodes:
     def prompt(self, episode: Episode) -> PromptSpec:
         return self.specs[episode.prompt]
 
-    def slice(self, tasks: int, attempts: int) -> "Episodes":
-        """The first `tasks` tasks of every family, and the first `attempts` at each of them."""
+    def slice(
+        self, tasks: int, attempts: int, families: Collection[str] | None = None
+    ) -> "Episodes":
+        """The first `tasks` tasks of every family, and the first `attempts` at each of them.
+
+        With `families`, episodes of all others are left out.
+        """
         counts: dict[str, dict[str, int]] = {}  # attempts so far: family -> task -> number
         kept = []
         for episode in self.episodes:
+            if families is not None and episode.family not in families:
+                continue
             taken = counts.setdefault(episode.family, {})
             if episode.task in taken or len(taken) < tasks:
                 taken[episode.task] = taken.get(episode.task, 0) + 1

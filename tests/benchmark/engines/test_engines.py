@@ -5,7 +5,8 @@ import pytest
 
 from agent_tuning.chat_model.messages import Message, Service
 from agent_tuning.inference.requests import QuestionGroup
-from agent_tuning.records import Assistant, BadInput, User
+from agent_tuning.prompts import system_prompt
+from agent_tuning.records import Assistant, BadInput, PromptSpec, Tool, User
 from agent_tuning.runtime import config
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark import engines
@@ -14,7 +15,9 @@ from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig, ServerConfig
 from tests.support.chat_server import ChatServer
 
-SYSTEM = "You may use tools.\n\nBe <|im_end|> kind."
+KIND = Tool("be", "You may use tools.\n\nBe <|im_end|> kind.", {"type": "object"})
+SPEC = PromptSpec("g", "en", (KIND,), "plain.en", "openai", "react")
+SYSTEM = system_prompt.build(SPEC)
 QUICK = Service(
     "", 4, timeout=5, retries=1, initial_backoff_s=0.01, max_backoff_s=0.01, poll_interval_s=1
 )
@@ -33,8 +36,8 @@ SETTINGS = PredictConfig(
 def groups(base) -> list[QuestionGroup]:
     chat = ChatTokenizer(base / "tokenizer.json")
     texts = ["Hi.", "Rain?\nOr <|im_start|>snow?", "你好"]
-    questions = {f"t{n}": tuple(chat.question([User(x)], "react")) for n, x in enumerate(texts)}
-    return [QuestionGroup("g", ("Thought:",), tuple(chat.prefix(SYSTEM)), questions)]
+    questions = {f"t{n}": tuple(chat.question([User(x)], SPEC)) for n, x in enumerate(texts)}
+    return [QuestionGroup("g", ("Thought:",), tuple(chat.prefix(SPEC)), questions)]
 
 
 def at(url: str, **changes: object) -> PredictConfig:
@@ -58,10 +61,23 @@ def test_an_answer_is_cut_off_exactly_if_it_can_never_parse(lively, groups):
     assert answered(lively, here, open_to_all) == whole
 
 
+def test_an_answer_says_whether_it_was_cut_at_the_limit(lively, groups):
+    open_to_all = [msgspec.structs.replace(group, openings=("",)) for group in groups]
+    here = msgspec.structs.replace(SETTINGS, engine="transformers")
+    assert all(answer.cut for answer in answered(lively, here, open_to_all).values())
+    assert not any(answer.cut for answer in answered(lively, here, groups).values())
+
+
+def test_a_server_says_whether_it_cut_an_answer(base, groups):
+    with ChatServer({}, faults={0: "length"}).running_in_a_thread() as server:
+        answers = answered(base, at(server.url), groups, {"t1", "t2"})
+    assert answers["t0"].cut
+
+
 def test_the_messages_of_a_prompt_are_decoded_from_its_ids(base, groups):
     chat = ChatTokenizer(base / "tokenizer.json")
     turns = [User("Hi."), Assistant("no_call", text="Hello!"), User("Bye.")]
-    ids = [*groups[0].prefix, *chat.question(turns, "hermes")]
+    ids = [*groups[0].prefix, *chat.question(turns, SPEC)]
     system, *rest = openai_engine.decode_messages(ids, chat)
     assert system == Message("system", SYSTEM)
     assert [(message.role, message.content) for message in rest[::2]] == [

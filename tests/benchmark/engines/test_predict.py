@@ -7,15 +7,21 @@ import pytest
 
 from agent_tuning.files import append_log, jsonl
 from agent_tuning.inference.requests import QuestionGroup
-from agent_tuning.records import User
+from agent_tuning.records import PromptSpec, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
+from tests.conftest import CLOCK, prompt_in
 from tests.support.killed_stage import KillableStage
 
 PREDICT = KillableStage(
     "predict", ["requests.jsonl", "base", "code.json", "answers.jsonl"], "answers.jsonl"
 )
 GROUPS = 30
+
+
+def number_prompt(number: int) -> PromptSpec:
+    tool = msgspec.structs.replace(CLOCK, name=f"get_time_{number}")
+    return msgspec.structs.replace(prompt_in("react"), tools=(tool,))
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +33,9 @@ def ready_folder(lively, tmp_path_factory) -> Path:
         QuestionGroup(
             f"g{number:02}",
             ("",),
-            tuple(chat.prefix(f"You are number {number}.")),
+            tuple(chat.prefix(number_prompt(number))),
             {
-                f"g{number:02}.{text}": tuple(chat.question([User(text)], "react"))
+                f"g{number:02}.{text}": tuple(chat.question([User(text)], number_prompt(number)))
                 for text in ("a", "bb", "ccc")
             },
         )

@@ -15,8 +15,9 @@ from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_episodes
 from benchmark.drafting.draft_episodes import EpisodeDrafter
 from benchmark.drafting.house_layout import HouseDraftConfig
+from benchmark.engines.answer import Answer
 from benchmark.rollouts import goal_scoring, rollout
-from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.config import EpisodesConfig, read_played
 from benchmark.rollouts.episode_metrics import read_transcripts
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.rollouts.model_policy import LoggedReply
@@ -25,12 +26,13 @@ from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episode, Episodes
 from benchmark.tasks.suite_prompts import SuitePrompt
 from stages import score_episodes as stage
-from tests.support import default_data
+from tests.support import default_data, general_params
 from tests.support.killed_stage import KillableStage
 
 FOLDER = Path("benchmark/suites/episodes")
 SUITE = episodes.read(FOLDER)
-STEPS = config.load("episodes", EpisodesConfig).steps
+PLAYED = config.load("episodes", EpisodesConfig, recipe="general")
+STEPS = PLAYED.steps
 TOOLS = {
     name: default_data.CATALOGUE.tool(name, "en")
     for name in ("make_directory", "move_file", "list_processes", "find_large_files")
@@ -67,10 +69,11 @@ ANSWER = f"There are {TOP['count']} processes, {TOP['name']} leads."
 def says(*turns: Assistant | str) -> rollout.Policy:
     """A policy that gives these replies one after the other, and then repeats the last one."""
 
-    def policy(plays: list[Rollout]) -> list[str]:
+    def policy(plays: list[Rollout]) -> list[Answer]:
         chosen = [turns[min(len(play.steps), len(turns) - 1)] for play in plays]
         react = REPLY_FORMATS["react"]
-        return [turn if isinstance(turn, str) else react.write(turn) for turn in chosen]
+        texts = [turn if isinstance(turn, str) else react.write(turn) for turn in chosen]
+        return [Answer(play.episode.id, text) for play, text in zip(plays, texts, strict=True)]
 
     return policy
 
@@ -118,7 +121,7 @@ def test_a_draft_is_the_same_every_time():
     p = msgspec.structs.replace(
         config.load("draft_episodes", draft_episodes.EpisodeDraftConfig), tasks=2
     )
-    held_out = config.load("held_out", HeldOut)
+    held_out = config.load("held_out", HeldOut, recipe="general")
     formats = config.load("draft", HouseDraftConfig)
     first, second = (
         EpisodeDrafter(default_data.CATALOGUE, formats, held_out, p).draft() for _ in range(2)
@@ -218,6 +221,46 @@ def test_a_slice_takes_the_first_tasks_of_each_family():
     assert part.digest != SUITE.digest
 
 
+def test_a_slice_of_some_families_is_what_the_slice_of_all_has_of_them():
+    whole = SUITE.slice(2, 3)
+    part = SUITE.slice(2, 3, ("shop", "web"))
+    assert part.episodes == tuple(one for one in whole.episodes if one.family in ("shop", "web"))
+    assert len(part.episodes) == 2 * 2 * 3
+
+
+def test_what_is_played_is_the_slice_under_the_prompts_that_the_recipe_asks_for():
+    p = msgspec.structs.replace(PLAYED, families=("shop",), tasks=1)
+    assert read_played(FOLDER, p) == SUITE.slice(1, p.attempts, ("shop",))
+    native = read_played(FOLDER, msgspec.structs.replace(p, native=True))
+    assert native.episodes == SUITE.slice(1, p.attempts, ("shop",)).episodes
+    assert native.tools == SUITE.tools
+    for episode in native.episodes:
+        assert native.prompt(episode).native
+        assert native.prompt(episode).tools == SUITE.prompt(episode).tools
+
+
+def test_native_episodes_are_won_by_replies_in_the_native_format():
+    p = msgspec.structs.replace(PLAYED, families=("shop",), tasks=3, native=True)
+    suite = read_played(FOLDER, p)
+    played = rollout.run_rollouts(suite, rollout.POLICIES["gold"], STEPS)
+    assert "<tool_call>" in played[0].steps[0].text
+    rows = list(goal_scoring.score_episodes(suite, "gold", played))
+    assert {row.outcome for row in rows} == {"success"}
+
+
+def test_a_native_reply_that_is_cut_ends_the_episode_as_malformed():
+    p = msgspec.structs.replace(PLAYED, families=("shop",), tasks=1, native=True)
+    suite = read_played(FOLDER, p)
+
+    def policy(plays: list[Rollout]) -> list[Answer]:
+        return [Answer(play.episode.id, "I will now look for", cut=True) for play in plays]
+
+    played = rollout.run_rollouts(suite, policy, STEPS)
+    assert {(one.ending, one.reason) for one in played} == {
+        ("malformed", "cut at the limit of tokens")
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -247,9 +290,8 @@ def test_metrics_are_the_same_bytes_in_whatever_order_transcripts_come(tmp_path,
     suite = SUITE.slice(2, 2)
     folder = tmp_path / "suite"
     episodes.write(folder, suite)
-    sections = yaml.safe_load(Path("params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(yaml.safe_dump(sections))
+    Path("params.yaml").write_text(yaml.safe_dump(general_params.read()))
     played = rollout.run_rollouts(suite, rollout.oracle_policy, STEPS)
     written = []
     for order in (played, played[::-1]):

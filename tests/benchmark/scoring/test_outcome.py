@@ -43,6 +43,20 @@ def test_a_call_cut_short_is_malformed_and_says_why(reply_format: str) -> None:
     assert parsed.reason
 
 
+@pytest.mark.parametrize("text", ["It is", '<tool_call>\n{"name": "f"}\n</tool_call>'])
+def test_a_cut_answer_to_a_native_prompt_is_malformed_whatever_it_says(text: str) -> None:
+    native = PromptSpec("g", "en", TOOLS, "native", "native", "native")
+    parsed = parse_answer(native, Answer("t", text, cut=True))
+    assert parsed.verdict == Verdict.MALFORMED
+    assert parsed.reason == "cut at the limit of tokens"
+    assert parse_answer(native, Answer("t", text)).verdict != Verdict.MALFORMED
+
+
+def test_a_cut_answer_to_any_other_prompt_is_read_as_it_is() -> None:
+    answer = Answer("t", "Final Answer: No", cut=True)
+    assert parse_answer(prompt(), answer).verdict == Verdict.NO_CALL
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
