@@ -8,7 +8,7 @@ writes  data/plan.jsonl     GroupRequest, one for each group of positives
 
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
 from agent_tuning.files import csv_records, jsonl, metrics_file
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.coverage import CoverageRow
@@ -25,7 +25,10 @@ from agent_tuning.synthesis.planner import (
 def main(catalogue: Path, plan: Path, coverage: Path, metrics: Path) -> None:
     p = config.load("plan", PlanConfig)
     held_out = config.load("held_out", HeldOut)
-    planner = Planner(Catalogue(catalogue), p, held_out.tools)
+    tools = Catalogue(catalogue, config.load("catalogue", CatalogueConfig).domains)
+    if tools.left_out:
+        print(f"plan: {catalogue}: left out: {', '.join(tools.left_out)}")
+    planner = Planner(tools, p, held_out.tools)
     requests = [request for language in p.groups for request in planner.requests(language)]
     rows = count_coverage(planner, requests)
     check_ratio(requests, p)

@@ -72,6 +72,42 @@ def test_several_domains_have_calls_at_once():
     assert shapes >= {(2, 1), (3, 1), (2, 2)}
 
 
+def test_only_the_tools_of_the_named_domains_are_loaded():
+    catalogue = Catalogue(FOLDER, ["shop", "cart", "messaging"])
+    assert len(catalogue.entries) == 13
+    assert {domain.domain for domain in catalogue.domain_of.values()} == {
+        *("shop", "cart", "messaging")
+    }
+    for name, entry in catalogue.entries.items():
+        assert set(entry.siblings) <= catalogue.entries.keys()
+        for scenario in entry.scenarios:
+            assert {step.tool for step in scenario.steps(name)} <= catalogue.entries.keys()
+
+
+def test_a_scenario_that_calls_a_tool_of_another_domain_is_left_out_and_named():
+    catalogue = Catalogue(FOLDER, ["shop"])
+    names = [scenario.name for scenario in catalogue.entries["get_product_price"].scenarios]
+    assert "price_in_own_currency" not in names
+    assert "one_price" in names
+    assert catalogue.left_out == (
+        "scenario search_products.find_and_add (it calls add_to_cart)",
+        "scenario get_product_price.price_in_own_currency (it calls convert_currency)",
+    )
+    assert "sibling track_order of checkout" in Catalogue(FOLDER, ["cart"]).left_out
+
+
+def test_all_domains_are_loaded_if_none_is_named():
+    assert CATALOGUE.left_out == ()
+    everything = Catalogue(FOLDER, {domain.domain for domain in CATALOGUE.domain_of.values()})
+    assert everything.left_out == ()
+    assert everything.entries == CATALOGUE.entries
+
+
+def test_an_unknown_domain_is_named_beside_those_that_are_there():
+    with pytest.raises(BadInput, match=r"no domain 'shopping'; available: calendar, cart, .*wiki"):
+        Catalogue(FOLDER, ["shop", "shopping"])
+
+
 def edit(domain: dict, how: str) -> None:
     tool = domain["tools"][0]
     match how:
