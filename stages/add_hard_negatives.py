@@ -37,22 +37,22 @@ def main(
 ) -> None:
     p = config.load("add_hard_negatives", negative_selection.NegativesConfig)
     negative_selection.check_config(p)
-    teacher = ScriptedTeacher(Catalogue(catalogue), yaml_records.read(phrasing, Phrasing), p.style)
+    tools = Catalogue(catalogue)
+    outside = tools.list_tools(p.other_domains)
+    teacher = ScriptedTeacher(tools, yaml_records.read(phrasing, Phrasing), p.style)
     general_groups = jsonl.read(general, Group)
     questions = [question for group in general_groups for question in group.trajectories]
     near = config.load("decontamination", DecontaminationConfig).near_benchmark
     contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
     groups = jsonl.Lines(sound, Group)
-    added = negative_selection.add_negatives(groups, questions, teacher, contamination, p)
+    added = negative_selection.add_negatives(groups, questions, teacher, contamination, p, outside)
     jsonl.write(with_negatives, added)
     written = jsonl.Lines(with_negatives, Group)
     kinds = negative_selection.count_kinds(written, p)
     auc = compute_lexical_auc(written)
     metrics_file.write(metrics, negative_selection.summarize(kinds, auc, p.public_auc))
-    public = ", ".join(f"{name} {value}" for name, value in p.public_auc.items())
     print(f"{with_negatives}: {kinds.total()} trajectories: {dict(kinds)}")
-    separates = f"word overlap separates negatives from positives with AUC {auc:.3f}"
-    print(f"{with_negatives}: {separates} (public data sets: {public})")
+    print(f"{with_negatives}: AUC of word overlap {auc:.3f} (public data sets: {p.public_auc})")
     negative_selection.check_auc(auc, p.max_auc, with_negatives)
 
 

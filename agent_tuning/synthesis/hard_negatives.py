@@ -6,7 +6,7 @@ Each kind is a generator of candidates for one group. `negative_selection` takes
 import random
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -36,7 +36,8 @@ class NegativeSource:
     """What the kinds draw from.
 
     `general_questions` are conversations with replies. `split` says which remarks and wordings
-    are used: those for training, or those that are held out.
+    are used: those for training, or those that are held out. The tools of `outside` are never in
+    a list, so their requests are unavailable in every list, and not only beside a sibling.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class NegativeSource:
         positives: Iterable[Trajectory],
         general_questions: Sequence[Trajectory],
         split: Split = "train",
+        outside: Collection[str] = (),
     ) -> None:
         self.teacher = teacher
+        self.outside = frozenset(outside)
         self.catalogue = teacher.catalogue
         self.phrasing = teacher.phrasing
         self.general_questions = general_questions
@@ -79,14 +82,14 @@ def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> I
 def tool_unavailable(
     source: NegativeSource, group: Group, rng: random.Random
 ) -> Iterator[Trajectory]:
-    """A positive's own query. Its tool is not in the list, though a sibling of the tool is."""
+    """A positive's own query. Its tool is not in the list, though a sibling of the tool may be."""
     language = group.language
     listed = {tool.name for tool in group.tools}
     unlisted = [
         (name, source.requests_by_tool[language, name])
         for name, entry in source.catalogue.entries.items()
         if name not in listed
-        and listed & set(entry.siblings)
+        and (listed & set(entry.siblings) or name in source.outside)
         and (language, name) in source.requests_by_tool
     ]
     # The requests of all unlisted tools are numbered through; `starts` has each tool's first.

@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,10 @@ from agent_tuning.quality.validation import list_queries
 from agent_tuning.records import BadInput, Group, Record, Trajectory
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.quota import allocate_quota
+from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+
+OUTSIDE_REQUESTS = 4  # wordings of one scenario of a tool that no list offers
 
 
 class NegativesConfig(Record, frozen=True):
@@ -22,6 +26,7 @@ class NegativesConfig(Record, frozen=True):
     seed: int
     style: WritingStyle
     shares: dict[str, float]
+    other_domains: tuple[str, ...]
     positives_per_negative: int
     max_auc: float
     public_auc: dict[str, float]
@@ -42,18 +47,33 @@ def add_negatives(
     teacher: ScriptedTeacher,
     contamination: ContaminationFilter,
     config: NegativesConfig,
+    outside: Collection[str] = (),
 ) -> Iterator[Group]:
     """Every group with one hard negative added, in the order of `groups`.
 
-    `groups` are read three times, so that they need not fit into memory.
+    `groups` are read three times, so that they need not fit into memory. `outside` are tools that
+    no list offers: what users ask of them is written here, as no group has it.
     """
-    positives = (trajectory for group in groups for trajectory in group.trajectories)
-    source = NegativeSource(teacher, positives, general_questions)
+    positives = chain(
+        (trajectory for group in groups for trajectory in group.trajectories),
+        write_outside_requests(teacher, sorted(outside)),
+    )
+    source = NegativeSource(teacher, positives, general_questions, outside=outside)
     bare_groups = [_strip_group(group, teacher.catalogue) for group in groups]
     negatives = _choose_negatives(bare_groups, source, contamination, config)
     for group in groups:
         trajectories = (*group.trajectories, negatives[group.id])
         yield msgspec.structs.replace(group, trajectories=trajectories)
+
+
+def write_outside_requests(teacher: ScriptedTeacher, tools: Iterable[str]) -> Iterator[Trajectory]:
+    """English requests for one call each, `OUTSIDE_REQUESTS` of every scenario of these tools."""
+    for tool in tools:
+        for scenario in teacher.catalogue.entries[tool].scenarios:
+            if scenario.complexity == "simple":
+                for number in range(OUTSIDE_REQUESTS):
+                    request = TrajectoryRequest(tool, scenario.name, "simple", number)
+                    yield teacher.write_positive(request, "en")
 
 
 def _strip_group(group: Group, catalogue: Catalogue) -> Group:

@@ -11,9 +11,14 @@ import pytest
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.quality.validation import TrajectoryValidator, list_leaves
-from agent_tuning.records import BadInput, Group, Trajectory
+from agent_tuning.records import BadInput, Group, PromptSpec, Trajectory
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
-from agent_tuning.synthesis.negative_selection import add_negatives, count_kinds
+from agent_tuning.synthesis.negative_selection import (
+    OUTSIDE_REQUESTS,
+    add_negatives,
+    count_kinds,
+    write_outside_requests,
+)
 from agent_tuning.synthesis.quota import allocate_quota
 from tests.support import default_data
 
@@ -84,6 +89,61 @@ def test_a_removed_tool_is_not_in_the_list_while_a_sibling_is():
         assert list_tools(group) & set(ENTRIES[negative.tool].siblings)
         # An exact pair: the same words lead to a call under another prompt.
         assert queries[negative.query] == negative.tool
+
+
+OTHERS = default_data.CATALOGUE.list_tools(["weather", "travel"])
+
+
+def write_outside_positives() -> list[Trajectory]:
+    teacher = default_data.teacher(default_data.NEGATIVES.style)
+    return list(write_outside_requests(teacher, OTHERS))
+
+
+def test_what_users_ask_of_another_domain_is_a_few_wordings_of_every_single_call():
+    written = write_outside_positives()
+    scenarios = {
+        (tool, scenario.name)
+        for tool in OTHERS
+        for scenario in ENTRIES[tool].scenarios
+        if scenario.complexity == "simple"
+    }
+    assert {(one.tool, one.scenario) for one in written} == scenarios
+    assert len(written) == OUTSIDE_REQUESTS * len(scenarios)
+    assert {(one.kind, one.language) for one in written} == {("call", "en")}
+
+
+def test_the_requests_of_another_domain_are_unavailable_in_every_list():
+    shop = default_data.CATALOGUE.list_tools(["shop"])
+    assert not set(shop) & {sibling for tool in OTHERS for sibling in ENTRIES[tool].siblings}
+    tools = tuple(default_data.CATALOGUE.tool(name, "en") for name in shop)
+    group = Group("g", PromptSpec("g", "en", tools), ())
+    positives = write_outside_positives()
+    drawn = {}
+    for outside in ((), OTHERS):
+        source = NegativeSource(
+            default_data.teacher(default_data.NEGATIVES.style), positives, (), outside=outside
+        )
+        drawn[bool(outside)] = list(
+            KINDS["tool_unavailable"].generate(source, group, random.Random(1))
+        )
+    assert drawn[False] == []  # no sibling of theirs is in the list
+    assert {one.tool for one in drawn[True]} <= set(OTHERS)
+    assert {one.query for one in drawn[True]} <= {one.query for one in positives}
+    assert {one.turns[-1].decision for one in drawn[True]} == {"no_call"}
+
+
+def test_negatives_of_other_domains_are_chosen_and_never_offered():
+    shares = dict.fromkeys(KINDS, 1e-9) | {"tool_unavailable": 1.0}
+    p = msgspec.structs.replace(default_data.NEGATIVES, shares=shares)
+    away = [group for group in SOUND if not list_tools(group) & set(OTHERS)]
+    groups = [group for group in away if group.language == "en"][:20]
+    questions = default_data.GENERAL_QUESTIONS.asked("train")
+    contamination = default_data.contamination_filter()
+    teacher = default_data.teacher(p.style)
+    added = list(add_negatives(groups, questions, teacher, contamination, p, OTHERS))
+    chosen = [group.trajectories[-1] for group in added]
+    assert {one.kind for one in chosen} == {"tool_unavailable"}
+    assert any(one.tool in OTHERS for one in chosen)
 
 
 def test_a_missing_argument_is_one_that_a_tool_in_the_list_requires():
