@@ -4,6 +4,7 @@ A model that sees many prompts learns to read them, and learns none by heart.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
@@ -11,9 +12,19 @@ import msgspec
 
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import BadInput, Group, Language, Record, Tool, Trajectory
+from agent_tuning.records import (
+    NATIVE,
+    Assistant,
+    BadInput,
+    Group,
+    Language,
+    Record,
+    Tool,
+    Trajectory,
+)
 from agent_tuning.synthesis import renaming
 from agent_tuning.synthesis.held_out import HeldOut
+from agent_tuning.synthesis.history_thoughts import hide_earlier_thoughts
 from agent_tuning.synthesis.value_randomization import randomize_values
 
 
@@ -25,13 +36,17 @@ class WrittenDiversity(Record, frozen=True):
 
 
 class DiversifyConfig(Record, frozen=True):
-    """The section `diversify` of params.yaml, where each key is explained."""
+    """The section `diversify` of params.yaml, where each key is explained.
+
+    The weight of the reply format `native` is that of native prompts.
+    """
 
     seed: int
     tool_formats: dict[str, float]
     reply_formats: dict[str, float]
     names: dict[str, float]
     value_randomization: float
+    dropped_thoughts: float
     written: WrittenDiversity
 
 
@@ -45,6 +60,11 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
         ("names", config.names, styles),
         ("written.names", config.written.names, styles),
     ):
+        if NATIVE in weights and NATIVE not in names:
+            raise BadInput(
+                f"params.yaml: diversify.{field}: {NATIVE} goes with itself alone; "
+                f"give its weight in reply_formats"
+            )
         if unknown := weights.keys() - names:
             raise BadInput(
                 f"params.yaml: diversify.{field}: {sorted(unknown)} is unknown or held out; "
@@ -56,6 +76,7 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
             )
     for field, share in (
         ("value_randomization", config.value_randomization),
+        ("dropped_thoughts", config.dropped_thoughts),
         ("written.value_randomization", config.written.value_randomization),
     ):
         if not 0 <= share <= 1:
@@ -75,23 +96,31 @@ def diversify(
 ) -> Iterator[Group]:
     """Every group with a template, formats, other names of its tools, and random values.
 
-    Groups of one prompt keep one prompt, since its id alone seeds the draws.
+    Groups of one prompt keep one prompt, since its id alone seeds the draws. A trajectory that the
+    reply format cannot say so that it is read back is left out, and counted on the screen.
     """
     check_config(config, held_out)
+    left_out: Counter[str] = Counter()
     for group in groups:
         rng = random.Random(f"{config.seed}:{group.prompt.id}")
         templates = set(system_prompt.template_names(group.language)) - set(held_out.templates)
+        template = rng.choice(sorted(templates))
+        tool_format = _draw_weighted(config.tool_formats, rng)
+        reply_format = _draw_weighted(config.reply_formats, rng)
+        if reply_format == NATIVE:  # the chat template writes the rest of the prompt too
+            template = tool_format = NATIVE
         prompt = msgspec.structs.replace(
-            group.prompt,
-            template=rng.choice(sorted(templates)),
-            tool_format=_draw_weighted(config.tool_formats, rng),
-            reply_format=_draw_weighted(config.reply_formats, rng),
+            group.prompt, template=template, tool_format=tool_format, reply_format=reply_format
         )
         trajectories = tuple(
             _randomize_some(trajectory, group.tools, config) for trajectory in group.trajectories
         )
         naming = _draw_weighted(config.names, rng)
-        yield renaming.rename_tools(Group(group.id, prompt, trajectories), naming, rng)
+        renamed = renaming.rename_tools(Group(group.id, prompt, trajectories), naming, rng)
+        sayable = _leave_out_unsayable(renamed, left_out)
+        yield hide_earlier_thoughts(sayable, config.dropped_thoughts, config.seed)
+    for problem, count in left_out.items():
+        print(f"diversify: left out {count} trajectories: {problem}")
 
 
 def diversify_written(
@@ -106,6 +135,19 @@ def diversify_written(
         ),
         held_out,
     )
+
+
+def _leave_out_unsayable(group: Group, left_out: Counter[str]) -> Group:
+    """The group without trajectories that have a problem, which `left_out` counts."""
+    find_problem = REPLY_FORMATS[group.prompt.reply_format].find_problem
+    kept = []
+    for trajectory in group.trajectories:
+        trained = (one for one in trajectory.turns if isinstance(one, Assistant) and one.trained)
+        if problem := next(filter(None, map(find_problem, trained)), None):
+            left_out[f"{group.prompt.reply_format}: {problem}"] += 1
+        else:
+            kept.append(trajectory)
+    return msgspec.structs.replace(group, trajectories=tuple(kept))
 
 
 def _randomize_some(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from agent_tuning.records import BadInput, Group, Record
+from agent_tuning.records import NATIVE, BadInput, Group, Record
 
 
 class MixConfig(Record, frozen=True):
@@ -13,6 +13,7 @@ class MixConfig(Record, frozen=True):
 
     seed: int
     agent_per_general: float
+    native: bool
 
 
 def mix_groups(
@@ -24,7 +25,16 @@ def mix_groups(
     """
     total = sum(len(group.trajectories) for group in agent)
     yield from agent
-    yield from draw_general(general, round(total / config.agent_per_general), config.seed)
+    for group in draw_general(general, round(total / config.agent_per_general), config.seed):
+        yield make_native(group) if config.native else group
+
+
+def make_native(group: Group) -> Group:
+    """The group under the prompt of the model's own chat template."""
+    prompt = msgspec.structs.replace(
+        group.prompt, template=NATIVE, tool_format=NATIVE, reply_format=NATIVE
+    )
+    return msgspec.structs.replace(group, prompt=prompt)
 
 
 def draw_general(general: Sequence[Group], wanted: int, seed: int) -> list[Group]:

@@ -10,7 +10,17 @@ import pytest
 from agent_tuning.catalogue import schema
 from agent_tuning.prompts.formats import TOOL_FORMATS
 from agent_tuning.prompts.system_prompt import template_names
-from agent_tuning.records import Assistant, BadInput, Call, Group, PromptSpec, Tool, ToolResult
+from agent_tuning.records import (
+    Assistant,
+    BadInput,
+    Call,
+    Group,
+    PromptSpec,
+    Tool,
+    ToolResult,
+    Trajectory,
+    User,
+)
 from agent_tuning.synthesis import renaming
 from agent_tuning.synthesis.diversify import WrittenDiversity, diversify, diversify_written
 from tests.support import default_data
@@ -55,6 +65,30 @@ def test_all_the_rest_is_used_in_about_its_share(language):
             share = weight / sum(weights.values())
             assert count[name] / len(groups) == pytest.approx(share, abs=0.06)
         assert count.keys() <= weights.keys()
+
+
+def test_a_native_prompt_is_native_throughout():
+    p = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={"react": 1.0, "native": 1.0})
+    groups = list(diversify(GROUPS, p, HELD_OUT))
+    assert {group.prompt.native for group in groups} == {True, False}
+    assert not [group.prompt.native_problem for group in groups if group.prompt.native_problem]
+
+
+def test_what_a_reply_format_cannot_say_is_left_out_and_counted(capsys):
+    reply = Assistant("no_call", text="Is that so?")  # a native prompt would read it as an ask
+    trajectories = (
+        Trajectory("odd", (User("Nice shop."), reply), "on_topic_chat", "en"),
+        Trajectory("context", (User("Nice shop."), msgspec.structs.replace(reply, trained=False),
+                               User("Yes."), Assistant("no_call", text="Good.")),
+                   "on_topic_chat", "en"),
+    )  # fmt: skip
+    group = Group("g.0", PromptSpec("g", "en", GROUPS[0].tools), trajectories)
+    for name, ids in (("native", ["context"]), ("react", ["odd", "context"])):
+        p = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={name: 1.0})
+        (diverse,) = diversify([group], p, HELD_OUT)
+        assert [one.id.partition(".")[0] for one in diverse.trajectories] == ids
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("diversify: left out 1 trajectories: native: the text of a no_call")
 
 
 def test_a_format_of_weight_zero_is_known_and_not_used():
@@ -166,6 +200,13 @@ def test_names_that_would_collide_are_kept():
 def test_a_weight_of_what_may_not_be_used_is_bad_input(field, name):
     p = msgspec.structs.replace(default_data.DIVERSIFY, **{field: {name: 1.0}})
     with pytest.raises(BadInput, match=rf"diversify\.{field}: \['{name}'\] .*available: "):
+        next(diversify(GROUPS, p, HELD_OUT))
+
+
+@pytest.mark.parametrize("field", ["tool_formats", "names"])
+def test_native_is_a_weight_of_reply_formats_alone(field):
+    p = msgspec.structs.replace(default_data.DIVERSIFY, **{field: {"native": 1.0}})
+    with pytest.raises(BadInput, match=rf"diversify\.{field}: native .*weight in reply_formats"):
         next(diversify(GROUPS, p, HELD_OUT))
 
 

@@ -3,10 +3,21 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
+import yaml
 
 from agent_tuning.files import jsonl
-from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Tool, Trajectory, User
+from agent_tuning.records import (
+    NATIVE,
+    Assistant,
+    BadInput,
+    Group,
+    PromptSpec,
+    Tool,
+    Trajectory,
+    User,
+)
 from agent_tuning.synthesis import mixing
 from stages import mix
 
@@ -45,7 +56,8 @@ def test_another_seed_takes_others():
 @pytest.mark.parametrize(("per_general", "generals"), [(2, 10), (5, 4), (100, 0)])
 def test_the_ratio_is_the_parameter(per_general, generals, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(f"mix:\n  seed: 1\n  agent_per_general: {per_general}\n")
+    section = {"seed": 1, "agent_per_general": per_general, "native": False}
+    Path("params.yaml").write_text(yaml.safe_dump({"mix": section}))
     agent = [group(f"g{number}", 5, (Tool("f", "", {}),)) for number in range(4)]
     jsonl.write(Path("agent"), agent)
     jsonl.write(Path("general"), GENERAL)
@@ -60,7 +72,7 @@ def test_the_ratio_is_the_parameter(per_general, generals, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(("agents", "fails"), [(24, False), (25, True)])
 def test_too_few_general_conversations_fail_by_name(agents, fails):
-    p = mixing.MixConfig(seed=1, agent_per_general=1)
+    p = mixing.MixConfig(seed=1, agent_per_general=1, native=False)
     groups = [group("g", agents, (Tool("f", "", {}),)), *GENERAL]
     if fails:
         problem = r"mix: 25 agent to 24 general .*mix\.agent_per_general = 1 requires 25"
@@ -68,3 +80,20 @@ def test_too_few_general_conversations_fail_by_name(agents, fails):
             mixing.count_trajectories(groups, p)
     else:
         assert mixing.count_trajectories(groups, p) == (24, 24)
+
+
+def test_native_puts_the_same_general_conversations_under_the_models_own_template():
+    agent = [group("g", 20, (Tool("f", "", {}),))]
+    plain, native = (
+        list(mixing.mix_groups(agent, GENERAL, mixing.MixConfig(1, 2, native=native)))
+        for native in (False, True)
+    )
+    assert native[0] == plain[0] == agent[0]
+    assert not plain[1].prompt.native
+    assert {member.prompt.reply_format for member in native[1:]} == {NATIVE}
+    assert all(member.prompt.native for member in native[1:])
+    restored = [
+        msgspec.structs.replace(member, prompt=before.prompt)
+        for member, before in zip(native[1:], plain[1:], strict=True)
+    ]
+    assert restored == plain[1:]
