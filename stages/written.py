@@ -4,14 +4,14 @@ reads   the folder written.folder of params.yaml   WrittenExample; empty: none
         data/catalogue/               the tools that every prompt lists
         data/protected.jsonl          queries of the benchmark suites
 writes  data/written_groups.jsonl     Group, without template and formats
-        data/validation.jsonl         the same, never trained on
+        data/validation_groups.jsonl  the same, never trained on
         data/written_rejects.jsonl    Reject
         metrics/written.json          counts by kind, decision, voice and reason
 """
 
 from pathlib import Path
 
-from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.quality.decontamination import (
     ContaminationFilter,
@@ -29,7 +29,7 @@ def main(
     p = config.load("written", written_groups.WrittenConfig)
     near = config.load("decontamination", DecontaminationConfig).near_benchmark
     examples = list(written_examples.read_folder(Path(p.folder))) if p.folder else []
-    entries = Catalogue(catalogue)
+    entries = Catalogue(catalogue, config.load("catalogue", CatalogueConfig).domains)
     tools = [entries.tool(name, p.language) for name in entries.entries]
     contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
     written = written_groups.build_groups(examples, tools, contamination, p)

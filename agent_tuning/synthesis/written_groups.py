@@ -1,23 +1,31 @@
 """Groups of training data from written examples: checked, copied with other values, shuffled.
 
-A part of the examples is held back for validation, as written. Training never sees these examples
-nor copies of them, and copies of others take no values from them.
+Kinds that a model learns last get more copies. A part of the examples is held back for validation,
+as written. Training never sees these examples nor copies of them, and copies of others take no
+values from them.
 """
 
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, get_args
 
 import msgspec
 
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.verify import Reject
-from agent_tuning.records import Group, Language, PromptSpec, Record, Tool, Trajectory
+from agent_tuning.records import (
+    Group,
+    Language,
+    PromptSpec,
+    Record,
+    Tool,
+    Trajectory,
+)
 from agent_tuning.synthesis.value_exchange import ValueExchange
 from agent_tuning.synthesis.value_pools import PeopleConfig, ValuePools
 from agent_tuning.synthesis.written_checks import ExampleChecks, find_problems, list_queries
-from agent_tuning.synthesis.written_examples import NumberedExample, WrittenExample
+from agent_tuning.synthesis.written_examples import Kind, NumberedExample, WrittenExample
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -31,10 +39,14 @@ class WrittenConfig(Record, frozen=True):
     language: Language
     near_duplicate: Share
     max_rejected: Share
-    copies: AtLeastOne
+    copies: dict[Kind, AtLeastOne]
     people: PeopleConfig
     trajectories_per_prompt: AtLeastOne
     validation: Share
+
+    def __post_init__(self) -> None:
+        if missing := [kind for kind in get_args(Kind) if kind not in self.copies]:
+            raise ValueError(f"copies: every kind needs a number; missing: {', '.join(missing)}")
 
 
 class WrittenGroups(NamedTuple):
@@ -62,6 +74,7 @@ def build_groups(
     pools = ValuePools([example for _, example in training], checks, config.people)
     known = {list_queries(example) for _, example in sound}
     copies = list(write_copies(training, ValueExchange(pools), checks, known, config))
+    as_written = dict(training)
     rejects = [
         Reject(id, *_split_problem(problems[id]), write_trajectory(f"{id}.0", example, config))
         for id, example in examples
@@ -73,7 +86,9 @@ def build_groups(
         "training": len(training),
         "validation": len(validation),
         "copies": len(copies),
-        "copies_dropped": len(training) * (config.copies - 1) - len(copies),
+        "copies_unchanged": sum(
+            example is as_written[id.rpartition(".")[0]] for id, example in copies
+        ),
     }
     return WrittenGroups(
         list(_gather([*written, *copies], "written", tools, config)),
@@ -97,17 +112,19 @@ def write_copies(
 ) -> Iterator[NumberedExample]:
     """Copies with other values, ids ending in 1, 2 and so on.
 
-    A copy that says what is `known` already, or what a benchmark asks, is left out.
+    A copy that would say what is `known` already, or what a benchmark asks, is the example again: a
+    question back often has no value to exchange, and is to be seen as often as its neighbours.
     """
     known = set(known)
     for id, example in examples:
-        for number in range(1, config.copies):
+        for number in range(1, config.copies[example.kind]):
             copy_id = f"{id}.{number}"
             copy = exchange.copy_example(example, random.Random(f"{config.seed}:{copy_id}"))
             said = list_queries(copy)
-            if said not in known and checks.find_problem(copy) is None:
-                known.add(said)
-                yield NumberedExample(copy_id, copy)
+            if said in known or checks.find_problem(copy) is not None:
+                copy = example
+            known.add(said)
+            yield NumberedExample(copy_id, copy)
 
 
 def write_trajectory(id: str, example: WrittenExample, config: WrittenConfig) -> Trajectory:

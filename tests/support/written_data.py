@@ -1,7 +1,7 @@
 """A small shop with written examples, for tests of the stage `written`."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -10,6 +10,7 @@ from agent_tuning.records import Call, Tool
 from agent_tuning.synthesis.value_pools import PeopleConfig, ValuePools
 from agent_tuning.synthesis.written_checks import ExampleChecks, find_decision
 from agent_tuning.synthesis.written_examples import (
+    Kind,
     NumberedExample,
     SpokenMessage,
     WrittenExample,
@@ -18,13 +19,19 @@ from agent_tuning.synthesis.written_groups import WrittenConfig
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
 PEOPLE = PeopleConfig(always=("name", "attendees"), sometimes=("sender",))
+
+
+def copies_of_every_kind(number: int) -> dict[Kind, int]:
+    return dict.fromkeys(get_args(Kind), number)
+
+
 CONFIG = WrittenConfig(
     seed=1,
     folder="",
     language="en",
     near_duplicate=0.5,
     max_rejected=0.1,
-    copies=3,
+    copies=copies_of_every_kind(3),
     people=PEOPLE,
     trajectories_per_prompt=4,
     validation=0.25,

@@ -1,6 +1,7 @@
 """Written examples as groups: checked, copied, shuffled, split; and the stage itself."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,18 @@ from agent_tuning.quality.validation import list_calls, list_queries
 from agent_tuning.quality.verify import Reject
 from agent_tuning.records import Assistant, BadInput, Group, Trajectory, User
 from agent_tuning.synthesis.written_examples import read_folder
-from agent_tuning.synthesis.written_groups import WrittenGroups, build_groups
+from agent_tuning.synthesis.written_groups import WrittenConfig, WrittenGroups, build_groups
 from stages import written
 from tests.support import default_data
-from tests.support.written_data import CONFIG, OTHERS, TOOLS, number_examples, price, write_example
+from tests.support.written_data import (
+    CONFIG,
+    OTHERS,
+    TOOLS,
+    copies_of_every_kind,
+    number_examples,
+    price,
+    write_example,
+)
 
 EXAMPLES = number_examples(
     *OTHERS,
@@ -43,7 +52,7 @@ def origins(groups: list[Group]) -> set[str]:
 
 
 def test_the_values_of_every_copy_were_said():
-    for trajectory in members(build(copies=6).training):
+    for trajectory in members(build(copies=copies_of_every_kind(6)).training):
         said = "\n".join(list_queries(trajectory))
         for call in list_calls(trajectory):
             for value in call.arguments.values():
@@ -68,7 +77,7 @@ def test_validation_is_as_written_and_more_examples_move_none():
 
 
 def test_training_takes_no_value_from_validation():
-    groups = build(copies=20)
+    groups = build(copies=copies_of_every_kind(20))
     held = {id: example for id, example in EXAMPLES if id in origins(groups.validation)}
     said = "\n".join(query for one in members(groups.training) for query in list_queries(one))
     products = {call.arguments["product"] for example in held.values() for call in example.calls
@@ -78,15 +87,34 @@ def test_training_takes_no_value_from_validation():
 
 
 def test_without_copies_and_validation_all_is_as_written():
-    groups = build(copies=1, validation=0.0)
+    groups = build(copies=copies_of_every_kind(1), validation=0.0)
     turns = {one.id: one.turns for one in members(groups.training)}
     assert turns == {f"{id}.0": (*one.before, one.answer) for id, one in EXAMPLES}
-    assert groups.metrics["copies"] == groups.metrics["copies_dropped"] == 0
+    assert groups.metrics["copies"] == groups.metrics["copies_unchanged"] == 0
 
 
-def test_no_two_trajectories_say_the_same():
-    said = [list_queries(one) for one in members(build(copies=8).training)]
-    assert len(said) == len(set(said)) > 40
+def test_copies_say_something_new_or_are_the_example_again():
+    trajectories = {one.id: one for one in members(build(copies=copies_of_every_kind(8)).training)}
+    assert len(trajectories) % 8 == 0
+    originals = {id: one for id, one in trajectories.items() if id.endswith(".0")}
+    same = [id for id, one in trajectories.items() if id not in originals
+            and one.turns == trajectories[f"{id.rpartition('.')[0]}.0"].turns]  # fmt: skip
+    new = [list_queries(one) for id, one in trajectories.items() if id not in same]
+    assert len(new) == len(set(new)) > 40
+    assert same
+
+
+def test_kinds_have_as_many_copies_as_they_are_given():
+    copies = copies_of_every_kind(1) | {"follow_up": 4}
+    kinds = Counter(one.kind for one in members(build(copies=copies, validation=0.0).training))
+    assert kinds["follow_up"] == 4 * sum(one.kind == "follow_up" for _, one in EXAMPLES)
+    assert kinds["call"] == sum(one.kind == "call" for _, one in EXAMPLES)
+
+
+def test_a_kind_without_a_number_of_copies_is_named():
+    copies = {kind: 1 for kind in CONFIG.copies if kind not in ("chain", "off_topic")}
+    with pytest.raises(ValueError, match="every kind needs a number; missing: chain, off_topic"):
+        msgspec.convert(SECTION | {"copies": copies}, WrittenConfig)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others():
@@ -110,7 +138,7 @@ def test_voices_and_kinds_are_mixed():
 
 
 def test_a_question_back_is_trained_with_its_answer():
-    (one,) = (one for one in members(build(copies=1, validation=0.0).training)
+    (one,) = (one for one in members(build(copies=copies_of_every_kind(1), validation=0.0).training)
               if one.kind == "follow_up")  # fmt: skip
     user, ask, answer, call = one.turns
     assert isinstance(user, User)
@@ -123,15 +151,16 @@ def test_a_question_back_is_trained_with_its_answer():
     assert one.tool == "get_price"
 
 
-def test_a_copy_that_a_benchmark_asks_is_left_out():
+def test_a_copy_that_a_benchmark_asks_is_the_example_again():
     example = number_examples(*OTHERS[:2])[:2]
-    config = msgspec.structs.replace(CONFIG, validation=0.0, copies=2)
+    config = msgspec.structs.replace(CONFIG, validation=0.0, copies=copies_of_every_kind(2))
     free = build_groups(example, TOOLS, NOTHING, config)
     copy = next(one.query for one in members(free.training) if one.id == "plain.1.1")
     asked = ContaminationFilter([ProtectedQuery(copy, "t")], 0.9)
     kept = build_groups(example, TOOLS, asked, config)
-    assert "plain.1.1" not in {one.id for one in members(kept.training)}
-    assert kept.metrics["copies_dropped"] == 1
+    turns = {one.id: one.turns for one in members(kept.training)}
+    assert turns["plain.1.1"] == turns["plain.1.0"]
+    assert kept.metrics["copies_unchanged"] == 1
 
 
 def test_the_metrics_count_kinds_decisions_voices_and_reasons():
@@ -146,9 +175,16 @@ def test_the_metrics_count_kinds_decisions_voices_and_reasons():
     assert reject.trajectory.query == "Price?"
 
 
+DOMAINS = ["shop", "cart", "messaging"]
+
+
 def run_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     monkeypatch.chdir(tmp_path)
-    sections = {"written": SECTION | changes, "decontamination": {"near_benchmark": 0.7}}
+    sections = {
+        "catalogue": {"domains": DOMAINS},
+        "written": SECTION | changes,
+        "decontamination": {"near_benchmark": 0.7},
+    }
     Path("params.yaml").write_text(yaml.safe_dump(sections))
     jsonl.write(Path("protected"), [])
     written.main(CATALOGUE, *map(Path, ("protected", "groups", "validation", "rejects", "metrics")))
@@ -167,8 +203,9 @@ def test_the_stage_reads_the_files_of_the_folder(tmp_path, monkeypatch):
     jsonl.write(tmp_path / "own/b.jsonl", [LINE])
     run_stage(tmp_path, monkeypatch, folder="own", validation=0.0)
     (group,) = jsonl.read(Path("groups"), Group)
-    assert [one.id for one in group.trajectories] == ["b.1.0"]
-    assert len(group.tools) == len(default_data.CATALOGUE.entries)
+    assert [one.id for one in group.trajectories] == ["b.1.0", "b.1.1", "b.1.2"]
+    offered = sorted(tool.name for tool in group.tools)
+    assert offered == sorted(default_data.CATALOGUE.list_tools(DOMAINS))
 
 
 def test_too_many_rejects_fail_in_one_line_and_are_written_down(tmp_path, monkeypatch):
@@ -211,14 +248,12 @@ def test_a_share_above_one_is_bad_input(tmp_path, monkeypatch):
 
 def test_few_of_the_shipped_examples_are_rejected():
     shipped = list(read_folder(Path("data/written/shop")))
-    names = ("shop", "cart", "messaging")
     catalogue = default_data.CATALOGUE
-    tools = [catalogue.tool(name, "en") for name, domain in catalogue.domain_of.items()
-             if domain.domain in names]  # fmt: skip
+    tools = [catalogue.tool(name, "en") for name in catalogue.list_tools(DOMAINS)]
     groups = build_groups(
         shipped,
         tools,
         default_data.contamination_filter(),
-        msgspec.structs.replace(CONFIG, copies=1),
+        msgspec.structs.replace(CONFIG, copies=copies_of_every_kind(1)),
     )
     assert len(groups.rejects) <= 0.01 * len(shipped)
