@@ -7,6 +7,7 @@ writes  data/asked/            the same suites, a folder each, with the tasks th
         metrics/build_requests.json how many tasks a suite has, and how many of them are asked
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from agent_tuning.files import jsonl, metrics_file
@@ -17,6 +18,7 @@ from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks import suites
 from benchmark.tasks.requests import RequestsConfig, build_requests
 from benchmark.tasks.sampling import sample_groups
+from benchmark.tasks.suite_prompts import make_native
 
 
 def main(base: Path, asked: Path, requests: Path, metrics: Path, *folders: Path) -> None:
@@ -32,6 +34,8 @@ def main(base: Path, asked: Path, requests: Path, metrics: Path, *folders: Path)
     for folder in folders:
         whole = suites.read(folder)
         sample = sample_groups(whole, p.groups[folder.name])
+        if p.native:
+            sample = replace(sample, prompts=make_native(sample.prompts))
         suites.write(asked / folder.name, sample)
         groups += build_requests(sample, chat)
         counts[f"{folder.name}.tasks"] = len(whole.tasks)

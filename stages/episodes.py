@@ -14,10 +14,9 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cache_key import compute_run_key
 from agent_tuning.runtime.cpu import configure_threads
-from benchmark.rollouts.config import EpisodesConfig
+from benchmark.rollouts.config import EpisodesConfig, read_played
 from benchmark.rollouts.model_policy import ModelPolicy
 from benchmark.rollouts.rollout import run_rollouts
-from benchmark.tasks import episodes
 
 SCRATCH = Path("scratch/episodes")
 
@@ -25,7 +24,7 @@ SCRATCH = Path("scratch/episodes")
 def main(suite: Path, model: Path, code: Path, transcripts: Path) -> None:
     p = config.load("episodes", EpisodesConfig)
     configure_threads(p.threads)
-    played = episodes.read(suite).slice(p.tasks, p.attempts)
+    played = read_played(suite, p)
     files = [suite / f"{name}.jsonl" for name in ("tools", "prompts", "episodes")]
     key = compute_run_key(p, [*files, model, code])
     policy = ModelPolicy(model, SCRATCH / f"{transcripts.stem}-{key}.jsonl", p)

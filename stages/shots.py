@@ -1,6 +1,6 @@
-"""Ask the house questions again after worked examples: what a prompt alone teaches the base model.
+"""Ask a suite's questions after worked examples: what a prompt alone teaches the base model.
 
-reads   data/asked/house/         the suite, with the tasks that are asked
+reads   data/asked/               the suites, with the tasks that are asked
         data/requests.jsonl       QuestionGroup; groups of other suites are left out
         data/with_negatives.jsonl training groups, kept apart from the suite's queries by `verify`
         data/base/                the tokenizer
@@ -18,12 +18,12 @@ from benchmark.tasks import suites
 from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 
 
-def main(suite: Path, requests: Path, training: Path, base: Path, shots: Path) -> None:
+def main(asked: Path, requests: Path, training: Path, base: Path, shots: Path) -> None:
     p = config.load("shots", WorkedExamplesConfig)
     pool = ExamplePool(jsonl.read(training, Group))
     chat = ChatTokenizer(base / "tokenizer.json")
-    asked = jsonl.read(requests, QuestionGroup)
-    groups = add_worked_examples(asked, suites.read(suite), pool, p, chat)
+    questions = jsonl.read(requests, QuestionGroup)
+    groups = add_worked_examples(questions, suites.read(asked / p.suite), pool, p, chat)
     jsonl.write(shots, groups)
     print(f"{shots}: {sum(len(group.questions) for group in groups)} questions")
 

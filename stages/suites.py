@@ -3,8 +3,9 @@
 reads   data/external/{bfcl,nestful}/  their files as published
         benchmark/suites/house/        its queries; our errata of a derived suite are beside it
         benchmark/suites/episodes/     their queries
+        benchmark/suites/shop/ …       the queries of any further suite
 writes  data/suites/{bfcl,nestful}/    tools.jsonl, prompts.jsonl, tasks.jsonl, overlays/
-        data/protected.jsonl           ProtectedQuery, of all four
+        data/protected.jsonl           ProtectedQuery, of all of them
 """
 
 from collections import Counter
@@ -35,7 +36,9 @@ def main(
     bfcl_suite: Path,
     nestful_suite: Path,
     protected: Path,
+    *folders: Path,
 ) -> None:
+    """Whoever adds a suite gives its folder: its queries are then protected as well."""
     p = config.load("suites", SuitesConfig)
     queries: list[Iterator[ProtectedQuery]] = [derived_suites.list_task_queries(suites.read(house))]
     for raw, folder, derive in (
@@ -46,6 +49,7 @@ def main(
         derived_suites.write_with_errata(suite, folder, house.with_name(folder.name))
         print_drop_counts(folder, suite, dropped)
         queries.append(derived_suites.list_task_queries(suite))
+    queries += (derived_suites.list_task_queries(suites.read(folder)) for folder in folders)
     queries.append(derived_suites.list_episode_queries(episodes.read(episodes_folder)))
     count = jsonl.write(protected, chain.from_iterable(queries))
     print(f"suites: {protected}: {count} protected queries")

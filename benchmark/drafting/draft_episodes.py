@@ -216,7 +216,7 @@ def main(folder: Path) -> None:
     drafter = EpisodeDrafter(
         catalogue,
         config.load("draft", HouseDraftConfig),
-        config.load("held_out", HeldOut),
+        config.load("held_out", HeldOut, recipe="general"),
         config.load("draft_episodes", EpisodeDraftConfig),
     )
     suite = drafter.draft()

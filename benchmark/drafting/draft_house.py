@@ -4,16 +4,13 @@ reads   params.yaml: draft, held_out;  data/catalogue and wordings
         FOLDER-N/, the version before, if it is kept
 writes  FOLDER/tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
 
-Queries come from the part of the grammar that training never sees. A query that counts as seen has
-held-out values, and an unseen one held-out phrasings too. Whole groups use held-out tools,
+Queries come from the part of the grammar that training never sees. Whole groups use held-out tools,
 templates or tool formats, so that the report can show what each of these costs.
 """
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.prompts import system_prompt
@@ -22,54 +19,27 @@ from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers import TrajectoryRequest
-from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
 from benchmark.drafting import house_layout
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
 from benchmark.drafting.draft_sources import DraftSources, read_sources
+from benchmark.drafting.drafter import DraftedTask, Drafter, write_draft
 from benchmark.drafting.house_layout import HouseDraftConfig, list_side
 from benchmark.tasks import suites
 from benchmark.tasks.suite_prompts import SuitePrompt
-from benchmark.tasks.suite_version import Version, write_version
-from benchmark.tasks.suites import Gold, GoldCall, Task, TaskGroup
+from benchmark.tasks.suites import Task, TaskGroup
 
 
-class DraftedTask(NamedTuple):
-    """A trajectory, cut before the decision that the task asks for."""
-
-    query_axis: str
-    trajectory: Trajectory
-    cut: int  # the number of turns before the decision
-
-    @property
-    def gold(self) -> Gold:
-        decision = self.trajectory.turns[self.cut]
-        assert isinstance(decision, Assistant)
-        calls = tuple(
-            GoldCall(call.name, {name: (value,) for name, value in call.arguments.items()})
-            for call in decision.calls
-        )
-        return Gold(decision.decision, decision.thought, calls)
-
-
-class HouseDrafter:
+class HouseDrafter(Drafter):
     """Writes the groups of one suite. Its subclass in `annotation` chooses other cells."""
 
     def __init__(self, sources: DraftSources, p: HouseDraftConfig) -> None:
-        self.catalogue = catalogue = sources.catalogue
+        super().__init__(sources, p.style)
         self.held_out = sources.held_out
         self.p = p
         self.tools = {
-            "seen": sorted(catalogue.entries.keys() - set(sources.held_out.tools)),
+            "seen": sorted(self.catalogue.entries.keys() - set(sources.held_out.tools)),
             "unseen": sorted(sources.held_out.tools),
         }
-        wordings = sources.phrasing
-        self.teachers = {
-            "seen": ScriptedTeacher(catalogue, wordings, p.style, "train", "held_out"),
-            "unseen": ScriptedTeacher(catalogue, wordings, p.style, "held_out", "held_out"),
-        }
-        self.general_questions = sources.general_questions.asked("held_out")
-        self.uses: Counter[str] = Counter()  # of a tool or a cell, so that no query recurs
-        self.queries: set[str] = set()  # of negatives so far
 
     def groups(self, first: int) -> Iterator[TaskGroup]:
         """`p.groups` groups, of which `first` is the first number."""
@@ -150,9 +120,6 @@ class HouseDrafter:
             or {step.tool for step in scenario.steps(tool)} <= set(self.tools[side])
         ]
 
-    def is_new(self, query: str) -> bool:
-        return query not in self.queries
-
     def _build_tool_list(self, tools: Sequence[str], rng: random.Random) -> list[str]:
         """The requested tools and all that their scenarios call, then siblings, then others."""
         entries = self.catalogue.entries
@@ -180,15 +147,6 @@ class HouseDrafter:
             and {call.name for call in turn.calls} <= set(self.tools[side])
         ]
         return DraftedTask(axis, trajectory, rng.choice(cuts))
-
-    def _draw_query(
-        self, axis: str, tool: str, scenario: Scenario, language: Language
-    ) -> tuple[str, Trajectory]:
-        """The next query of a cell, and the axis that it is of."""
-        cell = f"{tool}.{scenario.name}.{language}.{axis}"
-        request = TrajectoryRequest(tool, scenario.name, scenario.complexity, self.uses[cell])
-        self.uses[cell] += 1
-        return axis, self.teachers[axis].write_positive(request, language)
 
     def _draft_negatives(
         self, tool_list: Sequence[str], language: Language, number: int
@@ -233,15 +191,11 @@ class HouseDrafter:
 
 def main(folder: Path) -> None:
     p = config.load("draft", HouseDraftConfig)
-    sources = read_sources(config.load("held_out", HeldOut))
+    sources = read_sources(config.load("held_out", HeldOut, recipe="general"))
     groups = list(HouseDrafter(sources, p).groups(p.first))
     tools = collect_tools(sources.catalogue, [group.prompt.tools for group in groups])
     suite = suites.join_groups(folder.name, tools, groups)
-    suites.write(folder, suite)
-    before = folder.with_name(f"{folder.name}-{p.version - 1}")
-    parent = suites.read(before).digest if before.exists() else ""
-    write_version(folder, Version(p.version, suite.digest, parent))
-    print(f"{folder}: version {p.version}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")
+    write_draft(folder, suite, p.version)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 The suites use what training does not, to test whether a skill transfers.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +23,10 @@ class DraftSources(NamedTuple):
     held_out: HeldOut
 
 
-def read_sources(held_out: HeldOut) -> DraftSources:
+def read_sources(held_out: HeldOut, domains: Collection[str] | None = None) -> DraftSources:
+    """The files of this repository, with the tools of some domains or of all."""
     return DraftSources(
-        Catalogue(Path("data/catalogue")),
+        Catalogue(Path("data/catalogue"), domains),
         yaml_records.read(Path("data/phrasing.yaml"), Phrasing),
         yaml_records.read(Path("data/general.yaml"), GeneralQuestions),
         held_out,

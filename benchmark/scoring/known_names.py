@@ -6,7 +6,14 @@ A new suite or model works without a line here; add one to give it a place or a 
 from collections.abc import Collection, Iterable
 
 # Titles: two suites are derived from BFCL and NESTFUL, and never shown under the bare names.
-SUITES = {"house": "house", "bfcl": "BFCL-derived", "nestful": "NESTFUL-derived"}
+SUITES = {
+    "validation": "validation",
+    "shop": "shop, freely worded",
+    "shop_drafted": "shop, drafted",
+    "house": "house",
+    "bfcl": "BFCL-derived",
+    "nestful": "NESTFUL-derived",
+}
 MODELS = ("base", "base_two_shot", "tuned")
 # Models that are asked every suite: a task that they did not answer counts as wrong. Any other
 # model (`base_two_shot` is asked the house suite alone) is scored on the suites that it answered.

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from agent_tuning.inference.requests import QuestionGroup
-from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import Record
 from agent_tuning.tokens.chat_template import ChatTokenizer
@@ -12,9 +11,13 @@ from benchmark.tasks.suites import Suite
 
 
 class RequestsConfig(Record, frozen=True):
-    """How many groups of each suite are asked; None asks them all."""
+    """How many groups of each suite are asked; None asks them all.
+
+    `native` asks every task under the model's own chat template.
+    """
 
     groups: dict[str, int | None]
+    native: bool
 
 
 def build_requests(suite: Suite, chat: ChatTokenizer) -> Iterator[QuestionGroup]:
@@ -25,6 +28,6 @@ def build_requests(suite: Suite, chat: ChatTokenizer) -> Iterator[QuestionGroup]
         yield QuestionGroup(
             prompt,
             REPLY_FORMATS[spec.reply_format].VALID_PREFIXES,
-            tuple(chat.prefix(system_prompt.build(spec))),
-            {task.id: tuple(chat.question(task.turns, spec.reply_format)) for task in tasks},
+            tuple(chat.prefix(spec)),
+            {task.id: tuple(chat.question(task.turns, spec)) for task in tasks},
         )

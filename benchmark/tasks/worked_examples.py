@@ -16,8 +16,9 @@ from benchmark.tasks.suites import Suite
 
 
 class WorkedExamplesConfig(Record, frozen=True):
-    """How many examples a prompt shows of a call, and of a reply without one."""
+    """Whose tasks come after examples, and how many: of a call, and of a reply without one."""
 
+    suite: str
     call: int
     no_call: int
 
@@ -88,6 +89,12 @@ def add_worked_examples(
         for decision, count in counts:
             for example in pool.choose(group.group, prompt.language, decision, tools, count):
                 turns += [example.query, example.decision]
-        prefix = (*group.prefix, *chat.branch(turns, prompt.reply_format).ids)
-        with_examples.append(msgspec.structs.replace(group, prefix=prefix))
+        examples = chat.branch(turns, prompt).ids
+        # Asked again after the examples: a template may write a later message another way.
+        questions = {
+            name: tuple(chat.question([*turns, *tasks[name].turns], prompt)[len(examples) :])
+            for name in group.questions
+        }
+        prefix = (*group.prefix, *examples)
+        with_examples.append(msgspec.structs.replace(group, prefix=prefix, questions=questions))
     return with_examples

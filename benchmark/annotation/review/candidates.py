@@ -53,7 +53,7 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     limit = config.load("decontamination", DecontaminationConfig).near_benchmark
     training_filter = contamination.build_training_filter(jsonl.read(training, Group), limit)
     unseen_only = p.teacher != "scripted"
-    sources = read_sources(config.load("held_out", HeldOut))
+    sources = read_sources(config.load("held_out", HeldOut, recipe="general"))
     drafter = LeastCoveredDraft(
         sources, draft_config, suite, rejected, training_filter, unseen_only
     )

@@ -7,7 +7,7 @@ import msgspec
 from agent_tuning.records import Assistant, Group, Trajectory
 from agent_tuning.synthesis.teachers import GroupRequest, Teacher, TrajectoryRequest
 from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft, first_query
-from benchmark.drafting.draft_house import DraftedTask
+from benchmark.drafting.drafter import DraftedTask
 from benchmark.tasks.suites import Task, TaskGroup
 
 

@@ -24,7 +24,7 @@ from benchmark.drafting.draft_house import HouseDrafter
 from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import Version
-from tests.support import default_data
+from tests.support import default_data, general_params
 from tests.support.chat_server import ChatServer
 
 P = config.load("candidates", candidates.CandidatesConfig)
@@ -159,7 +159,7 @@ def test_a_chat_model_words_the_positives_anew(tmp_path, monkeypatch, house, tra
     table = default_data.perfect_answers(Author(drafter.teachers["unseen"]), wanted, chat.model)
     failing = next(key for key in table if "decision" in table[key])
     table[failing] = '{"decision": "call", "calls": []}'
-    section = yaml.safe_load((root / "params.yaml").read_text())
+    section = general_params.read()
     section["candidates"] |= {"teacher": "openai", "groups": 2}
     with ChatServer(table).running_in_a_thread() as server:
         section["chat_model"]["service"] |= {"base_url": server.url, "initial_backoff_s": 0.01}

@@ -129,11 +129,12 @@ def nested() -> None:
         Path(f"nested/shop-{part}.json").write_text(json.dumps(entries))
 
 
-def run(place: str = ".") -> None:
+def run(place: str = ".", *further: Path) -> None:
     names = ("bfcl", "nestful", "bfcl/protected.jsonl")
     suites.main(
         *map(Path, ("raw", "nested", "suites/house", "episodes")),
         *(Path(place, name) for name in names),
+        *further,
     )
 
 
@@ -173,6 +174,20 @@ def test_every_user_turn_of_suites_and_episodes_is_protected() -> None:
     }
     assert all(record.tools == offered[record.task] for record in fenced[2:])
     assert {record.task for record in fenced[2:]} == offered.keys()
+
+
+@pytest.mark.usefixtures("place")
+def test_the_queries_of_any_further_suite_are_protected_too() -> None:
+    for name in ("mine", "yours"):
+        lines(Path(name, "tools.jsonl"))
+        lines(Path(name, "prompts.jsonl"), {**HOUSE_PROMPT, "id": name})
+        turns = [{"role": "user", "text": f"This is {name}"}]
+        task = {**HOUSE_TASK, "id": f"{name}/1", "prompt": name, "turns": turns}
+        lines(Path(name, "tasks.jsonl"), task)
+    run(".", Path("mine"), Path("yours"))
+    fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), ProtectedQuery))
+    assert ProtectedQuery("This is mine", "mine/1") in fenced
+    assert ProtectedQuery("This is yours", "yours/1") in fenced
 
 
 @pytest.mark.usefixtures("place")

@@ -10,6 +10,7 @@ import pytest
 from agent_tuning.files import jsonl
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import BadInput
+from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks import suites
 from stages import build_requests
 
@@ -24,8 +25,8 @@ def folder(lively: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return lively
 
 
-def write(groups: dict[str, int | None]) -> None:
-    text = msgspec.yaml.encode({"build_requests": {"groups": groups}})
+def write(groups: dict[str, int | None], *, native: bool = False) -> None:
+    text = msgspec.yaml.encode({"build_requests": {"groups": groups, "native": native}})
     Path("params.yaml").write_bytes(text)
 
 
@@ -53,3 +54,25 @@ def test_every_suite_needs_a_number_of_groups(folder: Path) -> None:
     write({"hous": 2})
     with pytest.raises(BadInput, match=r"^params\.yaml: build_requests\.groups: .* each of house$"):
         run(folder)
+
+
+def test_native_asks_the_same_tasks_under_the_models_own_template(folder: Path) -> None:
+    tasks = run(folder)
+    plain = suites.read(Path("asked/house"))
+    write({"house": 2}, native=True)
+    assert run(folder) == tasks
+    native = suites.read(Path("asked/house"))
+    assert native.tasks == plain.tasks
+    assert native.tools == plain.tools
+    assert all(spec.native for spec in native.specs.values())
+    assert {id: spec.tools for id, spec in native.specs.items()} == {
+        id: spec.tools for id, spec in plain.specs.items()
+    }
+    chat = ChatTokenizer(folder / "tokenizer.json")
+    for group in jsonl.read(Path("requests.jsonl"), QuestionGroup):
+        spec = native.specs[group.group]
+        assert list(group.prefix) == chat.prefix(spec)
+        assert list(group.prefix) != chat.prefix(plain.specs[group.group])
+        for task in native.tasks:
+            if task.id in group.questions:
+                assert list(group.questions[task.id]) == chat.question(task.turns, spec)

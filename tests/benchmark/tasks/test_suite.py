@@ -123,6 +123,15 @@ def test_a_mistake_is_named_with_file_line_and_field(
             id="reply format",
         ),
         pytest.param(
+            second_prompt(reply_format="native"),
+            "template, tool_format, reply_format: expected native for all three or for none, "
+            "got plain, openai, native",
+            id="half native",
+        ),
+        pytest.param(
+            second_prompt(tool_format="native"), "expected native for all three", id="native tools"
+        ),
+        pytest.param(
             {**PROMPT, "id": "g2", "menu": []}, "unknown field `menu`", id="unknown field"
         ),
     ],
@@ -135,6 +144,12 @@ def test_a_mistake_in_a_prompt_is_named_with_file_line_and_field(
         suites.read(written(tmp_path, [TASK], tools, (PROMPT, prompt)))
     assert str(error.value).startswith(f"{tmp_path}/prompts.jsonl:2: ")
     assert problem in str(error.value)
+
+
+def test_a_native_prompt_has_no_template_and_no_formats_of_ours(tmp_path: Path) -> None:
+    native = second_prompt(template="native", tool_format="native", reply_format="native")
+    suite = suites.read(written(tmp_path, [TASK], prompts=(PROMPT, native)))
+    assert [suite.specs[name].native for name in ("g1", "g2")] == [False, True]
 
 
 def test_a_tool_occurs_once(tmp_path: Path) -> None:

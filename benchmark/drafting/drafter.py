@@ -1,0 +1,71 @@
+"""What all drafts of the grammar share: queries that training never sees, and tasks cut from them.
+
+A query that counts as seen has held-out values, and an unseen one held-out phrasings too.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from agent_tuning.catalogue.entry_records import Scenario
+from agent_tuning.records import Assistant, Language, Trajectory
+from agent_tuning.synthesis.teachers import TrajectoryRequest
+from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
+from benchmark.drafting.draft_sources import DraftSources
+from benchmark.tasks import suites
+from benchmark.tasks.suite_version import Version, write_version
+from benchmark.tasks.suites import Gold, GoldCall, Suite
+
+
+class DraftedTask(NamedTuple):
+    """A trajectory, cut before the decision that the task asks for."""
+
+    query_axis: str
+    trajectory: Trajectory
+    cut: int  # the number of turns before the decision
+
+    @property
+    def gold(self) -> Gold:
+        decision = self.trajectory.turns[self.cut]
+        assert isinstance(decision, Assistant)
+        calls = tuple(
+            GoldCall(call.name, {name: (value,) for name, value in call.arguments.items()})
+            for call in decision.calls
+        )
+        return Gold(decision.decision, decision.thought, calls)
+
+
+class Drafter:
+    """Draws the queries of one suite."""
+
+    def __init__(self, sources: DraftSources, style: WritingStyle) -> None:
+        self.catalogue = catalogue = sources.catalogue
+        wordings = sources.phrasing
+        self.teachers = {
+            "seen": ScriptedTeacher(catalogue, wordings, style, "train", "held_out"),
+            "unseen": ScriptedTeacher(catalogue, wordings, style, "held_out", "held_out"),
+        }
+        self.general_questions = sources.general_questions.asked("held_out")
+        self.uses: Counter[str] = Counter()  # of a tool or a cell, so that no query recurs
+        self.queries: set[str] = set()  # that must not be drawn again
+
+    def is_new(self, query: str) -> bool:
+        return query not in self.queries
+
+    def _draw_query(
+        self, axis: str, tool: str, scenario: Scenario, language: Language
+    ) -> tuple[str, Trajectory]:
+        """The next query of a cell, and the axis that it is of."""
+        cell = f"{tool}.{scenario.name}.{language}.{axis}"
+        request = TrajectoryRequest(tool, scenario.name, scenario.complexity, self.uses[cell])
+        self.uses[cell] += 1
+        return axis, self.teachers[axis].write_positive(request, language)
+
+
+def write_draft(folder: Path, suite: Suite, version: int) -> None:
+    """Write a suite and its version, which names the version before if that is kept beside it."""
+    suites.write(folder, suite)
+    before = folder.with_name(f"{folder.name}-{version - 1}")
+    parent = suites.read(before).digest if before.exists() else ""
+    write_version(folder, Version(version, suite.digest, parent))
+    print(f"{folder}: version {version}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")
