@@ -1,17 +1,4 @@
-"""Tune all parameters on packs of token ids; knows no template and no tool.
-
-reads   data/packs.parquet      ids, weights, spans
-        data/base/              the model to start from
-        data/code_hashes/train.json  hash of this code
-        slurm/zero3.json        how several processes share the model's states
-writes  models/tuned/           safetensors, tokenizer, README.md with inputs and parameters
-        data/train_log.csv      loss, lr, grad_norm of every step
-        metrics/train.json      first and last loss
-
-Runs as one process, or under torchrun as many with DeepSpeed ZeRO-3. Checkpoints and speed.jsonl
-live in scratch/train/, in a folder named by a hash of all inputs. A killed run resumes: start the
-same command again. Changed inputs start a new run.
-"""
+"""Tune all parameters on packs; a killed run resumes from its checkpoint in scratch/train/."""
 
 import sys
 from pathlib import Path
@@ -25,10 +12,20 @@ from agent_tuning.training import distributed, export
 from agent_tuning.training.dataset import PackDataset
 from agent_tuning.training.train_log import TrainStep, collect_steps, summarize
 from agent_tuning.training.trainer import TrainConfig, build_trainer, open_run
+from agent_tuning.training.validation import ValidationConfig, Validator
 
 
 def main(
-    packs: Path, base: Path, code: Path, zero3: Path, model: Path, log: Path, metrics: Path
+    packs: Path,
+    base: Path,
+    code: Path,
+    zero3: Path,
+    model: Path,
+    log: Path,
+    metrics: Path,
+    *,
+    validation: Path | None = None,
+    validation_log: Path | None = None,
 ) -> None:
     train = config.load("train", TrainConfig)
     configure_threads(train.threads, exact=train.precision == "float32")
@@ -39,7 +36,10 @@ def main(
     rows = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
     ranks = distributed.world_size()
     dataset = PackDataset(rows, train.epochs, train.seed, ranks, train.packs_per_step)
-    trainer, monitor = build_trainer(train, dataset, base, run, zero3)
+    validators = []
+    if validation:
+        validators = [Validator(validation, config.load("validate", ValidationConfig), run)]
+    trainer, monitor = build_trainer(train, dataset, base, run, zero3, validators)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if monitor.stopped:
         sys.exit(cli.EXIT_UNFINISHED)
@@ -48,6 +48,8 @@ def main(
         steps = collect_steps(trainer.state.log_history)
         results = summarize(steps)
         csv_records.write(log, TrainStep, steps)
+        if validators and validation_log:
+            validators[0].write(validation_log, len(steps))
         metrics_file.write(metrics, results)
         export.write_model_card(model, base, inputs, train, results)
         first, last = results["first_loss"], results["last_loss"]

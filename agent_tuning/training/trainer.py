@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import torch
-from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from agent_tuning.model.flops import read_model_shape
@@ -82,7 +82,12 @@ def check(config: TrainConfig) -> None:
 
 
 def build_trainer(
-    config: TrainConfig, dataset: PackDataset, base: Path, run: Path, zero3_file: Path
+    config: TrainConfig,
+    dataset: PackDataset,
+    base: Path,
+    run: Path,
+    zero3_file: Path,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> tuple[Trainer, RunMonitor]:
     """The Trainer of the model in the folder `base`; checkpoints and speed.jsonl go to `run`."""
     shape = read_model_shape(base)
@@ -106,7 +111,7 @@ def build_trainer(
         args=arguments,
         train_dataset=dataset,
         data_collator=collate,
-        callbacks=[monitor],
+        callbacks=[monitor, *callbacks],
     )
     attach_loss_head(model)
     trainer.remove_callback(PrinterCallback)

@@ -22,9 +22,13 @@ import yaml
 from agent_tuning.files import jsonl
 from agent_tuning.model import tiny_model
 from tests.conftest import SIZES, some_groups
+from tests.support import general_params
 
 ROOT = Path(__file__).parents[2]
 PATHS = ["packs.parquet", "base", "code.json", "slurm/zero3.json", "model", "log.csv", "m.json"]
+# Given to the stage if the packs are there.
+VALIDATION_PACKS = "validation.parquet"
+VALIDATION = ["--validation", VALIDATION_PACKS, "--validation-log", "validation.csv"]
 # A killed build of a DeepSpeed extension leaves a lock, and later ranks wait for it for ever.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -52,13 +56,14 @@ def make_inputs(target: Path, *, copies: int = 2, max_len: int = 2048, **train: 
         (target / package).symlink_to(ROOT / package)
     (target / "code.json").write_text("{}")
     jsonl.write(target / "mixed.jsonl", some_groups() * copies)
-    set_params(target, ROOT / "params.yaml", render={"max_len": max_len}, train=TRAIN | train)
+    (target / "params.yaml").write_text(yaml.safe_dump(general_params.read()))
+    set_params(target, render={"max_len": max_len}, train=TRAIN | train)
     render(target)
     return target
 
 
-def set_params(target: Path, source: Path | None = None, **sections: dict[str, object]) -> None:
-    params = yaml.safe_load((source or target / "params.yaml").read_text())
+def set_params(target: Path, **sections: dict[str, object]) -> None:
+    params = yaml.safe_load((target / "params.yaml").read_text())
     for name, values in sections.items():
         params[name] |= values
     (target / "params.yaml").write_text(yaml.safe_dump(params))
@@ -71,9 +76,24 @@ def render(target: Path) -> None:
         render.main(Path("mixed.jsonl"), Path("base"), Path(PATHS[0]), Path("r.json"))
 
 
+def add_validation(target: Path, *, groups: int = 2, every: int = 0) -> None:
+    """Add packs of so many groups to measure on."""
+    from stages import render
+
+    set_params(target, validate={"every": every})
+    with contextlib.chdir(target):
+        jsonl.write(Path("validation.jsonl"), some_groups()[:groups])
+        render.main(
+            *map(Path, ("mixed.jsonl", "base", PATHS[0], "r.json")),
+            validation=Path("validation.jsonl"),
+            validation_packs=Path(VALIDATION_PACKS),
+        )
+
+
 def copy_inputs(inputs: Path, target: Path, **train: object) -> Path:
     """Copy the inputs without outputs and checkpoints, and change some parameters of train."""
-    ignored = shutil.ignore_patterns("scratch", "model", "log.csv", "m.json", "rank*")
+    outputs = ("model", "log.csv", "m.json", "validation.csv")
+    ignored = shutil.ignore_patterns("scratch", "rank*", *outputs)
     shutil.copytree(inputs, target, symlinks=True, ignore=ignored)
     set_params(target, train=train)
     return target
@@ -169,7 +189,7 @@ def run_rank(folder: Path, rank: int, world: int, port: str) -> None:
     from stages import train as stage
 
     _record_rows(Path(f"rank{rank}.packs"))
-    sys.argv = ["train", *PATHS]
+    sys.argv = ["train", *PATHS, *(VALIDATION if Path(VALIDATION_PACKS).exists() else [])]
     cli.run(stage.main)
 
 
