@@ -7,8 +7,14 @@ PYTHON ?= python3.11
 A ?= HEAD
 B ?= workspace
 SUITE ?= benchmark/suites/house
-COMPARED := data/answers data/requests.jsonl metrics report/compare \
-	data/asked/house data/asked/bfcl
+TO ?= data/written/mine
+# The recipe that params.yaml chooses.
+RECIPE := $(shell sed -n 's/^recipe: *//p' params.yaml)
+# The suites that a recipe is compared and released by.
+SUITES_specialist := shop shop_drafted
+SUITES_general := house bfcl
+COMPARED := data/$(RECIPE)/answers data/$(RECIPE)/requests.jsonl metrics/$(RECIPE) report/compare \
+	$(SUITES_$(RECIPE):%=data/$(RECIPE)/asked/%)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export HF_HUB_OFFLINE := 1
@@ -24,8 +30,12 @@ help: ## Show this list
 
 repro: .venv/ready ## Run everything: data, training, benchmark; end with the table
 	dvc repro
-	@python -m benchmark.reports.leaderboard data/breakdown.csv
-	@echo "report: $(CURDIR)/report/index.html"
+	@python -m benchmark.reports.leaderboard data/$(RECIPE)/breakdown.csv
+	@echo "report: $(CURDIR)/report/$(RECIPE)/index.html"
+
+recipe: ## Choose what the pipeline makes, in params.yaml: NAME=specialist or general
+	@sed '1,/^recipes:$$/d' params.yaml | grep -Fxq '  $(NAME):' || { echo "NAME=$(NAME): expected specialist or general" >&2; exit 1; }
+	sed -i 's/^recipe: .*/recipe: $(NAME)/' params.yaml
 
 test: .venv/ready ## Run all tests
 	python -m pytest -q
@@ -37,7 +47,7 @@ check: .venv/ready ## Run ruff, mypy --strict and shellcheck; compare the names 
 	shellcheck .ci/run slurm/launch/train slurm/launch/train.sbatch slurm/node/run slurm/node/health_check slurm/shards/synthesize slurm/shards/shard.sbatch
 	python -m pytest -q tests/test_pipeline.py
 
-smoke: .venv/ready ## Run the whole pipeline on the tiny model, in a temporary copy
+smoke: .venv/ready ## Run the whole pipeline of every recipe on the tiny model, in a temporary copy
 	python -m tests.support.smoke
 
 ##@ Data and training
@@ -57,14 +67,19 @@ submit-dry: .venv/ready ## Print what train would submit; if Slurm is installed,
 	@set -a; [ ! -e slurm/cluster.env ] || . slurm/cluster.env; python -m slurm.launch.dry_run "$$SIZE"
 
 templates: .venv/ready ## Let the chat model write new templates; review them before you commit
-	python -m agent_tuning.synthesis.template_search data/with_negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
+	python -m agent_tuning.synthesis.template_search data/$(RECIPE)/with_negatives.jsonl data/replies.jsonl agent_tuning/prompts/templates
+
+wordings: .venv/ready ## Let the chat model word examples for your tools: DOMAINS="shop cart", TO=FOLDER or FILE.jsonl, DRY=1 for the cost
+	python -m agent_tuning.synthesis.wordings data/catalogue data/protected.jsonl scratch/wordings/replies.jsonl $(TO) $(DOMAINS) $(if $(DRY),--dry-run)
 
 show: .venv/ready ## Print a trajectory with its trained tokens in colour: ID=...
-	python -m agent_tuning.tokens.inspect_labels data/mixed.jsonl data/base $(ID)
+	python -m agent_tuning.tokens.inspect_labels data/$(RECIPE)/mixed.jsonl data/base $(ID)
 
 ##@ Benchmark
-suite: .venv/ready ## Draft the house suite and the episodes again from the grammar; overwrites them
+suite: .venv/ready ## Make our suites again, from the grammar and from what people wrote; overwrites them
 	python -m benchmark.drafting.draft_house benchmark/suites/house
+	python -m benchmark.drafting.draft_shop benchmark/suites/shop_drafted
+	python -m benchmark.drafting.written_suite benchmark/suites/shop/written benchmark/suites/shop
 	python -m benchmark.drafting.draft_episodes benchmark/suites/episodes
 
 gold-check: .venv/ready ## Check BFCL's published golds with the checks that training calls must pass
@@ -81,22 +96,22 @@ suite-check: .venv/ready ## Validate a suite; print its baselines and what degen
 
 ##@ People
 draft: .venv/ready ## Draft candidates for what the house suite covers least
-	python -m benchmark.annotation.review.candidates benchmark/suites/house data/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
+	python -m benchmark.annotation.review.candidates benchmark/suites/house data/$(RECIPE)/mixed.jsonl benchmark/candidates scratch/candidates-replies.jsonl
 
 review: .venv/ready ## Review and correct the candidates in a browser
 	python -m benchmark.annotation.review.serve benchmark/candidates scratch/review.db
 
 merge: .venv/ready ## Merge the reviewed candidates into a new version of the house suite
-	python -m benchmark.annotation.review.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/mixed.jsonl
+	python -m benchmark.annotation.review.merge benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/$(RECIPE)/mixed.jsonl
 
 corrections: .venv/ready ## Export corrected candidates that are in no suite as training trajectories
 	python -m benchmark.annotation.review.export_corrections benchmark/suites/house benchmark/candidates benchmark/candidates/reviews.jsonl data/corrections.jsonl
 
 rate: .venv/ready ## Rate answers blind, in a browser: VERSION="base tuned"
-	python -m benchmark.annotation.rating.serve data/asked/house benchmark/ratings scratch/rate.db metrics/human.json $(VERSION:%=data/answers/%.jsonl)
+	python -m benchmark.annotation.rating.serve data/$(RECIPE)/asked/$(firstword $(SUITES_$(RECIPE))) benchmark/ratings scratch/rate.db metrics/$(RECIPE)/human.json $(VERSION:%=data/$(RECIPE)/answers/%.jsonl)
 
 judge: .venv/ready ## Let a chat model rate the same answers: VERSION="base tuned", DRY=1 for the cost
-	python -m benchmark.annotation.judge.rate_answers data/asked/house benchmark/ratings benchmark/ratings/judge_replies.jsonl metrics/human.json $(VERSION:%=data/answers/%.jsonl) $(if $(DRY),--dry-run)
+	python -m benchmark.annotation.judge.rate_answers data/$(RECIPE)/asked/$(firstword $(SUITES_$(RECIPE))) benchmark/ratings benchmark/ratings/judge_replies.jsonl metrics/$(RECIPE)/human.json $(VERSION:%=data/$(RECIPE)/answers/%.jsonl) $(if $(DRY),--dry-run)
 
 judge-drafts: .venv/ready ## Let a chat model rate the candidates; review then shows the worst first; DRY=1 for the cost
 	python -m benchmark.annotation.judge.rate_drafts benchmark/candidates benchmark/candidates/judge_replies.jsonl $(if $(DRY),--dry-run)
@@ -118,7 +133,7 @@ lock: ## Resolve the ranges of pyproject.toml into the pins of requirements.lock
 	rm -rf .venv/lock
 
 readme: .venv/ready ## Write the tables of README and docs/architecture.md from dvc.yaml and the last run
-	python -m benchmark.reports.readme_tables README.md docs/architecture.md dvc.yaml data/breakdown.csv
+	python -m benchmark.reports.readme_tables README.md docs/architecture.md dvc.yaml data/$(RECIPE)/breakdown.csv
 
 bench: .venv/ready ## Measure time and memory of every part; docs/performance.md has the results
 	python -m tests.perf.bench_data
@@ -127,11 +142,12 @@ bench: .venv/ready ## Measure time and memory of every part; docs/performance.md
 	python -m tests.perf.bench_teachers 2000
 	python -m tests.perf.bench_score
 	python -m tests.perf.bench_launch
-	python -m tests.perf.bench_predict data/requests.jsonl models/tuned
+	python -m tests.perf.bench_predict data/$(RECIPE)/requests.jsonl models/$(RECIPE)
 
-clean: ## Remove caches and checkpoints; keep data, models and .venv
-	rm -rf scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove caches and checkpoints; keep data, models, .venv and the replies of `make wordings`
+	[ ! -d scratch ] || find scratch -mindepth 1 -maxdepth 1 ! -name wordings -exec rm -rf {} +
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help repro test check smoke train estimate synthesize preflight submit-dry suite templates \
-	gold-check bench readme compare gate suite-check draft review merge corrections rate judge \
+.PHONY: help recipe repro test check smoke train estimate synthesize preflight submit-dry suite templates \
+	wordings gold-check bench readme compare gate suite-check draft review merge corrections rate judge \
 	judge-drafts show setup lock clean

@@ -26,16 +26,26 @@ MAKES_TRAINING_DATA = [
     *("plan", "synthesize", "verify", "add_hard_negatives", "written", "diversify"),
     *("self_replies", "mix", "render", "train"),
 ]
-# Sections that several stages and commands read.
-SHARED = {"held_out", "decontamination", "scoring", "chat_model"}
+# Sections that are named for no stage: several stages and commands read them, or a part of one.
+SHARED = {"held_out", "decontamination", "scoring", "chat_model", "catalogue", "validate"}
+CHOICE = {"recipe", "recipes"}
+RECIPES = PARAMS["recipes"]
 # Stages that are given a folder, and name the files in it themselves.
-OUTPUT_FOLDERS = {"code_hashes": "data/code_hashes", "score": "metrics"}
+OUTPUT_FOLDERS = {"code_hashes": "data/code_hashes", "score": "metrics/${recipe}"}
+# In rooms of code, but no code: no hash of code knows them.
+DATA_BESIDE_CODE = ("benchmark/suites/", "agent_tuning/prompts/templates/")
 # Sections of commands beside the pipeline.
 BESIDE = {
     *("draft", "draft_episodes", "candidates", "template_search", "review", "rate", "judge"),
     *("compare", "gate"),
     *("models", "estimate"),
+    *("draft_shop", "written_suite", "wordings"),
 }
+
+
+def sections(name: str) -> list[str]:
+    """The sections of params.yaml that a stage declares."""
+    return [param for param in STAGES[name].get("params", []) if not param.startswith("recipes.")]
 
 
 def deps(name: str) -> list[str]:
@@ -53,19 +63,46 @@ def test_every_script_is_a_stage_and_back():
 
 
 def test_every_section_of_params_belongs_to_a_stage():
-    assert set(PARAMS) - BESIDE - SHARED <= set(STAGES)
+    assert set(PARAMS) - BESIDE - SHARED - CHOICE <= set(STAGES)
 
 
 def test_every_section_of_params_is_read_by_a_stage_or_by_a_command_beside_them():
-    read = {section for stage in STAGES.values() for section in stage.get("params", [])}
-    assert set(PARAMS) - BESIDE == read
+    read = {section for name in STAGES for section in sections(name)}
+    assert set(PARAMS) - BESIDE - CHOICE == read
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_declares_exactly_the_sections_it_reads(name):
     source = Path(f"stages/{name}.py").read_text()
     read = set(re.findall(r'config\.load\("(\w+)"', source))
-    assert set(STAGES[name].get("params", [])) == read
+    assert set(sections(name)) == read
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_watches_what_the_recipe_changes_in_the_sections_it_reads(name):
+    changeable = set(sections(name)) & RECIPES[PARAMS["recipe"]].keys()
+    watched = {param for param in STAGES[name].get("params", []) if param.startswith("recipes.")}
+    assert watched == {f"recipes.${{recipe}}.{section}" for section in changeable}
+
+
+def test_every_recipe_lists_the_same_sections_and_changes_keys_that_exist():
+    for recipe in RECIPES.values():
+        assert recipe.keys() == RECIPES["general"].keys() <= PARAMS.keys()
+        for section, changes in recipe.items():
+            assert changes.keys() <= PARAMS[section].keys(), section
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_a_stage_of_a_recipe_is_named_for_it_and_writes_into_its_folders_alone(name):
+    written = outputs(name, "outs", "metrics", "plots")
+    if "${recipe}" in STAGES[name]["cmd"]:
+        stage = PIPELINE[name]
+        names = stage["matrix"]["recipe"] if "matrix" in stage else stage["foreach"]
+        assert all("${recipe}" in one for one in names)
+        assert all(path.split("/")[1] == "${recipe}" for path in written)
+    else:
+        assert not set(sections(name)) & RECIPES["general"].keys()
+        assert not [path for path in written if set(path.split("/")) & RECIPES.keys()]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -85,11 +122,12 @@ def test_the_code_of_every_dear_stage_is_hashed_and_of_no_other():
 
 
 def test_every_suite_that_is_asked_has_metrics():
-    suites = [
-        Path(word).name for word in STAGES["build_requests"]["cmd"].split() if "suites" in word
-    ]
-    assert set(suites) == PARAMS["build_requests"]["groups"].keys()
-    assert outputs("score", "metrics") == [f"metrics/{suite}.json" for suite in suites]
+    _, *folders = STAGES["build_requests"]["cmd"].partition(" --metrics ")[2].split()
+    suites = [Path(folder).name for folder in folders]
+    for recipe in RECIPES.values():
+        asked = PARAMS["build_requests"] | recipe["build_requests"]
+        assert asked["groups"].keys() == set(suites)
+    assert outputs("score", "metrics") == [f"metrics/${{recipe}}/{suite}.json" for suite in suites]
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -108,7 +146,7 @@ def test_a_cheap_stage_depends_on_every_file_of_ours_that_it_reaches(name):
 @pytest.mark.parametrize("name", DEAR)
 def test_a_dear_stage_depends_on_a_code_hash_and_not_on_code(name):
     assert f"data/code_hashes/{name}.json" in deps(name)
-    code = [dep for dep in deps(name) if not dep.startswith("benchmark/suites/")]
+    code = [dep for dep in deps(name) if not dep.startswith(DATA_BESIDE_CODE)]
     assert not [dep for dep in code if dep.split("/")[0] in MAY_IMPORT]
 
 

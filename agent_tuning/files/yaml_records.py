@@ -1,7 +1,7 @@
 """A YAML file as a typed record, with file, line and field in every error."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,15 +13,19 @@ from agent_tuning.records import BadInput
 T = TypeVar("T")
 
 
-def read(path: Path, kind: type[T], section: str | None = None) -> T:
-    """Read `path`, or one top-level `section` of it, as a `kind`."""
+def read(path: Path, kind: type[T], section: str | None = None, overrides: Sequence[str] = ()) -> T:
+    """Read `path`, or one top-level `section` of it, as a `kind`.
+
+    The mapping under the keys `overrides` replaces keys of the section, one by one.
+    """
     root = _parse(path)
-    keys = [] if section is None else [section]
-    node = _find_child(root, keys)
+    node = _find_child(root, [] if section is None else [section])
     if node is None:
         raise BadInput(f"{path}: no section `{section}`")
-    loader = yaml.SafeLoader("")
-    value = loader.construct_document(node)
+    changes = _find_child(root, [*overrides]) if overrides else None
+    if isinstance(node, yaml.MappingNode) and isinstance(changes, yaml.MappingNode):
+        node = _replace_keys(node, changes)
+    value = yaml.SafeLoader("").construct_document(node)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -57,6 +61,15 @@ def _parse(path: Path) -> yaml.Node | None:
         line = key.start_mark.line + 1
         raise BadInput(f"{path}:{line}: {key.value}: this key appears twice")
     return root
+
+
+def _replace_keys(node: yaml.MappingNode, changes: yaml.MappingNode) -> yaml.MappingNode:
+    """A mapping of both; every value keeps its place in the file, for error messages."""
+    changed = {key.value for key, _ in changes.value}
+    kept = [pair for pair in node.value if pair[0].value not in changed]
+    return yaml.MappingNode(
+        node.tag, [*kept, *changes.value], start_mark=node.start_mark, end_mark=node.end_mark
+    )
 
 
 def _find_repeated_keys(node: yaml.Node | None) -> Iterator[yaml.Node]:

@@ -30,8 +30,7 @@ from benchmark.tasks.suites import Suite
 REGRESSION, INCOMPARABLE = 1, 2  # exit statuses
 # Settings of `predict` by the names that older versions have for them.
 RENAMED_SETTINGS = {"rows": "batch_size", "unreadable_tokens": "malformed_stop_tokens"}
-# The file of its requests, by its older path.
-RENAMED_FILES = {"data/prompts.jsonl": "data/requests.jsonl"}
+OLDER_REQUESTS = "prompts.jsonl"  # what older versions call the file of the requests
 # Settings of `predict` that change when answers come, not what they say.
 SPEED_SETTINGS = {"batch_size", "threads", "service"}
 
@@ -107,9 +106,9 @@ def _describe_decoding(run: StageRun, prompts: Path) -> dict[str, Json]:
         for section in sections
         for name, value in section.items()
     }
-    hashes = {RENAMED_FILES.get(dep.path, dep.path): dep.md5 for dep in run.deps}
+    hashes = {Path(dep.path).name: dep.md5 for dep in run.deps}
     kept = {name: value for name, value in sorted(settings.items()) if name not in SPEED_SETTINGS}
-    return {"prompts": hashes.get(str(prompts)), "decoding": kept}
+    return {"prompts": hashes.get(prompts.name, hashes.get(OLDER_REQUESTS)), "decoding": kept}
 
 
 def _describe_scoring(

@@ -12,6 +12,7 @@ from agent_tuning.records import BadInput, Json, Record
 
 WORKSPACE = "workspace"  # the files as they lie here, as DVC calls them
 LOCK_FILE = Path("dvc.lock")
+RECIPE_ROOTS = ("data", "metrics", "models")  # each has a folder for every recipe
 
 
 class LockedFile(Record, frozen=True, forbid_unknown_fields=False):
@@ -32,10 +33,20 @@ class DvcLock(Record, frozen=True, forbid_unknown_fields=False):
 
     def find_run(self, output: Path) -> StageRun:
         """The run that wrote `output`; an empty one where none did, as for a committed file."""
-        for run in self.stages.values():
-            if str(output) in {out.path for out in run.outs}:
-                return run
+        for path in (output, drop_recipe(output)):
+            for run in self.stages.values():
+                if str(path) in {out.path for out in run.outs}:
+                    return run
         return StageRun()
+
+
+def drop_recipe(path: Path) -> Path:
+    """`data/general/answers` as versions without recipes call it: `data/answers`.
+
+    A path right inside one of the roots has no recipe, and stays.
+    """
+    root, *rest = path.parts
+    return Path(root, *rest[1:]) if root in RECIPE_ROOTS and len(rest) > 1 else path
 
 
 @contextmanager
@@ -45,13 +56,14 @@ def fetch_files(
     """A temporary folder with `paths` as they were at `version`, and those of `optional` it has.
 
     Raises BadInput for an unknown version, for a path of `paths` that the version does not have,
-    and for any path that DVC tracks and no cache here holds. What is wrong inside a file is said
-    of the file of that version, not of the copy.
+    and for any path that DVC tracks and no cache here holds. Versions without recipes have the path
+    without the recipe's folder. What is wrong inside a file is said of the file of that version,
+    not of the copy.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
             files = DVCFileSystem(".", rev=None if version == WORKSPACE else version)
-            existing = (path for path in optional if files.exists(str(path)))
+            existing = (path for path in optional if _find_source(files, path))
             for path in (*paths, *existing):
                 _copy_file(files, version, path, Path(folder))
         except DvcException as error:
@@ -64,10 +76,16 @@ def fetch_files(
 
 def _copy_file(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
     problem = "no such file in this version"
+    source = str(_find_source(files, path) or path)
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     try:
-        files.info(str(path))
+        files.info(source)
         problem = "neither committed nor in the DVC cache; `dvc fetch -a` may get it"
-        files.get(str(path), str(folder / path), recursive=True)
+        files.get(source, str(folder / path), recursive=True)
     except FileNotFoundError as error:
         raise BadInput(f"{version}: {path}: {problem}") from error
+
+
+def _find_source(files: DVCFileSystem, path: Path) -> Path | None:
+    """Where a version has what this one has at `path`; None if it does not have it."""
+    return next((p for p in (path, drop_recipe(path)) if files.exists(str(p))), None)

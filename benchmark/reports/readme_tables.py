@@ -15,14 +15,16 @@ from benchmark.reports.leaderboard import LeaderboardLine, format_interval, form
 from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import BreakdownRow
 
-# The rows that a first reader needs, in this order; the report has all of them.
+# The rows that a first reader needs, in this order; the report has all of them. A recipe has some.
 SHOWN = {
-    "house": ("base", "base_two_shot", "tuned", "lexical", "always_none"),
-    "bfcl": ("base", "tuned", "lexical"),
+    "shop": ("base", "base_two_shot", "tuned", "lexical", "always_none"),
+    "shop_drafted": ("base", "tuned", "lexical"),
+    "house": ("base_two_shot", "tuned", "lexical", "always_none"),
+    "bfcl": ("tuned", "lexical"),
 }
 HEADER = (
     *("suite", "model", "tasks", "em", "95 % interval"),
-    *("call", "no call", "call exact", "parse errors"),
+    *("call", "no call", "ask", "call exact", "parse errors"),
 )
 
 
@@ -30,19 +32,25 @@ class Described(Record, frozen=True, forbid_unknown_fields=False):
     desc: str = ""
 
 
-class Stage(Described, frozen=True, forbid_unknown_fields=False):
-    """A stage, or under `do` one that runs for every key of `foreach`."""
+class Item(Record, frozen=True, forbid_unknown_fields=False):
+    """What a stage of `foreach` is filled in with; `row` is a row of the results table."""
 
-    foreach: dict[str, object] = {}
+    row: str
+
+
+class Stage(Described, frozen=True, forbid_unknown_fields=False):
+    """A stage, or under `do` one that runs for every item of `foreach`."""
+
+    foreach: dict[str, Item] = {}
     do: Described | None = None
 
     @property
     def description(self) -> str:
         if self.do is None:
             return self.desc
-        *rest, last = self.foreach
-        keys = f"{', '.join(rest)} or {last}" if rest else last
-        return self.do.desc.replace("${key}", keys)
+        *rest, last = (item.row for item in self.foreach.values())
+        rows = f"{', '.join(rest)} or {last}" if rest else last
+        return self.do.desc.replace("${item.row}", rows)
 
 
 class Pipeline(Record, frozen=True, forbid_unknown_fields=False):
@@ -84,7 +92,8 @@ def replace_between_markers(text: str, marker: str, content: str, page: str = "R
 def _format_cells(line: LeaderboardLine, best: float) -> tuple[str, ...]:
     is_bold = line.model == "tuned" and line.em >= best
     em = f"**{format_number(line.em)}**" if is_bold else format_number(line.em)
-    rates = (line.call_em, line.no_call_em, line.call_exact_match, line.parse_error_rate)
+    decisions = (line.call_em, line.no_call_em, line.ask_em)
+    rates = (*decisions, line.call_exact_match, line.parse_error_rate)
     return (line.model, str(line.n), em, format_interval(line), *map(format_number, rates))
 
 

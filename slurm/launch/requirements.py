@@ -21,6 +21,8 @@ def missing_cluster_parts() -> Iterator[str]:
 
 def missing_size_parts(name: str, size: Size) -> Iterator[str]:
     yield from missing_cluster_parts()
+    if not sizes.is_recipe_chosen():  # `make train` makes the data of the recipe that is chosen
+        yield f"the recipe {sizes.RECIPE} (make recipe NAME={sizes.RECIPE})"
     if size.hub and not size.revision and not Path(f"models/{name}/base").exists():
         yield sizes.describe_missing_revision(name, size)
 

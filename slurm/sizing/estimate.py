@@ -89,7 +89,7 @@ class EstimateConfig(Record, frozen=True):
 
 
 class RenderedTokens(msgspec.Struct, frozen=True):
-    """Two metrics of metrics/render.json, which has others too."""
+    """Two metrics of metrics/general/render.json, which has others too."""
 
     tokens: int
     tokens_without_sharing: int
@@ -189,7 +189,8 @@ def compute_signal_lead(name: str, size: Size) -> int:
 
 def read_rendered_tokens() -> RenderedTokens:
     """This repository's data, in the default model's tokens."""
-    return msgspec.json.decode(Path("metrics/render.json").read_bytes(), type=RenderedTokens)
+    path = Path(f"metrics/{sizes.RECIPE}/render.json")
+    return msgspec.json.decode(path.read_bytes(), type=RenderedTokens)
 
 
 def estimate_rows(estimate: Estimate) -> Iterator[Row]:

@@ -15,6 +15,8 @@ from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import config
 
 PARAMS = Path("params.yaml")
+RECIPE = "general"  # the recipe that every size trains (slurm/dvc.yaml)
+RECIPE_KEYS = ("recipe", "recipes")
 Section = dict[str, Any]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -63,6 +65,12 @@ def load(name: str) -> Size:
     return sizes[name]
 
 
+def is_recipe_chosen() -> bool:
+    """Does params.yaml choose the recipe that the sizes train? A file without recipes is one."""
+    chosen: object = yaml_records.read(PARAMS, dict[str, Any]).get("recipe", RECIPE)
+    return chosen == RECIPE
+
+
 def describe_missing_revision(name: str, size: Size) -> str:
     line = yaml_records.find_line(PARAMS, ["models", name, "revision"])
     return (
@@ -76,18 +84,24 @@ def read_section(size: Size, stage: str) -> Section:
 
     Raises BadInput if the size overrides a key that the stage does not have.
     """
-    return _override(size, stage, yaml_records.read(PARAMS, dict[str, Section]).get(stage, {}))
+    return _override(size, stage, _read_base_sections().get(stage, {}))
 
 
 def read_sections(size: Size) -> dict[str, Section]:
     """All sections of params.yaml with the size's overrides; raises what `read_section` does."""
-    sections = yaml_records.read(PARAMS, dict[str, Section])
+    sections = _read_base_sections()
     return {name: _override(size, name, section) for name, section in sections.items()}
 
 
 def write_sections(sections: Mapping[str, Section], target: Path) -> None:
     """Write a params.yaml that holds these sections and nothing else."""
     target.write_text(yaml.safe_dump(dict(sections), allow_unicode=True))
+
+
+def _read_base_sections() -> dict[str, Section]:
+    """All sections without a recipe's changes: the sizes train the recipe RECIPE."""
+    top = yaml_records.read(PARAMS, dict[str, Any])
+    return {name: section for name, section in top.items() if name not in RECIPE_KEYS}
 
 
 def _override(size: Size, name: str, section: Section) -> Section:

@@ -18,7 +18,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Group, ToolResult
 from agent_tuning.runtime import cli
 from agent_tuning.tokens import pack_file
-from tests.support import smoke
+from tests.support import general_params, smoke
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/own-tools.md").read_text()
@@ -136,6 +136,7 @@ def typed(command: str, folder: Path) -> None:
 def run_stage(name: str) -> None:
     """A stage as dvc.yaml runs it, in this process."""
     command = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]["cmd"]
+    command = command.replace("${recipe}", general_params.RECIPE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", command.split()[2:])
         cli.run(importlib.import_module(f"stages.{name}").main)
@@ -153,8 +154,8 @@ def done(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
     (folder / "data/base").symlink_to(base)
     for name in ("phrasing", "general"):
         (folder / f"data/{name}.yaml").symlink_to(ROOT / f"data/{name}.yaml")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump(smoke.merge(params, SMALL)))
+    params = smoke.merge(general_params.read(), SMALL)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     jsonl.write(folder / "data/protected.jsonl", [])
     rows = [json.loads(json.dumps(CHAT).replace("{}", str(number))) for number in range(20)]
     (folder / "chats.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -181,15 +182,15 @@ def test_the_pages_example_fits_what_the_import_gave(done):
 
 
 def test_every_tool_of_the_company_is_called_and_none_of_ours_is_there(done):
-    sound = trajectories(done / "data/sound.jsonl")
+    sound = trajectories(done / "data/general/sound.jsonl")
     calls = [call for one in sound for turn in one.turns if isinstance(turn, Assistant)
              for call in turn.calls]  # fmt: skip
     assert {call.name for call in calls} == {"get_order", "cancel_order", "find_orders"}
-    assert list(jsonl.read(done / "data/rejects.jsonl", dict)) == []
+    assert list(jsonl.read(done / "data/general/rejects.jsonl", dict)) == []
 
 
 def test_observations_are_the_authors_and_later_arguments_come_from_them(done):
-    chains = [one for one in trajectories(done / "data/sound.jsonl") if one.kind == "chain"]
+    chains = [one for one in trajectories(done / "data/general/sound.jsonl") if one.kind == "chain"]
     assert chains
     for one in chains:
         first, second = (turn.content for turn in one.turns if isinstance(turn, ToolResult))
@@ -199,7 +200,7 @@ def test_observations_are_the_authors_and_later_arguments_come_from_them(done):
 
 
 def test_there_are_hard_negatives_and_imported_general_conversation(done):
-    mixed = list(jsonl.read(done / "data/mixed.jsonl", Group))
+    mixed = list(jsonl.read(done / "data/general/mixed.jsonl", Group))
     kinds = {one.kind for group in mixed if group.tools for one in group.trajectories}
     assert kinds >= {"call", "chain", "on_topic_chat", "missing_argument"}
     general = [group for group in mixed if not group.tools]
@@ -207,7 +208,7 @@ def test_there_are_hard_negatives_and_imported_general_conversation(done):
 
 
 def test_the_packs_train_something(done):
-    assert any(any(pack.weights) for pack in pack_file.read(done / "data/packs.parquet"))
+    assert any(any(pack.weights) for pack in pack_file.read(done / "data/general/packs.parquet"))
 
 
 def test_the_pages_other_commands_work_as_typed(done):
@@ -219,5 +220,5 @@ def test_the_pages_other_commands_work_as_typed(done):
         typed(command, done)
     assert len(list(jsonl.read(done / "own/chats.jsonl", Group))) == 1
     rows = (done / "own/for-llama-factory.jsonl").read_bytes().splitlines()
-    assert len(rows) == len(trajectories(done / "data/mixed.jsonl"))
+    assert len(rows) == len(trajectories(done / "data/general/mixed.jsonl"))
     assert "conversations" in msgspec.json.decode(rows[0])

@@ -59,3 +59,44 @@ def test_a_section_is_a_typed_record(tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(GOOD)
     assert config.load("stage", Section, path) == Section(1, (Inner(0.5),))
+
+
+RECIPES = """\
+recipe: small
+stage:
+  seed: 1
+  inner:
+  - rate: 0.5
+recipes:
+  small:
+    stage:
+      inner: []
+  large:
+    stage: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [("small", Section(1)), ("large", Section(1, (Inner(0.5),)))],
+)
+def test_a_recipe_replaces_keys_of_a_section_as_a_whole(recipe, expected, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(RECIPES.replace("recipe: small", f"recipe: {recipe}"))
+    assert config.load("stage", Section, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (RECIPES.replace("recipe: small", "recipe: tiny"), r"p.yaml:1: recipe: tiny: available: "),
+        (RECIPES.replace("inner: []", "inner: 3"), r"p.yaml:9: stage: .*`array`"),
+        (RECIPES.replace("inner: []", "outer: 3"), r"p.yaml:9: stage: .*unknown field `outer`"),
+    ],
+    ids=["unknown recipe", "wrong type", "unknown key"],
+)
+def test_an_error_in_a_recipe_names_its_own_line(text, message, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message):
+        config.load("stage", Section, path)

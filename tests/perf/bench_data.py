@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import yaml
@@ -18,7 +18,7 @@ import yaml
 from agent_tuning.files import jsonl
 from agent_tuning.records import Assistant, Group, PromptSpec, User
 from benchmark.sources.derived_suites import list_task_queries
-from tests.support import default_data
+from tests.support import default_data, general_params
 
 ROOT = Path(__file__).parents[2]
 CHINESE = 0.4  # of the groups; with more, the smaller grammar runs out of new queries
@@ -53,7 +53,13 @@ STAGES: dict[str, dict[str, object]] = {
         "with-negatives": "with_negatives",
         "metrics": "m.add_hard_negatives",
     },
-    "diversify": {"with-negatives": "with_negatives", "written": "written", "diverse": "diverse"},
+    "diversify": {
+        "with-negatives": "with_negatives",
+        "written": "written",
+        "held-back": "held_back",
+        "diverse": "diverse",
+        "validation": "validation",
+    },
 }
 
 
@@ -67,12 +73,13 @@ class Cost(NamedTuple):
 
 def write_inputs(folder: Path, trajectories: int) -> None:
     """Write parameters of that size, and stand-ins for what `suites` and `self_replies` write."""
-    sections: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    sections = general_params.read()
     groups = trajectories // default_data.PLAN.positives
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
-    jsonl.write(folder / "written", [])
+    for name in ("written", "held_back"):
+        jsonl.write(folder / name, [])
     jsonl.write(folder / "protected", list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")
     answered = tuple(

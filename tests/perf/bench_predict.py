@@ -34,7 +34,7 @@ class OurEngine:
         self.model, self.chat = generate.load_model(folder), chat
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        batches = generate.plan_batches(prompts, P.rows)
+        batches = generate.plan_batches(prompts, P.batch_size)
         answered = (
             generate.decode_greedily(
                 self.model, [prompts[i] for i in batch], self.chat.end, P.max_new_tokens

@@ -1,7 +1,8 @@
-"""How fast and in how much memory groups are packed: `python -m tests.perf.bench_render [DATA]`.
+"""How fast and in how much memory groups are packed.
 
-Renders DATA/mixed.jsonl, copied under other prompts, as 10,000 trajectories and as 100,000, in one
-process each. Fails below RATE, or if memory grows by more than MIB from one to the other.
+`python -m tests.perf.bench_render [DATA BASE]` renders DATA/mixed.jsonl in the tokens of BASE,
+copied under other prompts, as 10,000 trajectories and as 100,000, in one process each. It fails
+below RATE, or if memory grows by more than MIB from one to the other.
 """
 
 import json
@@ -14,9 +15,11 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
+import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import Group
+from tests.support import general_params
 
 ROOT = Path(__file__).parents[2]
 COUNTS = (10_000, 100_000)
@@ -49,14 +52,14 @@ def measure_render(folder: Path, base: Path) -> tuple[float, float]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**10
 
 
-def main(data: Path = Path("data")) -> None:
+def main(data: Path = Path("data/general"), base: Path = Path("data/base")) -> None:
     slowest, peaks = float("inf"), []
     for wanted in COUNTS:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+            (folder / "params.yaml").write_text(yaml.safe_dump(general_params.read()))
             jsonl.write(folder / "mixed", copy_trajectories(data / "mixed.jsonl", wanted))
-            seconds, memory = measure_render(folder, (data / "base").resolve())
+            seconds, memory = measure_render(folder, base.resolve())
             tokens = json.loads((folder / "metrics").read_text())["tokens_without_sharing"]
         slowest = min(slowest, tokens / seconds)
         peaks.append(memory)

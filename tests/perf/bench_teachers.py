@@ -32,13 +32,15 @@ SERVICE = Service(
     "", CONCURRENCY, timeout=60, retries=2, initial_backoff_s=1, max_backoff_s=5, poll_interval_s=1
 )
 # Many different queries.
-STYLE = WritingStyle(seed=3, replies=0.1, opened=0.8, closed=0.8, typo_rate=0.6)
+STYLE = WritingStyle(
+    seed=3, final_reply_rate=0.1, greeting_rate=0.8, closing_rate=0.8, typo_rate=0.6
+)
 
 
 def plan_requests(questions: int) -> list[GroupRequest]:
     """Groups that take about this many questions; one takes about nine."""
     p = msgspec.structs.replace(default_data.PLAN, groups={"en": questions // 9}, minimum={"en": 0})
-    return list(Planner(default_data.CATALOGUE, p).requests("en"))
+    return list(Planner(default_data.CATALOGUE, p, default_data.HELD_OUT.tools).requests("en"))
 
 
 def read_cpu_seconds() -> float:

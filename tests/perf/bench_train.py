@@ -1,7 +1,7 @@
-"""Training side by side: `python -m tests.perf.bench_train [DATA [GROUPS [REPEATS [NAME...]]]]`.
+"""Training side by side: `python -m tests.perf.bench_train [MIXED [GROUPS [REPEATS [NAME...]]]]`.
 
-The same trajectories of DATA/mixed.jsonl, token by token, through four trainers and a bare loop, in
-alternating order, from the same real weights (DATA/base), in the same precision and optimizer:
+The same trajectories of the file MIXED, token by token, through four trainers and a bare loop, in
+alternating order, from the same real weights (data/base), in the same precision and optimizer:
 
     padded   Hugging Face's Trainer, rows of a batch padded to the longest
     trl      TRL's SFTTrainer, packing by best fit decreasing; loss on the assistant's tokens
@@ -51,21 +51,20 @@ from agent_tuning.training.dataset import IGNORED, PackDataset, collate
 from agent_tuning.training.trainer import TrainConfig, build_trainer
 
 ROOT = Path(__file__).parents[2]
+BASE = Path("data/base")
 ROWS = 4  # of a padded batch: about as many trajectories as a pack holds
 Start = Callable[[], object]
 
 
-def pack_groups(data: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
+def pack_groups(mixed: Path, count: int, folder: Path) -> dict[str, datasets.Dataset]:
     """The first `count` groups with tools, packed in every way."""
-    p = config.load("render", RenderConfig, ROOT / "params.yaml")
-    chat = ChatTokenizer(data / "base/tokenizer.json")
+    p = config.load("render", RenderConfig, ROOT / "params.yaml", "general")
+    chat = ChatTokenizer(BASE / "tokenizer.json")
     packs = {}
     for kind in packing.PACKINGS:
         with tempfile.TemporaryFile() as file:
             store = TokenStore(file)
-            groups = islice(
-                (group for group in jsonl.read(data / "mixed.jsonl", Group) if group.tools), count
-            )
+            groups = islice((group for group in jsonl.read(mixed, Group) if group.tools), count)
             lengths = encode_groups(groups, chat, p.weights, store)
             bins = packing.plan_packs(lengths, kind, p.max_len, p.seed)
             pack_file.write(
@@ -129,7 +128,7 @@ def padded(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> 
 
 
 def trl(rows: datasets.Dataset, base: Path, p: TrainConfig, folder: Path) -> Start:
-    length = config.load("render", RenderConfig, ROOT / "params.yaml").max_len
+    length = config.load("render", RenderConfig, ROOT / "params.yaml", "general").max_len
     trainer = SFTTrainer(
         model=load_model(base),
         args=SFTConfig(
@@ -176,14 +175,16 @@ def bare(rows: datasets.Dataset, base: Path, p: TrainConfig, _: Path) -> Start:
     return loop
 
 
-def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) -> None:
-    p = config.load("train", TrainConfig, ROOT / "params.yaml")
+def main(
+    mixed: str = "data/general/mixed.jsonl", count: str = "4", repeats: str = "3", *names: str
+) -> None:
+    p = config.load("train", TrainConfig, ROOT / "params.yaml", "general")
     configure_threads(p.threads)
     datasets.disable_progress_bars()
     warnings.simplefilter("ignore")  # TRL fears that attention sees the other rows of a pack
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        rows = pack_groups(Path(data), int(count), folder)
+        rows = pack_groups(Path(mixed), int(count), folder)
         supervised = sum(weight != 0 for row in rows["none"] for weight in row["weights"])
         starts = {
             "padded": partial(padded, rows["none"]),
@@ -195,7 +196,7 @@ def main(data: str = "data", count: str = "4", repeats: str = "3", *names: str) 
         cpu_seconds: dict[str, list[float]] = {name: [] for name in names or starts}
         for repeat in range(int(repeats)):
             for name in list(cpu_seconds)[:: -1 if repeat % 2 else 1]:
-                start = starts[name](Path(data) / "base", p, folder / f"{name}{repeat}")
+                start = starts[name](BASE, p, folder / f"{name}{repeat}")
                 before = time.process_time()
                 start()
                 cpu_seconds[name].append(time.process_time() - before)

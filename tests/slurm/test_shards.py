@@ -19,13 +19,13 @@ from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
 from slurm.launch import launcher
 from slurm.shards import shard_plan
-from tests.support import default_data
+from tests.support import default_data, general_params
 from tests.support.chat_server import ChatServer
 from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
 REQUESTS = default_data.requests()[:8]
-P = config.load("synthesize", SynthesizeConfig)
+P = config.load("synthesize", SynthesizeConfig, recipe="general")
 CHAT = config.load("chat_model", ChatModelConfig)
 AUTHOR = Author(default_data.teacher(P.style))
 ANSWERS = default_data.perfect_answers(AUTHOR, REQUESTS, CHAT.model)
@@ -46,7 +46,7 @@ def build_repository(
     for path in ("stages", "agent_tuning", "benchmark", "slurm", "data", "requirements.lock"):
         (folder / path).symlink_to(ROOT / path)
     jsonl.write(folder / "plan.jsonl", REQUESTS)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = general_params.read()
     synthesize = params["synthesize"] | {"teacher": teacher, "max_failed": 0.0}
     chat = params["chat_model"] | {"budget": budget}
     chat["service"] |= SERVICE | {"base_url": url}

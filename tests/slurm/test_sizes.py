@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import json
 import os
 import re
 import shlex
@@ -11,18 +12,28 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
+import msgspec
 import pytest
 import yaml
 
 from agent_tuning.files import file_hashes
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
+from agent_tuning.tokens.native_template import NativeTemplate
 from slurm.launch import slurm_commands
 from slurm.sizing import fetch_base, sizes
+from tests.support import chat_families
 
-ROOT_STAGES = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+ROOT_STAGES = {
+    name: stage.get("do", stage)
+    for name, stage in yaml.safe_load(Path("dvc.yaml").read_text())["stages"].items()
+}
 STAGES = yaml.safe_load(Path("slurm/dvc.yaml").read_text())["stages"]
-MODELS = yaml.safe_load(Path("params.yaml").read_text())["models"]
+PARAMS = yaml.safe_load(Path("params.yaml").read_text())
+MODELS = PARAMS["models"]
+# Sections of what a size does not do: validation while training needs a single process.
+LEFT_OUT = {"train": {"validate"}}
 
 
 def list_outputs(stages: dict[str, Any]) -> set[str]:
@@ -33,7 +44,11 @@ def list_outputs(stages: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("size", MODELS)
 def test_no_output_of_a_size_lies_in_one_of_the_root(size):
-    root_outputs = [Path(out) for out in list_outputs(ROOT_STAGES)]
+    root_outputs = [
+        Path(out.replace("${recipe}", recipe).replace("${item.row}", "tuned"))
+        for out in list_outputs(ROOT_STAGES)
+        for recipe in PARAMS["recipes"]
+    ]
     for out in list_outputs(STAGES):
         path = Path(out.replace("${item.size}", size).replace("${item.model}", "tuned"))
         assert path != Path(out)
@@ -70,6 +85,7 @@ def test_a_stage_of_a_size_is_called_as_it_expects(name, monkeypatch):
 def test_a_stage_declares_the_sections_it_reads_and_a_job_reads_its_own_alone(name):
     _, _, module, _, stage, *_ = shlex.split(STAGES[name]["cmd"])
     read = set(re.findall(r'config\.load\("(\w+)"', Path(f"stages/{stage}.py").read_text()))
+    read -= LEFT_OUT.get(stage, set())
     declared = {param for param in STAGES[name]["params"] if not param.startswith("models.")}
     assert declared == read
     if module == "slurm.launch.launcher":
@@ -93,6 +109,30 @@ def test_an_unpinned_revision_is_one_clear_line(tmp_path):
     size = sizes.load("7b")
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
         fetch_base.fetch_from_hub("7b", size, tmp_path)
+
+
+def test_a_base_of_the_hub_can_be_served_after_training(tmp_path, monkeypatch):
+    """As Qwen2.5 has it: the template inside another file, and another end than that of a turn."""
+
+    def download(hub: str, revision: str, local_dir: Path, allow_patterns: list[str]) -> None:
+        assert "*.jinja" in allow_patterns
+        tokenizer = chat_families.save_tokenizer("qwen", local_dir)
+        (local_dir / "chat_template.jinja").unlink()
+        path = local_dir / "tokenizer_config.json"
+        fields = json.loads(path.read_text()) | {"chat_template": tokenizer.chat_template}
+        path.write_text(json.dumps(fields))
+        (local_dir / "config.json").write_text('{"model_type": "qwen2", "eos_token_id": 0}')
+        (local_dir / "README.md").write_text(f"---\nlicense: mit\n---\n# {hub} {revision}\n")
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # the function changes it
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    size = msgspec.structs.replace(sizes.load("7b"), revision="0" * 40)
+    fetch_base.fetch_from_hub("7b", size, tmp_path)
+    template = chat_families.FAMILIES["qwen"].template.read_text()
+    assert (tmp_path / "chat_template.jinja").read_text().rstrip("\n") == template.rstrip("\n")
+    end = NativeTemplate.read(tmp_path / "tokenizer.json").end
+    for name in ("config.json", "generation_config.json"):
+        assert json.loads((tmp_path / name).read_text())["eos_token_id"] == end
 
 
 @pytest.mark.parametrize(
@@ -138,3 +178,4 @@ def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     assert "CLUSTER=slurm" in line
     assert "no sbatch on PATH" in line
     assert ("commit of Qwen" in line) == (size != "tiny")
+    assert ("make recipe NAME=general" in line) == (PARAMS["recipe"] != "general")

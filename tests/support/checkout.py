@@ -13,6 +13,7 @@ import msgspec
 import yaml
 
 from slurm.launch.manifest import Event
+from tests.support import general_params
 from tests.support.slurm_cluster import SlurmCluster, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -51,8 +52,8 @@ class Checkout:
         self.slurm = slurm
         for package in ("stages", "agent_tuning", "benchmark", "slurm"):
             (folder / package).symlink_to(ROOT / package)
-        for file in ("params.yaml", "requirements.lock"):
-            shutil.copy(ROOT / file, folder)
+        shutil.copy(ROOT / "requirements.lock", folder)
+        (folder / "params.yaml").write_text(yaml.safe_dump(general_params.read()))
         (folder / "in.txt").write_text(folder.name)
         self.environment = slurm.environment() | {
             "CLUSTER": "slurm",
@@ -65,7 +66,7 @@ class Checkout:
     def set_rank_script(self, script: str, **size: object) -> None:
         """The shell script of every rank, on one node and one GPU unless `size` says otherwise."""
         (self.folder / "rank.sh").write_text(f"{RUN_OWN_MODULES}\n{script}\n")
-        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params = general_params.read()
         params["models"]["tiny"] |= {"nodes": 1, "gpus": 1} | size
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params))
 

@@ -10,7 +10,7 @@ import yaml
 from agent_tuning.files import jsonl
 from benchmark.tasks import suites
 from tests import conftest
-from tests.support import slurm_cluster, smoke
+from tests.support import general_params, slurm_cluster, smoke
 from tests.support.slurm_cluster import SlurmCluster
 
 TASKS = 12  # of each suite
@@ -36,12 +36,12 @@ def build_repository(folder: Path) -> Path:
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     stages = {
         "code_hashes": pipeline["stages"]["code_hashes"],
-        "mix": _copy_stage("given.jsonl", "data/mixed.jsonl"),
-        "add_hard_negatives": _copy_stage("given.jsonl", "data/with_negatives.jsonl"),
+        "mix": _copy_stage("given.jsonl", "data/general/mixed.jsonl"),
+        "add_hard_negatives": _copy_stage("given.jsonl", "data/general/with_negatives.jsonl"),
         "suites": _copy_stage("given/.", "data/suites", *DERIVED),
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = general_params.read()
     params["models"]["tiny"] |= {"overrides": TINY_NUMBERS}
     params["scoring"]["bootstrap"] = 20
     (folder / "params.yaml").write_text(yaml.safe_dump(params))

@@ -33,11 +33,11 @@ CATALOGUE = Catalogue(Path("data/catalogue"))
 PHRASING = yaml_records.read(Path("data/phrasing.yaml"), Phrasing)
 GENERAL_QUESTIONS = yaml_records.read(Path("data/general.yaml"), GeneralQuestions)
 HOUSE = suites.read(Path("benchmark/suites/house"))
-PLAN = config.load("plan", PlanConfig)
-VERIFY = config.load("verify", verify.VerifyConfig)
-NEGATIVES = config.load("add_hard_negatives", negative_selection.NegativesConfig)
-DIVERSIFY = config.load("diversify", DiversifyConfig)
-HELD_OUT = config.load("held_out", HeldOut)
+PLAN = config.load("plan", PlanConfig, recipe="general")
+VERIFY = config.load("verify", verify.VerifyConfig, recipe="general")
+NEGATIVES = config.load("add_hard_negatives", negative_selection.NegativesConfig, recipe="general")
+DIVERSIFY = config.load("diversify", DiversifyConfig, recipe="general")
+HELD_OUT = config.load("held_out", HeldOut, recipe="general")
 DRAFT_SOURCES = DraftSources(
     CATALOGUE,
     PHRASING,
@@ -99,7 +99,7 @@ def requests() -> list[GroupRequest]:
 
 @cache
 def raw_groups() -> list[Group]:
-    style = config.load("synthesize", SynthesizeConfig).style
+    style = config.load("synthesize", SynthesizeConfig, recipe="general").style
     return list(map(teacher(style).group, requests()))
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tests.support import general_params
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,7 +28,7 @@ class KillableStage:
         shutil.copytree(model, folder / "base")
         for package in ("stages", "agent_tuning", "benchmark"):
             (folder / package).symlink_to(ROOT / package)
-        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params = general_params.read()
         params[self.name] |= numbers
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         (folder / "code.json").write_text("{}")

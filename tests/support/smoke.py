@@ -1,4 +1,6 @@
-"""The whole pipeline on the tiny model and a few records, in a temporary copy: `make smoke`.
+"""The whole pipeline of every recipe on the tiny model and a few records: `make smoke`.
+
+It runs in a temporary copy, one recipe after the other.
 
 `python -m tests.support.smoke [FOLDER]` keeps the copy in FOLDER.
 """
@@ -14,6 +16,20 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+RECIPES = ("general", "specialist")  # in this order; the last one stays the chosen one
+EXAMPLES = 3  # written ones that are kept of each voice
+SMALL_SPECIALIST: dict[str, Any] = {
+    "written": {"validation": 0.2, "max_rejected": 0.5},
+    "plan": {"groups": {"en": 8}, "minimum": {"en": 0}},
+    "verify": {"max_rejected": 0.5},
+    "mix": {"agent_per_general": 1000},
+    "render": {"max_len": 8192},
+    "train": {"epochs": 1},
+    "validate": {"every": 3},
+    "build_requests": {"groups": {"shop": 2, "shop_drafted": 2, "house": 2, "bfcl": 1}},
+    "predict": {"max_new_tokens": 8},
+    "episodes": {"tasks": 1},
+}
 SMALL_PARAMS: dict[str, Any] = {
     "fetch": {"model": "tiny"},
     "suites": {"calls": ["multiple"], "no_calls": ["irrelevance"]},
@@ -31,6 +47,7 @@ SMALL_PARAMS: dict[str, Any] = {
     "retention": {"threads": 1},
     "score_retention": {"bootstrap": 50},
     "scoring": {"bootstrap": 50},
+    "recipes": {"specialist": SMALL_SPECIALIST},
 }
 
 
@@ -48,7 +65,11 @@ def copy_repository(folder: Path) -> None:
     (folder / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
 
 
-def shrink(params: Path) -> None:
+def shrink(folder: Path) -> None:
+    """Keep few written examples, and make the numbers of params.yaml small."""
+    for voice in folder.glob("data/written/*/*.jsonl"):
+        voice.write_text("".join(voice.read_text().splitlines(keepends=True)[:EXAMPLES]))
+    params = folder / "params.yaml"
     sections = yaml.safe_load(params.read_text())
     params.write_text(
         yaml.safe_dump(merge(sections, SMALL_PARAMS), allow_unicode=True, sort_keys=False)
@@ -58,7 +79,7 @@ def shrink(params: Path) -> None:
 def merge(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     """`whole` with the values of `part`, at any depth."""
     return whole | {
-        key: merge(whole[key], value) if isinstance(value, dict) else value
+        key: merge(whole.get(key, {}), value) if isinstance(value, dict) else value
         for key, value in part.items()
     }
 
@@ -72,12 +93,15 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(folder: Path) -> None:
     copy_repository(folder)
-    shrink(folder / "params.yaml")
-    for command in (
-        ["dvc", "repro"],
-        [sys.executable, "-m", "benchmark.reports.leaderboard", "data/breakdown.csv"],
-    ):
-        subprocess.run(command, cwd=folder, check=True, env=environment(folder))
+    shrink(folder)
+    for recipe in RECIPES:
+        board = f"data/{recipe}/breakdown.csv"
+        for command in (
+            ["make", "recipe", f"NAME={recipe}"],
+            ["dvc", "repro"],
+            [sys.executable, "-m", "benchmark.reports.leaderboard", board],
+        ):
+            subprocess.run(command, cwd=folder, check=True, env=environment(folder))
 
 
 if __name__ == "__main__":

@@ -39,23 +39,27 @@ PARAMS: dict[str, Any] = {
     },
     "scoring": {"lam": 0.5, "text_scorer": "rouge_l", "bootstrap": 50, "seed": 7, "sweep": [0.5]},
     "compare": {"resamples": 500, "seed": 7, "alpha": 0.05},
+    "recipe": "general",
+    "recipes": {"general": {"predict": {}}},
 }
+ANSWERS, REQUESTS, METRICS = (
+    "data/general/answers",
+    "data/general/requests.jsonl",
+    "metrics/general",
+)
 PIPELINE = {
     "stages": {
         "predict": {
             "cmd": "true",
-            "deps": ["data/requests.jsonl"],
-            "params": ["predict"],
-            "outs": ["data/answers/base.jsonl", "data/answers/tuned.jsonl"],
+            "deps": [REQUESTS],
+            "params": ["predict", "recipes.general.predict"],
+            "outs": [f"{ANSWERS}/base.jsonl", f"{ANSWERS}/tuned.jsonl"],
         }
     }
 }
 GIT_IDENTITY = {"user.name": "t", "user.email": "t@example.org"}
 SIGNATURE = "signature.rouge_l|tok:1|lam:0.5|suite:0123"
-PATHS = (
-    *("data/answers", "data/requests.jsonl", "metrics", "report/compare"),
-    *("suites/house", "suites/bfcl"),
-)
+PATHS = (ANSWERS, REQUESTS, METRICS, "report/compare", "suites/house", "suites/bfcl")
 
 
 def build_right_answer(task: Task) -> Answer:
@@ -77,7 +81,7 @@ def write_answers(wrong_tasks: Iterable[str] = (), model: str = "tuned") -> None
         build_wrong_answer(task) if task.id in wrong_ids else build_right_answer(task)
         for task in TASKS
     ]
-    jsonl.write(Path(f"data/answers/{model}.jsonl"), answers)
+    jsonl.write(Path(f"{ANSWERS}/{model}.jsonl"), answers)
 
 
 def write_suites() -> None:
@@ -91,7 +95,7 @@ def write_suites() -> None:
         }
         folder = Path(f"suites/{suite}")
         suites.write(folder, Suite(suite, {"get_weather": TOOL}, prompts, tasks))
-        metrics_file.write(Path(f"metrics/{suite}.json"), {SIGNATURE: 1})
+        metrics_file.write(Path(f"{METRICS}/{suite}.json"), {SIGNATURE: 1})
 
 
 def start_project() -> None:
@@ -103,8 +107,8 @@ def start_project() -> None:
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     Path(".gitignore").write_text("/report\n")
-    Path("data").mkdir()
-    Path("data/requests.jsonl").write_text("{}\n")
+    Path(REQUESTS).parent.mkdir(parents=True)
+    Path(REQUESTS).write_text("{}\n")
     write_suites()
     write_answers()
     write_answers([task.id for task in TASKS], "base")

@@ -9,6 +9,7 @@ from statistics import fmean
 import msgspec
 import pytest
 import vl_convert
+import yaml
 from dvc_render.vega import VegaRenderer
 
 from agent_tuning.files import csv_records, jsonl
@@ -17,7 +18,7 @@ from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.synthesis.planner import PlanConfig, Planner, check_ratio, count_coverage
 from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
-from tests.support import default_data
+from tests.support import default_data, general_params
 
 HELD_OUT = default_data.HELD_OUT.tools
 
@@ -167,9 +168,31 @@ def test_an_unknown_held_out_tool_is_named():
         Planner(default_data.CATALOGUE, default_data.PLAN, ("get_whether",))
 
 
-def test_the_stage_writes_the_plan_and_its_coverage(tmp_path):
+def run_stage(recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The stage with the committed numbers of a recipe; the paths of what it wrote."""
+    catalogue = Path("data/catalogue").absolute()
+    sections = general_params.read() | {"recipe": recipe}
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(sections))
     paths = [tmp_path / name for name in ("plan.jsonl", "coverage.csv", "plan.json")]
-    plan.main(Path("data/catalogue"), *paths)
+    plan.main(catalogue, *paths)
+    return paths
+
+
+def test_the_specialists_plan_offers_all_tools_of_its_domains_and_no_other(
+    tmp_path, monkeypatch, capsys
+):
+    paths = run_stage("specialist", tmp_path, monkeypatch)
+    requests = list(jsonl.read(paths[0], GroupRequest))
+    own = set(default_data.CATALOGUE.list_tools(["shop", "cart", "messaging"]))
+    assert len(own) == 13
+    assert all(set(request.tools) == own for request in requests)
+    assert {request.language for request in requests} == {"en"}
+    assert "left out: scenario " in capsys.readouterr().out
+
+
+def test_the_stage_writes_the_plan_and_its_coverage(tmp_path, monkeypatch):
+    paths = run_stage("general", tmp_path, monkeypatch)
     assert list(jsonl.read(paths[0], GroupRequest)) == default_data.requests()
     assert list(csv_records.read(paths[1], CoverageRow)) == count_coverage(
         default_data.planner(), default_data.requests()

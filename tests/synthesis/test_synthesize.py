@@ -19,7 +19,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
-from tests.support import default_data
+from tests.support import default_data, general_params
 from tests.support.chat_server import ChatServer, hash_body
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ SERVICE = {
     "initial_backoff_s": 0.01,
     "max_backoff_s": 0.05,
 }
-P = config.load("synthesize", SynthesizeConfig)
+P = config.load("synthesize", SynthesizeConfig, recipe="general")
 CHAT = config.load("chat_model", ChatModelConfig)
 AUTHOR = Author(default_data.teacher(P.style))
 TABLE = default_data.perfect_answers(AUTHOR, WANTED, CHAT.model)
@@ -52,7 +52,7 @@ def folder(path: Path, url: str, **changes: object) -> Path:
     (path / "catalogue").symlink_to(ROOT / "data/catalogue")
     (path / "phrasing.yaml").symlink_to(ROOT / "data/phrasing.yaml")
     jsonl.write(path / "plan.jsonl", WANTED)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = general_params.read()
     sections = {name: params[name] for name in ("synthesize", "chat_model")}
     sections["chat_model"]["service"] |= SERVICE | {"base_url": url, "poll_interval_s": 0.2}
     sections["synthesize"] |= {"teacher": "openai", "max_failed": 0.1}

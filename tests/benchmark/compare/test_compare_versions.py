@@ -11,13 +11,13 @@ import yaml
 from dvc.repo import Repo
 
 from agent_tuning.runtime import config
-from benchmark.compare import compare_versions, gate
+from benchmark.compare import compare_versions, gate, git_versions
 from benchmark.compare.gate import GateResult
 from benchmark.compare.paired_tests import CompareConfig
 from benchmark.scoring import signatures
 from benchmark.scoring.score_suites import ScoreConfig
 from tests.support import versioned_repo
-from tests.support.versioned_repo import TASKS, commit
+from tests.support.versioned_repo import ANSWERS, METRICS, REQUESTS, TASKS, commit
 
 # Three in ten groups of the house suite, three tasks of each.
 KNOWN = [f"house/{4 * group + task:03}" for group in range(10) for task in range(3)]
@@ -26,7 +26,7 @@ FEW = ["house/000", "house/040", "bfcl/007"]
 OLDER_NAMES = {
     "batch_size:": "rows:",
     "malformed_stop_tokens:": "unreadable_tokens:",
-    "data/requests.jsonl": "data/prompts.jsonl",
+    "requests.jsonl": "prompts.jsonl",
 }
 
 
@@ -35,13 +35,40 @@ def other_params(**changes: int) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(versioned_repo.PARAMS | {"predict": predict}))
 
 
+def other_recipe_params(**changes: int) -> None:
+    """The recipe changes what the section leaves as it was."""
+    recipes = {"general": {"predict": changes}}
+    Path("params.yaml").write_text(yaml.safe_dump(versioned_repo.PARAMS | {"recipes": recipes}))
+
+
 def older_names() -> None:
-    Path("data/requests.jsonl").rename("data/prompts.jsonl")
+    requests = Path(versioned_repo.REQUESTS)
+    requests.rename(requests.with_name("prompts.jsonl"))
     for path in (Path("params.yaml"), Path("dvc.yaml")):
         text = path.read_text()
         for name, older in OLDER_NAMES.items():
             text = text.replace(name, older)
         path.write_text(text)
+
+
+def no_recipes() -> None:
+    """The layout before there were recipes: nothing lies in a folder of one."""
+    for root in ("data", "metrics"):
+        for path in Path(root, "general").iterdir():
+            path.rename(Path(root, path.name))
+        Path(root, "general").rmdir()
+    params = {k: v for k, v in versioned_repo.PARAMS.items() if k not in ("recipe", "recipes")}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    text = yaml.safe_dump(versioned_repo.PIPELINE).replace("data/general/", "data/")
+    Path("dvc.yaml").write_text(text.replace("    - recipes.general.predict\n", ""))
+
+
+def before_recipes() -> None:
+    """As no version with recipes ever was: without them, and under the older names."""
+    older_names()
+    no_recipes()
+    text = Path("dvc.yaml").read_text()
+    Path("dvc.yaml").write_text(text.replace("requests.jsonl", "prompts.jsonl"))
 
 
 def other_suite() -> None:
@@ -51,16 +78,16 @@ def other_suite() -> None:
 
 
 def other_scorer() -> None:
-    Path("metrics/bfcl.json").write_text('{"signature.bleu|tok:1|lam:0.5|suite:0123": 1}')
+    Path(f"{METRICS}/bfcl.json").write_text('{"signature.bleu|tok:1|lam:0.5|suite:0123": 1}')
 
 
 def signed_apart() -> None:
     """Signatures in a file of their own, and metrics without such a key."""
     for suite in ("house", "bfcl"):
-        Path(f"metrics/{suite}.json").write_text("{}")
+        Path(f"{METRICS}/{suite}.json").write_text("{}")
     signature = versioned_repo.SIGNATURE.removeprefix(signatures.PREFIX)
     signatures.write_signatures(
-        Path("metrics/signatures.json"), {"house": signature, "bfcl": signature}
+        Path(f"{METRICS}/signatures.json"), {"house": signature, "bfcl": signature}
     )
 
 
@@ -74,8 +101,11 @@ CHANGES: dict[str, Callable[[], object]] = {
     "few": lambda: versioned_repo.write_answers(FEW),
     "paced": lambda: other_params(batch_size=1, threads=1),
     "renamed": older_names,
-    "asked": lambda: Path("data/requests.jsonl").write_text('{"other": 1}\n'),
+    "unsorted": no_recipes,
+    "oldest": before_recipes,
+    "asked": lambda: Path(REQUESTS).write_text('{"other": 1}\n'),
     "decoded": lambda: other_params(max_new_tokens=10),
+    "overridden": lambda: other_recipe_params(max_new_tokens=10),
     "suited": other_suite,
     "scored": other_scorer,
     "signed_apart": signed_apart,
@@ -94,11 +124,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         versioned_repo.start_project()
         commit("first")
         for tag, change in CHANGES.items():
-            shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+            shutil.copytree(ANSWERS, "report/kept", dirs_exist_ok=True)
             change()
             commit(tag)
             versioned_repo.run_git("checkout", "-q", "first")
-            shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+            shutil.rmtree("data/answers", ignore_errors=True)  # git does not know DVC's files
+            shutil.copytree("report/kept", ANSWERS, dirs_exist_ok=True)
         yield folder
 
 
@@ -166,6 +197,36 @@ def test_settings_and_requests_under_their_older_names_are_the_same(
     assert run("renamed", "first") == 0
 
 
+@pytest.mark.parametrize("version", ["unsorted", "oldest"])
+def test_a_version_before_there_were_recipes_compares_with_one_after(
+    run: Callable[..., int], version: str
+) -> None:
+    assert run("first", version) == 0
+    assert read_comparison()["flips"] == []
+    assert run(version, "known") == compare_versions.REGRESSION
+    assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
+
+
+def test_what_a_recipe_changes_counts_as_if_the_section_said_it(run: Callable[..., int]) -> None:
+    assert run("decoded", "overridden") == 0
+    assert run("first", "overridden") == compare_versions.INCOMPARABLE
+
+
+@pytest.mark.parametrize(
+    ("path", "older"),
+    [
+        ("data/general/answers", "data/answers"),
+        ("metrics/specialist/house.json", "metrics/house.json"),
+        ("data/general/asked/house", "data/asked/house"),
+        ("metrics/house.json", "metrics/house.json"),
+        ("benchmark/suites/house", "benchmark/suites/house"),
+        ("dvc.lock", "dvc.lock"),
+    ],
+)
+def test_an_older_path_is_that_without_the_recipe(path: str, older: str) -> None:
+    assert git_versions.drop_recipe(Path(path)) == Path(older)
+
+
 def test_a_version_with_signatures_in_its_metrics_compares_with_one_with_a_file_of_them(
     run: Callable[..., int],
 ) -> None:
@@ -191,10 +252,10 @@ def test_the_gate_compares_what_lies_here_with_the_version_it_names(
 
 def test_a_regression_fails_the_gate(project: Path) -> None:
     with chdir(project):
-        shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+        shutil.copytree(ANSWERS, "report/kept", dirs_exist_ok=True)
         versioned_repo.write_answers(KNOWN)
         result = check_regressions("first")
-        shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+        shutil.copytree("report/kept", ANSWERS, dirs_exist_ok=True)
     assert not result.passed
     assert result.measured.startswith("house em, house call_exact_match")
 
@@ -220,10 +281,10 @@ def check_regressions(against: str) -> GateResult:
             "scored",
             "scorer of bfcl is rouge_l|tok:1|lam:0.5 in first, bleu|tok:1|lam:0.5 in scored",
         ),
-        ("unmeasured", "unmeasured: metrics/house.json: No such file or directory"),
+        ("unmeasured", "unmeasured: metrics/general/house.json: No such file or directory"),
         ("formatted", "formatted: suites/house/tasks.jsonl:1: "),
         ("no-such", "no-such: unknown Git revision 'no-such'"),
-        ("first:huge", "first: data/answers/huge.jsonl: no such file in this version"),
+        ("first:huge", "first: data/general/answers/huge.jsonl: no such file in this version"),
     ],
 )
 def test_versions_that_do_not_compare_say_why(
@@ -243,19 +304,21 @@ def test_answers_that_no_cache_holds_are_named(
     assert run("first", "known") == compare_versions.INCOMPARABLE
     shutil.move(tmp_path / "files", project / ".dvc/cache/files")
     printed = capsys.readouterr().err
-    assert "first: data/answers/tuned.jsonl: neither committed nor in the DVC cache" in printed
+    assert (
+        "first: data/general/answers/tuned.jsonl: neither committed nor in the DVC cache" in printed
+    )
 
 
 def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(
     run: Callable[..., int],
 ) -> None:
-    shutil.copytree("data/answers", "report/kept", dirs_exist_ok=True)
+    shutil.copytree(ANSWERS, "report/kept", dirs_exist_ok=True)
     versioned_repo.write_answers(KNOWN)
     assert run("first", "workspace") == compare_versions.REGRESSION
     with Repo(".") as repo:
         repo.commit(force=True)
         repo.experiments.save(name="tried")
-    shutil.copytree("report/kept", "data/answers", dirs_exist_ok=True)
+    shutil.copytree("report/kept", ANSWERS, dirs_exist_ok=True)
     assert run("workspace", "tried") == compare_versions.REGRESSION
     assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
     versioned_repo.run_git("checkout", "-q", "-f", "first")

@@ -5,15 +5,16 @@ import pytest
 from agent_tuning.records import BadInput
 from benchmark.reports import readme_tables
 from benchmark.reports.leaderboard import LeaderboardLine
-from benchmark.reports.readme_tables import Described, Pipeline, Stage
+from benchmark.reports.readme_tables import Described, Item, Pipeline, Stage
 
 
 def line(suite: str, model: str, em: float = 0.25) -> LeaderboardLine:
     return LeaderboardLine(suite, model, 216, em, 0.2, 0.3, call_em=0.5, parse_error_rate=0.125)
 
 
-def test_a_family_of_stages_is_one_row_that_names_its_keys():
-    family = Stage(foreach={"base": 1, "tuned": 2}, do=Described("Let the ${key} model act"))
+def test_a_family_of_stages_is_one_row_that_names_its_items():
+    items = {"small-base": Item("base"), "small-tuned": Item("tuned")}
+    family = Stage(foreach=items, do=Described("Let the ${item.row} model act"))
     table = readme_tables.format_stages(Pipeline({"train": Stage("Tune"), "episodes": family}))
     assert table.splitlines()[2:] == [
         "| `train` | Tune |",
@@ -26,9 +27,9 @@ def test_the_results_are_the_shown_rows_in_their_order():
              line("house", "tuned"), line("nestful", "tuned")]  # fmt: skip
     rows = readme_tables.format_results(board).splitlines()[2:]
     assert rows == [
-        "| house | tuned | 216 | **0.250** | 0.20 to 0.30 | 0.500 |  |  | 0.125 |",
-        "|  | lexical | 216 | 0.250 | 0.20 to 0.30 | 0.500 |  |  | 0.125 |",
-        "| BFCL-derived | tuned | 216 | **0.250** | 0.20 to 0.30 | 0.500 |  |  | 0.125 |",
+        "| house | tuned | 216 | **0.250** | 0.20 to 0.30 | 0.500 |  |  |  | 0.125 |",
+        "|  | lexical | 216 | 0.250 | 0.20 to 0.30 | 0.500 |  |  |  | 0.125 |",
+        "| BFCL-derived | tuned | 216 | **0.250** | 0.20 to 0.30 | 0.500 |  |  |  | 0.125 |",
     ]
 
 
