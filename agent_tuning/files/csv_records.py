@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -16,21 +17,25 @@ T = TypeVar("T", bound=msgspec.Struct)
 def read(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield one record per row; the first bad row stops with its number and field."""
     try:
-        lines = io.StringIO(path.read_text(encoding="utf-8"))
+        text = path.read_bytes().decode()
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
-    for number, row in enumerate(csv.DictReader(lines), 2):
-        fields = {name: cell for name, cell in row.items() if cell != ""}
-        try:
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}:{line}: expected UTF-8: {error.reason}") from error
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in rows:
+            fields = {name: cell for name, cell in row.items() if cell != ""}
             yield msgspec.convert(fields, kind, strict=False)
-        except msgspec.ValidationError as error:
-            raise BadInput(f"{path}:{number}: {error}") from error
+    except (csv.Error, msgspec.ValidationError) as error:
+        raise BadInput(f"{path}:{rows.reader.line_num}: {error}") from error
 
 
 def write(path: Path, kind: type[T], rows: Iterable[T]) -> None:
     """Write a header and one line a record."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as out:
-        table = csv.DictWriter(out, kind.__struct_fields__, lineterminator="\n")
-        table.writeheader()
-        table.writerows(msgspec.structs.asdict(row) for row in rows)
+    text = io.StringIO()
+    table = csv.DictWriter(text, kind.__struct_fields__, lineterminator="\n")
+    table.writeheader()
+    table.writerows(msgspec.structs.asdict(row) for row in rows)
+    atomic_write.write_text(path, text.getvalue())

@@ -1,12 +1,12 @@
 """Records to and from JSON Lines."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
+from agent_tuning.files import atomic_write, json_file
 from agent_tuning.records import BadInput
 
 T = TypeVar("T")
@@ -21,8 +21,14 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
         for number, line in enumerate(lines, 1):
             try:
                 yield decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise BadInput(f"{path}:{number}: {error}") from error
+            except json_file.UNREADABLE as error:
+                raise locate(path, number, line, error) from error
+
+
+def locate(path: Path, number: int, line: bytes, error: Exception) -> BadInput:
+    """The error for a line that holds no record; the first line is 1."""
+    problem = error if line.strip() else "an empty line: expected a record; delete the line"
+    return BadInput(f"{path}:{number}: {problem}")
 
 
 class Lines(Generic[T]):
@@ -38,9 +44,5 @@ class Lines(Generic[T]):
 
 def write(path: Path, records: Iterable[object]) -> int:
     """Write all records or nothing; return how many."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as out:
-        count = sum(1 for record in records if out.write(msgspec.json.encode(record) + b"\n"))
-    os.replace(partial, path)
-    return count
+    with atomic_write.replacing(path) as partial, open(partial, "wb") as out:
+        return sum(1 for record in records if out.write(msgspec.json.encode(record) + b"\n"))

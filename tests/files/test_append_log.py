@@ -35,6 +35,16 @@ def test_an_incomplete_last_line_is_cut_off_and_the_next_record_starts_a_new_one
     assert append_log.read_complete(path, Tool) == TOOLS[:count] + TOOLS[2:]
 
 
+def test_a_record_starts_a_new_line_where_a_person_left_out_the_end_of_the_last(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.jsonl"
+    append_log.append(path, TOOLS[:2])
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    append_log.append(path, TOOLS[2:])
+    assert append_log.read_complete(path, Tool) == TOOLS
+
+
 def test_a_bad_line_before_the_last_is_an_error_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"{}\n")

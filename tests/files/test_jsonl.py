@@ -12,8 +12,8 @@ from agent_tuning.records import BadInput, Call, User
         ('{"name": "f", "argument": {}}', r":2: .*unknown field `argument`"),
         ('{"name": 3}', r":2: .*`str`.*name"),
         ('{"name": "f"', r":2: "),
-        ("", r":2: "),
-        ('{"name": "\udcff"}', r":2: "),
+        ("", r":2: an empty line: expected a record; delete the line"),
+        ('{"name": "\udcff"}', r":2: .*utf-8"),
     ],
     ids=["unknown field", "wrong type", "incomplete", "empty", "not UTF-8"],
 )
