@@ -11,8 +11,10 @@ A room imports only itself and rooms above it:
     chat_model/     any OpenAI-compatible server, paid answers kept
     synthesis/      plan, teachers, hard negatives, renaming, value randomization
     converters/     other people's tools and trajectories
+    mcp_tools/      our simulators for MCP clients, MCP servers' tools for our models
     tokens/         chat template, loss weights, packs
     model/          base model, attention, loss
     training/       trainer, dataset, checkpoints, ranks
     inference/      greedy decoding that reads a shared prompt once
+    hub/            upload a tuned model
 """

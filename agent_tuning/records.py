@@ -1,6 +1,7 @@
 """What a conversation with tools is. Everything else in the repository speaks these types."""
 
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import msgspec
 
@@ -8,6 +9,7 @@ Json = Any  # a JSON value: str, int, float, bool, None, list or dict
 Language = Literal["en", "zh"]
 Decision = Literal["call", "no_call", "ask"]
 NATIVE = "native"
+T = TypeVar("T")
 
 
 class BadInput(ValueError):
@@ -72,6 +74,13 @@ class ToolResult(Record, frozen=True, tag="tool", tag_field="role"):
 Turn = User | Assistant | ToolResult
 
 
+def find_trained(turns: Sequence[Turn]) -> Iterator[tuple[int, Assistant]]:
+    """The trained decisions, each after its place in `turns` (from 0)."""
+    for position, turn in enumerate(turns):
+        if isinstance(turn, Assistant) and turn.trained:
+            yield position, turn
+
+
 class Trajectory(Record, frozen=True):
     """One whole exchange. The facets say what it was made for; they never reach a prompt."""
 
@@ -88,20 +97,16 @@ class Trajectory(Record, frozen=True):
         return next(turn.text for turn in self.turns if isinstance(turn, User))
 
 
-class PromptSpec(Record, frozen=True):
-    """All that decides a system prompt; `prompts/system_prompt.py` writes the prompt from it.
-
-    `template`, `tool_format` and `reply_format` are empty until `diversify` chooses them.
-    A prompt without tools is general conversation and has no formats. In a native prompt all three
-    are "native": the model's own chat template writes it (`tokens/native_template.py`).
-    """
+class AnyPrompt(Record, Generic[T], frozen=True):
+    """A prompt whose tools are a `T`: the tools themselves, or keys that stand for them."""
 
     id: str
     language: Language
-    tools: tuple[Tool, ...]  # in prompt order
+    tools: tuple[T, ...]  # in prompt order
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
+    instructions: str = ""
 
     @property
     def native(self) -> bool:
@@ -112,12 +117,30 @@ class PromptSpec(Record, frozen=True):
     def native_problem(self) -> str:
         """What is wrong if only a part of the prompt is native; "" if nothing is."""
         names = (self.template, self.tool_format, self.reply_format)
-        if self.native or NATIVE not in names:
+        if self.native:
             return ""
-        return (
-            f"template, tool_format, reply_format: expected native for all three or for none, "
-            f"got {', '.join(names)}"
+        if NATIVE in names:
+            return (
+                f"template, tool_format, reply_format: expected native for all three or for none, "
+                f"got {', '.join(names)}"
+            )
+        return "instructions: expected a native prompt" if self.instructions else ""
+
+    def make_native(self) -> Self:
+        """The same prompt as the model's own chat template writes it."""
+        return msgspec.structs.replace(
+            self, template=NATIVE, tool_format=NATIVE, reply_format=NATIVE
         )
+
+
+class PromptSpec(AnyPrompt[Tool], frozen=True):
+    """All that decides a system prompt; `prompts/system_prompt.py` writes the prompt from it.
+
+    `template`, `tool_format` and `reply_format` are empty until `diversify` chooses them.
+    A prompt without tools is general conversation and has no formats. In a native prompt all three
+    are "native": the model's own chat template writes it (`tokens/native_template.py`), beside the
+    `instructions` that a client sends as its system message. No other prompt has instructions.
+    """
 
 
 class Group(Record, frozen=True):

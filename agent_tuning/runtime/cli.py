@@ -1,15 +1,23 @@
 """A function as a command. Its signature is the usage; bad input is one line and exit status 1."""
 
 import inspect
+import os
+import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent_tuning.files.atomic_write import FULL_DISK, describe_full_disk
 from agent_tuning.records import BadInput, Unfinished
+from agent_tuning.runtime.death_watch import FINISHED
+from agent_tuning.runtime.visible_text import show_controls
 
 # sysexits' EX_TEMPFAIL: the work so far is kept; run the same command again to resume.
 EXIT_UNFINISHED = 75
+LINE_END = "\n"  # of an error that lists several problems
+EXIT_INTERRUPTED = 130  # as a shell says of a command that SIGINT ended
 
 Value = Path | bool | int
 
@@ -28,12 +36,48 @@ def run(main: Callable[..., None]) -> None:
     except (TypeError, ValueError) as error:
         sys.exit(f"usage: {sys.argv[0]} {_format_usage(signature)} ({error})")
     try:
-        main(*arguments.args, **arguments.kwargs)
+        with _death_watched():
+            main(*arguments.args, **arguments.kwargs)
     except BadInput as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {show_controls(str(error), kept=LINE_END)}")
     except Unfinished as error:
-        print(f"stopped: {error}", file=sys.stderr)
+        print(f"stopped: {show_controls(str(error), kept=LINE_END)}", file=sys.stderr)
         sys.exit(EXIT_UNFINISHED)
+    except KeyboardInterrupt:
+        print("stopped: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:
+        sys.exit(f"error: {_describe(error)}")
+
+
+def _describe(error: OSError) -> str:
+    """One line for a path that cannot be used. An error that names no path is a bug: raised."""
+    if error.errno in FULL_DISK:
+        return describe_full_disk(Path(error.filename or "."))
+    if error.filename is None:
+        raise error
+    return show_controls(f"{error.filename}: {error.strerror}")
+
+
+@contextmanager
+def _death_watched() -> Iterator[None]:
+    """Let a process beside this one say what killed it, should that happen in this context."""
+    name = Path(sys.argv[0]).stem
+    reading, writing = os.pipe()
+    script = str(Path(__file__).with_name("death_watch.py"))
+    command = [sys.executable, "-I", "-S", script, str(os.getpid()), str(reading), name]
+    # In a session of its own it outlives a kill of the whole process group.
+    watcher = subprocess.Popen(
+        command, pass_fds=[reading], stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    os.close(reading)
+    try:
+        yield
+    finally:
+        with suppress(BrokenPipeError):  # if the watcher was killed
+            os.write(writing, FINISHED)
+        os.close(writing)
+        watcher.wait()
 
 
 def _parse(

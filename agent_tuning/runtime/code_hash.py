@@ -7,8 +7,10 @@ computes re-runs it, wherever the edit is, and an edit of a comment never does.
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agent_tuning.records import BadInput, Record
 
@@ -41,8 +43,14 @@ def hash_code(script: Path, lock: Path) -> CodeHash:
                 waiting += _find_module_files(module)
             else:
                 packages.add(package)
-        files[str(path)] = hashlib.sha256(ast.dump(_strip_docstrings(tree)).encode()).hexdigest()
+        files[str(path)] = hashlib.sha256(_dump(_strip_docstrings(tree)).encode()).hexdigest()
     return CodeHash(dict(sorted(files.items())), _find_pins(packages, lock))
+
+
+def _dump(tree: ast.Module) -> str:
+    """The tree as Python 3.11 writes it, whatever Python this is: the same code has one hash."""
+    shown: dict[str, Any] = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    return ast.dump(tree, **shown).replace(", type_params=[]", "")  # of 3.12
 
 
 def _find_imports(tree: ast.AST) -> Iterator[str]:

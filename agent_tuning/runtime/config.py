@@ -7,6 +7,7 @@ from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput
 
 T = TypeVar("T")
+
 PARAMS = Path("params.yaml")
 
 

@@ -136,3 +136,49 @@ def test_a_wrong_option_shows_the_usage(monkeypatch, arguments):
     usage = r"^usage: stage\.py --path PATH \[--dry-run\] \[--preview N\] "
     with pytest.raises(SystemExit, match=usage):
         start(monkeypatch, optional([]), *arguments)
+
+
+def test_ctrl_c_is_one_line_and_the_status_that_a_shell_gives(monkeypatch, capsys):
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, main)
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "stopped: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("use", "line"),
+    [
+        (lambda folder: (folder / "none").read_text(), "none: No such file or directory"),
+        (lambda folder: folder.read_text(), "Is a directory"),
+        (lambda folder: (folder / "file").mkdir(), "file: File exists"),
+        (lambda folder: (folder / "file/below").write_text(""), "file/below: Not a directory"),
+    ],
+    ids=["missing", "folder", "exists", "below a file"],
+)
+def test_a_path_that_cannot_be_used_is_one_line(monkeypatch, tmp_path, use, line):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit, match=line) as stop:
+        start(monkeypatch, lambda path: use(path), str(tmp_path))
+    assert "\n" not in str(stop.value.code)
+
+
+def test_a_full_disk_that_no_writer_explained_is_one_line_too(monkeypatch):
+    def main() -> None:
+        with open("/dev/full", "w", buffering=1) as out:
+            out.write("text\n")
+
+    with pytest.raises(SystemExit, match=r"no space left to write it \(\d+\.\d MB are free\)"):
+        start(monkeypatch, main)
+
+
+def test_an_error_shows_control_characters_except_the_ends_of_its_lines(monkeypatch):
+    def main() -> None:
+        raise BadInput("p.yaml:3: \x1b]0;title\x07 \u202egnp.exe\r\n  second problem")
+
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, main)
+    shown = "error: p.yaml:3: \\x1b]0;title\\x07 \\u202egnp.exe\\r\n  second problem"
+    assert stop.value.code == shown

@@ -55,3 +55,31 @@ def test_what_an_earlier_run_did_does_not_count_for_the_speed(clock, capsys):
 def test_nothing_to_do_is_no_division_by_zero(capsys):
     Progress("base", 0).show(0)
     assert capsys.readouterr().out == "base 0/0 0% done\n"
+
+
+def test_a_line_moves_within_the_work_in_hand(clock, capsys):
+    shown = Progress("base", 40)
+    for part in (0, 4, 9.5):
+        clock.now += 5
+        shown.show_part(part)
+    assert capsys.readouterr().out.splitlines() == [
+        "base 0/40 0% started",
+        "base 4/40 10% 1:30 left",
+        "base 9.5/40 23% 0:48 left",
+    ]
+
+
+def test_a_part_counts_from_what_is_done_and_ends_with_it(clock, capsys):
+    shown = Progress("base", 40, done=20)
+    clock.now += 5
+    shown.show(30, "note")
+    clock.now += 5
+    shown.show_part(5)
+    shown.show(40)
+    clock.now += 5
+    shown.show_part(1)  # what comes after the end, such as validation
+    assert capsys.readouterr().out.splitlines() == [
+        "base 30/40 75% 0:05 left: note",
+        "base 35/40 87% 0:03 left: note",
+        "base 40/40 100% done",
+    ]
