@@ -39,12 +39,13 @@ class Catalogue:
         positions: dict[str, Position] = {}
         for path in files:
             domain = yaml_records.read(path, Domain)
+            entry_checks.check_values(domain, path)
             entry_checks.check_languages(domain, path)
             for number, entry in enumerate(domain.tools):
                 position = Position(path, ("tools", str(number)))
                 if entry.name in self.entries:
                     raise position.error(f"two tools are named {entry.name}", "name")
-                self.entries[entry.name] = entry
+                self.entries[entry.name] = entry_checks.write_out_parameters(entry, position)
                 self.domain_of[entry.name] = domain
                 positions[entry.name] = position
         for name, position in positions.items():  # only now: an entry may name any other

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.catalogue import schema
+from agent_tuning.catalogue import parameters
 from agent_tuning.catalogue.entry_records import (
     OBSERVED_FIELD,
     SLOT,
@@ -21,8 +21,9 @@ from agent_tuning.catalogue.entry_records import (
     Step,
     ToolEntry,
 )
+from agent_tuning.catalogue.schema_references import SchemaProblem
 from agent_tuning.catalogue.simulators import SIMULATORS, authored
-from agent_tuning.files import yaml_records
+from agent_tuning.files import strict_json, yaml_records
 from agent_tuning.records import BadInput, Language
 
 Entries = Mapping[str, ToolEntry]
@@ -43,6 +44,25 @@ class Position(NamedTuple):
         return BadInput(f"{self.path}:{line}: {'.'.join(keys)}: {problem}")
 
 
+def check_values(domain: Domain, path: Path) -> None:
+    """Raise BadInput for a text or number that no line of JSON can hold."""
+    for field, problem in strict_json.find_problems(msgspec.to_builtins(domain)):
+        raise Position(path, tuple(field.split("."))).error(problem)
+
+
+def write_out_parameters(entry: ToolEntry, position: Position) -> ToolEntry:
+    """The entry with parameters that every tool list can write, from those of the file.
+
+    Raises BadInput if they are no parameters.
+    """
+    try:
+        written = parameters.write_out(entry.parameters, "")
+    except SchemaProblem as error:
+        place, _, problem = str(error).partition(": ")
+        raise position.error(problem, "parameters", *place.split(".")[1:]) from error
+    return msgspec.structs.replace(entry, parameters=written)
+
+
 def check_languages(domain: Domain, path: Path) -> None:
     """Raise BadInput unless every wording is there in every language of its domain."""
     for keys, wording in _find_wordings(domain):
@@ -55,8 +75,6 @@ def check_entry(entry: ToolEntry, entries: Entries, domain: Domain, position: Po
     """Raise BadInput at the first mistake of a tool; `entries` are all tools of the catalogue."""
     if not TOOL_NAME.fullmatch(entry.name):
         raise position.error(f"{entry.name!r} is not a tool name", "name")
-    if problem := schema.find_parameters_problem(entry.parameters):
-        raise position.error(problem, "parameters")
     required = set(entry.parameters.get("required", []))
     for sibling in entry.siblings:
         if sibling not in entries:
@@ -126,9 +144,9 @@ def _check_step(step: Step, observed: int, entries: Entries, position: Position)
     """Only tools of the catalogue, their own arguments, and observations of earlier steps."""
     if step.tool not in entries:
         raise position.error(f"unknown tool {step.tool}", "tool")
-    parameters = entries[step.tool].parameters
-    unknown = step.arguments.keys() - parameters.get("properties", {}).keys()
-    absent = set(parameters.get("required", [])) - step.arguments.keys()
+    declared = entries[step.tool].parameters
+    unknown = step.arguments.keys() - declared.get("properties", {}).keys()
+    absent = set(declared.get("required", [])) - step.arguments.keys()
     if unknown or absent:
         problem = f"{step.tool}: unknown {sorted(unknown)}, missing {sorted(absent)}"
         raise position.error(problem, "arguments")

@@ -7,14 +7,12 @@ that the benchmark can ask queries that training never had.
 import hashlib
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, NumberRange, Slot
+from agent_tuning.catalogue.split import Split, take_split
 from agent_tuning.records import Json, Language
-
-T = TypeVar("T")
-Split = Literal["train", "held_out"]
 
 FEISTEL_ROUNDS = 4  # fewer leave a visible pattern in short lists
 
@@ -64,11 +62,6 @@ class Grammar:
         return {
             name: _count_slot_values(slots[name], language, self.values_split) for name in names
         }
-
-
-def take_split(values: Sequence[T], split: Split, held_out: int) -> Sequence[T]:
-    """The training entries of a list, or its last `held_out` entries."""
-    return values[-held_out:] if split == "held_out" else values[:-held_out]
 
 
 def shuffle_index(index: int, total: int, seed: str) -> int:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NoReturn
 
 import jsonschema_rs
 import msgspec
@@ -10,13 +11,35 @@ import msgspec
 from agent_tuning.records import Call, Json, Tool
 
 
+def build_validator(schema: Json) -> jsonschema_rs.Draft202012Validator:
+    """The validator of a schema; it reads no other file and no host.
+
+    Raises ValueError with one line if the schema is none, or refers to another place.
+    """
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, retriever=_refuse_reference)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _refuse_reference(_: str) -> NoReturn:
+    raise ValueError("references to other files and hosts are not followed")
+
+
 def find_parameters_problem(parameters: dict[str, Json]) -> str | None:
     """Why these cannot be a tool's parameters; None if they can."""
-    try:
-        jsonschema_rs.Draft202012Validator(parameters)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        return f"not a JSON Schema: {str(error).splitlines()[0]}"
+    if problem := find_schema_problem(parameters):
+        return f"not a JSON Schema: {problem}"
     return None if parameters.get("type") == "object" else "expected parameters of type object"
+
+
+def find_schema_problem(schema: Json) -> str | None:
+    """Why this is no JSON Schema; None if it is one."""
+    try:
+        build_validator(schema)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def find_call_problem(call: Call, tools: Sequence[Tool]) -> str | None:
@@ -53,10 +76,8 @@ def find_tool_list_problems(tools: Sequence[Tool]) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def _find_schema_problem(text: bytes) -> str | None:
     schema = msgspec.json.decode(text)
-    try:
-        jsonschema_rs.Draft202012Validator(schema)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        return str(error).splitlines()[0]
+    if problem := find_schema_problem(schema):
+        return problem
     if schema.get("type") != "object":
         return "expected type object"
     undeclared = set(schema.get("required", ())) - set(schema.get("properties", {}))
@@ -65,4 +86,4 @@ def _find_schema_problem(text: bytes) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _build_validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schema))
+    return build_validator(msgspec.json.decode(schema))

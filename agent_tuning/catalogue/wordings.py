@@ -30,3 +30,4 @@ class Phrasing(Record, frozen=True):
     tool_unavailable: RemovedToolWording
     on_topic_chat: ThoughtWording
     off_topic: ThoughtWording
+    prefaces: LocalizedTexts = LocalizedTexts()

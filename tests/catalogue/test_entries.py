@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -159,6 +160,12 @@ def edit(domain: dict, how: str) -> None:
             both["then"] = domain["tools"][2]["scenarios"][1]["then"]
         case "aside":
             domain["tools"][1]["scenarios"][2]["also"][0]["tool"] = "get_whether"
+        case "remote":
+            tool["parameters"]["properties"]["unit"] = {"$ref": "https://x.org/unit.json"}
+        case "half a character":
+            tool["remarks"][0]["query"]["en"] = "Rain \ud800 again?"
+        case "no number":
+            tool["parameters"]["properties"]["unit"] = {"type": "number", "maximum": float("inf")}
         case "quoted":
             tool["observations"] = [{"sky": "{place}"}]
         case "unseen":
@@ -169,6 +176,12 @@ def edit(domain: dict, how: str) -> None:
     ("how", "message"),
     [
         ("schema", r"tools\.0\.parameters: not a JSON Schema"),
+        (
+            "remote",
+            r"tools\.0\.parameters\.properties\.unit: \$ref 'https://x\.org/unit\.json' is re",
+        ),
+        ("half a character", r"found invalid Unicode character escape code"),
+        ("no number", r"expected a finite number, got inf"),
         ("sibling", r"tools\.0\.siblings: unknown tool get_whether"),
         ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for the slots \['town'\]"),
         ("argument", r"tools\.0\.scenarios\.0\.arguments: .*missing \['city'\]"),
@@ -208,6 +221,26 @@ def test_a_mistake_is_one_line_with_file_line_and_field(how, message, tmp_path):
     with pytest.raises(BadInput, match=rf"weather\.yaml:\d+: .*{message}") as error:
         Catalogue(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_parameters_in_parts_are_usable(tmp_path):
+    domain = yaml.safe_load((FOLDER / "weather.yaml").read_text())
+    whole = domain["tools"][0]["parameters"]
+    properties = [{"properties": {name: part}} for name, part in whole["properties"].items()]
+    domain["tools"][0]["parameters"] = {
+        "type": "object",
+        "allOf": [*properties, {"required": whole["required"]}],
+    }
+    (tmp_path / "weather.yaml").write_text(yaml.safe_dump(domain, allow_unicode=True))
+    (first, *_) = Catalogue(tmp_path).entries.values()
+    assert first.parameters == whole
+
+
+def test_the_parameters_of_our_own_tools_stay_as_they_are_written():
+    for path in FOLDER.glob("*.yaml"):
+        for written in yaml.safe_load(path.read_text())["tools"]:
+            loaded = CATALOGUE.entries[written["name"]].parameters
+            assert msgspec.json.encode(loaded) == msgspec.json.encode(written["parameters"])
 
 
 def test_an_empty_folder_is_bad_input(tmp_path):

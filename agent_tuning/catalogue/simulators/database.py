@@ -1,6 +1,7 @@
 """A real SQLite database in memory: tables of people, the same columns in each."""
 
 import sqlite3
+import weakref
 from functools import cache
 from typing import ClassVar
 
@@ -40,6 +41,7 @@ class Database:
 
     def __init__(self, seed: str) -> None:
         database = sqlite3.connect(":memory:")
+        weakref.finalize(self, database.close)
         self._sql = database.execute
         for table in TABLES:
             self._sql(

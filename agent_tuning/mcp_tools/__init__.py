@@ -1,0 +1,1 @@
+"""MCP (Model Context Protocol): our simulators for clients, servers' tools for our models."""
