@@ -8,7 +8,15 @@ say what they lose.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from agent_tuning.converters import llama_factory, ms_swift, openai, sharegpt, xlam, xlam_unified
+from agent_tuning.converters import (
+    api_bank,
+    llama_factory,
+    ms_swift,
+    openai,
+    sharegpt,
+    xlam,
+    xlam_unified,
+)
 from agent_tuning.records import Group
 
 
@@ -24,6 +32,11 @@ class RowFormat(NamedTuple):
     loses: str = ""
 
 
+class RowReader(NamedTuple):
+    row: type[Any]
+    read: Callable[[Any], Group]
+
+
 FORMATS: dict[str, RowFormat] = {
     "sharegpt": RowFormat(sharegpt.Row, sharegpt.write, sharegpt.read),
     "xlam": RowFormat(xlam.Row, xlam.write, xlam.read, xlam.kept, xlam.LOSES),
@@ -31,4 +44,10 @@ FORMATS: dict[str, RowFormat] = {
     "openai": RowFormat(openai.Row, openai.write, openai.read),
     "llama_factory": RowFormat(llama_factory.Row, llama_factory.write, llama_factory.read),
     "ms_swift": RowFormat(ms_swift.Row, ms_swift.write, ms_swift.read),
+}
+
+# All that can be read; nobody needs our data as API-Bank's.
+READERS: dict[str, RowReader] = {
+    **{name: RowReader(form.row, form.read) for name, form in FORMATS.items()},
+    "api_bank": RowReader(api_bank.Row, api_bank.read),
 }

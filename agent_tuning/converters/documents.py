@@ -12,30 +12,56 @@ from typing import TypeVar
 import msgspec
 import yaml
 
+from agent_tuning.files import strict_json
 from agent_tuning.records import BadInput, Json
 
 T = TypeVar("T")
 
+MAX_BYTES = 200 * 2**20  # of a document, which is read as a whole
 CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 INTEGER = re.compile(r"[-+]?[0-9]+")
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 def read(path: Path) -> Json:
+    """The value of a file. Raises BadInput with file, line or field if a record cannot hold it."""
+    text = _read_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
-            return json.loads(text)
-        return _NodeReader(path).read(yaml.compose(text, Loader=yaml.CSafeLoader))
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: expected UTF-8, {error.reason} at byte {error.start}") from error
+            return strict_json.decode(text)
+        value = _NodeReader(path).read(yaml.compose(text, Loader=yaml.CSafeLoader))
+        strict_json.check(value)
+        return value
     except json.JSONDecodeError as error:
         raise BadInput(f"{path}:{error.lineno}: {error.msg}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"{path}:{line}: {error.problem}") from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise BadInput(f"{path}:{line}: {error.reason}") from error
+    except RecursionError:
+        deep = f"lists and objects are more than {strict_json.MAX_DEPTH} deep"
+        raise BadInput(f"{path}: {deep}") from None
+    except BadInput:
+        raise
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            most = f"expected at most {MAX_BYTES >> 20} MiB"
+            raise BadInput(f"{path}: {most}; write rows as JSON Lines, and tools in several files")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}:{line}: expected UTF-8: {error.reason}") from error
 
 
 def convert_part(value: Json, kind: type[T], path: Path, place: str) -> T:
@@ -58,8 +84,7 @@ class _NodeReader:
         if node is None:
             return None
         if node in self.open:
-            line = node.start_mark.line + 1
-            raise BadInput(f"{self.path}:{line}: this anchor contains itself")
+            raise self._error(node, "this anchor contains itself")
         if node not in self.values:
             self.open.add(node)
             self.values[node] = self._read_node(node)
@@ -78,18 +103,25 @@ class _NodeReader:
         own: dict[str, Json] = {}
         merged: dict[str, Json] = {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._error(key, "expected a text as key")
             if key.value == "<<":
                 parts = self.read(value)
                 for part in reversed(parts) if isinstance(parts, list) else [parts]:
                     merged.update(part if isinstance(part, dict) else {})
+            elif key.value in own:
+                raise self._error(key, f"{key.value}: this key appears twice")
             else:
                 own[str(key.value)] = self.read(value)
         return {**merged, **own}
+
+    def _error(self, node: yaml.Node, problem: str) -> BadInput:
+        return BadInput(f"{self.path}:{node.start_mark.line + 1}: {problem}")
 
 
 def _read_scalar(text: str) -> Json:
     if text.lower() in CONSTANTS:
         return CONSTANTS[text.lower()]
     if INTEGER.fullmatch(text):
-        return int(text)
+        return int(text) if len(text) <= strict_json.MAX_DIGITS else strict_json.MAX_INTEGER
     return float(text) if NUMBER.fullmatch(text) else text

@@ -9,3 +9,15 @@ class ImportedTool(Record, frozen=True):
     description: str
     parameters: dict[str, Json]
     observations: tuple[dict[str, Json], ...] = ()
+    own: str = ""  # its name in the source, if that is no name here
+
+
+class UnusableTool(Record, frozen=True):
+    """A tool that is left out, and why."""
+
+    place: str
+    name: str
+    problem: str
+
+
+Outcome = ImportedTool | UnusableTool

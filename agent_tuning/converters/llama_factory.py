@@ -1,14 +1,18 @@
 """LLaMA-Factory's `sharegpt` with tools: human, function_call, observation and gpt take turns.
 
-Several calls of one turn are one JSON list, and so are their observations.
+Several calls of one turn are one JSON list, or one function_call after the other; so are their
+observations, in the order of the calls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import ClassVar
 
 import msgspec
 
-from agent_tuning.converters import rows
+from agent_tuning.converters import row_fields, row_parts, rows
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.documents import build_function
 from agent_tuning.records import Assistant, Call, Group, Json, Turn, User
 
 
@@ -22,6 +26,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     tools: str | list[dict[str, Json]] | None = None
     system: str | None = None
     facets: str = ""
+    IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 
 
 def write(group: Group) -> Row:
@@ -29,42 +34,58 @@ def write(group: Group) -> Row:
     for step in rows.split_steps(rows.only_trajectory(group)):
         if step.user_text is not None:
             conversation.append(Utterance("human", step.user_text))
+        beside = row_parts.join_thought(step.decision)
         if step.decision.calls:
-            calls = list(map(rows.write_call, step.decision.calls))
+            calls = list(map(row_parts.write_call, step.decision.calls))
             text = format_json(calls if len(calls) > 1 else calls[0])
-            conversation.append(Utterance("function_call", rows.join_thought(step.decision) + text))
+            conversation.append(Utterance("function_call", beside + text))
         else:
-            conversation.append(Utterance("gpt", rows.join_thought(step.decision)))
+            conversation.append(Utterance("gpt", beside))
         if step.results:
             contents = [result.content for result in step.results]
             several = len(contents) > 1
-            text = format_json(contents) if several else rows.write_observation(contents[0])
+            text = format_json(contents) if several else row_parts.write_observation(contents[0])
             conversation.append(Utterance("observation", text))
-    tools = format_json(list(map(rows.write_tool, group.tools))) if group.tools else ""
-    return Row(conversation, tools, facets=rows.write_facets(group))
+    tools = format_json(list(map(build_function, group.tools))) if group.tools else ""
+    return Row(conversation, tools, group.prompt.instructions or None, rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
     turns = list(_read_turns(row))
-    return rows.build_group(turns, rows.read_tools(row.tools), row.facets, row.system or "")
+    tools = row_parts.read_tools(row.tools, bool(row.facets))
+    system = [u.value for u in row.conversations if u.speaker == "system"]
+    texts = filter(None, [row.system, *system])
+    return rows.build_group(turns, tools, row.facets, "\n\n".join(texts))
 
 
 def _read_turns(row: Row) -> Iterator[Turn]:
     calls: list[Call] = []
-    for number, utterance in enumerate(row.conversations):
-        match utterance.speaker:
-            case "human":
-                yield User(utterance.value)
-            case "gpt":
-                yield rows.build_answer(utterance.value)
+    numbered = enumerate(row.conversations)
+    for speaker, block in groupby(numbered, key=lambda pair: pair[1].speaker):
+        utterances = list(block)
+        number = utterances[0][0]
+        match speaker:
+            case "system":
+                continue
+            case "human" | "user":
+                yield from (User(said.value) for _, said in utterances)
+            case "gpt" | "assistant":
+                yield from (row_parts.build_answer(said.value) for _, said in utterances)
             case "function_call":
-                thought, text = rows.split_thought(utterance.value)
-                value = msgspec.json.decode(text)
-                calls = list(map(rows.read_call, value if isinstance(value, list) else [value]))
+                thought, calls = _read_calls(utterances)
                 yield Assistant("call", thought, tuple(calls))
             case "observation":
-                value = rows.read_observation(utterance.value)
-                several = len(calls) > 1 and isinstance(value, list)
-                yield from rows.build_results(calls, value if several else [value])
-            case speaker:
+                values = [row_parts.read_observation(said.value) for _, said in utterances]
+                if len(calls) > 1 and len(values) == 1 and isinstance(values[0], list):
+                    values = values[0]
+                yield from row_parts.build_results(calls, values, f"conversations.{number}")
+                calls = []
+            case _:
                 raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
+
+
+def _read_calls(utterances: Sequence[tuple[int, Utterance]]) -> tuple[str, list[Call]]:
+    """The thought and the calls of function_call utterances that follow one another."""
+    read = [row_parts.read_calls(said.value, f"conversations.{n}.value") for n, said in utterances]
+    thought = " ".join(filter(None, (thought for thought, _ in read)))
+    return thought, [call for _, calls in read for call in calls]

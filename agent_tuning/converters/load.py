@@ -1,38 +1,58 @@
 """Trajectories of others as ours: `python -m agent_tuning.converters.load FORMAT SOURCE TARGET`.
 
 SOURCE is a .jsonl, .json or .parquet file, a folder of them, or a hub set with its commit. TARGET
-is JSON Lines of Group. Neighbouring trajectories of one group are joined again.
+is a new file, JSON Lines of Group. Neighbouring trajectories of one group are joined again.
+
+`--ignore FIELD,FIELD` names fields of the rows that mean nothing here, such as `messages.score`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.converters import FORMATS, RowFormat, sources
-from agent_tuning.files import jsonl
+from agent_tuning.converters import READERS, RowReader, row_fields, sources, targets
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
 
 
-def find_format(name: str) -> RowFormat:
-    if name not in FORMATS:
-        raise BadInput(f"unknown format {name}; available: {', '.join(FORMATS)}")
-    return FORMATS[name]
+class UnreadableRow(NamedTuple):
+    """A row that is no trajectory: where it is, and why."""
+
+    place: str
+    problem: str
 
 
-def read_groups(name: str, source: str) -> Iterator[Group]:
+def find_reader(name: str) -> RowReader:
+    if name not in READERS:
+        raise BadInput(f"unknown format {name}; available: {', '.join(READERS)}")
+    return READERS[name]
+
+
+def read_groups(name: str, source: str, ignored: Collection[str] = ()) -> Iterator[Group]:
     """The groups of a source. Raises BadInput with place and field at the first bad row."""
-    return join_groups(_read_singles(find_format(name), source))
+
+    def refuse_bad_rows() -> Iterator[Group]:
+        for row in read_rows(name, source, ignored):
+            if isinstance(row, UnreadableRow):
+                raise BadInput(f"{row.place}: {row.problem}")
+            yield row
+
+    return join_groups(refuse_bad_rows())
 
 
-def _read_singles(form: RowFormat, source: str) -> Iterator[Group]:
-    for place, row in sources.read_rows(source):
+def read_rows(
+    name: str, source: str, ignored: Collection[str] = (), part: sources.Part = sources.WHOLE
+) -> Iterator[Group | UnreadableRow]:
+    """Every row of a source, or of a part of it, as a group of one, or why it is none."""
+    form = find_reader(name)
+    for place, row in sources.read_rows(source, part):
         try:
-            yield form.read(msgspec.convert(row, form.row))
+            yield form.read(row_fields.convert(row, form.row, ignored))
         except ValueError as error:
-            raise BadInput(f"{place}: {error}") from error
+            yield UnreadableRow(place, str(error))
 
 
 def join_groups(singles: Iterable[Group]) -> Iterator[Group]:
@@ -46,8 +66,10 @@ def _empty_group(group: Group) -> Group:
     return msgspec.structs.replace(group, trajectories=())
 
 
-def main(name: Path, source: Path, target: Path) -> None:
-    count = jsonl.write(target, read_groups(str(name), str(source)))
+def main(name: Path, source: Path, target: Path, *, ignore: Path | None = None) -> None:
+    find_reader(str(name))
+    ignored = str(ignore).split(",") if ignore else ()
+    count = targets.write(target, read_groups(str(name), str(source), ignored))
     print(f"{target}: {count} groups")
 
 

@@ -1,12 +1,18 @@
-"""OpenAI `messages` with tool calls, as its fine-tuning reads them: `weight: 0` is not trained."""
+"""OpenAI `messages` with tool calls, as its fine-tuning reads them: `weight: 0` is not trained.
 
-from collections.abc import Iterator
+Results belong to calls by id, in whatever order they come. The older `function_call` is one call,
+and a refusal is the text of an answer. Reasoning beside a reply is its thought.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal
 
 import msgspec
 
-from agent_tuning.converters import rows
+from agent_tuning.converters import row_fields, row_parts, rows
 from agent_tuning.prompts.formats.reading import format_json
-from agent_tuning.records import Call, Group, Json, ToolResult, Turn, User
+from agent_tuning.prompts.tool_lists.documents import build_openai_tool
+from agent_tuning.records import Assistant, Call, Group, Json, ToolResult, Turn, User
 
 
 class Function(msgspec.Struct):
@@ -15,14 +21,16 @@ class Function(msgspec.Struct):
 
 
 class ToolCall(msgspec.Struct):
-    id: str
     function: Function
-    type: str = "function"
+    id: str | None = None
+    type: Literal["function"] = "function"
+    IGNORED: ClassVar = frozenset({"index"})
 
 
 class Part(msgspec.Struct):
-    text: str
-    type: str = "text"
+    type: Literal["text", "refusal"] = "text"
+    text: str = ""
+    refusal: str = ""
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -30,73 +38,156 @@ class Message(msgspec.Struct, omit_defaults=True):
     content: str | list[Part] | None = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
-    weight: int | None = None
+    weight: Literal[0, 1] | None = None
+    function_call: Function | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    name: str | None = None  # of a tool, in its result
+    IGNORED: ClassVar = frozenset({"id"})
 
     @property
     def text(self) -> str:
-        if isinstance(self.content, list):
-            return "".join(part.text for part in self.content)
-        return self.content or ""
+        """What is said; a refusal is said in place of an answer."""
+        content = self.content or ""
+        if isinstance(content, list):
+            content = "".join(part.text + part.refusal for part in content)
+        return content or self.refusal or ""
+
+    @property
+    def thought(self) -> str:
+        return self.reasoning_content or self.reasoning or ""
 
 
 class Row(msgspec.Struct, omit_defaults=True):
     messages: list[Message]
     tools: list[dict[str, Json]] | str | None = None
     facets: str = ""
+    functions: list[dict[str, Json]] | str | None = None  # the older name of `tools`
+    IGNORED: ClassVar = row_fields.ABOUT_A_ROW | {
+        *("parallel_tool_calls", "tool_choice", "function_call", "temperature", "max_tokens")
+    }
 
 
 def write(group: Group) -> Row:
     messages: list[Message] = []
+    if group.prompt.instructions:
+        messages.append(Message("system", group.prompt.instructions))
     for number, step in enumerate(rows.split_steps(rows.only_trajectory(group))):
         if step.user_text is not None:
             messages.append(Message("user", step.user_text))
         decision = step.decision
         calls = [
-            ToolCall(f"call_{number}_{n}", Function(call.name, format_json(call.arguments)))
+            ToolCall(Function(call.name, format_json(call.arguments)), f"call_{number}_{n}")
             for n, call in enumerate(decision.calls)
         ]
         # An answer may be empty; beside calls there is no text at all.
-        text = rows.join_thought(decision) if not calls or decision.thought else None
-        weight = None if decision.trained else 0
+        text = row_parts.join_thought(decision) if not calls or decision.thought else None
+        weight: Literal[0] | None = None if decision.trained else 0
         messages.append(Message("assistant", text, calls or None, weight=weight))
         for call, result in zip(calls, step.results, strict=False):
             messages.append(
-                Message("tool", rows.write_observation(result.content), tool_call_id=call.id)
+                Message("tool", row_parts.write_observation(result.content), tool_call_id=call.id)
             )
-    tools = [rows.write_function(tool) for tool in group.tools]
+    tools = [build_openai_tool(tool) for tool in group.tools]
     return Row(messages, tools, rows.write_facets(group))
 
 
 def read(row: Row) -> Group:
-    system = "\n\n".join(m.text for m in row.messages if m.role in ("system", "developer"))
-    return rows.build_group(list(_read_turns(row)), rows.read_tools(row.tools), row.facets, system)
+    ours = bool(row.facets)
+    if row.tools and row.functions:
+        raise ValueError("functions: expected either tools or functions, found both")
+    tools = row_parts.read_tools(row.tools or row.functions, ours)
+    turns = list(read_turns(row.messages))
+    return rows.build_group(turns, tools, row.facets, join_system(row.messages))
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
-    names: dict[str | None, str] = {}
-    for number, message in enumerate(row.messages):
+def join_system(messages: Sequence[Message]) -> str:
+    return "\n\n".join(m.text for m in messages if m.role in ("system", "developer"))
+
+
+def read_turns(messages: Sequence[Message]) -> Iterator[Turn]:
+    """The turns of messages. Raises ValueError with place and problem."""
+    open_calls = _OpenCalls()
+    for number, message in enumerate(messages):
+        place = f"messages.{number}"
+        if message.role in ("tool", "function"):
+            open_calls.answer(message, place)
+            continue
+        yield from open_calls.close(place)
         match message.role:
             case "system" | "developer":
                 continue
             case "user":
                 yield User(message.text)
             case "assistant":
-                calls = message.tool_calls or []
-                names |= {call.id: call.function.name for call in calls}
-                trained = message.weight != 0
-                if calls:
-                    read = [_read_call(call.function) for call in calls]
-                    yield rows.build_call_turn(message.text, read, trained)
-                else:
-                    yield rows.build_answer(message.text, trained)
-            case "tool" if message.tool_call_id in names:
-                yield ToolResult(names[message.tool_call_id], rows.read_observation(message.text))
-            case "tool":
-                problem = f"no call {message.tool_call_id!r} before it"
-                raise ValueError(f"messages.{number}.tool_call_id: {problem}")
+                turn = _read_assistant(message, place)
+                open_calls.open(turn.calls, message.tool_calls or [], place)
+                yield turn
             case role:
-                raise ValueError(f"messages.{number}.role: unknown role {role!r}")
+                raise ValueError(f"{place}.role: unknown role {role!r}")
+    yield from open_calls.close("messages: the end", complete=False)
 
 
-def _read_call(function: Function) -> Call:
-    return rows.read_call({"name": function.name, "arguments": function.arguments})
+def _read_assistant(message: Message, place: str) -> Assistant:
+    functions = [(call.function, f"{place}.tool_calls.{n}")
+                 for n, call in enumerate(message.tool_calls or [])]  # fmt: skip
+    if message.function_call:
+        functions.append((message.function_call, f"{place}.function_call"))
+    trained = message.weight != 0
+    text = message.text
+    if message.thought:
+        text = f"<think>{row_parts.collapse_spaces(message.thought)}</think>\n{text}"
+    if functions:
+        calls = [_read_call(function, at) for function, at in functions]
+        return row_parts.build_call_turn(text, calls, trained)
+    return row_parts.build_answer(text, trained)
+
+
+def _read_call(function: Function, place: str) -> Call:
+    return row_parts.read_call({"name": function.name, "arguments": function.arguments}, place)
+
+
+class _OpenCalls:
+    """The calls of one turn, until each has its result."""
+
+    def __init__(self) -> None:
+        self._calls: Sequence[Call] = ()
+        self._ids: list[str | None] = []
+        self._results: dict[int, ToolResult] = {}
+
+    def open(self, calls: Sequence[Call], listed: Sequence[ToolCall], place: str) -> None:
+        self._calls, self._results = calls, {}
+        self._ids = [call.id for call in listed] or [None] * len(calls)
+        named = [id for id in self._ids if id is not None]
+        if len(set(named)) < len(named):
+            raise ValueError(f"{place}.tool_calls: two calls have the same id")
+
+    def answer(self, message: Message, place: str) -> None:
+        """Give a result to the call that it names."""
+        number = self._find_call(message, place)
+        if number in self._results:
+            raise ValueError(f"{place}: a second result of {self._calls[number].name}")
+        value = row_parts.read_observation(message.text)
+        self._results[number] = ToolResult(self._calls[number].name, value)
+
+    def close(self, place: str, complete: bool = True) -> Iterator[ToolResult]:
+        """The results in the order of the calls: all, or none where a set has no results."""
+        if self._results and complete and len(self._results) < len(self._calls):
+            missing = next(n for n in range(len(self._calls)) if n not in self._results)
+            raise ValueError(f"{place}: no result of {self._calls[missing].name} before it")
+        yield from (self._results[number] for number in sorted(self._results))
+        self._calls, self._ids, self._results = (), [], {}
+
+    def _find_call(self, message: Message, place: str) -> int:
+        if message.tool_call_id is not None:
+            if message.tool_call_id not in self._ids:
+                problem = f"no call {message.tool_call_id!r} before it"
+                raise ValueError(f"{place}.tool_call_id: {problem}")
+            return self._ids.index(message.tool_call_id)
+        of_name = [n for n, call in enumerate(self._calls) if call.name == message.name]
+        if len(self._calls) == 1 and (of_name or message.name is None):
+            return 0
+        if len(of_name) != 1:
+            raise ValueError(f"{place}.tool_call_id: expected the id of one of the calls before it")
+        return of_name[0]

@@ -1,26 +1,32 @@
 """Tools from an OpenAPI 3 document: each operation becomes a tool.
 
-Path and query parameters and the body become one object of arguments. Headers and cookies are left
-out: a client sets them, not a model. A body becomes one argument `body` if it is no plain object,
+Path and query parameters and the body become one object of arguments. A client sets headers,
+cookies and keys of the API, not a model: these are left out. A query parameter that has the name of
+a path parameter becomes `query_NAME`. A body becomes one argument `body` if it is no plain object,
 or if one of its properties has the name of a parameter.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from agent_tuning.converters import schemas
+from agent_tuning.catalogue.schema_references import References, SchemaProblem
+from agent_tuning.converters import examples, row_fields, schemas
 from agent_tuning.converters.documents import convert_part
-from agent_tuning.converters.imported_tool import ImportedTool
-from agent_tuning.converters.schemas import SchemaResolver
+from agent_tuning.converters.imported_tool import ImportedTool, Outcome, UnusableTool
 from agent_tuning.records import BadInput, Json
 
+T = TypeVar("T")
 METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
+PLACES = ("path", "query", "header", "cookie")
 # A body with only these keywords says nothing beyond its properties.
 PLAIN = {"type", "properties", "required", "description", "additionalProperties"}
 JSON_MEDIA = "application/json"
+# Names under which a key of the API stands in a query, where the document does not say so.
+KEY = re.compile(r"(api|access|auth|subscription|app|client)[_-]?(key|token|secret)", re.IGNORECASE)
 
 
 class Media(msgspec.Struct):
@@ -61,67 +67,123 @@ class Document(msgspec.Struct):
     paths: dict[str, Json] = {}
 
 
-def read_openapi_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
+# Every field of a path, an operation and a parameter; what is not read here is nothing to a model.
+PATH_FIELDS = {*METHODS, "parameters", "summary", "description", "servers"}
+KNOWN: dict[type, set[str]] = {
+    Operation: {
+        *("operationId", "summary", "description", "parameters", "requestBody", "responses"),
+        *("tags", "externalDocs", "callbacks", "deprecated", "security", "servers"),
+    },
+    Parameter: {
+        *("name", "in", "required", "description", "schema", "content", "example", "examples"),
+        *("deprecated", "allowEmptyValue", "style", "explode", "allowReserved"),
+    },
+}
+
+
+def read_openapi_tools(document: Json, path: Path) -> Iterator[Outcome]:
+    """The operations in their order. Raises BadInput if the document is no OpenAPI 3."""
     openapi = convert_part(document, Document, path, "")
     if not openapi.openapi.startswith("3."):
         raise BadInput(f"{path}: openapi: expected 3.x, found {openapi.openapi!r}")
-    reader = _Reader(document, path)
+    reader = _Reader(document)
     for route, value in openapi.paths.items():
-        item = reader.schemas.target(value, f"paths.{route}")
-        item = convert_part(item, dict[str, Json], path, f"paths.{route}")
+        place = f"paths.{route}"
+        try:
+            item = reader.read_part(value, dict[str, Json], place)
+            _refuse_unknown(item, PATH_FIELDS, place)
+        except ValueError as error:
+            yield UnusableTool(place, "", str(error))
+            continue
         for method in METHODS:
             if method in item:
-                yield reader.tool(route, method, item)
+                yield reader.read(route, method, item)
 
 
 class _Reader:
-    def __init__(self, document: Json, path: Path) -> None:
-        self.path = path
-        self.schemas = SchemaResolver(document, path)
+    def __init__(self, document: dict[str, Json]) -> None:
+        self.references = References(document)
+        self.keys = set(_list_query_keys(document))
 
-    def tool(self, route: str, method: str, item: dict[str, Json]) -> ImportedTool:
+    def read(self, route: str, method: str, item: dict[str, Json]) -> Outcome:
         place = f"paths.{route}.{method}"
-        operation = convert_part(item[method], Operation, self.path, place)
-        shared = convert_part(item.get("parameters", []), list[Json], self.path, f"paths.{route}")
-        name = operation.operation_id or f"{method}_{route}"
+        operation = item[method] if isinstance(item[method], dict) else {}
+        name = operation.get("operationId") or f"{method}_{route}"
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", str(name)).strip("_")
+        try:
+            return self._read_tool(name, item, item[method], place)
+        except ValueError as error:
+            return UnusableTool(place, name, str(error))
+
+    def read_part(self, value: Json, kind: type[T], place: str) -> T:
+        """What a value, or the end of its references, says. Raises ValueError with its place."""
+        value = self.references.follow(value, place)
+        if kind in KNOWN and isinstance(value, dict):
+            _refuse_unknown(value, KNOWN[kind], place)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{place}: {error}") from error
+
+    def _read_tool(self, name: str, item: dict[str, Json], value: Json, place: str) -> ImportedTool:
+        operation = self.read_part(value, Operation, place)
+        route = place.rpartition(".")[0]
+        shared = self.read_part(item.get("parameters", []), list[Json], f"{route}.parameters")
+        parameters = [
+            *((one, f"{route}.parameters.{n}") for n, one in enumerate(shared)),
+            *((one, f"{place}.parameters.{n}") for n, one in enumerate(operation.parameters)),
+        ]
         return ImportedTool(
             place=place,
-            name=re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_"),
+            name=name,
             description=operation.summary or operation.description,
-            parameters=self._build_arguments(operation, shared, place),
+            parameters=self._build_arguments(parameters, operation.body, place),
             observations=self._build_observations(operation, f"{place}.responses"),
         )
 
     def _build_arguments(
-        self, operation: Operation, shared: list[Json], place: str
+        self, parameters: list[tuple[Json, str]], body: Json, place: str
     ) -> dict[str, Json]:
+        """The arguments. An operation's own parameter replaces the path's of the same place."""
+        read: dict[tuple[str, str], tuple[Parameter, str]] = {}
+        for value, at in parameters:
+            parameter = self.read_part(value, Parameter, at)
+            if parameter.where not in PLACES:
+                raise ValueError(f"{at}.in: expected one of {', '.join(PLACES)}")
+            read[parameter.where, parameter.name] = (parameter, at)
         properties: dict[str, Json] = {}
-        required: dict[str, bool] = {}
-        # An operation's own parameter replaces the path's of the same name.
-        for number, value in enumerate([*shared, *operation.parameters]):
-            at = f"{place}.parameters.{number}"
-            parameter = convert_part(self.schemas.target(value, at), Parameter, self.path, at)
-            if parameter.where in ("path", "query"):
-                media = next(iter(parameter.content.values()), None)
-                schema = media.schema if media else parameter.schema
-                resolved = self.schemas.resolve(schema, "sent", at)
-                if parameter.description:
-                    resolved["description"] = parameter.description
-                properties[parameter.name] = resolved
-                required[parameter.name] = parameter.required or parameter.where == "path"
-        needed = [name for name, is_needed in required.items() if is_needed]
-        arguments = {"type": "object", "properties": properties, "required": needed}
-        return self._add_body(arguments, operation.body, f"{place}.requestBody")
+        required: list[str] = []
+        for (where, own_name), (parameter, at) in read.items():
+            if where not in ("path", "query") or (where == "query" and self._is_key(own_name)):
+                continue
+            name = own_name
+            if where == "query" and ("path", own_name) in read:
+                name = f"query_{own_name}"
+            if not own_name or name in properties:
+                raise ValueError(f"{at}.name: no name, or that of another parameter: {name!r}")
+            media = next(iter(parameter.content.values()), None)
+            schema = media.schema if media else parameter.schema
+            properties[name] = schemas.resolve(schema, self.references, "sent", at)
+            if parameter.description:
+                properties[name]["description"] = parameter.description
+            required += [name] if parameter.required or where == "path" else []
+        arguments = {"type": "object", "properties": properties, "required": required}
+        return self._add_body(arguments, body, f"{place}.requestBody")
+
+    def _is_key(self, name: str) -> bool:
+        return name in self.keys or KEY.fullmatch(name) is not None
 
     def _add_body(self, arguments: dict[str, Json], value: Json, place: str) -> dict[str, Json]:
         """The arguments, and the body's properties among them."""
         if value is None:
             return arguments
-        body = convert_part(self.schemas.target(value, place), Body, self.path, place)
-        schema = self.schemas.resolve(_choose_media(body.content).schema, "sent", place)
+        body = self.read_part(value, Body, place)
+        schema = schemas.resolve(_choose_media(body.content).schema, self.references, "sent", place)
         inner, needed = schema.get("properties", {}), schema.get("required", [])
         if not inner or schema.keys() - PLAIN or inner.keys() & arguments["properties"].keys():
             inner, needed = {"body": schema}, ["body"]
+        if inner.keys() & arguments["properties"].keys():
+            raise ValueError(f"{place}: a parameter is called body too")
         return {
             "type": "object",
             "properties": {**arguments["properties"], **inner},
@@ -132,21 +194,40 @@ class _Reader:
         """The examples of the first successful response, or one built from its schema."""
         for code in sorted(code for code in operation.responses if code.startswith("2")):
             at = f"{place}.{code}"
-            value = self.schemas.target(operation.responses[code], at)
-            response = convert_part(value, Response, self.path, at)
+            response = self.read_part(operation.responses[code], Response, at)
             if response.content:
                 media = _choose_media(response.content)
                 return tuple(map(_wrap_object, self._list_examples(media, at)))
         return ()
 
     def _list_examples(self, media: Media, place: str) -> list[Json]:
-        if media.example is not None:
-            return [media.example]
-        examples = [self.schemas.target(value, place) for value in media.examples.values()]
-        objects = [example for example in examples if isinstance(example, dict)]
-        if values := [example["value"] for example in objects if "value" in example]:
-            return values
-        return [schemas.build_example(self.schemas.resolve(media.schema, "given", place))]
+        """The document's own examples, or one out of the schema; none that says nothing."""
+        named = [self.references.follow(value, place) for value in media.examples.values()]
+        given = [one["value"] for one in named if isinstance(one, dict) and "value" in one]
+        given = [media.example] if media.example is not None else given
+        if real := [example for example in given if not examples.is_placeholder(example)]:
+            return real
+        try:
+            schema = schemas.resolve(media.schema, self.references, "given", place)
+        except SchemaProblem:
+            return []  # a tool can be used without
+        built = examples.build_example(schema)
+        return [] if built is examples.UNKNOWN else [built]
+
+
+def _refuse_unknown(value: dict[str, Json], known: set[str], place: str) -> None:
+    for key, part in value.items():
+        if key not in known and not key.startswith("x-") and not row_fields.says_nothing(part):
+            raise row_fields.refuse_field(place, key, known)
+
+
+def _list_query_keys(document: dict[str, Json]) -> Iterator[str]:
+    """The query parameters that hold a key, as the document's security schemes say."""
+    components = document.get("components")
+    schemes = components.get("securitySchemes") if isinstance(components, dict) else None
+    for scheme in schemes.values() if isinstance(schemes, dict) else ():
+        if isinstance(scheme, dict) and scheme.get("in") == "query":
+            yield str(scheme.get("name"))
 
 
 def _choose_media(content: dict[str, Media]) -> Media:

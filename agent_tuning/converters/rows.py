@@ -6,7 +6,6 @@ text is an answer, and every reply is trained unless the format itself says othe
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ from agent_tuning.records import (
     BadInput,
     Call,
     Group,
-    Json,
     Language,
     PromptSpec,
     Record,
@@ -30,9 +28,6 @@ from agent_tuning.records import (
     Turn,
     User,
 )
-
-OUR_THOUGHT = re.compile(r"<think>([^\n]*)</think>\n")
-ANY_THOUGHT = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 
 
 class Facets(Record, frozen=True):
@@ -48,6 +43,7 @@ class Facets(Record, frozen=True):
     template: str = ""
     tool_format: str = ""
     reply_format: str = ""
+    instructions: str = ""
     asks: tuple[int, ...] = ()
     untrained: tuple[int, ...] = ()
 
@@ -110,6 +106,7 @@ def write_facets(group: Group) -> str:
                 template=group.prompt.template,
                 tool_format=group.prompt.tool_format,
                 reply_format=group.prompt.reply_format,
+                instructions=group.prompt.instructions,
                 asks=tuple(n for n, turn in enumerate(decisions) if turn.decision == "ask"),
                 untrained=tuple(n for n, turn in enumerate(decisions) if not turn.trained),
             )
@@ -129,6 +126,7 @@ def build_group(
         facets = msgspec.json.decode(column, type=Facets)
         turns = tuple(_restore_decisions(turns, facets))
     else:
+        _refuse_silence(turns)
         turns = tuple(_prepend_system(turns, system))
         facets = _guess_facets(turns, tools)
     trajectory = Trajectory(
@@ -141,8 +139,17 @@ def build_group(
         template=facets.template,
         tool_format=facets.tool_format,
         reply_format=facets.reply_format,
+        instructions=facets.instructions,
     )
     return Group(facets.group, prompt, (trajectory,))
+
+
+def _refuse_silence(turns: Sequence[Turn]) -> None:
+    """Raise ValueError for a turn of the model with neither text nor call: it says nothing."""
+    decisions = [turn for turn in turns if isinstance(turn, Assistant)]
+    for number, turn in enumerate(decisions, 1):
+        if not (turn.calls or turn.text.strip()):
+            raise ValueError(f"turn {number} of the model: neither text nor call")
 
 
 def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:
@@ -195,95 +202,3 @@ def _guess_kind(calls: Sequence[Sequence[Call]]) -> str:
         case [_]:
             return "multi"
     return "chain"
-
-
-def join_thought(turn: Assistant) -> str:
-    """The thought between <think> tags on a line of its own, then the text."""
-    marked = turn.thought or turn.text.lstrip().startswith("<think>")
-    return f"<think>{turn.thought}</think>\n{turn.text}" if marked else turn.text
-
-
-def split_thought(text: str) -> tuple[str, str]:
-    """The thought and the text of a reply by any model."""
-    if match := OUR_THOUGHT.match(text):
-        return match.group(1).strip(), text[match.end() :]
-    if match := ANY_THOUGHT.match(text):
-        return collapse_spaces(match.group(1)), text[match.end() :]
-    return "", text
-
-
-def build_answer(text: str, trained: bool = True) -> Assistant:
-    thought, answer = split_thought(text)
-    return Assistant("no_call", thought, text=answer, trained=trained)
-
-
-def build_call_turn(text: str, calls: Sequence[Call], trained: bool = True) -> Assistant:
-    """A decision to call; the text beside the calls joins its thought."""
-    thought, beside = split_thought(text)
-    if beside.strip():
-        thought = collapse_spaces(f"{thought} {beside}")
-    return Assistant("call", thought, tuple(calls), trained=trained)
-
-
-def collapse_spaces(text: str) -> str:
-    return " ".join(text.split())
-
-
-def write_observation(value: Json) -> str:
-    """An observation as text; a string stays as it is unless it would be read as JSON."""
-    if isinstance(value, str) and read_observation(value) == value:
-        return value
-    return format_json(value)
-
-
-def read_observation(text: str) -> Json:
-    """The JSON that a text holds, or the text."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return text
-
-
-def build_results(calls: Sequence[Call], values: Sequence[Json]) -> list[ToolResult]:
-    if len(calls) != len(values):
-        raise ValueError(f"{len(values)} observations for {len(calls)} calls")
-    return [ToolResult(call.name, value) for call, value in zip(calls, values, strict=True)]
-
-
-def read_call(value: Json) -> Call:
-    """`{"name": …, "arguments": …}`, the arguments an object or the JSON of one."""
-    fields = msgspec.convert(value, dict[str, Json])
-    arguments = fields.get("arguments", {})
-    if isinstance(arguments, str):
-        arguments = msgspec.json.decode(arguments or "{}")
-    return msgspec.convert({"name": fields.get("name"), "arguments": arguments}, Call)
-
-
-def write_call(call: Call) -> dict[str, Json]:
-    return {"name": call.name, "arguments": call.arguments}
-
-
-def write_tool(tool: Tool) -> dict[str, Json]:
-    return {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-    }
-
-
-def write_function(tool: Tool) -> dict[str, Json]:
-    return {"type": "function", "function": write_tool(tool)}
-
-
-def read_tools(value: Json) -> tuple[Tool, ...]:
-    """A list of tools, as JSON or as a text of JSON; functions bare or wrapped."""
-    listed = msgspec.json.decode(value) if isinstance(value, str) and value else value
-    return tuple(map(_read_tool, msgspec.convert(listed or [], list[dict[str, Json]])))
-
-
-def _read_tool(value: dict[str, Json]) -> Tool:
-    inner = msgspec.convert(value.get("function", value), dict[str, Json])
-    if inner.get("parameters") is None:
-        inner = inner | {"parameters": {"type": "object", "properties": {}}}
-    fields = {"name": inner.get("name"), "description": inner.get("description") or ""}
-    return msgspec.convert({**fields, "parameters": inner["parameters"]}, Tool)

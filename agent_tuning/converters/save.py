@@ -1,6 +1,6 @@
 """Our trajectories for others: `python -m agent_tuning.converters.save FORMAT GROUPS TARGET`.
 
-TARGET is JSON Lines with one row for each trajectory.
+TARGET is a new file, JSON Lines with one row for each trajectory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.converters.load import find_format
+from agent_tuning.converters import FORMATS, RowFormat, targets
 from agent_tuning.files import jsonl
-from agent_tuning.records import Group
+from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
+
+
+def find_format(name: str) -> RowFormat:
+    if name not in FORMATS:
+        raise BadInput(f"unknown format {name}; available: {', '.join(FORMATS)}")
+    return FORMATS[name]
 
 
 def split_groups(groups: Iterable[Group]) -> Iterator[Group]:
@@ -23,7 +29,7 @@ def split_groups(groups: Iterable[Group]) -> Iterator[Group]:
 
 def main(name: Path, groups: Path, target: Path) -> None:
     row_format = find_format(str(name))
-    count = jsonl.write(target, map(row_format.write, split_groups(jsonl.read(groups, Group))))
+    count = targets.write(target, map(row_format.write, split_groups(jsonl.read(groups, Group))))
     lost = f"; it cannot hold {row_format.loses}" if row_format.loses else ""
     print(f"{target}: {count} rows{lost}")
 

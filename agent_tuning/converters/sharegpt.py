@@ -1,18 +1,20 @@
 """AgentInstruct's and ShareGPT's `conversations`: text only, between human and gpt.
 
 An agent's row begins with the prompt and an untrained `OK.`. Its replies are ReAct, whatever reply
-format the group has, and an observation is one line. `loss: false` is not trained. In rows of
-others actions stay text, because each data set writes them in its own way.
+format the group has, and an observation is one line. `loss: false` and `weight: 0` are not trained.
+In rows of others actions stay text, because each data set writes them in its own way.
 """
 
 from collections.abc import Iterator
+from typing import ClassVar, Literal
 
 import msgspec
 
-from agent_tuning.converters import rows
+from agent_tuning.converters import row_fields, row_parts, rows
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats.react import FORMAT as REACT
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.documents import build_function
 from agent_tuning.records import Assistant, Group, Json, Tool, Turn, User
 
 OBSERVATION = "Observation: "
@@ -23,6 +25,11 @@ class Utterance(msgspec.Struct, omit_defaults=True):
     speaker: str = msgspec.field(name="from")
     value: str
     loss: bool | None = None
+    weight: Literal[0, 1] | None = None
+
+    @property
+    def trained(self) -> bool:
+        return self.loss is not False and self.weight != 0
 
 
 class Row(msgspec.Struct, omit_defaults=True):
@@ -31,6 +38,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     system: str | None = None
     tools: str | list[dict[str, Json]] | None = None  # ours only: others name them in the text
     facets: str = ""
+    IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 
 
 def write(group: Group) -> Row:
@@ -39,29 +47,33 @@ def write(group: Group) -> Row:
         if step.user_text is not None:
             conversation.append(Utterance("human", step.user_text))
         decision = step.decision
-        text = REACT.write(decision) if group.tools else rows.join_thought(decision)
+        text = REACT.write(decision) if group.tools else row_parts.join_thought(decision)
         conversation.append(Utterance("gpt", text, decision.trained))
         if step.results:
             lines = [OBSERVATION + format_json(result.content) for result in step.results]
             conversation.append(Utterance("human", "\n".join(lines)))
-    tools = format_json([rows.write_tool(tool) for tool in group.tools]) if group.tools else ""
+    tools = format_json([build_function(tool) for tool in group.tools]) if group.tools else ""
     return Row(conversation, rows.only_trajectory(group).id, None, tools, rows.write_facets(group))
 
 
 def _write_prompt(group: Group) -> Iterator[Utterance]:
+    prompt = group.prompt
+    ours = not prompt.native  # a chat template's prompt is written for one model
     spec = msgspec.structs.replace(
-        group.prompt,
-        template=group.prompt.template or f"plain.{group.language}",
-        tool_format=group.prompt.tool_format or "react",
+        prompt,
+        template=(ours and prompt.template) or f"plain.{group.language}",
+        tool_format=(ours and prompt.tool_format) or "react",
         reply_format="react",
     )
     text = system_prompt.build(spec)
-    yield Utterance("human", text)
+    yield Utterance("human", f"{prompt.instructions}\n\n{text}".lstrip())
     yield Utterance("gpt", READY, loss=False)
 
 
 def read(row: Row) -> Group:
-    tools = rows.read_tools(row.tools) if row.facets else ()
+    if row.tools and not row.facets:
+        raise ValueError("tools: rows with a list of tools are of the format llama_factory")
+    tools = row_parts.read_tools(row.tools, ours=True)
     if tools:
         turns = _read_agent_turns(row.conversations[2:], tools)
     else:
@@ -80,7 +92,7 @@ def _read_plain_turns(conversation: list[Utterance]) -> Iterator[Turn]:
                 yield User("\n\n".join([*system, utterance.value]))
                 system.clear()
             case "gpt" | "assistant":
-                yield rows.build_answer(utterance.value, utterance.loss is not False)
+                yield row_parts.build_answer(utterance.value, utterance.trained)
             case speaker:
                 raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
 
@@ -94,6 +106,8 @@ def _read_agent_turns(conversation: list[Utterance], tools: tuple[Tool, ...]) ->
             yield last
         elif last is not None and last.calls:
             lines = [line.removeprefix(OBSERVATION) for line in utterance.value.split("\n")]
-            yield from rows.build_results(last.calls, [msgspec.json.decode(line) for line in lines])
+            yield from row_parts.build_results(
+                last.calls, [msgspec.json.decode(line) for line in lines]
+            )
         else:
             yield User(utterance.value)

@@ -1,34 +1,49 @@
 """Rows of other people's data: a file, a folder laid out like a hub set, or a hub set itself.
 
 A hub set is named with its commit, `owner/name@<40 hex digits>`. A branch or a tag may move, and
-then the same name would give other data tomorrow. All splits are read, in their order.
+then the same name would give other data tomorrow. All splits are read, in their order, unless a
+part of the set is named.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from agent_tuning.converters import documents
+from agent_tuning.files import strict_json
 from agent_tuning.records import BadInput, Json
 
 HUB_NAME = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>.*))?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+MAX_LINE = 64 * 2**20  # bytes of one row
 
 
-def read_rows(source: str) -> Iterator[tuple[str, Json]]:
+class Part(NamedTuple):
+    """A part of a data set: a configuration (also called subset), and splits. Empty: all."""
+
+    config: str = ""
+    splits: tuple[str, ...] = ()
+
+
+WHOLE = Part()
+
+
+def read_rows(source: str, part: Part = WHOLE) -> Iterator[tuple[str, Json]]:
     """Every row with its place, which an error names."""
     path = Path(source)
+    if part != WHOLE and (path.is_file() or path.suffix in (".jsonl", ".json", ".parquet")):
+        raise BadInput(f"{source}: a file has no config and splits; expected a folder or hub set")
     if path.suffix == ".jsonl":
         yield from _read_lines(path)
     elif path.suffix == ".json":
         listed = documents.convert_part(documents.read(path), list[Json], path, "")
         yield from ((f"{path}: {number}", row) for number, row in enumerate(listed))
     elif path.suffix == ".parquet" and path.is_file():
-        yield from _load_data_set("parquet", None, source, data_files=source)
+        yield from _load_data_set("parquet", None, source, part, data_files=source)
     elif path.is_dir():
-        yield from _load_data_set(source, None, source)
+        yield from _load_data_set(source, None, source, part)
     else:
         name = HUB_NAME.fullmatch(source)
         if not name:
@@ -36,32 +51,57 @@ def read_rows(source: str) -> Iterator[tuple[str, Json]]:
         if not COMMIT.fullmatch(name["revision"] or ""):
             pinned = f"{name['name']}@<40 hex digits>"
             raise BadInput(f"{source}: expected a pinned revision of the hub set, {pinned}")
-        yield from _load_data_set(name["name"], name["revision"], source)
+        yield from _load_data_set(name["name"], name["revision"], source, part)
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, Json]]:
+    """The value of every line that is not blank."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     with open(path, "rb") as lines:
-        for number, line in enumerate(lines, 1):
+        number = 0
+        while line := lines.readline(MAX_LINE + 1):
+            number += 1
+            if len(line) > MAX_LINE:
+                raise BadInput(f"{path}:{number}: expected at most {MAX_LINE >> 20} MiB a line")
+            if not line.strip():
+                continue
             try:
-                yield f"{path}:{number}", msgspec.json.decode(line)
-            except msgspec.DecodeError as error:
+                value = strict_json.decode(line)
+            except UnicodeDecodeError as error:
+                raise BadInput(f"{path}:{number}: expected UTF-8: {error.reason}") from error
+            except json.JSONDecodeError as error:
+                problem = f"expected JSON: {error.msg} at character {error.pos + 1}"
+                raise BadInput(f"{path}:{number}: {problem}") from error
+            except ValueError as error:
                 raise BadInput(f"{path}:{number}: {error}") from error
+            yield f"{path}:{number}", value
 
 
 def _load_data_set(
-    name: str, revision: str | None, source: str, data_files: str | None = None
+    name: str, revision: str | None, source: str, part: Part, data_files: str | None = None
 ) -> Iterator[tuple[str, Json]]:
     import datasets  # half a second
 
     try:
-        splits = datasets.load_dataset(name, revision=revision, data_files=data_files)
+        config = [part.config] if part.config else []
+        splits = datasets.load_dataset(name, *config, revision=revision, data_files=data_files)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise BadInput(f"{source}: {str(error).splitlines()[0]}") from error
+    if unknown := set(part.splits) - set(splits):
+        raise BadInput(
+            f"{source}: no split {', '.join(sorted(unknown))}; available: {', '.join(splits)}"
+        )
     for split, table in splits.items():
+        if part.splits and split not in part.splits:
+            continue
         for number, row in enumerate(table):
-            yield f"{source}: {split} {number}", _drop_nulls(row)
+            place = f"{source}: {split} {number}"
+            try:
+                strict_json.check(row)
+            except ValueError as error:
+                raise BadInput(f"{place}: {error}") from error
+            yield place, _drop_nulls(row)
 
 
 def _drop_nulls(value: Json) -> Json:

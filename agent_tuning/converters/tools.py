@@ -2,38 +2,35 @@
 
     python -m agent_tuning.converters.tools SOURCE TARGET
 
-SOURCE is OpenAI function JSON, an OpenAPI 3 document (YAML or JSON) or the answer to an MCP
-`tools/list`; its content decides which. TARGET is a new YAML file, named like the domain.
+SOURCE is OpenAI function JSON, Anthropic's tools, an OpenAPI 3 document (YAML or JSON) or the
+answer to an MCP `tools/list`; its content decides which. TARGET is a new YAML file, named like the
+domain. A tool that cannot be used is left out and named. If none can be used, nothing is written.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
-from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entry_records import TOOL_NAME
-from agent_tuning.converters import documents, openapi, schemas
+from agent_tuning.catalogue.schema_references import References, SchemaProblem
+from agent_tuning.converters import documents, examples, openapi, schemas, targets, tool_fields
 from agent_tuning.converters.documents import convert_part
-from agent_tuning.converters.imported_tool import ImportedTool
-from agent_tuning.converters.schemas import SchemaResolver
+from agent_tuning.converters.imported_tool import ImportedTool, Outcome, UnusableTool
+from agent_tuning.converters.siblings import find_siblings
+from agent_tuning.files import atomic_write
 from agent_tuning.quality import word_overlap
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.runtime import cli
 
-MAX_SIBLINGS = 3  # of one tool
+NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 HEADER = """\
 # Tools from {source}. They can appear in tool lists as they are; to be called, a tool needs
 # `scenarios`, `remarks`, and `observations` like its real results: see docs/own-tools.md.
 """
-
-
-class OpenAIFunction(msgspec.Struct):
-    name: str
-    description: str | None = None
-    parameters: dict[str, Json] | None = None
 
 
 class McpToolList(msgspec.Struct):
@@ -43,81 +40,102 @@ class McpToolList(msgspec.Struct):
     cursor: str | None = msgspec.field(name="nextCursor", default=None)
 
 
-class McpTool(msgspec.Struct):
-    """A tool of MCP."""
-
-    name: str
-    arguments: dict[str, Json] = msgspec.field(name="inputSchema")
-    title: str | None = None
-    description: str | None = None
-    result: dict[str, Json] | None = msgspec.field(name="outputSchema", default=None)
-
-
-def read_openai_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
-    """One function or a list; each bare or as `{"type": "function", "function": …}`."""
-    key = ""
+def read_listed_tools(document: Json, path: Path) -> Iterator[Outcome]:
+    """One tool or a list, in any notation of `tool_fields`, with or without an envelope."""
+    key = "tools"
     if isinstance(document, dict):
-        key = next((key for key in ("tools", "functions") if key in document), "")
-    listed = document[key] if key else document
-    for number, value in enumerate(listed if isinstance(listed, list) else [listed]):
-        place = f"{key or 'tools'}.{number}"
-        kind = value.get("type", "function") if isinstance(value, dict) else ""
-        if kind != "function":
-            raise BadInput(f"{path}: {place}.type: expected function, found {kind!r}")
-        function = convert_part(value.get("function", value), OpenAIFunction, path, place)
-        parameters_schema = function.parameters or {"type": "object", "properties": {}}
-        parameters = SchemaResolver(parameters_schema, path).resolve(
-            parameters_schema, "sent", f"{place}.parameters"
-        )
-        yield ImportedTool(place, function.name, function.description or "", parameters)
+        envelope = document.get("result", document)
+        if "result" in document or "nextCursor" in document:
+            listed = convert_part(envelope, McpToolList, path, "result")
+            if listed.cursor:
+                problem = "this is one page of several; join all pages in one `tools`"
+                raise BadInput(f"{path}: nextCursor: {problem}")
+            document = listed.tools
+        else:
+            key = next((key for key in ("tools", "functions") if key in document), key)
+            document = document.get(key, document)
+    for number, value in enumerate(document if isinstance(document, list) else [document]):
+        yield _read_listed(value, f"{key}.{number}")
 
 
-def read_mcp_tools(document: Json, path: Path) -> Iterator[ImportedTool]:
-    """The result of `tools/list`, with or without its JSON-RPC envelope."""
-    listed = convert_part(document.get("result", document), McpToolList, path, "result")
-    if listed.cursor:
-        raise BadInput(
-            f"{path}: nextCursor: this is one page of several; join all pages in one `tools`"
-        )
-    for number, value in enumerate(listed.tools):
-        place = f"tools.{number}"
-        tool = convert_part(value, McpTool, path, place)
-        resolver = SchemaResolver(tool.arguments, path)
-        parameters = resolver.resolve(tool.arguments, "sent", f"{place}.inputSchema")
-        observations: tuple[dict[str, Json], ...] = ()
-        if tool.result is not None:
-            resolver = SchemaResolver(tool.result, path)
-            result = resolver.resolve(tool.result, "given", f"{place}.outputSchema")
-            observations = (schemas.build_example(result),)
-        description = tool.description or tool.title or ""
-        yield ImportedTool(place, tool.name, description, parameters, observations)
+def _read_listed(value: Json, place: str) -> Outcome:
+    try:
+        fields = tool_fields.read_fields(value, place)
+    except ValueError as error:
+        return UnusableTool(place, _guess_name(value), str(error))
+    try:
+        references = References(fields.parameters)
+        at = f"{place}.{fields.parameters_field}"
+        parameters = schemas.resolve(fields.parameters, references, "sent", at)
+        _check_parameters(parameters, at)
+    except SchemaProblem as error:
+        return UnusableTool(place, fields.name, str(error))
+    observations = tuple(_build_observations(fields.result, f"{place}.outputSchema"))
+    return ImportedTool(place, fields.name, fields.description, parameters, observations)
 
 
-def read_tools(document: Json, path: Path) -> list[ImportedTool]:
-    tools = list(_find_importer(document)(document, path))
-    if not tools:
-        raise BadInput(f"{path}: no tools found")
-    names = [tool.name for tool in tools]
-    for number, tool in enumerate(tools):
+def _build_observations(schema: Json, place: str) -> Iterator[dict[str, Json]]:
+    """The observation that an output schema describes, if it says enough for one."""
+    if schema is not None:
+        given = schemas.resolve(schema, References(schema), "given", place)
+        value = examples.build_example(given)
+        if isinstance(value, dict):
+            yield value
+
+
+def _check_parameters(parameters: dict[str, Json], place: str) -> None:
+    """Raise SchemaProblem unless these can be a tool's parameters."""
+    if "type" not in parameters and "properties" in parameters:
+        parameters["type"] = "object"
+    if parameters.get("type") != "object":
+        raise SchemaProblem(f"{place}: expected parameters of type object")
+    if "" in parameters.get("properties", {}):
+        raise SchemaProblem(f"{place}.properties: a parameter without a name")
+
+
+def _guess_name(value: Json) -> str:
+    inner = value.get("function", value) if isinstance(value, dict) else {}
+    name = inner.get("name") if isinstance(inner, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def read_tools(document: Json, path: Path) -> tuple[list[ImportedTool], list[UnusableTool]]:
+    """The tools that can be used, with names that can be used, and the others.
+
+    Raises BadInput if there is none to use, or if two have the same name.
+    """
+    is_openapi = isinstance(document, dict) and ("openapi" in document or "swagger" in document)
+    read = openapi.read_openapi_tools if is_openapi else read_listed_tools
+    usable: list[ImportedTool] = []
+    unusable: list[UnusableTool] = []
+    places: dict[str, str] = {}
+    for outcome in read(document, path):
+        if isinstance(outcome, UnusableTool):
+            unusable.append(outcome)
+            continue
+        tool = _rename(outcome)
         if not TOOL_NAME.fullmatch(tool.name):
-            raise BadInput(f"{path}: {tool.place}.name: {tool.name!r} is not a tool name")
-        if tool.name in names[:number]:
+            problem = f"{tool.place}.name: {outcome.name!r} is not a tool name: expected a letter"
+            unusable.append(UnusableTool(tool.place, outcome.name, problem))
+            continue
+        if tool.name in places:
             raise BadInput(f"{path}: {tool.place}.name: two tools are named {tool.name}")
-        if problem := schema.find_parameters_problem(tool.parameters):
-            raise BadInput(f"{path}: {tool.place}: {problem}")
-    return tools
+        places[tool.name] = tool.place
+        usable.append(tool)
+    if not usable:
+        raise BadInput(f"{path}: {unusable[0].problem if unusable else 'no tools found'}")
+    return usable, unusable
 
 
-def _find_importer(document: Json) -> Callable[[Json, Path], Iterator[ImportedTool]]:
-    if not isinstance(document, dict):
-        return read_openai_tools
-    if "openapi" in document or "swagger" in document:
-        return openapi.read_openapi_tools
-    result = document.get("result", document)
-    listed = result.get("tools") if isinstance(result, dict) else None
-    first = listed[0] if isinstance(listed, list) and listed else {}
-    is_mcp = "result" in document or (isinstance(first, dict) and "inputSchema" in first)
-    return read_mcp_tools if is_mcp else read_openai_tools
+def _rename(tool: ImportedTool) -> ImportedTool:
+    name = make_name(tool.name)
+    return tool if name == tool.name else msgspec.structs.replace(tool, name=name, own=tool.name)
+
+
+def make_name(name: str) -> str:
+    """A name as our formats can write it: letters, digits, `_`, `.` and `-`, a letter first."""
+    changed = NOT_IN_NAMES.sub("_", name)
+    return changed if TOOL_NAME.fullmatch(changed) or not changed else f"_{changed}"
 
 
 def build_domain(name: str, tools: Sequence[ImportedTool]) -> dict[str, Json]:
@@ -134,34 +152,24 @@ def build_domain(name: str, tools: Sequence[ImportedTool]) -> dict[str, Json]:
             "name": tool.name,
             "description": {language: shown.description},
             "parameters": tool.parameters,
-            "siblings": find_siblings(shown, described),
+            "siblings": siblings,
             "observations": list(tool.observations),
             "scenarios": [],
             "remarks": [],
         }
-        for tool, shown in zip(tools, described, strict=True)
+        for tool, shown, siblings in zip(tools, described, find_siblings(described), strict=True)
     ]
     return {"domain": name, "languages": [language], "tools": entries}
 
 
-def find_siblings(tool: Tool, tools: Sequence[Tool]) -> list[str]:
-    """The tools that share most words with this one."""
-    measure = word_overlap.WordOverlap(tools)
-    others = [other for other in tools if other.name != tool.name]
-    likeness = {o.name: measure.overlap(f"{tool.name} {tool.description}", o) for o in others}
-    nearest = sorted(likeness, key=lambda name: (-likeness[name], name))[:MAX_SIBLINGS]
-    return [name for name in nearest if likeness[name] > 0]
-
-
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         return True  # a person edits this file: no anchors
 
 
 def main(source: Path, target: Path) -> None:
-    if target.exists():
-        raise BadInput(f"{target}: already exists; choose another file or delete it")
-    tools = read_tools(documents.read(source), source)
+    targets.check(target)
+    tools, unusable = read_tools(documents.read(source), source)
     text = yaml.dump(
         build_domain(target.stem, tools),
         Dumper=_Dumper,
@@ -169,8 +177,11 @@ def main(source: Path, target: Path) -> None:
         allow_unicode=True,
         width=100,
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(HEADER.format(source=source.name) + text, encoding="utf-8")
+    atomic_write.write_text(target, HEADER.format(source=source.name) + text)
+    for renamed in (tool for tool in tools if tool.own):
+        print(f"{source}: renamed {renamed.own} to {renamed.name}")
+    for tool in unusable:
+        print(f"{source}: left out {tool.name or tool.place}: {tool.problem}")
     bare = [tool.name for tool in tools if not tool.observations]
     print(f"{target}: {len(tools)} tools, {len(bare)} of them without observations")
 

@@ -5,11 +5,13 @@ after a step.
 """
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import msgspec
 
-from agent_tuning.converters import rows, xlam
+from agent_tuning.converters import python_types, row_fields, row_parts, rows
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.documents import build_function
 from agent_tuning.records import Group, Json, Turn, User
 
 
@@ -30,6 +32,8 @@ class Row(msgspec.Struct):
     format_instruction: str | None = ""
     few_shot_examples: list[Json] | None = []
     facets: str = ""
+    # The instructions are those of xLAM's own prompt, which our templates replace.
+    IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 
 
 def write(group: Group) -> Row:
@@ -38,7 +42,7 @@ def write(group: Group) -> Row:
     pairs = zip(steps, [*steps[1:], None], strict=True)
     return Row(
         query=steps[0].user_text or "",
-        tools=[xlam.write_tool(tool) for tool in group.tools],
+        tools=[build_function(python_types.write_tool(tool)) for tool in group.tools],
         steps=[_write_step(n, step, following) for n, (step, following) in enumerate(pairs, 1)],
         unique_trajectory_id=trajectory.id,
         facets=rows.write_facets(group),
@@ -50,11 +54,11 @@ def _write_step(number: int, step: rows.Step, following: rows.Step | None) -> St
     observation = (
         format_json(contents)
         if len(contents) > 1
-        else "".join(map(rows.write_observation, contents))
+        else "".join(map(row_parts.write_observation, contents))
     )
     return Step(
-        thought=rows.join_thought(step.decision),
-        tool_calls=list(map(rows.write_call, step.decision.calls)),
+        thought=row_parts.join_thought(step.decision),
+        tool_calls=list(map(row_parts.write_call, step.decision.calls)),
         step_id=number,
         next_observation=observation,
         user_input=following.user_text or "" if following else "",
@@ -62,21 +66,28 @@ def _write_step(number: int, step: rows.Step, following: rows.Step | None) -> St
 
 
 def read(row: Row) -> Group:
-    tools = tuple(map(xlam.read_tool, rows.read_tools(row.tools)))
+    tools = row_parts.read_tools(row.tools, bool(row.facets), python_types.read_parameters)
     return rows.build_group(list(_read_turns(row)), tools, row.facets, row.task_instruction or "")
 
 
 def _read_turns(row: Row) -> Iterator[Turn]:
     yield User(row.query)
     for number, step in enumerate(row.steps, 1):
-        calls = [rows.read_call(value) for value in step.tool_calls]
+        place = f"steps.{number - 1}"
+        calls = [
+            row_parts.read_call(value, f"{place}.tool_calls.{n}")
+            for n, value in enumerate(step.tool_calls)
+        ]
         yield (
-            rows.build_call_turn(step.thought, calls) if calls else rows.build_answer(step.thought)
+            row_parts.build_call_turn(step.thought, calls)
+            if calls
+            else row_parts.build_answer(step.thought)
         )
         if calls and (number < len(row.steps) or step.next_observation not in ("", None)):
             text = step.next_observation
-            value = rows.read_observation(text) if isinstance(text, str) else text
+            value = row_parts.read_observation(text) if isinstance(text, str) else text
             several = len(calls) > 1 and isinstance(value, list)
-            yield from rows.build_results(calls, value if several else [value])
+            values = value if several else [value]
+            yield from row_parts.build_results(calls, values, f"{place}.next_observation")
         if step.user_input:
             yield User(step.user_input)

@@ -1,6 +1,7 @@
 """Other people's tools: every notation gives entries of the catalogue, or one clear line."""
 
 import json
+import random
 import sys
 
 import pytest
@@ -8,8 +9,10 @@ import yaml
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.converters import documents, tools
-from agent_tuning.converters.schemas import MAX_NODES, build_example
-from agent_tuning.records import BadInput
+from agent_tuning.converters.examples import UNKNOWN, build_example
+from agent_tuning.converters.siblings import find_siblings
+from agent_tuning.quality.word_overlap import WordOverlap
+from agent_tuning.records import BadInput, Tool
 from agent_tuning.runtime import cli
 
 SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
@@ -71,6 +74,43 @@ components:
       allOf:
       - {$ref: '#/components/schemas/New'}
       - {type: object, properties: {state: {type: string, enum: [open, sent]}}}
+"""
+
+
+HARBOUR = """
+openapi: 3.0.3
+components:
+  securitySchemes: {ticket: {type: apiKey, in: query, name: t}}
+  schemas:
+    Boat:
+      type: object
+      properties: {name: {type: string}, crew: {$ref: '#/components/schemas/Crew'}}
+    Crew:
+      type: object
+      properties: {of: {$ref: '#/components/schemas/Boat'}, size: {type: integer}}
+paths:
+  /moorings:
+    post:
+      operationId: moor
+      requestBody:
+        required: true
+        content: {application/json: {schema: {type: array, items: {type: string}}}}
+      responses:
+        '201': {content: {application/json: {example: {berth: string, note: ''}}}}
+  /moorings/{berth}:
+    parameters:
+    - {name: berth, in: path, required: true, schema: {type: integer}}
+    get:
+      operationId: mooring
+      parameters:
+      - {name: berth, in: query, description: "only this side", schema: {type: string}}
+      - {name: t, in: query, required: true, schema: {type: string}}
+      - {name: api_key, in: query, schema: {type: string}}
+      responses:
+        '200': {content: {application/json: {schema: {$ref: '#/components/schemas/Boat'}}}}
+    delete:
+      operationId: leave
+      parameters: [{name: why, in: qurey, schema: {type: string}}]
 """
 
 
@@ -141,10 +181,16 @@ def test_a_body_becomes_arguments_in_the_words_of_draft_2020(imported):
     }
 
 
-def test_a_body_that_is_no_plain_object_is_one_argument(imported):
+def test_a_body_in_parts_becomes_arguments_too(imported):
     parameters = imported(SHOP).entries["patch_orders_id"].parameters
-    assert parameters["required"] == ["id", "body"]
-    assert parameters["properties"]["body"].keys() == {"allOf"}
+    assert parameters["required"] == ["id", "item"]
+    assert parameters["properties"].keys() == {"id", "item", "gift", "count", "parts", "state"}
+
+
+def test_a_body_that_is_no_plain_object_is_one_argument(imported):
+    parameters = imported(HARBOUR).entries["moor"].parameters
+    assert parameters["required"] == ["body"]
+    assert parameters["properties"]["body"] == {"type": "array", "items": {"type": "string"}}
 
 
 def test_observations_are_the_documents_examples_or_made_from_its_schema(imported):
@@ -191,18 +237,16 @@ OPERATION = "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      -
         (f"{OPERATION}{{$ref: other.yaml#/A}}", r"parameters\.0: \$ref 'other\.yaml#/A' is remote"),
         (f"{OPERATION}{{$ref: '#/components/b'}}", r"'#/components/b' is no object of this"),
         (f"{OPERATION}{{$ref: '#/x'}}\nx: {{$ref: '#/x'}}", r"'#/x' refers only to itself"),
-        (f"{OPERATION}{{name: id, in: query, schema: {{$ref: '#/components/schemas/S0'}}}}\n"
-         f"components:\n  schemas:\n{BOOM}\n    S40: {{type: string}}", f"more than {MAX_NODES}"),
         ("a: [1", r":\d: "),
         ("a: &a [*a]", r":1: this anchor contains itself"),
         ("[]", "no tools found"),
-        ('[{"name": "get order"}]', r"tools\.0\.name: 'get order' is not a tool name"),
+        ('[{"name": ""}]', r"tools\.0\.name: '' is not a tool name"),
         ('[{"name": "a"}, {"name": "a"}]', r"tools\.1\.name: two tools are named a"),
         ('[{"nam": "a"}]', r"tools\.0: .*`name`"),
         ('[{"type": "function", "function": 3}]', r"tools\.0: Expected `object`"),
         ('[{"type": "web_search"}]', r"tools\.0\.type: expected function, found 'web_search'"),
-        ('[{"name": "a", "parameters": {"type": "strin"}}]', r"tools\.0: not a JSON Schema"),
-        ('[{"name": "a", "parameters": {"type": "array"}}]', r"tools\.0: expected .* object"),
+        ('[{"name": "a", "parameters": {"type": "strin"}}]', r"tools\.0\.parameters: not a JSON"),
+        ('[{"name": "a", "parameters": {"type": "array"}}]', r"tools\.0\.parameters: .* object"),
         ('{"tools": [{"name": "a", "inputSchema": {}}], "nextCursor": "x"}', r"nextCursor: "),
         ('{"result": {"tools": 3}}', r"result: Expected `array`"),
         ('{"tools": [{"inputSchema": {}}]}', r"tools\.0: .*`name`"),
@@ -242,8 +286,11 @@ def test_yaml_is_read_by_its_core_schema(tmp_path):
         ({"type": "array", "items": {"type": "boolean"}}, [True]),
         ({"oneOf": [{"const": 4}, {"type": "string"}]}, 4),
         ({"allOf": [{"properties": {"a": {"enum": [1, 2]}}}, {"properties": {"b": {}}}]},
-         {"a": 1, "b": "text"}),
-        (True, None),
+         {"a": 1}),
+        ({"type": "string"}, UNKNOWN),
+        ({"type": "string", "example": "string"}, UNKNOWN),
+        ({"properties": {"id": {"example": 0}, "note": {"type": "string"}}}, {"id": 0}),
+        (True, UNKNOWN),
     ],
 )  # fmt: skip
 def test_an_example_is_of_its_schema(schema, value):
@@ -259,3 +306,163 @@ def test_the_command_says_what_it_wrote(tmp_path, monkeypatch, capsys):
     assert "orders.yaml: 1 tools, 1 of them without observations" in capsys.readouterr().out
     assert "docs/own-tools.md" in target.read_text()
     assert yaml.safe_load(target.read_text())["domain"] == "orders"
+
+
+def test_a_parameter_is_known_by_its_place_and_its_name(imported):
+    parameters = imported(HARBOUR).entries["mooring"].parameters
+    assert parameters["properties"] == {
+        "berth": {"type": "integer"},
+        "query_berth": {"type": "string", "description": "only this side"},
+    }
+    assert parameters["required"] == ["berth"]
+
+
+def test_keys_in_the_query_are_left_out_as_headers_are(imported):
+    assert (
+        not {"t", "api_key"} & imported(HARBOUR).entries["mooring"].parameters["properties"].keys()
+    )
+
+
+def test_a_placeholder_is_no_observation(imported):
+    entries = imported(HARBOUR).entries
+    assert entries["moor"].observations == ()
+    assert entries["mooring"].observations == ({"crew": {"size": 1}},)
+
+
+def test_a_tool_that_cannot_be_used_is_left_out_by_name_and_the_others_stay(imported, capsys):
+    assert imported(HARBOUR).entries.keys() == {"moor", "mooring"}
+    printed = capsys.readouterr().out
+    assert "left out leave: paths./moorings/{berth}.delete.parameters.0.in: expected one" in printed
+
+
+UNUSABLE = {
+    "remote": ({"properties": {"a": {"$ref": "file:///a.json"}}}, "is remote"),
+    "no schema": ({"properties": {"a": {"type": "strin"}}}, "not a JSON Schema"),
+    "nameless": ({"properties": {"": {"type": "string"}}}, "a parameter without a name"),
+    "array": ({"type": "array"}, "expected parameters of type object"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_one_unusable_tool_of_several_is_named_with_its_reason(what, imported, capsys):
+    schema, problem = UNUSABLE[what]
+    other = FUNCTION | {"name": "other", "parameters": {"type": "object", **schema}}
+    assert imported(json.dumps([FUNCTION, other]), ".json").entries.keys() == {"get_order"}
+    assert problem in capsys.readouterr().out
+
+
+def test_a_field_that_nobody_reads_is_named_and_the_known_one_beside_it(imported):
+    wrong = {"name": "a", "descripton": "Rent a boat."}
+    with pytest.raises(
+        BadInput, match=r"tools\.0: unknown field `descripton`: did you mean `descri"
+    ):
+        imported(json.dumps([wrong]), ".json")
+
+
+@pytest.mark.parametrize("field", ["parameters", "input_schema", "inputSchema"])
+@pytest.mark.parametrize("envelope", ["tools", "result", ""])
+def test_the_schema_of_the_arguments_is_read_in_every_notation(field, envelope, imported):
+    tool = {"name": "get_order", "description": "Look an order up.", field: SCHEMA}
+    document = {"tools": {"tools": [tool]}, "result": {"result": {"tools": [tool]}}, "": [tool]}
+    entries = imported(json.dumps(document[envelope]), ".json").entries
+    assert entries["get_order"].parameters == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("orders/find it", "orders_find_it"),
+        ("3d.render", "_3d.render"),
+        ("-x", "_-x"),
+        ("价", "_价"),
+    ],
+)
+def test_a_name_that_no_format_can_write_is_changed_and_said(name, expected, imported, capsys):
+    assert imported(json.dumps([{"name": name}]), ".json").entries.keys() == {expected}
+    assert (f"renamed {name} to {expected}" in capsys.readouterr().out) == (name != expected)
+
+
+def test_older_words_of_json_schema_are_translated(imported):
+    pair = {"type": "array", "items": [{"type": "number"}, {"type": "string"}]}
+    pair["additionalItems"] = False
+    schema = {"type": "object", "properties": {"pair": pair, "all": True}}
+    entry = imported(json.dumps([FUNCTION | {"parameters": schema}]), ".json").entries["get_order"]
+    assert entry.parameters["properties"] == {
+        "pair": {
+            "type": "array",
+            "items": False,
+            "prefixItems": [{"type": "number"}, {"type": "string"}],
+        },
+        "all": {},
+    }
+
+
+DEEP = "[" * 300 + "]" * 300
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "message"),
+    [
+        (f'[{{"name": "a", "parameters": {DEEP}}}]', ".json", "more than 200 deep"),
+        ("- " * 5000, ".yaml", "more than 200 deep"),
+        ('{"name": "a", "description": "\\ud800"}', ".json", "description: half a surrogate pair"),
+        ('{"name": "a", "parameters": {"maximum": NaN}}', ".json", r"parameters\.maximum: nan"),
+        ('{"name": "a", "name": "b"}', ".json", "name: this key appears twice"),
+        (
+            "openapi: 3.1.0\npaths:\n  /a: {}\n  /a: {}",
+            ".yaml",
+            "yaml:4: /a: this key appears twice",
+        ),
+        ("[1", ".json", "json:1: "),
+    ],
+)
+def test_a_file_that_no_record_could_hold_is_one_line(text, suffix, message, imported):
+    with pytest.raises(BadInput, match=message) as error:
+        imported(text, suffix)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_utf_8_is_one_line(tmp_path):
+    path = tmp_path / "tools.json"
+    path.write_bytes(b'[{"name": "a",\n "description": "caf\xe9"}]')
+    with pytest.raises(BadInput, match=r"tools\.json:2: expected UTF-8"):
+        documents.read(path)
+
+
+def test_types_that_contain_each_other_leave_the_tool_and_a_short_observation(imported):
+    names = [f"T{number}" for number in range(9)]
+    links = {name: {"$ref": f"#/components/schemas/{name}"} for name in names}
+    types = {
+        name: {"type": "object", "properties": {"id": {"type": "integer"}, **links}}
+        for name in names
+    }
+    media = {"application/json": {"schema": {"$ref": "#/components/schemas/T0"}}}
+    operation = {"operationId": "first", "responses": {"200": {"content": media}}}
+    document = {"openapi": "3.1.0", "paths": {"/a": {"get": operation}}}
+    catalogue = imported(json.dumps(document | {"components": {"schemas": types}}), ".json")
+    (seen,) = catalogue.entries["first"].observations
+    assert seen["T8"] == {"id": 1}
+    assert len(json.dumps(seen)) < 1000
+
+
+def find_siblings_one_by_one(listed: list[Tool]) -> list[list[str]]:
+    """What the product of siblings.py must give."""
+    measure = WordOverlap(listed)
+    found = []
+    for tool in listed:
+        text = f"{tool.name} {tool.description}"
+        likeness = {one.name: measure.overlap(text, one) for one in listed if one is not tool}
+        nearest = sorted(likeness, key=lambda name: (-likeness[name], name))[:3]
+        found.append([name for name in nearest if likeness[name] > 0])
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 300])
+def test_siblings_are_those_of_a_comparison_one_by_one(count):
+    rng = random.Random(count)
+    words = ["list", "boat", "berth", "crew", "port", "tide", "find", "set", "next", "by", "name"]
+    listed = [
+        Tool(f"tool_{n}", " ".join(rng.choices(words, k=rng.randint(0, 5))), {})
+        for n in range(count)
+    ]
+    assert find_siblings(listed) == find_siblings_one_by_one(listed)

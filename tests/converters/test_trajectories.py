@@ -117,6 +117,8 @@ def singles(draw) -> Group:
         tool_format=draw(st.sampled_from(["", *TOOL_FORMATS])),
         reply_format=draw(WORDS),
     )
+    if draw(st.booleans()):
+        prompt = msgspec.structs.replace(prompt.make_native(), instructions=draw(WORDS))
     return Group(draw(WORDS), prompt, (trajectory,))
 
 
@@ -350,6 +352,19 @@ def test_an_agents_export_shows_the_menu_and_trains_no_prompt():
     assert decision.value == 'Action: get_weather\nAction Input: {"city": "Oslo"}'
 
 
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory", "sharegpt"])
+def test_instructions_are_seen_by_other_programs(name):
+    group = read(*SAMPLES["openai"][:2])
+    prompt = msgspec.structs.replace(group.prompt.make_native(), instructions="Be brief.")
+    row = FORMATS[name].write(msgspec.structs.replace(group, prompt=prompt))
+    if name == "llama_factory":
+        assert row.system == "Be brief."
+    elif name == "sharegpt":
+        assert row.conversations[0].value.startswith("Be brief.\n\n")
+    else:
+        assert (row.messages[0].role, row.messages[0].content) == ("system", "Be brief.")
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -382,7 +397,7 @@ BROKEN = {
     "role": ("openai", {"messages": [{"role": "robot"}]}, r"messages\.0\.role: unknown role 'rob"),
     "id": ("openai", {"messages": [{"role": "tool", "tool_call_id": "9", "content": ""}]},
            r"messages\.0\.tool_call_id: no call '9' before it"),
-    "json": ("xlam", {"query": "q", "tools": "[", "answers": "[]"}, "truncated"),
+    "json": ("xlam", {"query": "q", "tools": "[", "answers": "[]"}, r"tools: expected JSON"),
     "arguments": ("xlam", {"query": "q", "tools": "[]", "answers": '[{"name": 3}]'}, "`str`.*name"),
     "counts": ("ms_swift", {"messages": [{"role": "tool_call", "content": OSLO},
                                          *[{"role": "tool", "content": ""}] * 2]},
@@ -448,6 +463,9 @@ def test_content_in_parts_is_read_as_one_text():
     assert read("openai", row).trajectories[0].turns[-1] == TOLD
 
 
+ANSWERED = [{"role": "assistant", "content": "Clear."}]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -465,6 +483,30 @@ def test_a_source_that_cannot_be_read_is_one_line(source, message, tmp_path, mon
     with pytest.raises(BadInput, match=message) as error:
         list(sources.read_rows(source))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("no_cache")
+def test_a_part_of_a_set_is_read_alone(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for split, text in (("train", "a"), ("test", "b")):
+        row = {"messages": [{"role": "user", "content": text}, *ANSWERED]}
+        (folder / f"{split}.jsonl").write_text(json.dumps(row) + "\n")
+    part = sources.Part(splits=("test",))
+    ((place, row),) = sources.read_rows(str(folder), part)
+    assert row["messages"][0]["content"] == "b"
+    assert place.endswith(": test 0")
+    with pytest.raises(BadInput, match=r"no split dev; available: train, test"):
+        list(sources.read_rows(str(folder), sources.Part(splits=("dev",))))
+    with pytest.raises(BadInput, match="a file has no config and splits"):
+        list(sources.read_rows(str(folder / "test.jsonl"), part))
+
+
+def test_the_configuration_reaches_the_hub_client(monkeypatch):
+    loads = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *names, **_: loads.append(names) or {})
+    assert list(sources.read_rows(f"a/b@{'0' * 40}", sources.Part("magpie"))) == []
+    assert loads == [("a/b", "magpie")]
 
 
 def test_the_revision_reaches_the_hub_client(monkeypatch):
