@@ -15,8 +15,10 @@ from agent_tuning.records import Assistant, Decision, Group, Trajectory, User
 def compute_auc(positives: Sequence[float], negatives: Sequence[float]) -> float:
     """The chance that a positive scores above a negative; ties count half.
 
-    It is the Mann-Whitney U divided by the number of pairs.
+    It is the Mann-Whitney U divided by the number of pairs; without a pair it is 0.5.
     """
+    if not positives or not negatives:
+        return 0.5
     ranks = rankdata([*positives, *negatives])[: len(positives)]
     n, m = len(positives), len(negatives)
     return float((np.sum(ranks) - n * (n + 1) / 2) / (n * m))

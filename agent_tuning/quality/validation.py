@@ -37,8 +37,8 @@ class TrajectoryValidator:
         if trajectory.kind in POSITIVE_KINDS and trajectory.tool and trajectory.tool not in called:
             yield f"wrong_tool: {trajectory.tool} is never called"
         for query in queries:
-            if reason := self.contamination.overlap(query, (tool.name for tool in tools)):
-                yield f"benchmark_overlap: {reason}: {query}"
+            if leak := self.contamination.find_leak(query, (tool.name for tool in tools)):
+                yield f"benchmark_overlap: {leak.reason}: {leak.task}: {query}"
 
     def _check_decisions(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> Iterator[str]:
         world = self.catalogue.world()

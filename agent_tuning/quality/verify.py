@@ -1,18 +1,16 @@
 """Which groups are kept: every trajectory is sound, none repeats another, none is missing."""
 
-from collections import Counter
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from agent_tuning.quality.validation import (
-    RepetitionFilter,
-    TrajectoryValidator,
-    list_calls,
-    list_queries,
-)
+from agent_tuning.quality.near_duplicates import NearDuplicateIndex, normalize_tokens
+from agent_tuning.quality.validation import TrajectoryValidator, list_calls, list_queries
 from agent_tuning.records import Group, Record, Trajectory
+from agent_tuning.runtime.ranges import AtLeastOne, Share, ShareAboveZero
 
 INCOMPLETE = "incomplete_group"
 
@@ -20,9 +18,9 @@ INCOMPLETE = "incomplete_group"
 class VerifyConfig(Record, frozen=True):
     """The section `verify` of params.yaml, where each key is explained."""
 
-    max_rejected: float
-    positives: int
-    near_duplicate: float
+    max_rejected: Share
+    positives: AtLeastOne
+    near_duplicate: ShareAboveZero
 
 
 class Reject(Record, frozen=True):
@@ -70,11 +68,57 @@ def find_problems(
                 query = "\n".join(list_queries(trajectory))
                 calls = msgspec.json.encode(list_calls(trajectory), order="sorted")
                 candidates.append(Candidate(id, position, query, calls))
-    repetitions = RepetitionFilter(near_duplicate)
-    for candidate in sorted(candidates):
-        if problem := repetitions.find_problem(candidate.query, candidate.calls.decode()):
-            problems[candidate.position] = problem
+    candidates.sort()
+    problems.update(find_repetitions(candidates, near_duplicate))
     return problems
+
+
+def find_repetitions(
+    candidates: Sequence[Candidate], near_duplicate: float
+) -> Iterator[tuple[Position, str]]:
+    """Those that repeat an earlier one that is kept, each with its `reason: detail`.
+
+    A query that is only similar must also lead to the same calls: with other arguments it teaches
+    something else. So only candidates with the same calls are compared, and few share them.
+    """
+    similar = _find_similar(candidates, near_duplicate)
+    kept: set[bytes] = set()
+    rejected: set[int] = set()
+    for number, candidate in enumerate(candidates):
+        tokens = _hash_tokens(candidate.query)
+        if tokens in kept:
+            problem = f"duplicate: {candidate.query}"
+        elif not rejected.issuperset(similar.get(number, ())):
+            problem = f"near_duplicate: {candidate.query}"
+        else:
+            kept.add(tokens)
+            continue
+        rejected.add(number)
+        yield candidate.position, problem
+
+
+def _find_similar(
+    candidates: Sequence[Candidate], near_duplicate: float
+) -> Mapping[int, Sequence[int]]:
+    """For each candidate the earlier ones with the same calls and a similar query."""
+    with_calls: dict[bytes, list[int]] = defaultdict(list)
+    for number, candidate in enumerate(candidates):
+        with_calls[candidate.calls].append(number)
+    similar: dict[int, list[int]] = {}
+    for calls, numbers in with_calls.items():
+        if len(numbers) > 1:
+            index, about = NearDuplicateIndex(near_duplicate), calls.decode()
+            for number in numbers:
+                query = candidates[number].query
+                if earlier := list(index.find_similar(query, about)):
+                    similar[number] = [numbers[place] for place in earlier]
+                index.add(query, about)
+    return similar
+
+
+def _hash_tokens(text: str) -> bytes:
+    """Sixteen bytes for the tokens of a text: a set of a million of these is small."""
+    return hashlib.blake2b("\n".join(normalize_tokens(text)).encode(), digest_size=16).digest()
 
 
 def reject_groups(
@@ -101,10 +145,13 @@ def reject_groups(
         ]
 
 
-def summarize(rejects: Sequence[Sequence[Reject]], positives: int) -> dict[str, float]:
+def summarize(rejects: Iterable[Sequence[Reject]], positives: int) -> dict[str, float]:
     """The metrics, from the rejects of every group: kept groups, and rejects by reason."""
-    reasons = Counter(reject.reason for of_group in rejects for reject in of_group)
-    kept = sum(not of_group for of_group in rejects)
+    reasons: Counter[str] = Counter()
+    kept = 0
+    for of_group in rejects:
+        reasons.update(reject.reason for reject in of_group)
+        kept += not of_group
     counts: dict[str, float] = {
         "groups": kept,
         "trajectories": kept * positives + reasons.total(),

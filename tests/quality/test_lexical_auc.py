@@ -23,8 +23,9 @@ def asked(query: str, *calls: Call) -> Trajectory:
         ([1, 2], [3, 4], 0.0),
         ([1, 1], [1, 1, 1], 0.5),
         ([2, 3], [1, 2], 0.875),
+        ([], [1, 2], 0.5),
     ],
-    ids=["apart", "upside down", "ties", "3.5 of 4 pairs"],
+    ids=["apart", "upside down", "ties", "3.5 of 4 pairs", "no pair"],
 )
 def test_it_is_the_share_of_pairs_in_the_right_order(positives, negatives, expected):
     assert compute_auc(positives, negatives) == expected

@@ -1,6 +1,7 @@
 """What may be trained on: each damage is rejected for its own reason."""
 
 import json
+import random
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, yaml_records
 from agent_tuning.quality import verify
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
-from agent_tuning.quality.validation import TrajectoryValidator
+from agent_tuning.quality.validation import RepetitionFilter, TrajectoryValidator
 from agent_tuning.records import (
     Assistant,
     BadInput,
@@ -65,6 +66,28 @@ def with_call(trajectory: Trajectory, call: Call) -> Trajectory:
 
 def with_turns(trajectory: Trajectory, *turns: object) -> Trajectory:
     return msgspec.structs.replace(trajectory, turns=tuple(turns))
+
+
+def test_repetitions_are_those_that_a_memory_of_all_queries_finds():
+    rng = random.Random(3)
+    words = ["tide", "boat", "berth", "port", "crew", "north", "nine", "please"]
+    candidates = sorted(
+        verify.Candidate(
+            f"{number:03}",
+            verify.Position(number, 0),
+            " ".join(rng.choices(words, k=rng.randint(2, 5))),
+            rng.choice([b"a", b"b", b"c"]),
+        )
+        for number in range(200)
+    )
+    memory = RepetitionFilter(0.5)
+    expected = {
+        one.position: problem
+        for one in candidates
+        if (problem := memory.find_problem(one.query, one.calls.decode()))
+    }
+    assert len(expected) > 20
+    assert dict(verify.find_repetitions(candidates, 0.5)) == expected
 
 
 PARAMS = """verify:
