@@ -5,6 +5,7 @@ next line is written. Memory holds the offset of every reply in the file, not th
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from agent_tuning.chat_model.messages import Reply
+from agent_tuning.files import json_file, jsonl
+from agent_tuning.files.atomic_write import explain_full_disk
 from agent_tuning.records import BadInput
 
 
@@ -46,8 +49,9 @@ class AnswerStore:
 
         Raises BadInput if another process has it open.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._out = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        with explain_full_disk(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._out = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._out, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -59,7 +63,8 @@ class AnswerStore:
         """Call it after the event loop of the last `put` has ended: no fsync runs then."""
         try:
             self._raise_sync_error()
-            os.fsync(self._out)
+            with explain_full_disk(self.path):
+                os.fsync(self._out)
         finally:
             os.close(self._out)
 
@@ -82,13 +87,19 @@ class AnswerStore:
 
     def _raise_sync_error(self) -> None:
         if self._syncing and self._syncing.done() and not self._syncing.cancelled():
-            self._syncing.result()
+            with explain_full_disk(self.path):
+                self._syncing.result()
 
     def _append(self, replies: list[Reply]) -> None:
         for reply in replies:
             line = msgspec.json.encode(reply) + b"\n"
-            if os.write(self._out, line) != len(line):
-                raise OSError(f"{self.path}: the disk is full")
+            with explain_full_disk(self.path):
+                try:
+                    if os.write(self._out, line) != len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                except OSError:
+                    os.ftruncate(self._out, self._end)  # the next reply starts a line of its own
+                    raise
             self._offsets[reply.key] = self._end
             self._end += len(line)
 
@@ -111,5 +122,5 @@ class AnswerStore:
                 end += len(line)
                 try:
                     yield end, decode(line)
-                except msgspec.DecodeError as error:
-                    raise BadInput(f"{self.path}:{number}: {error}") from error
+                except json_file.UNREADABLE as error:
+                    raise jsonl.locate(self.path, number, line, error) from error

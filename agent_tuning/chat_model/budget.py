@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping
 from agent_tuning.chat_model.messages import ChatRequest, Reply
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import BadInput, Record, Unfinished
+from agent_tuning.runtime.ranges import Dollars, Share
 
 
 class Price(Record, frozen=True):
     """USD for a million tokens; the Batch API costs the share `batch` (0-1) of it."""
 
-    input: float
-    output: float
-    batch: float = 1.0
+    input: Dollars
+    output: Dollars
+    batch: Share = 1.0
 
     def cost(self, prompt_tokens: int, completion_tokens: int, batch: bool = False) -> float:
         """USD for so many tokens."""

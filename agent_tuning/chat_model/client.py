@@ -1,10 +1,13 @@
 """Send requests to an OpenAI-compatible server, with bounded retries.
 
-The key comes from the environment. `_redact_key` removes it from every text of the server, and no
-exception of the openai client leaves this file. So nothing can print the key by accident.
+The key comes from the environment. `_redact_key` removes it from every error of the server, and no
+exception of the openai client leaves this file. So nothing can print the key by accident. It is
+removed from answers too if it is long enough to be a secret: a short one, such as `x` or `test`, is
+the key of a server of your own, and answers contain such texts of themselves.
 """
 
 import asyncio
+import json
 import os
 import random
 import time
@@ -23,6 +26,8 @@ from agent_tuning.records import BadInput, Unfinished
 T = TypeVar("T")
 
 KEY_VARIABLE = "OPENAI_API_KEY"
+MAX_PORT = 65535
+MIN_SECRET = 16  # characters; the keys of public servers have 32 or more
 RETRYABLE_STATUSES = {408, 409, 429}  # and 500 or more
 
 
@@ -40,11 +45,7 @@ class Client:
             raise BadInput(
                 f"{KEY_VARIABLE} is not set; set it to the key of the chat model's server"
             )
-        if "@" in (base_url or ""):
-            raise BadInput(
-                f"the base URL contains a user or a password; remove it and put the key into "
-                f"{KEY_VARIABLE}"
-            )
+        check_base_url(base_url)
         if not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
             raise BadInput(
                 f"{KEY_VARIABLE} contains a space or a character outside printable ASCII; "
@@ -102,8 +103,16 @@ class Client:
 
     def decode(self, body: bytes, kind: type[T]) -> T:
         """Raises msgspec.DecodeError."""
-        text = self._redact_key(body.decode(errors="replace"))
-        return msgspec.json.decode(text, type=kind)
+        text = body.decode("utf-8-sig", errors="replace")
+        if len(self._key) >= MIN_SECRET:
+            text = text.replace(json.dumps(self._key)[1:-1], "[key]")
+        try:
+            if "\\ud" in text.lower():  # half of a surrogate pair: one letter of a paid answer
+                whole = json.dumps(json.loads(text), ensure_ascii=False)
+                text = whole.encode(errors="replace").decode()
+            return msgspec.json.decode(text, type=kind)
+        except (RecursionError, json.JSONDecodeError) as error:
+            raise msgspec.DecodeError(f"no JSON that can be read: {error}") from error
 
     def _handle_status(
         self, name: str, error: openai.APIStatusError, problem: str, burst: int
@@ -115,18 +124,44 @@ class Client:
             raise BadInput(f"{self.api.base_url}: {name}: {problem}") from None
         if status == 429:
             self.limiter.halve(burst)
-        self.limiter.pause(read_retry_after(error.response.headers))
+        wait = read_retry_after(error.response.headers)
+        self.limiter.pause(min(wait, self.service.max_backoff_s))
 
     def _compute_backoff(self, attempt: int) -> float:
         doubled = self.service.initial_backoff_s * 2.0 ** (attempt - 1)
         return min(doubled, self.service.max_backoff_s)
 
     def _redact_key(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+        """A server's error without the key, as one line."""
+        return " ".join((text.replace(self._key, "[key]") if self._key else text).split())
+
+
+def check_base_url(base_url: str | None) -> None:
+    """Raise BadInput for a URL that no request could use, or that holds a password."""
+    if base_url is None:
+        return
+    if "@" in base_url:
+        raise BadInput(
+            f"the base URL contains a user or a password; remove it and put the key into "
+            f"{KEY_VARIABLE}"
+        )
+    try:
+        url = httpx2.URL(base_url)
+        valid = url.scheme in ("http", "https") and url.host and (url.port or 1) <= MAX_PORT
+    except httpx2.InvalidURL:
+        valid = False
+    if not valid:
+        raise BadInput(
+            f"base URL {base_url!r}: expected such as http://localhost:8000/v1; set base_url of "
+            "the section's `service` in params.yaml, or OPENAI_BASE_URL"
+        )
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float:
-    """The seconds that the server asks to wait, as a number or as a date; 0 if it asks for none."""
+    """The seconds that the server asks to wait, as a number or as a date; 0 if it asks for none.
+
+    The caller bounds them: a server may ask for a day, or for ever.
+    """
     value = headers.get("retry-after", "")
     try:
         return max(0.0, float(value))
@@ -134,5 +169,5 @@ def read_retry_after(headers: Mapping[str, str]) -> float:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (OverflowError, TypeError, ValueError):
         return 0.0

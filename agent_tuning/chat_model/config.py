@@ -3,6 +3,7 @@
 from agent_tuning.chat_model.budget import Price
 from agent_tuning.chat_model.messages import ChatModel, Service
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import Dollars
 
 
 class ChatModelConfig(Record, frozen=True):
@@ -10,5 +11,5 @@ class ChatModelConfig(Record, frozen=True):
 
     model: ChatModel
     service: Service
-    budget: float | None
+    budget: Dollars | None
     prices: dict[str, Price]

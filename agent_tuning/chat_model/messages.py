@@ -1,11 +1,13 @@
 """Questions to a chat model and its replies: the records that teacher, client and store share."""
 
 import hashlib
+import math
 from typing import Literal
 
 import msgspec
 
 from agent_tuning.records import Json, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Count, Seconds, SecondsAboveZero
 
 TRUNCATED = {"length", "content_filter"}  # finish reasons of an incomplete reply
 TOKEN_LIMITS = (
@@ -68,12 +70,12 @@ class Service(Record, frozen=True):
     """How the server is used. None of it changes what a reply is."""
 
     base_url: str  # empty: OPENAI_BASE_URL, or OpenAI itself
-    concurrency: int
-    timeout: float  # seconds until a request counts as lost
-    retries: int
-    initial_backoff_s: float  # seconds before the first retry; doubled for each further one
-    max_backoff_s: float
-    poll_interval_s: float  # seconds between two looks at a batch
+    concurrency: AtLeastOne
+    timeout: SecondsAboveZero  # seconds until a request counts as lost
+    retries: Count
+    initial_backoff_s: Seconds  # seconds before the first retry; doubled for each further one
+    max_backoff_s: Seconds
+    poll_interval_s: Seconds  # seconds between two looks at a batch
 
 
 class ChatRequest(Record, frozen=True):
@@ -113,9 +115,19 @@ class Reply(Record, frozen=True):
         return self.content
 
 
+class _Part(msgspec.Struct):
+    text: str = ""
+
+
 class _Message(msgspec.Struct):
-    content: str | None = None
+    content: str | list[_Part | str] | None = None
     refusal: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The content; some servers send it in parts."""
+        parts = self.content if isinstance(self.content, list) else [self.content or ""]
+        return "".join(part if isinstance(part, str) else part.text for part in parts)
 
 
 class _Choice(msgspec.Struct):
@@ -124,8 +136,10 @@ class _Choice(msgspec.Struct):
 
 
 class _Tokens(msgspec.Struct):
-    prompt_tokens: int
-    completion_tokens: int
+    """Numbers that a server leaves out or sends as null are unknown; some send 12.0."""
+
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
 
 
 class Completion(msgspec.Struct):
@@ -133,7 +147,7 @@ class Completion(msgspec.Struct):
 
     choices: list[_Choice]
     usage: _Tokens | None = None
-    model: str = ""
+    model: str | None = None
 
     def __post_init__(self) -> None:
         if not self.choices:
@@ -142,16 +156,22 @@ class Completion(msgspec.Struct):
     def to_reply(self, request: ChatRequest, batch: bool = False) -> Reply:
         """Without a usage, the upper bound counts, so that no budget is exceeded."""
         choice = self.choices[0]
-        tokens = self.usage or _Tokens(request.prompt_tokens, request.model.max_tokens)
+        used = self.usage or _Tokens()
+        prompt, completion = used.prompt_tokens, used.completion_tokens
         return Reply(
             key=request.key,
             name=request.name,
             model=request.model.name,
-            content=choice.message.content or "",
+            content=choice.message.text,
             finish=choice.finish_reason or "",
-            prompt_tokens=tokens.prompt_tokens,
-            completion_tokens=tokens.completion_tokens,
+            prompt_tokens=_count(prompt, request.prompt_tokens),
+            completion_tokens=_count(completion, request.model.max_tokens),
             refusal=choice.message.refusal or "",
-            served=self.model,
+            served=self.model or "",
             batch=batch,
         )
+
+
+def _count(tokens: float | None, bound: int) -> int:
+    """The number that a server gives, or the upper bound if it gives none that can be."""
+    return bound if tokens is None or not 0 <= tokens < math.inf else int(tokens)

@@ -72,6 +72,17 @@ def test_a_bad_line_in_the_middle_is_named(tmp_path):
         AnswerStore(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [(b'{"key": "\xff"}', "utf-8"), (b"", "an empty line")],
+)
+def test_a_line_that_cannot_be_read_is_named_with_its_number(tmp_path, line, problem):
+    path = tmp_path / "store"
+    path.write_bytes(msgspec.json.encode(reply(0)) + b"\n" + line + b"\n")
+    with pytest.raises(BadInput, match=f"store:2: .*({problem})"):
+        AnswerStore(path)
+
+
 def test_two_runs_do_not_write_one_store(tmp_path):
     first, second = AnswerStore(tmp_path / "store"), AnswerStore(tmp_path / "store")
     first.open()
