@@ -13,8 +13,6 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, ReplyFormat
 from agent_tuning.prompts.formats.reading import format_json
@@ -22,6 +20,7 @@ from agent_tuning.prompts.formats.segments import Segment
 from agent_tuning.records import Assistant, BadInput, PromptSpec, ToolResult, Turn, User
 from agent_tuning.tokens.encoded import Encoded, Part, TextSpan, find_spans, label_tokens
 from agent_tuning.tokens.native_template import NativeTemplate
+from agent_tuning.tokens.tokenizer_file import read_tokenizer
 
 START, END = "<|im_start|>", "<|im_end|>"
 
@@ -34,9 +33,7 @@ class ChatTokenizer:
     """
 
     def __init__(self, tokenizer_file: Path) -> None:
-        if not tokenizer_file.exists():
-            raise BadInput(f"{tokenizer_file}: missing tokenizer; run `dvc repro fetch`")
-        self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        self.tokenizer = read_tokenizer(tokenizer_file)
         self.tokenizer.encode_special_tokens = True  # "<|im_end|>" in a query stays text
         self._file = tokenizer_file
         end = self.tokenizer.token_to_id(END)
@@ -70,14 +67,14 @@ class ChatTokenizer:
     def prefix(self, spec: PromptSpec) -> list[int]:
         """Token ids of the prompt that every trajectory of a group begins with."""
         if spec.native:
-            return self.native.prefix(spec.tools)
+            return self.native.prefix(spec)
         system = system_prompt.build(spec)
         return [self.start, *self._encode(f"system\n{system}"), self.end, *self._encode("\n")]
 
     def branch(self, turns: Sequence[Turn], spec: PromptSpec) -> Encoded:
         """The turns after the prefix, encoded."""
         if spec.native:
-            return self.native.branch(turns, spec.tools)
+            return self.native.branch(turns, spec)
         form = REPLY_FORMATS.get(spec.reply_format)  # none: plain text
         ids: list[int] = []
         trained: list[bool] = []
@@ -98,7 +95,7 @@ class ChatTokenizer:
     def question(self, turns: Sequence[Turn], spec: PromptSpec) -> list[int]:
         """Token ids of the turns up to a decision; the model continues them."""
         if spec.native:
-            return self.native.question(turns, spec.tools)
+            return self.native.question(turns, spec)
         ids = self.branch(turns, spec).ids
         return [*ids, self.start, *self._encode("assistant\n")]
 

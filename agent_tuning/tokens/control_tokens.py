@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
+from agent_tuning.files import json_file
 from agent_tuning.records import BadInput, Json
 
 OPEN, CLOSE = "\ufdd0", "\ufdd1"  # no characters, as Unicode promises: no text has them
@@ -31,7 +32,7 @@ class ControlTokens:
     """The special tokens of a tokenizer, and any other added token that `template` has in it."""
 
     def __init__(self, tokenizer_file: Path, template: str) -> None:
-        self._json = json.loads(tokenizer_file.read_text(encoding="utf-8"))
+        self._json = json_file.read(tokenizer_file, dict[str, Json])
         # It would move the offsets of blanks, and adds nothing that a chat template does not write.
         self._json |= {"post_processor": None, "truncation": None, "padding": None}
         self.tokenizer = Tokenizer.from_str(json.dumps(self._json))

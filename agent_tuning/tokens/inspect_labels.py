@@ -4,7 +4,9 @@ Trained tokens are green, the name of a tool is bold, the rest is dim. With NO_C
 tokens are in [brackets]. Control characters are escaped: a text cannot control the terminal.
 """
 
+import io
 import os
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
+from agent_tuning.runtime.visible_text import show_controls
 from agent_tuning.tokens.chat_template import ChatTokenizer
 
 DIM, GREEN, BOLD, RESET = "\x1b[2m", "\x1b[32m", "\x1b[1;32m", "\x1b[0m"
@@ -39,7 +42,7 @@ def format_tokens(tokens: Iterator[Token], chat: ChatTokenizer, *, colour: bool)
     parts = []
     for (trained, is_name), run in groupby(tokens, key=lambda token: token[1:]):
         ids = [token_id for token_id, *_ in run]
-        text = escape_control_characters(chat.tokenizer.decode(ids, skip_special_tokens=False))
+        text = show_controls(chat.tokenizer.decode(ids, skip_special_tokens=False), kept="\n")
         if colour:
             style = BOLD if is_name else GREEN if trained else DIM
             parts.append(f"{style}{text}{RESET}")
@@ -48,16 +51,17 @@ def format_tokens(tokens: Iterator[Token], chat: ChatTokenizer, *, colour: bool)
     return "".join(parts)
 
 
-def escape_control_characters(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-
-
 def main(groups: Path, base: Path, wanted: Path | None = None) -> None:
     group, index = find_trajectory(groups, str(wanted) if wanted else None)
     chat = ChatTokenizer(base / "tokenizer.json")
-    print(group.trajectories[index].id)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may not know every character
+        sys.stdout.reconfigure(errors="backslashreplace")
     tokens = label_tokens(group, index, chat)
-    print(format_tokens(tokens, chat, colour="NO_COLOR" not in os.environ))
+    text = format_tokens(tokens, chat, colour="NO_COLOR" not in os.environ)
+    try:
+        print(f"{show_controls(group.trajectories[index].id)}\n{text}", flush=True)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from agent_tuning.files import json_file
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.tokens.openai_messages import Message, build_tools
@@ -68,10 +69,13 @@ class JinjaChat:
 def read_template(folder: Path) -> JinjaChat:
     """The chat template of the model in a folder, if it knows tools; else ours."""
     config_file = folder / "tokenizer_config.json"
-    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.exists() else {}
+    config = json_file.read(config_file, dict[str, Json]) if config_file.exists() else {}
     special_tokens = _read_special_tokens(config)
     path = folder / TEMPLATE_FILE
-    source = path.read_text(encoding="utf-8") if path.exists() else _read_config_template(config)
+    try:
+        source = path.read_text("utf-8") if path.exists() else _read_config_template(config)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: expected UTF-8: {error.reason}") from error
     if source:
         label = str(path if path.exists() else config_file)
         template = JinjaChat(source, special_tokens, label)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent_tuning.records import Assistant, Group, Record, Trajectory
+from agent_tuning.runtime.ranges import Count, Weight
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from agent_tuning.tokens.encoded import Part
 from agent_tuning.tokens.packing import WeightedTokens
@@ -14,12 +15,12 @@ class LossWeights(Record, frozen=True):
     `opening`: of the first `opening_tokens` tokens of a decision, which say what it will be.
     """
 
-    opening: float
-    opening_tokens: int
-    thought: float
-    name: float
-    arguments: float
-    negative: float
+    opening: Weight
+    opening_tokens: Count
+    thought: Weight
+    name: Weight
+    arguments: Weight
+    negative: Weight
 
     def weigh_token(self, part: Part, opening: bool) -> float:
         """A name has its weight wherever it is; the opening comes before the other parts."""

@@ -1,9 +1,10 @@
 """Native prompts: a model's own chat template writes them, so what is trained is what is served.
 
 The ids of a prefix and a branch together are those of `apply_chat_template(messages, tools)`, token
-for token, with one difference by design: a control token in the text of a message, of a tool or of
-a result stays text. A server that does not escape it makes it a real token, such as the end of a
-turn (transformers escapes it with `sanitize_control_tokens=True`).
+for token; the instructions of a prompt are the first message, of the role system. One difference is
+by design: a control token in the text of a message, of a tool or of a result stays text. A server
+that does not escape it makes it a real token, such as the end of a turn (transformers escapes it
+with `sanitize_control_tokens=True`).
 
 What is trained comes from two renderings: a conversation up to a reply, and the same conversation
 with it. A template that does not keep what it wrote before cannot be used this way: BadInput names
@@ -18,7 +19,18 @@ from typing import NamedTuple
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.prompts.formats.segments import Part as WrittenPart
 from agent_tuning.prompts.formats.segments import Segment
-from agent_tuning.records import NATIVE, Assistant, BadInput, Call, Json, Tool, Turn, User
+from agent_tuning.records import (
+    NATIVE,
+    Assistant,
+    BadInput,
+    Call,
+    Json,
+    PromptSpec,
+    Tool,
+    Turn,
+    User,
+    find_trained,
+)
 from agent_tuning.tokens.control_tokens import ControlTokens
 from agent_tuning.tokens.encoded import Encoded, TextSpan, find_spans, label_tokens
 from agent_tuning.tokens.jinja_chat import JinjaChat, read_template
@@ -43,9 +55,14 @@ class Reply(NamedTuple):
 
 
 class SharedPrompt(NamedTuple):
-    """What all conversations with some tools begin with. `messages` are given `marked_tools`."""
+    """What all conversations under a prompt begin with.
+
+    A template is given `system`, no message or one, before the turns, and `marked_tools`.
+    """
 
     tools: tuple[Tool, ...]
+    instructions: str
+    system: list[Message]
     marked_tools: Json
     ids: list[int]
 
@@ -77,19 +94,18 @@ class NativeTemplate:
         """The template of the folder that the tokenizer is in."""
         return cls(read_template(tokenizer_file.parent), tokenizer_file)
 
-    def prefix(self, tools: Sequence[Tool]) -> list[int]:
-        """Token ids that all conversations with these tools begin with."""
-        return list(self._share_prompt(tools).ids)
+    def prefix(self, spec: PromptSpec) -> list[int]:
+        """Token ids that all conversations with these tools and instructions begin with."""
+        return list(self._share_prompt(spec).ids)
 
-    def branch(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> Encoded:
+    def branch(self, turns: Sequence[Turn], spec: PromptSpec) -> Encoded:
         """The turns after the prefix. Raises BadInput where the template cannot write them."""
-        prompt = self._share_prompt(tools)
-        messages = self._mark_turns(turns)
+        prompt = self._share_prompt(spec)
+        messages = [*prompt.system, *self._mark_turns(turns)]
         # A reply at a time, so that the error names the first message that is refused.
         replies = [
-            self._find_reply(messages[:count], prompt.marked_tools)
-            for count, turn in enumerate(turns, 1)
-            if isinstance(turn, Assistant) and turn.trained
+            self._find_reply(messages[: len(prompt.system) + position + 1], prompt.marked_tools)
+            for position, _ in find_trained(turns)
         ]
         text = self._chat.render(messages, prompt.marked_tools)
         for reply in replies:
@@ -98,10 +114,10 @@ class NativeTemplate:
                 raise self._chat.refuse(before, "written another way when more follows")
         return self._encode(text, messages, prompt, replies)
 
-    def question(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> list[int]:
+    def question(self, turns: Sequence[Turn], spec: PromptSpec) -> list[int]:
         """Token ids of the turns up to a decision, after the prefix."""
-        prompt = self._share_prompt(tools)
-        messages = self._mark_turns(turns)
+        prompt = self._share_prompt(spec)
+        messages = [*prompt.system, *self._mark_turns(turns)]
         text = self._chat.render(messages, prompt.marked_tools, prompt=True)
         return self._encode(text, messages, prompt, []).ids
 
@@ -114,15 +130,19 @@ class NativeTemplate:
             return False
         return reply.text[reply.start : reply.end_token] == REPLY_FORMATS[NATIVE].write(turn)
 
-    def _mark_turns(self, turns: Sequence[Turn]) -> list[Message]:
-        return [self._control.mark(message) for message in build_messages(turns)]
+    def _mark_turns(self, turns: Sequence[Turn], instructions: str = "") -> list[Message]:
+        return [self._control.mark(message) for message in build_messages(turns, instructions)]
 
-    def _share_prompt(self, tools: Sequence[Tool]) -> SharedPrompt:
+    def _share_prompt(self, spec: PromptSpec) -> SharedPrompt:
         """What two conversations share, up to their last special token: text may join text."""
-        key = tuple(tools)
-        if self._last_prompt is None or self._last_prompt.tools != key:
-            marked = self._control.mark(build_tools(tools))
-            pair = [self._chat.render([{"role": "user", "content": text}], marked) for text in "01"]
+        last = self._last_prompt
+        if last is None or (last.tools, last.instructions) != (spec.tools, spec.instructions):
+            system = self._mark_turns((), spec.instructions)
+            marked = self._control.mark(build_tools(spec.tools))
+            pair = [
+                self._chat.render([*system, {"role": "user", "content": text}], marked)
+                for text in "01"
+            ]
             characters = enumerate(zip(*pair, strict=False))
             differ = next(position for position, (one, other) in characters if one != other)
             tokens = list(self._control.find_written(pair[0][:differ]))
@@ -131,8 +151,9 @@ class NativeTemplate:
             # An empty prompt could not be shared: the only token then belongs to it.
             stop = tokens[-1].start() or tokens[-1].end()
             ids = self._control.encode(pair[0][:stop]).ids
-            self._last_prompt = SharedPrompt(key, marked, ids)
-        return self._last_prompt
+            last = SharedPrompt(spec.tools, spec.instructions, system, marked, ids)
+            self._last_prompt = last
+        return last
 
     def _find_reply(self, messages: Sequence[Message], tools: Json) -> Reply:
         """The last message, which is a reply."""
@@ -169,7 +190,7 @@ class NativeTemplate:
         shared = len(prompt.ids)
         ids, offsets = self._control.encode(text)
         if ids[:shared] != prompt.ids:
-            problem = "the conversation does not begin as others with these tools do"
+            problem = "the conversation does not begin as others under this prompt do"
             raise self._chat.refuse(messages, problem)
         ids, offsets = ids[shared:], offsets[shared:]
         trained = [False] * len(ids)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from agent_tuning.prompts.formats.reading import format_json
+from agent_tuning.prompts.tool_lists.documents import build_openai_tool
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult, Turn, User
 
 Message = dict[str, Json]
@@ -10,22 +11,17 @@ Message = dict[str, Json]
 
 def build_tools(tools: Sequence[Tool]) -> list[Json] | None:
     """None without tools: that is what a client sends."""
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.parameters,
-            },
-        }
-        for tool in tools
-    ] or None
+    return [build_openai_tool(tool) for tool in tools] or None
 
 
-def build_messages(turns: Sequence[Turn]) -> list[Message]:
-    """One message a turn. A thought is the content beside calls; no other reply has one."""
+def build_messages(turns: Sequence[Turn], instructions: str = "") -> list[Message]:
+    """The instructions as a system message, if there are any, then one message a turn.
+
+    A thought is the content beside calls; no other reply has one.
+    """
     messages: list[Message] = []
+    if instructions:
+        messages.append({"role": "system", "content": instructions})
     calls = 0
     unanswered: list[tuple[str, str]] = []  # name of the tool and id of the call
     for turn in turns:

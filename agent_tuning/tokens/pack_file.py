@@ -5,18 +5,20 @@ its trajectories share (the prefix), then those of each trajectory (a branch). `
 they are. Which tokens are trained, and their labels, follow from the weights.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agent_tuning.records import Record
+from agent_tuning.files import atomic_write
+from agent_tuning.records import BadInput, Record
 
 PACKS_IN_MEMORY = 256
+REMEDY = "run `dvc repro render`"
 SCHEMA = pa.schema(
     {
         "ids": pa.list_(pa.int32()),
@@ -59,10 +61,8 @@ class Pack(NamedTuple):
 
 def write(target: Path, packs: Iterable[Pack]) -> int:
     """Write all packs or nothing; return how many tokens are trained."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
     trained = 0
-    with pq.ParquetWriter(partial, SCHEMA) as out:
+    with atomic_write.replacing(target) as partial, pq.ParquetWriter(partial, SCHEMA) as out:
         for batch in _split_into_batches(iter(packs)):
             trained += sum(weight != 0 for pack in batch for weight in pack.weights)
             columns = {
@@ -71,8 +71,56 @@ def write(target: Path, packs: Iterable[Pack]) -> int:
                 "spans": [[[span.prefix, *span.branches] for span in pack.spans] for pack in batch],
             }
             out.write_table(pa.table(columns, SCHEMA))
-    os.replace(partial, target)
     return trained
+
+
+def check(path: Path, vocabulary: int, *, may_be_empty: bool = False) -> None:
+    """Raise BadInput, with the file and the row, for packs that cannot be trained on.
+
+    `vocabulary`: how many token ids the model knows.
+    """
+    trained = rows = 0
+    try:
+        file = pq.ParquetFile(path)
+        if not file.schema_arrow.equals(SCHEMA):
+            raise BadInput(f"{path}: expected the columns {_describe(SCHEMA)}; {REMEDY}")
+        for batch in file.iter_batches(PACKS_IN_MEMORY):
+            for ids, weights, spans in zip(*batch.columns, strict=True):
+                if problem := _find_problem(ids, weights, spans, vocabulary):
+                    raise BadInput(f"{path}: row {rows}: {problem}; {REMEDY}")
+                trained += int(np.count_nonzero(weights.values))
+                rows += 1
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"{path}: expected packs: {reason}; {REMEDY}") from error
+    if not trained and not (may_be_empty and not rows):
+        raise BadInput(f"{path}: no token to train; {REMEDY}")
+
+
+def _find_problem(ids: pa.Scalar, weights: pa.Scalar, spans: pa.Scalar, vocabulary: int) -> str:
+    """What makes a row useless; "" if nothing does. Tokens stay in arrays: there are many."""
+    for name, values in (("ids", ids.values), ("weights", weights.values)):
+        if values is None or values.null_count or not len(values):
+            return f"{name}: expected numbers"
+    tokens, factors = np.asarray(ids.values), np.asarray(weights.values)
+    if tokens.min() < 0 or tokens.max() >= vocabulary:
+        return f"ids: expected tokens from 0 to {vocabulary - 1}"
+    if len(factors) != len(tokens):
+        return f"{len(factors)} weights for {len(tokens)} ids"
+    if not (np.isfinite(factors).all() and factors.min() >= 0):
+        return "weights: expected finite numbers of at least 0"
+    groups: list[list[int]] = spans.as_py() or []
+    lengths = [length or -1 for span in groups for length in span or [-1]]
+    starts = np.cumsum([0, *lengths])
+    if min(lengths, default=-1) < 1 or starts[-1] != len(tokens):
+        return f"spans: expected lengths of at least 1 whose sum is {len(tokens)}"
+    if factors[starts[:-1]].any():
+        return "weights: the first token of a prefix or of a branch cannot be trained"
+    return ""
+
+
+def _describe(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)
 
 
 def read(path: Path) -> Iterator[Pack]:

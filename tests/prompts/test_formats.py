@@ -143,7 +143,7 @@ def test_values_nested_too_deep_are_malformed_and_nothing_worse(name, depth):
 @given(turn=TURNS, blanks=st.text(" \n\t", max_size=2), length=st.integers(0, 40))
 def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
     form = REPLY_FORMATS[name]
-    group = QuestionGroup("g", form.VALID_PREFIXES, (), {})
+    group = QuestionGroup("g", form.VALID_PREFIXES, (1,), {"q": (2,)})
     assert not group.can_never_parse(blanks + write(name, turn)[:length])
 
 
@@ -151,7 +151,7 @@ def test_nothing_that_is_written_is_ever_hopeless(name, turn, blanks, length):
 @given(start=SNIPPETS | AWKWARD | WORDS, turn=TURNS)
 def test_what_is_hopeless_is_malformed_whatever_follows(name, start, turn):
     form = REPLY_FORMATS[name]
-    if QuestionGroup("g", form.VALID_PREFIXES, (), {}).can_never_parse(start):
+    if QuestionGroup("g", form.VALID_PREFIXES, (1,), {"q": (2,)}).can_never_parse(start):
         with pytest.raises(MalformedReply):
             form.read(start + write(name, turn), [TOOL])
 

@@ -27,7 +27,8 @@ WEIGHTS = {
 
 
 def rendered(folder: Path, base: Path, groups, **changes: object) -> bytes:
-    section = {"seed": 1, "packing": "shared", "max_len": MAX_LEN, "weights": WEIGHTS} | changes
+    section = {"seed": 1, "packing": "shared", "max_len": MAX_LEN, "max_dropped": 1.0}
+    section |= {"weights": WEIGHTS} | changes
     (folder / "params.yaml").write_text(yaml.safe_dump({"render": section}))
     jsonl.write(folder / "mixed.jsonl", groups)
     with pytest.MonkeyPatch.context() as patch:
@@ -118,8 +119,24 @@ def test_the_metrics_count_what_was_left_out(base, groups, tmp_path):
     rendered(tmp_path, base, [group, *groups[1:]])
     metrics = json.loads((tmp_path / "m.json").read_text())
     assert metrics["too_long"] == 1
+    assert 0 < metrics["dropped_tokens"] < 1
     assert metrics["prefix_sharing_ratio"] > 1
     assert 0 < metrics["packing_efficiency"] <= 1
+
+
+def test_more_dropped_tokens_than_allowed_stop_the_stage_and_say_what_mends_it(
+    base, groups, tmp_path
+):
+    rendered(tmp_path, base, groups, max_len=600)
+    share = json.loads((tmp_path / "m.json").read_text())["dropped_tokens"]
+    (tmp_path / "packs.parquet").unlink()
+    with pytest.raises(
+        BadInput, match=r"render\.max_len = 600; .*raise render\.max_len, or"
+    ) as error:
+        rendered(tmp_path, base, groups, max_len=600, max_dropped=share - 0.001)
+    assert f"{share:.1%} of the tokens" in str(error.value)
+    assert not (tmp_path / "packs.parquet").exists()
+    rendered(tmp_path, base, groups, max_len=600, max_dropped=share + 0.001)
 
 
 def test_a_base_without_tokenizer_is_one_clear_line(groups, tmp_path):

@@ -4,29 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
-from agent_tuning.prompts.formats.reading import (
-    MalformedReply,
-    expect_end,
-    format_json,
-    read_json_object,
-)
-from agent_tuning.prompts.formats.segments import (
-    JsonLeaf,
-    ReplyFormat,
-    Segment,
-    join_lines,
-    json_segments,
-)
-from agent_tuning.records import Assistant, Call, Tool, ToolResult
+from agent_tuning.prompts.formats.reading import MalformedReply, expect_end, format_json
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
+from agent_tuning.prompts.formats.tool_call_blocks import read_blocks, write_blocks
+from agent_tuning.records import Assistant, Tool, ToolResult
 
 VALID_PREFIXES = ("<think>", "<tool_call>", "<answer>", "<ask>")
 # Greedy on purpose: a thought or an answer may itself hold the closing tag.
 THOUGHT = re.compile(r"\s*(?:<think>([^\n]*)</think>\n?)?")
 TEXT = re.compile(r"<(answer|ask)>(.*)</\1>\s*", re.DOTALL)
-OPEN = re.compile(r"\s*<tool_call>\s*")
-CLOSE = re.compile(r"\s*</tool_call>")
 
 
 def segments(turn: Assistant) -> list[Segment]:
@@ -34,11 +20,7 @@ def segments(turn: Assistant) -> list[Segment]:
     if turn.thought:
         thought = Segment(turn.thought, "thought")
         lines.append([Segment("<think>"), thought, Segment("</think>")])
-    for call in turn.calls:
-        body = {"name": JsonLeaf(call.name, "name"), "arguments": JsonLeaf(call.arguments)}
-        lines.append([Segment("<tool_call>")])
-        lines.append(list(json_segments(body)))
-        lines.append([Segment("</tool_call>")])
+    lines += write_blocks(turn.calls)
     if turn.decision != "call":
         tag = "ask" if turn.decision == "ask" else "answer"
         lines.append([Segment(f"<{tag}>{turn.text}</{tag}>")])
@@ -52,25 +34,11 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     if final := TEXT.fullmatch(text, position):
         decision: Literal["ask", "no_call"] = "ask" if final.group(1) == "ask" else "no_call"
         return Assistant(decision, thought, text=final.group(2))
-    calls = []
-    while opening := OPEN.match(text, position):
-        call, position = _read_call(text, opening.end())
-        calls.append(call)
+    calls, position = read_blocks(text, position)
     if not calls:
         raise MalformedReply("<tool_call>, <answer> or <ask>", text, position)
     expect_end(text, position)
-    return Assistant("call", thought, tuple(calls))
-
-
-def _read_call(text: str, position: int) -> tuple[Call, int]:
-    value, stop = read_json_object(text, position)
-    closing = CLOSE.match(text, stop)
-    if not closing:
-        raise MalformedReply("</tool_call>", text, stop)
-    try:
-        return msgspec.convert(value, Call), closing.end()
-    except msgspec.ValidationError as error:
-        raise MalformedReply(f"name and arguments ({error})", text, position) from error
+    return Assistant("call", thought, calls)
 
 
 def write_observations(results: Sequence[ToolResult]) -> str:

@@ -10,28 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-import msgspec
-
-from agent_tuning.prompts.formats.reading import (
-    MalformedReply,
-    expect_end,
-    format_json,
-    read_json_object,
-)
-from agent_tuning.prompts.formats.segments import (
-    JsonLeaf,
-    ReplyFormat,
-    Segment,
-    join_lines,
-    json_segments,
-)
-from agent_tuning.records import Assistant, Call, Tool, ToolResult
+from agent_tuning.prompts.formats.reading import MalformedReply, expect_end, format_json
+from agent_tuning.prompts.formats.segments import ReplyFormat, Segment, join_lines
+from agent_tuning.prompts.formats.tool_call_blocks import OPEN, read_blocks, write_blocks
+from agent_tuning.records import Assistant, Tool, ToolResult
 
 VALID_PREFIXES = ("",)  # any prose may be a reply
-OPEN, CLOSE = "<tool_call>", "</tool_call>"
 MARKUP = re.compile(r"</?tool_(?:call|response)>")
-OPENING = re.compile(rf"\s*{OPEN}\s*")
-CLOSING = re.compile(rf"\s*{CLOSE}")
 QUESTION_MARKS = ("?", "？")
 # After a question mark: closing brackets and quotes, emoji with their joiners and skin colours.
 CLOSERS = {"Pe", "Pf", "So", "Sk", "Cf", "Mn"}
@@ -76,10 +61,7 @@ def segments(turn: Assistant) -> list[Segment]:
     if turn.decision != "call":
         return [Segment(turn.text)]
     lines = [[Segment(turn.thought, "thought")]] if turn.thought else []
-    for call in turn.calls:
-        body = {"name": JsonLeaf(call.name, "name"), "arguments": JsonLeaf(call.arguments)}
-        lines += [[Segment(OPEN)], list(json_segments(body)), [Segment(CLOSE)]]
-    return join_lines(lines)
+    return join_lines([*lines, *write_blocks(turn.calls)])
 
 
 def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
@@ -92,24 +74,9 @@ def read(text: str, _: Sequence[Tool] = ()) -> Assistant:
     if start < 0:
         content = content.strip()
         return Assistant("ask" if is_question(content) else "no_call", text=content)
-    calls = []
-    position = start
-    while opening := OPENING.match(text, position):
-        call, position = _read_call(text, opening.end())
-        calls.append(call)
+    calls, position = read_blocks(text, start)
     expect_end(text, position)
-    return Assistant("call", _join_thought(content), tuple(calls))
-
-
-def _read_call(text: str, position: int) -> tuple[Call, int]:
-    value, stop = read_json_object(text, position)
-    closing = CLOSING.match(text, stop)
-    if not closing:
-        raise MalformedReply(CLOSE, text, stop)
-    try:
-        return msgspec.convert(value, Call), closing.end()
-    except msgspec.ValidationError as error:
-        raise MalformedReply(f"name and arguments ({error})", text, position) from error
+    return Assistant("call", _join_thought(content), calls)
 
 
 def _join_thought(content: str) -> str:

@@ -15,14 +15,24 @@ from agent_tuning.records import Json, Tool
 NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def build_function(tool: Tool) -> dict[str, Json]:
+    """The function object of OpenAI's protocol."""
+    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+
+
+def build_openai_tool(tool: Tool) -> dict[str, Json]:
+    """An entry of `tools` in OpenAI's protocol: the function object in its wrapper."""
+    return {"type": "function", "function": build_function(tool)}
+
+
 def openai(tools: Sequence[Tool]) -> str:
     """The function objects, a line each."""
-    return "\n".join(format_json(_build_function(tool)) for tool in tools)
+    return "\n".join(format_json(build_function(tool)) for tool in tools)
 
 
 def hermes(tools: Sequence[Tool]) -> str:
     """The function objects in the wrapper of OpenAI's `tools`, between tags."""
-    lines = (format_json({"type": "function", "function": _build_function(tool)}) for tool in tools)
+    lines = (format_json(build_openai_tool(tool)) for tool in tools)
     return "\n".join(["<tools>", *lines, "</tools>"])
 
 
@@ -45,7 +55,7 @@ class _Dumper(yaml.SafeDumper):
 
 def yaml_list(tools: Sequence[Tool]) -> str:
     return yaml.dump(
-        [_build_function(tool) for tool in tools],
+        [build_function(tool) for tool in tools],
         Dumper=_Dumper,
         allow_unicode=True,
         sort_keys=False,
@@ -84,7 +94,3 @@ def _escape_text(text: str) -> str:
 
 def _quote_attribute(text: str) -> str:
     return quoteattr(NOT_XML.sub("\ufffd", text))
-
-
-def _build_function(tool: Tool) -> dict[str, Json]:
-    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
