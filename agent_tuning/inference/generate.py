@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from agent_tuning.inference.attention_layouts import DecodeLayout, PrefillLayout
 from agent_tuning.inference.kv_cache import KVCache
-from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
-from agent_tuning.records import BadInput
+from agent_tuning.model import load_model as models
+from agent_tuning.runtime.cpu import release_free_memory
+from agent_tuning.runtime.progress import ReportPart, ignore_part
 from agent_tuning.tokens.pack_file import Span
 
 
@@ -29,17 +30,10 @@ class Prompt(NamedTuple):
 def load_model(folder: Path) -> PreTrainedModel:
     """Load a model for inference, in bf16 on a GPU and in float32 on a CPU.
 
-    Raises BadInput if there is no model in the folder.
+    Raises BadInput if there is no model in the folder, or a damaged one.
     """
-    if not (folder / "config.json").exists():
-        raise BadInput(f"{folder}: no model: expected a config.json")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=torch.bfloat16 if device == "cuda" else torch.float32,
-        attn_implementation=SHARED_PREFIX,
-        local_files_only=True,
-    )
+    model = models.load_model(folder, torch.bfloat16 if device == "cuda" else torch.float32)
     return model.to(device).eval()
 
 
@@ -76,14 +70,18 @@ def decode_greedily(
     end: int,
     max_new_tokens: int,
     stop: StopCondition = never_stop,
+    report: ReportPart = ignore_part,
 ) -> list[list[list[int]]]:
     """Continue every question with the most likely token, up to the token `end` (left out).
 
     Returns the tokens of each prompt's questions, `max_new_tokens` at most. `stop` ends an answer
-    early.
+    early. `report` gets how many questions are done: half of a question is to read it, the other
+    half to finish its answer.
     """
     with torch.device(model.device):
-        return _decode(model, prompts, end, max_new_tokens, stop)
+        answers = _decode(model, prompts, end, max_new_tokens, stop, report)
+    release_free_memory()
+    return answers
 
 
 def _decode(
@@ -92,10 +90,15 @@ def _decode(
     end: int,
     max_new_tokens: int,
     stop: StopCondition,
+    report: ReportPart,
 ) -> list[list[list[int]]]:
     answers: list[list[list[int]]] = [[[] for _ in prompt.questions] for prompt in prompts]
     cache = KVCache([prompt.span for prompt in prompts])
-    first = [_prefill(model, prompt, cache, group) for group, prompt in enumerate(prompts)]
+    first, read = [], 0
+    for group, prompt in enumerate(prompts):
+        first.append(_prefill(model, prompt, cache, group))
+        read += len(prompt.questions)
+        report(read / 2)
     tokens = torch.tensor([first[group][branch] for group, branch in cache.rows])
     for step in range(max_new_tokens):
         unfinished = []
@@ -104,6 +107,7 @@ def _decode(
                 answers[group][branch].append(token)
             unfinished.append(token != end and not stop(group, answers[group][branch]))
         tokens = tokens[cache.keep(unfinished)]
+        report(read - len(tokens) / 2)
         if not len(tokens) or step == max_new_tokens - 1:
             break
         layout = DecodeLayout(cache)

@@ -87,10 +87,10 @@ class CacheTable:
         self.lengths = self.lengths + 1
         if len(self.rows) and int(self.lengths.max()) == self.room:
             self.room += GROWTH
-            self.layers = [
-                (F.pad(keys, (0, 0, 0, GROWTH)), F.pad(values, (0, 0, 0, GROWTH)))
-                for keys, values in self.layers
-            ]
+            rows, more = len(self.rows), (0, 0, 0, GROWTH)
+            # One layer at a time, without finished rows: two whole tables take gigabytes.
+            for layer, (keys, values) in enumerate(self.layers):
+                self.layers[layer] = (F.pad(keys[:rows], more), F.pad(values[:rows], more))
 
     def keep(self, unfinished: Sequence[bool]) -> list[int]:
         """Drop the finished rows; return the old indices of the others in their new order.

@@ -13,6 +13,16 @@ class QuestionGroup(Record, frozen=True):
     prefix: tuple[int, ...]
     questions: dict[str, tuple[int, ...]]  # by task
 
+    def __post_init__(self) -> None:
+        if not self.questions or not all(self.questions.values()):
+            raise ValueError("questions: expected at least one, of at least one token")
+        if min(self.prefix, default=0) < 0 or min(map(min, self.questions.values())) < 0:
+            raise ValueError("expected token ids of at least 0")
+
+    @property
+    def largest_id(self) -> int:
+        return max(max(self.prefix, default=0), *map(max, self.questions.values()))
+
     def can_never_parse(self, answer: str) -> bool:
         """True if the start of an answer is malformed, whatever follows."""
         start = answer.lstrip()

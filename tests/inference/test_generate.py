@@ -107,3 +107,15 @@ def test_batches_hold_every_prompt_in_order_and_at_most_so_many_rows(prompts):
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
     with pytest.raises(BadInput, match=r"no model: expected a config\.json"):
         generate.load_model(tmp_path)
+
+
+def test_progress_moves_within_a_batch_and_never_back(lively, prompts):
+    model = generate.load_model(lively)
+    end = ChatTokenizer(lively / "tokenizer.json").end
+    parts: list[float] = []
+    told = generate.decode_greedily(model, prompts, end, NEW, report=parts.append)
+    assert told == generate.decode_greedily(model, prompts, end, NEW)
+    assert parts[:2] == [1.5, 3.0]  # half of 3 questions, of 6
+    assert len(parts) > NEW
+    assert parts == sorted(parts)
+    assert parts[-1] <= 6

@@ -1,6 +1,5 @@
 """The base model's own replies become general data; incomplete replies do not."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,8 @@ LANGUAGES = ("en", "zh")
 ASKED = 6  # in each language; the last sixth is held out
 
 
-def rehearsed(folder: Path, base: Path, new: int, *imported: dict) -> list[Group]:
+def rehearsed(folder: Path, base: Path, new: int) -> list[Group]:
     section = {"max_new_tokens": new, "batch_size": 4, "group": 3, "threads": 1}
-    section["imported"] = list(imported)
     (folder / "params.yaml").write_text(yaml.safe_dump({"self_replies": section}))
     texts = {lang: [f"{lang} {'why ' * n}?" for n in range(ASKED)] for lang in LANGUAGES}
     (folder / "general.yaml").write_text(yaml.safe_dump({"questions": texts}))
@@ -41,8 +39,8 @@ def ends(lively, monkeypatch) -> None:
     )
     decode = generate.decode_greedily
 
-    def decode_to_first(model, batch, _, max_new_tokens):
-        return decode(model, batch, first[-1], max_new_tokens)
+    def decode_to_first(model, batch, _, max_new_tokens, *, report):
+        return decode(model, batch, first[-1], max_new_tokens, report=report)
 
     monkeypatch.setattr(generate, "decode_greedily", decode_to_first)
 
@@ -71,13 +69,3 @@ def test_a_group_holds_one_language_and_at_most_so_many():
     for group in groups:
         assert {reply.language for reply in group.trajectories} == {group.language}
         assert (group.tools, group.prompt.template) == ((), system_prompt.GENERAL_TEMPLATE)
-
-
-def test_at_most_so_many_conversations_of_others_are_added(base, tmp_path):
-    turns = [{"from": "human", "value": "?"}, {"from": "gpt", "value": "!"}]
-    rows = [json.dumps({"conversations": [*turns * n]}) for n in range(1, 5)]
-    (tmp_path / "theirs.jsonl").write_text("\n".join(rows))
-    theirs = {"format": "sharegpt", "source": "theirs.jsonl", "take": 3}
-    groups = rehearsed(tmp_path, base, 1, theirs)
-    assert [len(group.trajectories[0].turns) for group in groups] == [2, 4, 6]
-    assert {group.prompt.template for group in groups} == {system_prompt.GENERAL_TEMPLATE}
