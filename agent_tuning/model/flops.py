@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+
+from agent_tuning.model.load_model import explain_damage
 
 
 class ModelShape(NamedTuple):
@@ -32,8 +34,12 @@ class ModelShape(NamedTuple):
 
 
 def read_model_shape(base: Path) -> ModelShape:
-    """Read config.json of the model in the folder `base`."""
-    config = AutoConfig.from_pretrained(base, local_files_only=True)
+    """Read config.json of the model in the folder `base`. Raises BadInput if it is damaged."""
+    with explain_damage(base):
+        return _count_parameters(AutoConfig.from_pretrained(base, local_files_only=True))
+
+
+def _count_parameters(config: PretrainedConfig) -> ModelShape:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
     inner = model.get_decoder()

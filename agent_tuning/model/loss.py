@@ -59,7 +59,8 @@ class ChunkedCrossEntropy(torch.autograd.Function):
 def _compute_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy [n] of a chunk, and its gradient by the logits [n, words]."""
     rows = torch.arange(len(targets), device=targets.device)
-    log_probabilities = logits.log_softmax(-1)
+    # In place: the logits are the largest tensor of a step.
+    log_probabilities = torch.log_softmax(logits, -1, out=logits)
     loss = -log_probabilities[rows, targets]
     gradient = log_probabilities.exp_()
     gradient[rows, targets] -= 1

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.records import BadInput, Record
+from agent_tuning.files import json_file
+from agent_tuning.records import Record
 
 FILE = "source.json"
 
@@ -26,7 +27,4 @@ def read(folder: Path) -> Provenance:
     path = folder / FILE
     if not path.exists():
         return Provenance("unknown", "unknown", "unknown")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Provenance)
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{path}: {error}") from error
+    return json_file.read(path, Provenance)

@@ -7,18 +7,18 @@ Shapes: queries [1, heads, tokens, width], keys and values [1, kv_heads, tokens,
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AttentionInterface
 
-from agent_tuning.model.flash_attention import VarlenAttention, find_kernel
+from agent_tuning.model.flash_attention import Kernel, KernelName, VarlenAttention, find_kernel
+from agent_tuning.model.recompute import recompute
 from agent_tuning.tokens.pack_file import Span
 
 SHARED_PREFIX = "shared_prefix"
-KERNEL = find_kernel()
 BLOCK = 256  # queries of a prefix at a time: keys after the last of them need no product
 
 
@@ -49,7 +49,17 @@ AttentionInterface.register(SHARED_PREFIX, shared_prefix)
 
 
 class PackLayout:
-    """The mask of a pack: a prefix attends to itself, a branch to its prefix and itself."""
+    """The mask of a pack: a prefix attends to itself, a branch to its prefix and itself.
+
+    `kernel` computes it on a GPU in half precision; `choose_kernel` sets it for all packs.
+    """
+
+    kernel: ClassVar[Kernel | None] = None
+
+    @classmethod
+    def choose_kernel(cls, name: KernelName) -> None:
+        """Raises BadInput if the GPU or its packages lack the kernel."""
+        cls.kernel = staticmethod(kernel) if (kernel := find_kernel(name)) else None
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = spans
@@ -64,9 +74,14 @@ class PackLayout:
         # Autocast leaves rotated queries and keys in float32. Softmax and masks would be float32,
         # too: twice the memory traffic for products that are rounded anyway.
         query, key = query.to(value.dtype), key.to(value.dtype)
-        if KERNEL and query.is_cuda and query.dtype != torch.float32:
+        if self.kernel and query.is_cuda and query.dtype != torch.float32:
             self._varlen = self._varlen or VarlenAttention(self.spans, query.device)
-            return self._varlen.attend(KERNEL, query, key, value)
+            return self._varlen.attend(self.kernel, query, key, value)
+        if query.is_cuda:
+            return self._attend_in_parts(query, key, value)
+        return recompute(self._attend_in_parts, query, key, value)
+
+    def _attend_in_parts(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         lengths = [length for span in self.spans for length in (span.prefix, *span.branches)]
         parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
         with torch.autocast(query.device.type, enabled=False):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import AtLeastOne, Seed
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -20,13 +21,21 @@ CHATML = (
 class TinyModelConfig(Record, frozen=True):
     """The sizes, by the names transformers gives them."""
 
-    seed: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    max_position_embeddings: int
+    seed: Seed
+    hidden_size: AtLeastOne
+    intermediate_size: AtLeastOne
+    num_hidden_layers: AtLeastOne
+    num_attention_heads: AtLeastOne
+    num_key_value_heads: AtLeastOne
+    max_position_embeddings: AtLeastOne
+
+    def __post_init__(self) -> None:
+        for whole, part in (
+            ("hidden_size", "num_attention_heads"),
+            ("num_attention_heads", "num_key_value_heads"),
+        ):
+            if getattr(self, whole) % getattr(self, part):
+                raise ValueError(f"{whole}: expected a multiple of {part}")
 
 
 def build_tokenizer() -> "PreTrainedTokenizerFast":

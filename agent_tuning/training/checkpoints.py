@@ -5,15 +5,19 @@ checkpoint is recognised. transformers' own `get_last_checkpoint` takes the high
 or not.
 """
 
-import os
 import shutil
 from pathlib import Path
 
 import msgspec
+from datasets.exceptions import DatasetGenerationError
+from safetensors import SafetensorError
 
+from agent_tuning.files import atomic_write, json_file
 from agent_tuning.records import BadInput, Record
 
 MARKER = "COMPLETE"
+# What libraries raise in place of OSError where a checkpoint or its cache cannot be written.
+DISK_ERRORS = (RuntimeError, SafetensorError, DatasetGenerationError)
 
 
 class Marker(Record, frozen=True):
@@ -30,12 +34,8 @@ def mark_complete(folder: Path, ranks: int) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(MARKER)
     }
-    partial = folder / f"{MARKER}.partial"
-    with open(partial, "wb") as out:
-        out.write(msgspec.json.format(msgspec.json.encode(Marker(ranks, sizes))))
-        out.flush()
-        os.fsync(out.fileno())
-    partial.rename(folder / MARKER)
+    with atomic_write.replacing(folder / MARKER, synced=True) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(Marker(ranks, sizes))))
 
 
 def find_problem(folder: Path) -> str | None:
@@ -44,9 +44,9 @@ def find_problem(folder: Path) -> str | None:
     if not marker.exists():
         return f"{folder}: incomplete checkpoint (no {MARKER} marker)"
     try:
-        files = _read_marker(folder).files
-    except msgspec.DecodeError as error:
-        return f"{marker}: {error}"
+        files = json_file.read(marker, Marker).files
+    except BadInput as error:
+        return str(error)
     for name, size in files.items():
         path = folder / name
         actual = path.stat().st_size if path.exists() else 0
@@ -68,7 +68,7 @@ def find_newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
     for folder in sorted(folders, key=lambda path: -int(path.name.rsplit("-", 1)[1])):
         problem = find_problem(folder)
         if problem is None:
-            written_by = _read_marker(folder).ranks
+            written_by = json_file.read(folder / MARKER, Marker).ranks
             if written_by != ranks:
                 raise BadInput(
                     f"{folder}: written by {written_by} ranks, but this run has {ranks};"
@@ -78,7 +78,3 @@ def find_newest(run: Path, ranks: int) -> tuple[Path | None, list[str]]:
         problems.append(problem)
         shutil.rmtree(folder)
     return None, problems
-
-
-def _read_marker(folder: Path) -> Marker:
-    return msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)

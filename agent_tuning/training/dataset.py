@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -10,13 +11,31 @@ from torch.utils.data import Dataset
 
 from agent_tuning.model.shared_prefix_attention import PackLayout
 from agent_tuning.tokens.pack_file import read_spans
+from agent_tuning.training import distributed
 
 IGNORED = -100  # the label that transformers does not count
 PackRow = Mapping[str, Any]  # a row of a pack file: ids, weights, spans
 
 
+def load_packs(
+    packs: Path,
+    run: Path,
+    epochs: int,
+    seed: int,
+    packs_per_step: int,
+    steps: int | None = None,
+) -> "PackDataset":
+    """The packs of a file as this rank's dataset, with a cache in the folder of the run."""
+    datasets.disable_progress_bars()
+    rows = datasets.Dataset.from_parquet(str(packs), cache_dir=str(run / "packs"))
+    return PackDataset(rows, epochs, seed, distributed.world_size(), packs_per_step, steps)
+
+
 class PackDataset(Dataset[PackRow]):
     """All epochs, one after another: an index alone says which pack comes.
+
+    If `steps` is given, there are as many epochs as that many optimiser steps of `batch` packs
+    need, and the last one is cut. Otherwise there are `epochs`.
 
     Within an optimiser step of `batch` packs, packs are sorted by attention cost: ranks wait for
     each other, and packs that run at the same time then take equally long. Every rank gets equally
@@ -25,14 +44,22 @@ class PackDataset(Dataset[PackRow]):
     """
 
     def __init__(
-        self, packs: datasets.Dataset, epochs: int, seed: int, ranks: int = 1, batch: int = 1
+        self,
+        packs: datasets.Dataset,
+        epochs: int,
+        seed: int,
+        ranks: int = 1,
+        batch: int = 1,
+        steps: int | None = None,
     ) -> None:
         self.packs = packs
         self.order: list[int] = []
-        for epoch in range(epochs):
+        rows = steps * batch if steps else epochs * len(packs)
+        for epoch in range(-(-rows // len(packs))):
             order = list(range(len(packs)))
             random.Random(f"{seed}:{epoch}").shuffle(order)
             self.order += order
+        del self.order[rows:]
         if batch > 1:
             self._sort_steps_by_cost(batch)
         self.blanks = -len(self.order) % ranks

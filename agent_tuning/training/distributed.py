@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar, cast
+from typing import NoReturn, TypeVar, cast
 
 import torch
 from torch import distributed
 
-from agent_tuning.records import BadInput
+from agent_tuning.records import BadInput, Unfinished
+from agent_tuning.runtime.cli import EXIT_UNFINISHED
 
 # How long a rank waits for the others: reading 145 GB of weights and saving 1 TB takes a while.
 TIMEOUT = timedelta(hours=1)
@@ -41,6 +42,19 @@ def join_ranks() -> None:
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # NCCL sends from the current one
     deepspeed.init_distributed(dist_backend="nccl" if on_gpu else "gloo", timeout=TIMEOUT)
+
+
+def wait_for_all() -> None:
+    """Return when every rank has come here."""
+    if world_size() > 1:
+        distributed.barrier()
+
+
+def stop(note: str) -> NoReturn:
+    """End every rank as unfinished; rank 0 says the note."""
+    if is_rank0():
+        raise Unfinished(note)
+    sys.exit(EXIT_UNFINISHED)
 
 
 def run_on_rank0_and_broadcast(function: Callable[[], T]) -> T:

@@ -2,17 +2,20 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
 from huggingface_hub import ModelCardData
+from safetensors import SafetensorError
 from transformers import Trainer
 
-from agent_tuning.files import file_hashes
+from agent_tuning.files import atomic_write, file_hashes
 from agent_tuning.model import provenance
-from agent_tuning.records import Record
+from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime.cache_key import list_input_files
-from agent_tuning.training import distributed
+from agent_tuning.tokens.tokenizer_file import read_tokenizer
+from agent_tuning.training import distributed, weight_files
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 MAX_SHARD_SIZE = "5GB"  # of one file of weights; the default model is one file
@@ -44,25 +47,52 @@ print(reply.choices[0].message)
 """
 
 
-def save_model(trainer: Trainer, base: Path, target: Path) -> None:
-    """Write all weights as safetensors, and the tokenizer of `base`. Every rank must call it."""
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    if distributed.is_rank0():
-        assert trainer.model is not None
-        trainer.model.config.use_cache = True
-        trainer.model.save_pretrained(target, state_dict=weights, max_shard_size=MAX_SHARD_SIZE)
-        for name in TOKENIZER_FILES:
-            shutil.copy(base / name, target / name)
+def check_tokenizer(base: Path) -> None:
+    """Raise BadInput unless `base` has the files that `save_model` copies after hours of work."""
+    for name in TOKENIZER_FILES:
+        if not (base / name).exists():
+            raise BadInput(f"{base / name}: missing tokenizer; run `dvc repro fetch`")
+    read_tokenizer(base / TOKENIZER_FILES[0])
 
 
-def write_model_card(
-    target: Path,
+def save_model(
+    trainer: Trainer,
     base: Path,
+    target: Path,
     inputs: Sequence[Path],
     config: Record,
     results: Mapping[str, float | int],
 ) -> None:
-    """Write README.md of a model: the same bytes on every machine, without time, host or path."""
+    """Write all weights as safetensors, the tokenizer of `base` and the card, or nothing.
+
+    Every rank must call it, and leaves it when all is written: torchrun ends a rank that waits for
+    another one to end. Raises BadInput if the disk is full.
+    """
+    model = trainer.model
+    assert model is not None
+    by_file = distributed.world_size() > 1 and weight_files.can_write_by_file(model)
+    weights = {} if by_file else trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    first = distributed.is_rank0()
+    writing = atomic_write.replacing(target, SafetensorError) if first else nullcontext(None)
+    with writing as partial:
+        if partial:
+            model.config.use_cache = True
+            model.save_pretrained(partial, state_dict=weights, max_shard_size=MAX_SHARD_SIZE)
+        if by_file:
+            weight_files.write(model, partial, MAX_SHARD_SIZE)
+        if partial:
+            weight_files.allow_reading(partial)
+            for name in TOKENIZER_FILES:
+                shutil.copy(base / name, partial / name)
+            card = build_model_card(base, inputs, config, results)
+            (partial / CARD_FILE).write_text(card, encoding="utf-8")
+    distributed.wait_for_all()
+
+
+def build_model_card(
+    base: Path, inputs: Sequence[Path], config: Record, results: Mapping[str, float | int]
+) -> str:
+    """README.md of a model: the same bytes on every machine, without time, host or path."""
     source = provenance.read(base)
     head = ModelCardData(
         base_model=source.name,
@@ -74,7 +104,7 @@ def write_model_card(
     digests = file_hashes.hash_files(file for path in inputs for file in list_input_files(path))
     files = [(Path(name).name, f"`{digest}`") for name, digest in digests.items()]
     parameters = [*msgspec.structs.asdict(config).items(), ("ranks", distributed.world_size())]
-    card = f"""---
+    return f"""---
 {head.to_yaml()}
 ---
 # {source.name}, tuned to use tools
@@ -96,7 +126,6 @@ Base: {source.name}, out of {source.origin}; license: {source.license}, as state
 
 {_format_table("measured", "value", [(name, round(value, 6)) for name, value in results.items()])}
 """
-    (target / CARD_FILE).write_text(card, encoding="utf-8")
 
 
 def _format_table(left: str, right: str, rows: Sequence[tuple[str, object]]) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import file_hashes
-from agent_tuning.records import Record
+from agent_tuning.files import atomic_write, file_hashes, json_file
+from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime.cache_key import compute_run_key, list_input_files
 from agent_tuning.training import checkpoints, distributed
 
@@ -25,8 +25,8 @@ def open_run_dir(config: Record, inputs: Sequence[Path]) -> tuple[Path, Path | N
         **file_hashes.hash_files(file for path in inputs for file in list_input_files(path)),
         **{name: str(value) for name, value in msgspec.structs.asdict(config).items()},
     }
-    run.mkdir(parents=True, exist_ok=True)
-    (run / INPUTS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
+    text = msgspec.json.format(msgspec.json.encode(facts)) + b"\n"
+    atomic_write.write_bytes(run / INPUTS_FILE, text)
     checkpoint, problems = checkpoints.find_newest(run, distributed.world_size())
     for problem in [*problems, *(() if checkpoint else _find_other_runs(run, facts))]:
         print(f"skipped: {problem}")
@@ -38,7 +38,11 @@ def _find_other_runs(run: Path, facts: dict[str, str]) -> Iterator[str]:
     """Runs that have checkpoints and other inputs: a line each, with what differs."""
     for path in sorted(SCRATCH.glob(f"*/{INPUTS_FILE}")):
         if path.parent != run and any(path.parent.glob(f"*/{checkpoints.MARKER}")):
-            theirs = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+            try:
+                theirs = json_file.read(path, dict[str, str])
+            except BadInput as error:
+                yield str(error)
+                continue
             names = sorted(theirs.keys() | facts.keys())
             changed = [name for name in names if theirs.get(name) != facts.get(name)]
             yield f"{path.parent}: trained with different {', '.join(changed)}"

@@ -4,7 +4,9 @@ Every run of the same inputs writes the same log. Speed differs, so it is in spe
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from agent_tuning.files import csv_records, metrics_file
 from agent_tuning.records import Record
 
 
@@ -13,6 +15,17 @@ class TrainStep(Record, frozen=True):
     loss: float
     lr: float
     grad_norm: float
+
+
+def write(steps: Sequence[TrainStep], log: Path, metrics: Path) -> None:
+    """Write the steps as a table, and their summary."""
+    csv_records.write(log, TrainStep, steps)
+    metrics_file.write(metrics, summarize(steps))
+
+
+def describe(results: Mapping[str, float | int]) -> str:
+    first, last = results["first_loss"], results["last_loss"]
+    return f"{results['steps']} steps, loss {first:.3f} -> {last:.3f}"
 
 
 def collect_steps(history: Iterable[Mapping[str, float]]) -> list[TrainStep]:

@@ -2,19 +2,33 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import msgspec
 import torch
-from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from agent_tuning.model.flash_attention import KernelName, find_kernel
 from agent_tuning.model.flops import read_model_shape
+from agent_tuning.model.load_model import check_files, load_model, read_vocabulary_size
 from agent_tuning.model.loss import attach_loss_head, supervised_loss
-from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.model.recompute import recompute_cheap_activations
+from agent_tuning.model.shared_prefix_attention import PackLayout
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime.cpu import has_bf16
-from agent_tuning.training import distributed, run_dir, zero3
+from agent_tuning.runtime.ranges import (
+    AboveZero,
+    AtLeastOne,
+    Count,
+    Seconds,
+    Seed,
+    Share,
+    ShareAboveZero,
+    ShareBelowOne,
+    Threads,
+)
+from agent_tuning.tokens import pack_file
+from agent_tuning.training import distributed, export, run_dir, zero3
 from agent_tuning.training.callbacks import RunMonitor
 from agent_tuning.training.dataset import PackDataset, collate
 from agent_tuning.training.integrations import liger_arguments, reporting_arguments
@@ -22,19 +36,22 @@ from agent_tuning.training.throughput import ThroughputLog
 
 
 class TrainConfig(Record, frozen=True):
-    seed: int
-    epochs: int
-    packs_per_step: int
-    learning_rate: float
-    warmup_ratio: float
-    weight_decay: float
-    max_grad_norm: float
+    seed: Seed
+    epochs: AtLeastOne
+    packs_per_step: AtLeastOne
+    learning_rate: ShareAboveZero
+    warmup_ratio: ShareBelowOne
+    weight_decay: Share
+    max_grad_norm: AboveZero
     precision: Literal["auto", "float32"]
-    activation_checkpointing_every: Annotated[int, msgspec.Meta(ge=0)]
+    activation_checkpointing_every: Count
+    gpu_attention: KernelName
     liger: bool
     report_to: Literal["none", "tensorboard", "wandb"]
-    save_steps: int
-    threads: int
+    first_save_s: Seconds
+    save_steps: AtLeastOne
+    threads: Threads
+    steps: AtLeastOne | None = None
 
 
 class PackTrainer(Trainer):  # type: ignore[misc] # transformers is not typed
@@ -60,17 +77,40 @@ class PackTrainer(Trainer):  # type: ignore[misc] # transformers is not typed
         return loss / count * processes
 
 
-def open_run(config: TrainConfig, inputs: Sequence[Path]) -> tuple[Path, Path | None]:
+def open_run(
+    config: TrainConfig,
+    packs: Path,
+    base: Path,
+    others: Sequence[Path],
+    validation: Path | None = None,
+) -> tuple[Path, Path | None]:
     """The run's folder, and the checkpoint to resume from. Rank 0 looks, and all ranks get it.
 
-    Raises BadInput if the packs of a step are no multiple of the ranks.
+    Raises BadInput if the packs of a step are no multiple of the ranks, and if packs or base cannot
+    be trained on: what would fail after hours is found here.
     """
 
     def check_and_open() -> tuple[Path, Path | None]:
         check(config)
-        return run_dir.open_run_dir(config, inputs)
+        print(f"train: {describe_device(config)}", flush=True)
+        check_files(base)
+        export.check_tokenizer(base)
+        vocabulary = read_vocabulary_size(base)
+        pack_file.check(packs, vocabulary)
+        if validation:
+            pack_file.check(validation, vocabulary, may_be_empty=True)
+        return run_dir.open_run_dir(config, [packs, base, *others])
 
     return distributed.run_on_rank0_and_broadcast(check_and_open)
+
+
+def describe_device(config: TrainConfig) -> str:
+    """What trains, in words. Raises BadInput if its attention kernel is missing."""
+    if not torch.cuda.is_available():
+        return "on the CPU"
+    kernel = find_kernel(config.gpu_attention) if config.precision == "auto" else None
+    how = f"the kernel of {config.gpu_attention}" if kernel else "torch's general attention"
+    return f"on {distributed.world_size()} x {torch.cuda.get_device_name()}, with {how}"
 
 
 def check(config: TrainConfig) -> None:
@@ -90,22 +130,20 @@ def build_trainer(
     callbacks: Sequence[TrainerCallback] = (),
 ) -> tuple[Trainer, RunMonitor]:
     """The Trainer of the model in the folder `base`; checkpoints and speed.jsonl go to `run`."""
+    PackLayout.choose_kernel(config.gpu_attention)
     shape = read_model_shape(base)
     deepspeed = (
         zero3.build_deepspeed_config(zero3_file, shape) if distributed.world_size() > 1 else None
     )
     # The arguments come before the model: with them, a rank loads only its part of the weights.
     arguments = training_arguments(config, run, deepspeed)
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        # DeepSpeed keeps a float32 copy of bf16 weights. Without it the weights are float32, and
-        # only products are bf16.
-        dtype=torch.bfloat16 if arguments.bf16 and arguments.deepspeed else torch.float32,
-        attn_implementation=SHARED_PREFIX,
-        local_files_only=True,
-    )
+    # DeepSpeed keeps a float32 copy of bf16 weights. Without it the weights are float32, and only
+    # products are bf16.
+    bf16_weights = arguments.bf16 and arguments.deepspeed
+    model = load_model(base, torch.bfloat16 if bf16_weights else torch.float32)
     model.config.use_cache = False
-    monitor = RunMonitor(ThroughputLog(run / "speed.jsonl", dataset, config.packs_per_step, shape))
+    throughput = ThroughputLog(run / "speed.jsonl", dataset, config.packs_per_step, shape)
+    monitor = RunMonitor(throughput, config.first_save_s)
     trainer = PackTrainer(
         model=model,
         args=arguments,
@@ -114,6 +152,8 @@ def build_trainer(
         callbacks=[monitor, *callbacks],
     )
     attach_loss_head(model)
+    if arguments.use_cpu and not deepspeed:  # DeepSpeed's hooks expect to see every call whole
+        recompute_cheap_activations(model)
     trainer.remove_callback(PrinterCallback)
     return trainer, monitor
 

@@ -23,13 +23,14 @@ from transformers import (
 
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import Count
 from agent_tuning.training.dataset import collate
 
 
 class ValidationConfig(Record, frozen=True):
     """`every` is in optimizer steps; 0 validates never. Nor do runs of several processes."""
 
-    every: int
+    every: Count
 
 
 class ValidationRow(Record, frozen=True):
@@ -50,7 +51,8 @@ class Validator(TrainerCallback):  # type: ignore[misc] # transformers is not ty
     Rows are kept in the folder of the run: a resumed run has those of its earlier part.
     """
 
-    def __init__(self, packs: Path, config: ValidationConfig, run: Path) -> None:
+    def __init__(self, packs: Path, table: Path, config: ValidationConfig, run: Path) -> None:
+        self.table = table
         self.packs = read_packs(packs, run / "validation_packs")
         self.config = config
         self.file = run / "validation.jsonl"
@@ -71,10 +73,10 @@ class Validator(TrainerCallback):  # type: ignore[misc] # transformers is not ty
             self.rows[step] = measure(model, self.packs, step)
             jsonl.write(self.file, list(self.rows.values()))
 
-    def write(self, target: Path, last_step: int) -> None:
-        """Write the rows of a run of so many steps as a table."""
+    def write(self, last_step: int) -> None:
+        """Write the rows of a run of so many steps as the table."""
         steps = (step for step in sorted(self.rows) if step <= last_step)
-        csv_records.write(target, ValidationRow, [self.rows[step] for step in steps])
+        csv_records.write(self.table, ValidationRow, [self.rows[step] for step in steps])
 
 
 def read_packs(packs: Path, cache: Path) -> datasets.Dataset:

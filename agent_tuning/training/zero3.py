@@ -1,11 +1,11 @@
 """DeepSpeed's config for one model: that of a file, and limits from the size of its layers."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from agent_tuning.files import json_file
 from agent_tuning.model.flops import ModelShape
-from agent_tuning.records import BadInput
+from agent_tuning.records import BadInput, Json
 
 DEFAULT_LIVE_PARAMETERS = 1_000_000_000  # gathered at a time; DeepSpeed's own default
 
@@ -17,13 +17,10 @@ def build_deepspeed_config(path: Path, shape: ModelShape) -> dict[str, Any]:
     nothing is fetched ahead. transformers' "auto" fetches a tenth of a layer. Raises BadInput if
     the file is not DeepSpeed's JSON.
     """
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        zero = config["zero_optimization"]
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(
-            f"{path}: expected DeepSpeed's JSON with zero_optimization: {error}"
-        ) from error
+    config = json_file.read(path, dict[str, Json])
+    zero = config.get("zero_optimization")
+    if not isinstance(zero, dict):
+        raise BadInput(f"{path}: expected DeepSpeed's JSON with zero_optimization")
     live = max(DEFAULT_LIVE_PARAMETERS, 3 * shape.layer)
     zero["stage3_prefetch_bucket_size"] = shape.layer
     zero["stage3_max_live_parameters"] = zero["stage3_max_reuse_distance"] = live

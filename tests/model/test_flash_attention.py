@@ -1,10 +1,9 @@
-"""Flash-attn's two calls say the same as the layout without it."""
+"""The two calls of a FlashAttention kernel say the same as the layout without one."""
 
 import pytest
 import torch
 
-from agent_tuning.model import flash_attention
-from agent_tuning.model.flash_attention import VarlenAttention
+from agent_tuning.model.flash_attention import VarlenAttention, call_varlen_attn, find_kernel
 from agent_tuning.model.shared_prefix_attention import PackLayout
 from agent_tuning.tokens.pack_file import Span
 
@@ -60,11 +59,50 @@ def test_the_two_calls_are_the_attention_of_the_pack():
     check(reference, some_heads())
 
 
+def flash_attention_forward(q, k, v, ends_q, ends_k, max_q, max_k, dropout, causal, *_, **options):
+    """What torch's kernel calls on a GPU: here by the reference, since a CPU has none of it."""
+    assert dropout == 0
+    assert options == {"window_size_left": -1, "window_size_right": 0}  # all else is as by default
+    output = reference(q, k, v, ends_q, ends_k, max_q, max_k, causal)
+    nothing = torch.empty(0)
+    return output, q.new_zeros(q.shape[1], len(q)), nothing, nothing, nothing
+
+
+@torch.no_grad()
+def test_torch_gets_the_two_calls_as_flash_attn_does():
+    inputs = some_heads()
+    with torch.library._scoped_library("aten", "IMPL") as library:
+        library.impl("_flash_attention_forward", flash_attention_forward, "CPU")
+        ours = VarlenAttention(SPANS, inputs[0].device).attend(call_varlen_attn, *inputs)
+    torch.testing.assert_close(ours, PackLayout(SPANS).attend(0, *inputs))
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(flash_attention.find_kernel() is None, reason="needs a GPU and flash-attn")
-def test_flash_attn_itself_is_the_attention_of_the_pack():
-    check(flash_attention.find_kernel(), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", ["torch", "flash_attn"])
+def test_the_kernel_itself_is_the_attention_of_the_pack(name):
+    if name == "flash_attn":
+        pytest.importorskip("flash_attn")
+    check(find_kernel(name), some_heads("cuda", torch.bfloat16), rtol=2e-2, atol=2e-2)
 
 
-def test_without_a_gpu_there_is_no_kernel():
-    assert torch.cuda.is_available() or flash_attention.find_kernel() is None
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_pack_on_a_gpu_is_computed_by_torchs_kernel_and_keeps_no_square_matrix():
+    heads, tokens, width = 28, 4096, 128
+    spans = [Span(1024, (512,) * 6)]
+    PackLayout.choose_kernel("torch")
+    shapes = [(1, n, tokens, width) for n in (heads, 4, 4)]
+    query, key, value = (
+        torch.randn(s, device="cuda", dtype=torch.bfloat16, requires_grad=True) for s in shapes
+    )
+    before = torch.cuda.memory_allocated()
+    output = PackLayout(spans).attend(0, query, key, value)
+    kept = torch.cuda.memory_allocated() - before
+    assert kept < 16 * query.numel()  # the general attention keeps some 750 MB
+    output.sum().backward()
+
+
+def test_a_cpu_and_the_general_attention_need_no_kernel():
+    assert find_kernel("parts") is None
+    assert torch.cuda.is_available() or find_kernel("torch") is None

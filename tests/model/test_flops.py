@@ -73,10 +73,17 @@ def test_three_layers_may_be_whole_and_one_is_fetched_ahead(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ["{", "{}"])
-def test_no_settings_of_deepspeed_is_one_clear_line(tmp_path, text):
-    (tmp_path / "zero3.json").write_text(text)
-    with pytest.raises(BadInput, match=r"zero3.json: expected DeepSpeed's JSON with zero_opt"):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b'{"zero_optimization": {"stage": 3', "expected JSON: Input data was truncated"),
+        (b'{"\xff": 3}', "expected JSON: 'utf-8' codec"),
+        (b"{}", "expected DeepSpeed's JSON with zero_optimization"),
+    ],
+)
+def test_no_settings_of_deepspeed_is_one_clear_line(tmp_path, text, problem):
+    (tmp_path / "zero3.json").write_bytes(text)
+    with pytest.raises(BadInput, match=f"zero3.json: {problem}"):
         zero3.build_deepspeed_config(tmp_path / "zero3.json", ModelShape(1, 1, 1, 1))
 
 

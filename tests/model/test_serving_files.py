@@ -14,7 +14,7 @@ from agent_tuning.tokens.jinja_chat import OURS, read_template
 from agent_tuning.tokens.native_template import NativeTemplate
 from agent_tuning.training import export
 from tests.support import chat_families
-from tests.support.chat_families import AWKWARD, CONVERSATIONS, TOOLS
+from tests.support.chat_families import AWKWARD, CONVERSATIONS, PROMPT
 
 
 def serve(folder: Path, name: str) -> tuple[Path, Path]:
@@ -55,9 +55,9 @@ def test_a_base_whose_template_knows_no_tools_is_served_with_ours(base, tmp_path
     # Versions of transformers differ in whether they keep the last newline.
     written = AutoTokenizer.from_pretrained(tuned).chat_template
     assert written.rstrip("\n") == OURS.read_text().rstrip("\n")
-    assert NativeTemplate.read(tuned / "tokenizer.json").prefix(TOOLS) == NativeTemplate.read(
+    assert NativeTemplate.read(tuned / "tokenizer.json").prefix(PROMPT) == NativeTemplate.read(
         base / "tokenizer.json"
-    ).prefix(TOOLS)
+    ).prefix(PROMPT)
 
 
 REPLIES = [
@@ -71,7 +71,7 @@ def test_transformers_reads_a_reply_as_we_do(tmp_path, name):
     _, tuned = serve(tmp_path, name)
     tokenizer = AutoTokenizer.from_pretrained(tuned)
     native = NativeTemplate.read(tuned / "tokenizer.json")
-    prompt = tokenizer.decode(native.prefix(TOOLS)) + native.opening
+    prompt = tokenizer.decode(native.prefix(PROMPT)) + native.opening
     for turn in REPLIES:
         text = REPLY_FORMATS[NATIVE].write(turn) + native.end_text
         message = tokenizer.parse_response(text, prefix=prompt)

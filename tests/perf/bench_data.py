@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 CHINESE = 0.4  # of the groups; with more, the smaller grammar runs out of new queries
 SECONDS, GIB = 300, 1.5
 CATALOGUE, PHRASING = ROOT / "data/catalogue", ROOT / "data/phrasing.yaml"
+INSTRUCTIONS = ROOT / "data/instructions.yaml"
 # The options of every stage.
 STAGES: dict[str, dict[str, object]] = {
     "plan": {"catalogue": CATALOGUE, "plan": "plan", "coverage": "coverage", "metrics": "m.plan"},
@@ -49,6 +50,7 @@ STAGES: dict[str, dict[str, object]] = {
         "catalogue": CATALOGUE,
         "phrasing": PHRASING,
         "general": "general",
+        "imported": "imported",
         "protected": "protected",
         "with-negatives": "with_negatives",
         "metrics": "m.add_hard_negatives",
@@ -56,7 +58,9 @@ STAGES: dict[str, dict[str, object]] = {
     "diversify": {
         "with-negatives": "with_negatives",
         "written": "written",
+        "imported": "imported",
         "held-back": "held_back",
+        "instructions": INSTRUCTIONS,
         "diverse": "diverse",
         "validation": "validation",
     },
@@ -78,7 +82,7 @@ def write_inputs(folder: Path, trajectories: int) -> None:
     chinese = round(groups * CHINESE)
     sections["plan"]["groups"] = {"en": groups - chinese, "zh": chinese}
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
-    for name in ("written", "held_back"):
+    for name in ("written", "held_back", "imported"):
         jsonl.write(folder / name, [])
     jsonl.write(folder / "protected", list_task_queries(default_data.HOUSE))
     reply = Assistant("no_call", text="I see.")

@@ -68,11 +68,19 @@ def test_one_of_another_number_of_ranks_is_rejected_with_both_numbers(tmp_path):
     assert checkpoints.find_newest(tmp_path, RANKS)[0]
 
 
-def test_a_malformed_marker_is_a_reason_too(tmp_path):
-    (saved(tmp_path, 1) / checkpoints.MARKER).write_text("{")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"{", "expected JSON: Input data was truncated"),
+        (b'{"ranks": 2, "files": {"\xff": 1}}', "expected JSON: 'utf-8' codec"),
+        (b'{"ranks": "2"}', "Expected `int`"),
+    ],
+)
+def test_a_malformed_marker_is_a_reason_too(tmp_path, content, reason):
+    (saved(tmp_path, 1) / checkpoints.MARKER).write_bytes(content)
     newest, (problem,) = checkpoints.find_newest(tmp_path, RANKS)
     assert newest is None
-    assert "COMPLETE: Input data was truncated" in problem
+    assert f"COMPLETE: {reason}" in problem
 
 
 def test_without_any_there_is_none(tmp_path):

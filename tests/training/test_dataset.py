@@ -47,6 +47,18 @@ def test_more_epochs_begin_like_fewer(packs):
     assert PackDataset(packs, EPOCHS, 1).order[:COUNT] == PackDataset(packs, 1, 1).order
 
 
+def test_a_number_of_steps_repeats_the_epochs_and_cuts_the_last_one(packs):
+    longer = PackDataset(packs, EPOCHS, 1).order
+    assert PackDataset(packs, 1, 1, steps=2 * COUNT + 1).order == longer[: 2 * COUNT + 1]
+    assert PackDataset(packs, EPOCHS, 1, steps=2).order == longer[:2]
+
+
+def test_a_step_of_a_number_of_steps_has_all_its_packs():
+    rows = PackDataset(datasets.Dataset.from_list([PACK] * COUNT), 1, 1, batch=3, steps=4)
+    assert len(rows) == 12
+    assert [len(list(rows.step(number, 3))) for number in range(1, 6)] == [3, 3, 3, 3, 0]
+
+
 def test_only_positions_before_a_trained_token_are_projected():
     batch = collate([PACK])
     assert batch["input_ids"].tolist() == [PACK["ids"]]

@@ -1,6 +1,5 @@
 """Validation while training: rows every few steps, right numbers, no trace in the weights."""
 
-import os
 import signal
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +12,13 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from agent_tuning.files import csv_records
 from agent_tuning.model.shared_prefix_attention import SHARED_PREFIX
+from agent_tuning.records import BadInput
 from agent_tuning.tokens import pack_file
-from agent_tuning.training import checkpoints, validation
+from agent_tuning.training import validation
 from agent_tuning.training.dataset import collate
 from agent_tuning.training.validation import ValidationRow
+from stages import train as stage
 from tests.support import training_ranks
-from tests.support.training_ranks import RankProcesses
 
 EVERY = 3
 
@@ -151,17 +151,19 @@ def test_measured_or_not_the_model_has_the_same_bytes(
     assert training_ranks.read_outputs(plain) == training_ranks.read_outputs(measured)
 
 
+@pytest.mark.parametrize("option", ["validation", "validation_log"])
+def test_packs_to_measure_on_and_the_table_are_given_together(option: str) -> None:
+    paths = map(Path, training_ranks.PATHS)
+    with pytest.raises(BadInput, match="--validation and --validation-log: expected both"):
+        stage.main(*paths, **{option: Path("validation")})
+
+
 def test_a_resumed_run_keeps_the_rows_of_its_earlier_part(
     inputs: Path, measured: Path, tmp_path: Path
 ) -> None:
     folder = training_ranks.copy_inputs(inputs, tmp_path / "run")
-    ranks = RankProcesses(folder)
-    marker = f"scratch/train/*/checkpoint-*/{checkpoints.MARKER}"
-    assert ranks.wait_for(lambda: any(folder.glob(marker))), ranks.output
-    process = ranks.processes[0].pid
-    assert process
-    os.kill(process, signal.SIGTERM)
-    assert ranks.end() == [75]
+    statuses, _ = training_ranks.interrupt(folder, signal.SIGTERM)
+    assert statuses == [75]
     (kept,) = folder.glob("scratch/train/*/validation.jsonl")
     assert kept.read_text().startswith(f'{{"step":{EVERY},')
     assert not (folder / "validation.csv").exists()
