@@ -1,0 +1,1 @@
+"""A model hub: put the folder of a tuned model there."""
