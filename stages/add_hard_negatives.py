@@ -3,22 +3,19 @@
 reads   data/sound.jsonl       Group of positives
         data/catalogue/        remarks, missing arguments, goals
         data/phrasing.yaml     how a negative is worded
-        data/general.jsonl     Group of general questions with the base model's replies
+        data/general.jsonl     Group of general conversations, and imported_general.jsonl
         data/protected.jsonl   queries of the benchmark suites
 writes  data/with_negatives.jsonl   Group of positives and their hard negative
         metrics/add_hard_negatives.json counts by kind, and how hard they are
 """
 
+from itertools import chain
 from pathlib import Path
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.files import jsonl, metrics_file, yaml_records
-from agent_tuning.quality.decontamination import (
-    ContaminationFilter,
-    DecontaminationConfig,
-    ProtectedQuery,
-)
+from agent_tuning.quality.decontamination import DecontaminationConfig, ProtectedQuery
 from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.records import Group
 from agent_tuning.runtime import cli, config
@@ -31,6 +28,7 @@ def main(
     catalogue: Path,
     phrasing: Path,
     general: Path,
+    imported: Path,
     protected: Path,
     with_negatives: Path,
     metrics: Path,
@@ -40,10 +38,11 @@ def main(
     tools = Catalogue(catalogue)
     outside = tools.list_tools(p.other_domains)
     teacher = ScriptedTeacher(tools, yaml_records.read(phrasing, Phrasing), p.style)
-    general_groups = jsonl.read(general, Group)
+    own = jsonl.read(general, Group) if p.self_replies else ()
+    general_groups = chain(own, jsonl.read(imported, Group))
     questions = [question for group in general_groups for question in group.trajectories]
-    near = config.load("decontamination", DecontaminationConfig).near_benchmark
-    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
+    decontamination = config.load("decontamination", DecontaminationConfig)
+    contamination = decontamination.build_filter(jsonl.read(protected, ProtectedQuery))
     groups = jsonl.Lines(sound, Group)
     added = negative_selection.add_negatives(groups, questions, teacher, contamination, p, outside)
     jsonl.write(with_negatives, added)
@@ -53,6 +52,7 @@ def main(
     metrics_file.write(metrics, negative_selection.summarize(kinds, auc, p.public_auc))
     print(f"{with_negatives}: {kinds.total()} trajectories: {dict(kinds)}")
     print(f"{with_negatives}: AUC of word overlap {auc:.3f} (public data sets: {p.public_auc})")
+    negative_selection.check_shares(kinds, p)
     negative_selection.check_auc(auc, p.max_auc, with_negatives)
 
 

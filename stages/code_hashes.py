@@ -8,16 +8,17 @@ from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import atomic_write
 from agent_tuning.runtime import cli
 from agent_tuning.runtime.code_hash import hash_code
 
 
 def main(lock: Path, folder: Path, *stages: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for stage in stages:
         code = hash_code(Path("stages") / f"{stage}.py", lock)
         target = folder / f"{stage}.json"
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(code)) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(code)) + b"\n"
+        atomic_write.write_bytes(target, text)
         print(f"{target}: {len(code.files)} files, {len(code.packages)} packages")
 
 

@@ -31,7 +31,7 @@ def main(catalogue: Path, plan: Path, coverage: Path, metrics: Path) -> None:
     planner = Planner(tools, p, held_out.tools)
     requests = [request for language in p.groups for request in planner.requests(language)]
     rows = count_coverage(planner, requests)
-    check_ratio(requests, p)
+    check_ratio(planner, requests)
     jsonl.write(plan, requests)
     csv_records.write(coverage, CoverageRow, rows)
     metrics_file.write(metrics, summarize(requests, rows))

@@ -16,8 +16,10 @@ import msgspec
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.runtime import cli, config
-from benchmark.engines import ENGINES
+from agent_tuning.runtime.progress import Progress
+from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
+from benchmark.engines.engine import ENGINES
 from benchmark.scoring.rerun_variance import (
     RerunVarianceConfig,
     choose_groups,
@@ -35,15 +37,17 @@ def main(
     suites_folder: Path,
     metrics: Path,
 ) -> None:
-    p, predict = (
-        config.load("rerun_variance", RerunVarianceConfig),
-        config.load("predict", PredictConfig),
-    )
+    p = config.load("rerun_variance", RerunVarianceConfig)
+    predict = config.load("predict", PredictConfig)
     loaded = [suites.read(suite) for suite in sorted(suites_folder.iterdir())]
     groups = choose_groups(list(jsonl.read(requests, QuestionGroup)), p.share)
     other_batches = msgspec.structs.replace(predict, batch_size=p.batch_size)
-    engine = ENGINES[predict.engine](model, answers.stem, other_batches)
-    again = {answer.task: answer for batch in engine.answers(groups, ()) for answer in batch}
+    engine = ENGINES[predict.engine](model, answers.stem, other_batches, suites_folder)
+    progress = Progress("rerun_variance", sum(len(group.questions) for group in groups))
+    again: dict[str, Answer] = {}
+    for batch in engine.answers(groups, (), progress.show_part):
+        again.update((answer.task, answer) for answer in batch)
+        progress.show(len(again))
     first = read_answers(answers, {task.id for suite in loaded for task in suite.tasks})
     variance = measure_rerun_variance(loaded, first, again)
     metrics_file.write(metrics, variance)

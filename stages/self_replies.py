@@ -1,13 +1,10 @@
 """Let the base model answer general questions: training on its own replies keeps its ability.
 
-Conversations of others can be added; with the default parameters there are none.
-
 reads   data/general.yaml      GeneralQuestions
         data/base/             the model before tuning
 writes  data/general.jsonl     Group without tools
 """
 
-from itertools import chain
 from pathlib import Path
 
 from agent_tuning.files import jsonl, yaml_records
@@ -15,7 +12,6 @@ from agent_tuning.inference.self_replies import (
     SelfRepliesConfig,
     generate_replies,
     group_replies,
-    import_groups,
 )
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.cpu import configure_threads
@@ -27,8 +23,7 @@ def main(questions: Path, base: Path, general: Path) -> None:
     configure_threads(p.threads)
     training_questions = yaml_records.read(questions, GeneralQuestions).asked("train")
     replies = generate_replies(training_questions, base, p)
-    groups = chain(group_replies(replies, p.group), import_groups(p.imported))
-    jsonl.write(general, groups)
+    jsonl.write(general, group_replies(replies, p.group))
 
 
 if __name__ == "__main__":

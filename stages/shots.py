@@ -3,6 +3,7 @@
 reads   data/asked/               the suites, with the tasks that are asked
         data/requests.jsonl       QuestionGroup; groups of other suites are left out
         data/with_negatives.jsonl training groups, kept apart from the suite's queries by `verify`
+        data/written_groups.jsonl the same of written examples, where there are no others
         data/base/                the tokenizer
 writes  data/shots.jsonl          QuestionGroup; the examples are part of a group's shared prompt
 """
@@ -18,14 +19,25 @@ from benchmark.tasks import suites
 from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 
 
-def main(asked: Path, requests: Path, training: Path, base: Path, shots: Path) -> None:
+def main(
+    asked: Path,
+    requests: Path,
+    training: Path,
+    base: Path,
+    shots: Path,
+    *,
+    written: Path | None = None,
+) -> None:
     p = config.load("shots", WorkedExamplesConfig)
-    pool = ExamplePool(jsonl.read(training, Group))
+    groups = list(jsonl.read(training, Group))
+    if not groups and written:
+        groups = list(jsonl.read(written, Group))
+    pool = ExamplePool(groups)
     chat = ChatTokenizer(base / "tokenizer.json")
     questions = jsonl.read(requests, QuestionGroup)
-    groups = add_worked_examples(questions, suites.read(asked / p.suite), pool, p, chat)
-    jsonl.write(shots, groups)
-    print(f"{shots}: {sum(len(group.questions) for group in groups)} questions")
+    asked_again = add_worked_examples(questions, suites.read(asked / p.suite), pool, p, chat)
+    jsonl.write(shots, asked_again)
+    print(f"{shots}: {sum(len(group.questions) for group in asked_again)} questions")
 
 
 if __name__ == "__main__":

@@ -8,17 +8,14 @@ writes  data/sound.jsonl       Group
         metrics/verify.json    counts by reason
 """
 
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.quality import verify
-from agent_tuning.quality.decontamination import (
-    ContaminationFilter,
-    DecontaminationConfig,
-    ProtectedQuery,
-)
+from agent_tuning.quality.decontamination import DecontaminationConfig, ProtectedQuery
 from agent_tuning.quality.validation import TrajectoryValidator
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
@@ -28,16 +25,16 @@ def main(
     raw: Path, catalogue: Path, protected: Path, sound: Path, rejects: Path, metrics: Path
 ) -> None:
     p = config.load("verify", verify.VerifyConfig)
-    near = config.load("decontamination", DecontaminationConfig).near_benchmark
-    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
+    decontamination = config.load("decontamination", DecontaminationConfig)
+    contamination = decontamination.build_filter(jsonl.read(protected, ProtectedQuery))
     validator = TrajectoryValidator(Catalogue(catalogue), contamination)
-    groups = jsonl.Lines(raw, Group)  # read three times: a large plan does not fit into memory
+    groups = jsonl.Lines(raw, Group)  # read again and again: a large plan does not fit into memory
     problems = verify.find_problems(groups, validator, p.near_duplicate)
-    by_group = list(verify.reject_groups(groups, problems, p.positives))
-    pairs = zip(groups, by_group, strict=True)
+    reject = partial(verify.reject_groups, groups, problems, p.positives)
+    pairs = zip(groups, reject(), strict=True)
     jsonl.write(sound, (group for group, of_group in pairs if not of_group))
-    jsonl.write(rejects, chain.from_iterable(by_group))
-    counts = verify.summarize(by_group, p.positives)
+    jsonl.write(rejects, chain.from_iterable(reject()))
+    counts = verify.summarize(reject(), p.positives)
     metrics_file.write(metrics, counts)
     rejected, total = counts["rejected"], counts["trajectories"]
     print(f"{sound}: {counts['groups']} groups; {rejected} of {total} trajectories rejected")

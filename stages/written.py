@@ -13,11 +13,7 @@ from pathlib import Path
 
 from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
 from agent_tuning.files import jsonl, metrics_file
-from agent_tuning.quality.decontamination import (
-    ContaminationFilter,
-    DecontaminationConfig,
-    ProtectedQuery,
-)
+from agent_tuning.quality.decontamination import DecontaminationConfig, ProtectedQuery
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis import written_examples, written_groups
@@ -27,11 +23,11 @@ def main(
     catalogue: Path, protected: Path, groups: Path, validation: Path, rejects: Path, metrics: Path
 ) -> None:
     p = config.load("written", written_groups.WrittenConfig)
-    near = config.load("decontamination", DecontaminationConfig).near_benchmark
+    decontamination = config.load("decontamination", DecontaminationConfig)
     examples = list(written_examples.read_folder(Path(p.folder))) if p.folder else []
     entries = Catalogue(catalogue, config.load("catalogue", CatalogueConfig).domains)
     tools = [entries.tool(name, p.language) for name in entries.entries]
-    contamination = ContaminationFilter(jsonl.read(protected, ProtectedQuery), near)
+    contamination = decontamination.build_filter(jsonl.read(protected, ProtectedQuery))
     written = written_groups.build_groups(examples, tools, contamination, p)
     jsonl.write(groups, written.training)
     jsonl.write(validation, written.validation)

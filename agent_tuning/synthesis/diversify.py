@@ -12,42 +12,47 @@ import msgspec
 
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
+from agent_tuning.prompts.instructions import NO_TEXTS, Texts, draw_instructions
 from agent_tuning.records import (
     NATIVE,
-    Assistant,
     BadInput,
     Group,
     Language,
     Record,
     Tool,
     Trajectory,
+    find_trained,
 )
+from agent_tuning.runtime.ranges import Seed, Share, Weight
 from agent_tuning.synthesis import renaming
 from agent_tuning.synthesis.held_out import HeldOut
-from agent_tuning.synthesis.history_thoughts import hide_earlier_thoughts
+from agent_tuning.synthesis.history_thoughts import drop_thoughts, hide_earlier_thoughts
 from agent_tuning.synthesis.value_randomization import randomize_values
 
 
 class WrittenDiversity(Record, frozen=True):
     """What `diversify` does to groups of written examples in place of its own names and values."""
 
-    names: dict[str, float]
-    value_randomization: float
+    names: dict[str, Weight]
+    value_randomization: Share
 
 
 class DiversifyConfig(Record, frozen=True):
     """The section `diversify` of params.yaml, where each key is explained.
 
-    The weight of the reply format `native` is that of native prompts.
+    The weight of the reply format `native` is that of native prompts, and `instructions` is a share
+    of these.
     """
 
-    seed: int
-    tool_formats: dict[str, float]
-    reply_formats: dict[str, float]
-    names: dict[str, float]
-    value_randomization: float
-    dropped_thoughts: float
+    seed: Seed
+    tool_formats: dict[str, Weight]
+    reply_formats: dict[str, Weight]
+    names: dict[str, Weight]
+    value_randomization: Share
+    dropped_thoughts: Share
+    instructions: Share
     written: WrittenDiversity
+    thoughts: bool = True
 
 
 def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
@@ -77,10 +82,23 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
     for field, share in (
         ("value_randomization", config.value_randomization),
         ("dropped_thoughts", config.dropped_thoughts),
+        ("instructions", config.instructions),
         ("written.value_randomization", config.written.value_randomization),
     ):
         if not 0 <= share <= 1:
             raise BadInput(f"params.yaml: diversify.{field}: expected a share of 0-1, got {share}")
+    if config.instructions and not config.reply_formats.get(NATIVE):
+        raise BadInput(
+            "params.yaml: diversify.instructions: expected 0: only native prompts have them, and "
+            f"reply_formats gives {NATIVE} no weight"
+        )
+    if not config.thoughts and any(
+        weight for name, weight in config.reply_formats.items() if name != NATIVE
+    ):
+        raise BadInput(
+            f"params.yaml: diversify.thoughts: expected true: only {NATIVE} prompts go without "
+            "thoughts, and reply_formats gives others a weight"
+        )
     templates = {
         name for language in get_args(Language) for name in system_prompt.template_names(language)
     }
@@ -92,12 +110,13 @@ def check_config(config: DiversifyConfig, held_out: HeldOut) -> None:
 
 
 def diversify(
-    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut
+    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut, texts: Texts = NO_TEXTS
 ) -> Iterator[Group]:
     """Every group with a template, formats, other names of its tools, and random values.
 
-    Groups of one prompt keep one prompt, since its id alone seeds the draws. A trajectory that the
-    reply format cannot say so that it is read back is left out, and counted on the screen.
+    A share of the native prompts gets one of `texts` as instructions. Groups of one prompt keep one
+    prompt, since its id alone seeds the draws. A trajectory that the reply format cannot say so
+    that it is read back is left out, and counted on the screen.
     """
     check_config(config, held_out)
     left_out: Counter[str] = Counter()
@@ -112,19 +131,22 @@ def diversify(
         prompt = msgspec.structs.replace(
             group.prompt, template=template, tool_format=tool_format, reply_format=reply_format
         )
+        instructions = draw_instructions(prompt, texts, config.instructions, config.seed)
+        prompt = msgspec.structs.replace(prompt, instructions=instructions)
         trajectories = tuple(
             _randomize_some(trajectory, group.tools, config) for trajectory in group.trajectories
         )
         naming = _draw_weighted(config.names, rng)
         renamed = renaming.rename_tools(Group(group.id, prompt, trajectories), naming, rng)
-        sayable = _leave_out_unsayable(renamed, left_out)
+        told = renamed if config.thoughts else drop_thoughts(renamed)
+        sayable = _leave_out_unsayable(told, left_out)
         yield hide_earlier_thoughts(sayable, config.dropped_thoughts, config.seed)
     for problem, count in left_out.items():
         print(f"diversify: left out {count} trajectories: {problem}")
 
 
 def diversify_written(
-    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut
+    groups: Iterable[Group], config: DiversifyConfig, held_out: HeldOut, texts: Texts = NO_TEXTS
 ) -> Iterator[Group]:
     """The same for groups of written examples, with the names and values of `config.written`."""
     own = config.written
@@ -134,6 +156,7 @@ def diversify_written(
             config, names=own.names, value_randomization=own.value_randomization
         ),
         held_out,
+        texts,
     )
 
 
@@ -142,7 +165,7 @@ def _leave_out_unsayable(group: Group, left_out: Counter[str]) -> Group:
     find_problem = REPLY_FORMATS[group.prompt.reply_format].find_problem
     kept = []
     for trajectory in group.trajectories:
-        trained = (one for one in trajectory.turns if isinstance(one, Assistant) and one.trained)
+        trained = (turn for _, turn in find_trained(trajectory.turns))
         if problem := next(filter(None, map(find_problem, trained)), None):
             left_out[f"{group.prompt.reply_format}: {problem}"] += 1
         else:

@@ -1,6 +1,6 @@
 """General questions that need no tool: data/general.yaml is one `GeneralQuestions`."""
 
-from agent_tuning.catalogue.grammar import Split, take_split
+from agent_tuning.catalogue.split import Split, take_split
 from agent_tuning.records import Assistant, Language, Record, Trajectory, User
 
 

@@ -8,16 +8,17 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from agent_tuning.catalogue.entry_records import SLOT, Scenario
-from agent_tuning.catalogue.grammar import Split, take_split
+from agent_tuning.catalogue.entry_records import SLOT, MissingArgument, Scenario
+from agent_tuning.catalogue.split import Split, take_split
 from agent_tuning.records import Assistant, Group, Language, ToolResult, Trajectory, User
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, strip_thought_prefix
 
+T = TypeVar("T")
 CandidateGenerator = Callable[["NegativeSource", Group, random.Random], Iterator[Trajectory]]
 
 MAX_TRIED_REQUESTS = 200  # positives whose query is tried with other tools; one is still unused
@@ -32,12 +33,27 @@ class UserRequest(NamedTuple):
     goal: str
 
 
+class GrammarWidth(NamedTuple):
+    """How many queries the grammar gives for one tool, and how often a sentence comes before them.
+
+    `missing_wordings` is the most without a required argument. `prefaced` (0-1) is the share of
+    these and of chat that begins with another sentence.
+    """
+
+    missing_wordings: int
+    prefaced: float
+
+
+NARROW = GrammarWidth(missing_wordings=12, prefaced=0.0)
+
+
 class NegativeSource:
     """What the kinds draw from.
 
     `general_questions` are conversations with replies. `split` says which remarks and wordings
     are used: those for training, or those that are held out. The tools of `outside` are never in
-    a list, so their requests are unavailable in every list, and not only beside a sibling.
+    a list, so their requests are unavailable in every list, and not only beside a sibling. `width`
+    is how much of the grammar asks for what is missing and chats about tools.
     """
 
     def __init__(
@@ -47,12 +63,18 @@ class NegativeSource:
         general_questions: Sequence[Trajectory],
         split: Split = "train",
         outside: Collection[str] = (),
+        width: GrammarWidth = NARROW,
     ) -> None:
         self.teacher = teacher
+        self.width = width
         self.outside = frozenset(outside)
         self.catalogue = teacher.catalogue
         self.phrasing = teacher.phrasing
-        self.general_questions = general_questions
+        self.single_questions: dict[Language, list[Trajectory]] = defaultdict(list)
+        for question in general_questions:
+            # In a longer conversation the last reply answers more than the first question.
+            if len(question.turns) == 2:
+                self.single_questions[question.language].append(question)
         self.split: Split = split
         self.requests_by_tool = _collect_requests(positives)
         # The same grammar, but every exchange goes on to the reply.
@@ -76,7 +98,8 @@ def on_topic_chat(source: NegativeSource, group: Group, rng: random.Random) -> I
     ]
     for tool, remark in rng.sample(remarks, len(remarks)):
         query, reply = getattr(remark.query, language), getattr(remark.reply, language)
-        yield _build_negative(group, "on_topic_chat", tool, query, thought, reply)
+        chat = _build_negative(group, "on_topic_chat", tool, query, thought, reply)
+        yield _add_preface(chat, source, group, rng)
 
 
 def tool_unavailable(
@@ -112,10 +135,12 @@ def missing_argument(
     for index in range(3):
         for entry in rng.sample(entries, len(entries)):
             if entry.missing:
-                number = index if source.split == "held_out" else rng.randrange(12)
-                yield source.teacher.write_missing_argument(
+                most = _count_missing(source, entry.name, entry.missing, group.language)
+                number = index if source.split == "held_out" else rng.randrange(most)
+                negative = source.teacher.write_missing_argument(
                     entry.name, entry.missing, group.language, number
                 )
+                yield _add_preface(negative, source, group, rng)
 
 
 def not_requested(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
@@ -155,9 +180,10 @@ def already_answered(
         field, value = rng.choice(fields or [("", "")])
         if fields:
             slots |= {"field": field.replace("_", " "), "value": str(value)}
-        wording = rng.choice(
-            [wording for wording in wordings if fields or "{field}" not in wording.query.en]
-        )
+        fitting = [one for one in wordings if fields or "{field}" not in one.query.en]
+        if not fitting:
+            continue
+        wording = rng.choice(fitting)
         query, thought, text = (
             _fill_slots(getattr(wording_part, language), slots)
             for wording_part in (wording.query, wording.thought, wording.reply)
@@ -171,16 +197,19 @@ def already_answered(
 def off_topic(source: NegativeSource, group: Group, rng: random.Random) -> Iterator[Trajectory]:
     """A general question, which has nothing to do with the tools in the list."""
     thought = getattr(source.phrasing.off_topic.thought, group.language)
-    questions = [
-        question
-        for question in source.general_questions
-        # In a longer conversation the last reply answers more than the first question.
-        if question.language == group.language and len(question.turns) == 2
-    ]
-    for question in rng.sample(questions, len(questions)):
+    for question in _shuffle_lazily(source.single_questions[group.language], rng):
         reply = question.turns[-1]
         assert isinstance(reply, Assistant)
         yield _build_negative(group, "off_topic", "", question.query, thought, reply.text)
+
+
+def _shuffle_lazily(items: Sequence[T], rng: random.Random) -> Iterator[T]:
+    """What `rng.sample(items, len(items))` gives, one by one: few of many are looked at."""
+    moved: dict[int, int] = {}
+    for left in range(len(items), 0, -1):
+        place = rng.randrange(left)
+        yield items[moved.get(place, place)]
+        moved[place] = moved.get(left - 1, left - 1)
 
 
 class NegativeKind(NamedTuple):
@@ -201,6 +230,28 @@ KINDS: dict[str, NegativeKind] = {
     "already_answered": NegativeKind("answered", already_answered),
     "off_topic": NegativeKind("general", off_topic),
 }
+
+
+def _count_missing(
+    source: NegativeSource, tool: str, missing: MissingArgument, language: Language
+) -> int:
+    """Queries to draw from. The first 12 always exist: they may repeat with another polite word."""
+    capacity = source.teacher.grammar.capacity(missing.queries, tool, language)
+    return min(source.width.missing_wordings, max(NARROW.missing_wordings, capacity))
+
+
+def _add_preface(
+    negative: Trajectory, source: NegativeSource, group: Group, rng: random.Random
+) -> Trajectory:
+    """The same with a sentence before the query that changes nothing, as often as is wanted."""
+    if not source.width.prefaced or rng.random() >= source.width.prefaced:
+        return negative
+    language = group.language
+    preface = rng.choice(take_split(getattr(source.phrasing.prefaces, language), source.split, 1))
+    query = preface + ("" if language == "zh" else " ") + negative.query
+    id = _name_negative(group, negative.kind)
+    turns = (User(query), *negative.turns[1:])
+    return msgspec.structs.replace(negative, id=id, turns=turns)
 
 
 def _name_negative(group: Group, kind: str) -> str:

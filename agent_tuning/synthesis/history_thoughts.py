@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from agent_tuning.records import Assistant, Group, Trajectory, Turn
+from agent_tuning.records import Assistant, Group, Trajectory, Turn, find_trained
 
 
 def hide_earlier_thoughts(group: Group, share: float, seed: int) -> Group:
@@ -30,8 +30,23 @@ def hide_earlier_thoughts(group: Group, share: float, seed: int) -> Group:
     return msgspec.structs.replace(group, trajectories=trajectories)
 
 
+def drop_thoughts(group: Group) -> Group:
+    """The group with no thought in any turn."""
+    trajectories = tuple(
+        msgspec.structs.replace(
+            trajectory,
+            turns=tuple(
+                msgspec.structs.replace(turn, thought="") if isinstance(turn, Assistant) else turn
+                for turn in trajectory.turns
+            ),
+        )
+        for trajectory in group.trajectories
+    )
+    return msgspec.structs.replace(group, trajectories=trajectories)
+
+
 def _rewrite(trajectory: Trajectory, share: float, seed: int) -> Iterator[Trajectory]:
-    decisions = _find_decisions(trajectory)
+    decisions = [position for position, _ in find_trained(trajectory.turns)]
     rng = random.Random(f"{seed}:{trajectory.id}:history")
     if len(decisions) < 2 or rng.random() >= share:
         yield trajectory
@@ -39,15 +54,6 @@ def _rewrite(trajectory: Trajectory, share: float, seed: int) -> Iterator[Trajec
     for number, position in enumerate(decisions, 1):
         turns = (*map(_forget, trajectory.turns[:position]), trajectory.turns[position])
         yield msgspec.structs.replace(trajectory, id=f"{trajectory.id}.{number}", turns=turns)
-
-
-def _find_decisions(trajectory: Trajectory) -> list[int]:
-    """Where the trained decisions are."""
-    return [
-        position
-        for position, turn in enumerate(trajectory.turns)
-        if isinstance(turn, Assistant) and turn.trained
-    ]
 
 
 def _forget(turn: Turn) -> Turn:

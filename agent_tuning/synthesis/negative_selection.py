@@ -12,7 +12,8 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import list_queries
 from agent_tuning.records import BadInput, Group, Record, Trajectory
-from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.runtime.ranges import AtLeastOne, Seed, Share
+from agent_tuning.synthesis.hard_negatives import KINDS, NARROW, GrammarWidth, NegativeSource
 from agent_tuning.synthesis.quota import allocate_quota
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
@@ -23,13 +24,17 @@ OUTSIDE_REQUESTS = 4  # wordings of one scenario of a tool that no list offers
 class NegativesConfig(Record, frozen=True):
     """The section `add_hard_negatives` of params.yaml, where each key is explained."""
 
-    seed: int
+    seed: Seed
     style: WritingStyle
-    shares: dict[str, float]
+    shares: dict[str, Share]
     other_domains: tuple[str, ...]
-    positives_per_negative: int
-    max_auc: float
-    public_auc: dict[str, float]
+    positives_per_negative: AtLeastOne
+    max_auc: Share
+    public_auc: dict[str, Share]
+    missing_wordings: AtLeastOne = NARROW.missing_wordings
+    prefaced: Share = NARROW.prefaced
+    tolerance: Share = 1.0
+    self_replies: bool = True
 
 
 def check_config(config: NegativesConfig) -> None:
@@ -58,7 +63,8 @@ def add_negatives(
         (trajectory for group in groups for trajectory in group.trajectories),
         write_outside_requests(teacher, sorted(outside)),
     )
-    source = NegativeSource(teacher, positives, general_questions, outside=outside)
+    width = GrammarWidth(config.missing_wordings, config.prefaced)
+    source = NegativeSource(teacher, positives, general_questions, outside=outside, width=width)
     bare_groups = [_strip_group(group, teacher.catalogue) for group in groups]
     negatives = _choose_negatives(bare_groups, source, contamination, config)
     for group in groups:
@@ -141,6 +147,23 @@ def count_kinds(groups: Iterable[Group], config: NegativesConfig) -> Counter[str
             f"{config.positives_per_negative} positives for each negative"
         )
     return kinds
+
+
+def check_shares(kinds: Mapping[str, int], config: NegativesConfig) -> None:
+    """Raises BadInput if a kind's share of the negatives is further from the wanted one than set.
+
+    Another kind takes the place of one that is used up, so a large plan drifts.
+    """
+    total = sum(kinds.get(kind, 0) for kind in KINDS) or 1
+    scale = sum(config.shares.values())
+    for kind, share in config.shares.items():
+        have, wanted = kinds.get(kind, 0), round(share / scale * total)
+        if abs(have - wanted) > max(1, config.tolerance * total):
+            raise BadInput(
+                f"add_hard_negatives: {have} of {total} hard negatives are {kind}, wanted {wanted}"
+                f" (add_hard_negatives.tolerance = {config.tolerance:g}): if a kind is used up, add"
+                " phrasings or imported data, or lower plan.groups"
+            )
 
 
 def check_auc(auc: float, max_auc: float, groups: Path) -> None:

@@ -1,6 +1,7 @@
 """The planner: which trajectories the training data will hold, decided before any is written."""
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.catalogue.grammar import Grammar
 from agent_tuning.records import BadInput, Language, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Count, NonEmpty, Seed
 from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest
 
@@ -18,18 +20,27 @@ COMPLEXITIES = ("simple", "complex")
 class PlanConfig(Record, frozen=True):
     """The section `plan` of params.yaml, where each key is explained."""
 
-    seed: int
-    groups: dict[Language, int]
-    positives: int
-    groups_per_prompt: int
-    tools_per_prompt: tuple[int, ...]
-    simple_per_complex: int
-    minimum: dict[Language, int]
+    seed: Seed
+    groups: dict[Language, Count]
+    positives: AtLeastOne
+    groups_per_prompt: AtLeastOne
+    tools_per_prompt: NonEmpty[AtLeastOne]
+    simple_per_complex: Count
+    minimum: dict[Language, Count]
+    per_cell: AtLeastOne | None = None
+    scenarios_per_tool: AtLeastOne | None = None
+
+    def __post_init__(self) -> None:
+        if missing := self.groups.keys() - self.minimum.keys():
+            raise ValueError(f"minimum: expected a number for {', '.join(sorted(missing))}")
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One scenario of one tool; `capacity` is how many queries the grammar has, by language."""
+    """One scenario of one tool; `capacity` is how many queries may be planned, by language.
+
+    These are as many as the grammar has, and no more than `per_cell`.
+    """
 
     tool: str
     scenario: Scenario
@@ -39,6 +50,17 @@ class Cell:
     @property
     def complexity(self) -> str:
         return self.scenario.complexity
+
+
+def keep_first_scenarios(cells: Sequence[Cell], most: int | None) -> list[Cell]:
+    """The first `most` cells of every tool, in their order; None: all."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for cell in cells:
+        seen[cell.tool] += 1
+        if most is None or seen[cell.tool] <= most:
+            kept.append(cell)
+    return kept
 
 
 class Planner:
@@ -64,8 +86,9 @@ class Planner:
         self.catalogue = catalogue
         self.config = config
         self.tools = sorted(catalogue.entries.keys() - set(held_out_tools))
-        self.cells = [cell for cell in self._list_cells() if cell.tools <= set(self.tools)]
-        if not self.cells:
+        cells = [cell for cell in self._list_cells() if cell.tools <= set(self.tools)]
+        self.cells = keep_first_scenarios(cells, config.scenarios_per_tool)
+        if not self.cells and planned:
             raise BadInput("plan: no tool of the catalogue has a scenario; add `scenarios`")
         self.used: Counter[tuple[Cell, Language]] = Counter()
         self._complex_used: Counter[Language] = Counter()
@@ -97,9 +120,10 @@ class Planner:
 
     def _list_cells(self) -> Iterator[Cell]:
         grammar = Grammar(self.catalogue)
+        most = self.config.per_cell or sys.maxsize
         for tool, scenario in self.catalogue.cells():
             capacity = {
-                language: grammar.capacity(scenario.queries, tool, language)
+                language: min(grammar.capacity(scenario.queries, tool, language), most)
                 for language in self.config.groups
             }
             tools = frozenset(step.tool for step in scenario.steps(tool))
@@ -210,20 +234,22 @@ def count_coverage(planner: Planner, requests: Iterable[GroupRequest]) -> list[C
 
 
 def check_ratio(
-    requests: Iterable[GroupRequest], config: PlanConfig
+    planner: Planner, requests: Iterable[GroupRequest]
 ) -> Counter[tuple[Language, str]]:
     """Count the planned trajectories by language and complexity.
 
     Raises BadInput if simple to complex is further from `simple_per_complex` than prompts explain.
     Each language rounds down to whole trajectories. If the last tool list has no complex cell, its
-    groups still owe theirs at the end.
+    groups still owe theirs at the end. No more complex ones are wanted than the grammar has.
     """
+    config = planner.config
     counts = Counter(
         (request.language, item.complexity) for request in requests for item in request.items
     )
     for language, groups in config.groups.items():
         simple, several = (counts[language, complexity] for complexity in COMPLEXITIES)
-        wanted = groups * config.positives // (config.simple_per_complex + 1)
+        known = sum(c.capacity[language] for c in planner.cells if c.complexity == "complex")
+        wanted = min(known, groups * config.positives // (config.simple_per_complex + 1))
         owed = -(-config.groups_per_prompt * config.positives // (config.simple_per_complex + 1))
         if abs(wanted - several) > owed:
             raise BadInput(
@@ -245,5 +271,5 @@ def summarize(requests: Sequence[GroupRequest], rows: Sequence[CoverageRow]) -> 
         "complex": several,
         "simple_per_complex": simple / several if several else 0.0,
         "cells": len(rows),
-        "least_covered": min(row.count for row in rows),
+        "least_covered": min((row.count for row in rows), default=0),
     }

@@ -76,6 +76,13 @@ NAMING_STYLES = {
 }
 
 
+# Keywords whose schemas may name properties too.
+NAME_PROPERTIES = {
+    *("allOf", "anyOf", "oneOf", "not", "if", "dependentRequired", "dependentSchemas"),
+    *("dependencies", "patternProperties", "propertyNames"),
+}
+
+
 class NewNames(NamedTuple):
     """The new name of a tool, and those of its parameters by their old names."""
 
@@ -95,7 +102,7 @@ def rename_tools(group: Group, style: str, rng: random.Random) -> Group:
     new_names = {
         tool.name: NewNames(
             names[tool.name],
-            _keep_distinct({name: naming.parameter(name, rng) for name in _list_parameters(tool)}),
+            _rename_parameters(tool, naming, rng),
         )
         for tool in group.tools
     }
@@ -107,6 +114,14 @@ def rename_tools(group: Group, style: str, rng: random.Random) -> Group:
             _rename_in_trajectory(trajectory, new_names) for trajectory in group.trajectories
         ),
     )
+
+
+def _rename_parameters(tool: Tool, naming: NamingStyle, rng: random.Random) -> dict[str, str]:
+    """New names by the old ones: the old ones if other keywords of the schema use them too."""
+    names = {name: naming.parameter(name, rng) for name in _list_parameters(tool)}
+    if NAME_PROPERTIES & tool.parameters.keys():
+        return {name: name for name in names}
+    return _keep_distinct(names)
 
 
 def _keep_distinct(names: dict[str, str]) -> dict[str, str]:

@@ -22,12 +22,13 @@ import msgspec
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import find_price
 from agent_tuning.chat_model.config import ChatModelConfig
-from agent_tuning.files import jsonl
+from agent_tuning.files import atomic_write, jsonl
 from agent_tuning.prompts import system_prompt, template_check
 from agent_tuning.prompts.formats import MalformedReply
 from agent_tuning.prompts.formats.reading import read_json_object
 from agent_tuning.records import Group, Language, PromptSpec, Record, Tool
 from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.ranges import AtLeastOne, Count, Seed, Share
 from agent_tuning.synthesis.teachers.author import LANGUAGE_NAMES
 
 Messages = list[dict[str, str]]
@@ -41,13 +42,13 @@ class Completer(Protocol):
 class TemplateSearchConfig(Record, frozen=True):
     """The section `template_search` of params.yaml, where each key is explained."""
 
-    seed: int
-    wanted: dict[Language, int]
+    seed: Seed
+    wanted: dict[Language, Count]
     known: dict[Language, str]
-    attempts: int
-    max_chars: int
-    questions: int
-    epsilon: float
+    attempts: AtLeastOne
+    max_chars: AtLeastOne
+    questions: AtLeastOne
+    epsilon: Share
     tool_format: str
     reply_format: str
 
@@ -215,7 +216,7 @@ def write_kept_templates(
         for verdict in search.verdicts(language, questions):
             name = name_template(verdict.text, language)
             if verdict.kept:
-                (folder / f"{name}.jinja").write_text(f"{verdict.text}\n", encoding="utf-8")
+                atomic_write.write_text(folder / f"{name}.jinja", f"{verdict.text}\n")
             yield name, verdict
 
 

@@ -52,7 +52,8 @@ def _list_values(trajectory: Trajectory, tools: dict[str, Tool]) -> Iterator[str
             schemas = tools[call.name].parameters.get("properties", {})
             for name, value in call.arguments.items():
                 schema = schemas.get(name, {})
-                schema = schema.get("items", schema)
+                if isinstance(inner := schema.get("items"), dict):
+                    schema = inner
                 for item in value if isinstance(value, list) else [value]:
                     if isinstance(item, str) and "enum" not in schema:
                         yield item

@@ -4,13 +4,12 @@
 in the examples stays so: no request of that list is made again. To have one again, delete its line.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import jsonl
+from agent_tuning.files import append_log, jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.synthesis import written_examples
 from agent_tuning.synthesis.wording_requests import Assignment
@@ -58,23 +57,9 @@ class WordingFiles:
 
     def append(self, path: Path, examples: Sequence[WrittenExample]) -> None:
         """Append examples to one of the files; what it has stays as it is."""
-        append_lines(path, examples)
+        if examples:
+            append_log.append(path, examples)
 
     def record(self, fulfilled: Sequence[Fulfilled]) -> None:
         """Remember that these requests' examples are in the files. Call it after `append`."""
-        append_lines(self.folder / LIST, fulfilled)
-
-
-def append_lines(path: Path, records: Iterable[object]) -> None:
-    """Append one line a record, on a new line even if a person left out the last line's end."""
-    lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
-    if not lines:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as out:
-        out.seek(max(0, out.seek(0, os.SEEK_END) - 1))
-        if out.read(1) not in (b"", b"\n"):
-            lines = b"\n" + lines
-        out.write(lines)
-        out.flush()
-        os.fsync(out.fileno())
+        append_log.append(self.folder / LIST, fulfilled)

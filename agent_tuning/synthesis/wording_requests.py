@@ -15,12 +15,10 @@ import msgspec
 from agent_tuning.chat_model.messages import Ask, Message
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Json, Record, Tool
+from agent_tuning.runtime.ranges import AtLeastOne, Count, Seed, Share
 from agent_tuning.synthesis.written_checks import CALL_KINDS, find_decision
 from agent_tuning.synthesis.written_examples import Kind
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 VoiceName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+$")]  # it becomes a file's name
 
 NEED_REQUIRED_ARGUMENT: tuple[Kind, ...] = ("missing_argument", "follow_up")
@@ -31,7 +29,7 @@ INITIALS = [letter for letter in string.ascii_uppercase if letter not in "QXYZ"]
 class WordingsConfig(Record, frozen=True):
     """The section `wordings` of params.yaml, where each key is explained."""
 
-    seed: int
+    seed: Seed
     examples: dict[Kind, Count]
     off_topics: tuple[str, ...]
     voices: Annotated[dict[VoiceName, str], msgspec.Meta(min_length=1)]

@@ -19,7 +19,6 @@ from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import (
-    ContaminationFilter,
     DecontaminationConfig,
     ProtectedQuery,
 )
@@ -64,11 +63,11 @@ def main(
     p = config.load("wordings", WordingsConfig)
     chat = config.load("chat_model", ChatModelConfig)
     written = config.load("written", WrittenConfig)
-    near_benchmark = config.load("decontamination", DecontaminationConfig).near_benchmark
+    decontamination = config.load("decontamination", DecontaminationConfig)
     if written.language != "en":
         raise BadInput("params.yaml: written.language: expected en: wordings are in English only")
     tools = read_tools(catalogue, domains)
-    contamination = ContaminationFilter(read_protected(protected), near_benchmark)
+    contamination = decontamination.build_filter(read_protected(protected))
     checks = ExampleChecks(tools, contamination)
     files = WordingFiles(to)
     assignments = list(files.leave_out_fulfilled(list_assignments(tools, p)))

@@ -43,8 +43,8 @@ class ExampleChecks:
                     yield problem
                 yield from self._check_values(call, example)
         for query in list_queries(example):
-            if reason := self.contamination.overlap(query, self._properties):
-                yield f"benchmark_overlap: {reason}: {query}"
+            if leak := self.contamination.find_leak(query, self._properties):
+                yield f"benchmark_overlap: {leak.reason}: {leak.task}: {query}"
 
     def _check_values(self, call: Call, example: WrittenExample) -> Iterator[str]:
         """Every value must have been said."""

@@ -86,11 +86,11 @@ class NumberedExample(NamedTuple):
 
 
 def read_folder(folder: Path) -> Iterator[NumberedExample]:
-    """All examples of a folder's `.jsonl` files, in the order of their names.
+    """All examples of a folder's `.jsonl` files, in the order of their names, or of one file.
 
     Raises BadInput with file, line and field of the first bad line, and if there is no file.
     """
-    files = sorted(folder.glob("*.jsonl"))
+    files = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
     if not files:
         raise BadInput(f"{folder}: no written examples: expected files *.jsonl")
     for path in files:

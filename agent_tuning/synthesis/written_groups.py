@@ -8,9 +8,7 @@ values from them.
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, NamedTuple, get_args
-
-import msgspec
+from typing import NamedTuple, get_args
 
 from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.verify import Reject
@@ -22,19 +20,18 @@ from agent_tuning.records import (
     Tool,
     Trajectory,
 )
+from agent_tuning.runtime.progress import Progress
+from agent_tuning.runtime.ranges import AtLeastOne, Seed, Share
 from agent_tuning.synthesis.value_exchange import ValueExchange
 from agent_tuning.synthesis.value_pools import PeopleConfig, ValuePools
 from agent_tuning.synthesis.written_checks import ExampleChecks, find_problems, list_queries
 from agent_tuning.synthesis.written_examples import Kind, NumberedExample, WrittenExample
 
-AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-
 
 class WrittenConfig(Record, frozen=True):
     """The section `written` of params.yaml, where each key is explained."""
 
-    seed: int
+    seed: Seed
     folder: str
     language: Language
     near_duplicate: Share
@@ -104,7 +101,7 @@ def is_held_back(id: str, config: WrittenConfig) -> bool:
 
 
 def write_copies(
-    examples: Iterable[NumberedExample],
+    examples: Sequence[NumberedExample],
     exchange: ValueExchange,
     checks: ExampleChecks,
     known: set[tuple[str, ...]],
@@ -116,7 +113,9 @@ def write_copies(
     question back often has no value to exchange, and is to be seen as often as its neighbours.
     """
     known = set(known)
-    for id, example in examples:
+    progress = Progress("written", len(examples))
+    for done, (id, example) in enumerate(examples):
+        progress.show(done)
         for number in range(1, config.copies[example.kind]):
             copy_id = f"{id}.{number}"
             copy = exchange.copy_example(example, random.Random(f"{config.seed}:{copy_id}"))

@@ -74,6 +74,32 @@ def test_a_native_prompt_is_native_throughout():
     assert not [group.prompt.native_problem for group in groups if group.prompt.native_problem]
 
 
+def test_a_share_of_the_native_prompts_gets_instructions_and_nothing_else_changes():
+    p = default_data.DIVERSIFY
+    half = msgspec.structs.replace(p, reply_formats={"react": 1.0, "native": 3.0}, instructions=0.5)
+    texts = {"en": ("Be brief.", "Be kind.")}
+    groups = list(diversify(GROUPS, half, HELD_OUT, texts))
+    english = [group for group in groups if group.prompt.native and group.language == "en"]
+    told = {group.prompt.id: group.prompt.instructions for group in english}
+    assert set(told.values()) == {"", *texts["en"]}
+    assert all(told[group.prompt.id] == group.prompt.instructions for group in english)
+    others = [group for group in groups if group not in english]
+    assert others
+    assert not [group for group in others if group.prompt.instructions]
+    assert list(map(forget_instructions, groups)) == list(diversify(GROUPS, half, HELD_OUT))
+    assert list(diversify(GROUPS[::-1], half, HELD_OUT, texts)) == groups[::-1]
+
+
+def forget_instructions(group: Group) -> Group:
+    prompt = msgspec.structs.replace(group.prompt, instructions="")
+    return msgspec.structs.replace(group, prompt=prompt)
+
+
+def test_the_recipe_general_has_no_instructions_and_its_lines_do_not_name_them():
+    assert default_data.DIVERSIFY.instructions == 0
+    assert not [group for group in DIVERSE if b"instructions" in msgspec.json.encode(group.prompt)]
+
+
 def test_what_a_reply_format_cannot_say_is_left_out_and_counted(capsys):
     reply = Assistant("no_call", text="Is that so?")  # a native prompt would read it as an ask
     trajectories = (
@@ -179,6 +205,20 @@ def test_an_observation_keeps_the_name_of_its_call():
                     pending = [call.name for call in getattr(turn, "calls", ())]
 
 
+def test_parameters_that_other_keywords_name_keep_their_names():
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "dependentRequired": {"days": ["city"]},
+    }
+    tool = Tool("get_weather", "Weather of a city.", schema)
+    for seed in range(5):
+        renamed = renaming.rename_tools(
+            Group("g", PromptSpec("g", "en", (tool,)), ()), "masked", random.Random(seed)
+        )
+        assert renamed.tools[0].parameters == schema
+
+
 def test_names_that_would_collide_are_kept():
     tools = tuple(Tool(name, "", {}) for name in ("get.time", "get_time", "get-time"))
     for seed in range(20):
@@ -249,9 +289,39 @@ def test_written_groups_may_have_other_names_and_values():
         next(diversify(GROUPS, p, HELD_OUT))
 
 
-def test_the_share_of_randomized_values_is_a_share():
-    p = msgspec.structs.replace(default_data.DIVERSIFY, value_randomization=1.5)
-    with pytest.raises(
-        BadInput, match=r"diversify.value_randomization: expected a share of 0-1, got 1.5"
-    ):
+@pytest.mark.parametrize("field", ["value_randomization", "dropped_thoughts", "instructions"])
+def test_a_share_is_a_share(field):
+    p = msgspec.structs.replace(default_data.DIVERSIFY, **{field: 1.5})
+    with pytest.raises(BadInput, match=rf"diversify.{field}: expected a share of 0-1, got 1.5"):
         list(diversify(GROUPS, p, HELD_OUT))
+
+
+def test_instructions_without_native_prompts_are_one_clear_line():
+    p = msgspec.structs.replace(default_data.DIVERSIFY, instructions=0.5)
+    with pytest.raises(BadInput, match=r"diversify\.instructions: expected 0: only native prompts"):
+        list(diversify(GROUPS, p, HELD_OUT))
+
+
+def test_without_thoughts_no_turn_has_one_and_nothing_else_changes():
+    native = msgspec.structs.replace(default_data.DIVERSIFY, reply_formats={"native": 1.0})
+    silent = msgspec.structs.replace(native, thoughts=False)
+    pairs = zip(
+        diversify(GROUPS, native, HELD_OUT), diversify(GROUPS, silent, HELD_OUT), strict=True
+    )
+    thoughts = 0
+    for told, untold in pairs:
+        assert (told.id, told.prompt) == (untold.id, untold.prompt)
+        for one, other in zip(told.trajectories, untold.trajectories, strict=True):
+            for turn, without in zip(one.turns, other.turns, strict=True):
+                if isinstance(turn, Assistant):
+                    thoughts += bool(turn.thought)
+                    assert without == msgspec.structs.replace(turn, thought="")
+                else:
+                    assert without == turn
+    assert thoughts
+
+
+def test_other_formats_than_native_need_thoughts():
+    p = msgspec.structs.replace(default_data.DIVERSIFY, thoughts=False)
+    with pytest.raises(BadInput, match=r"params.yaml: diversify.thoughts: expected true"):
+        next(diversify(GROUPS, p, HELD_OUT))

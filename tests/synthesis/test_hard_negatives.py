@@ -8,14 +8,23 @@ from itertools import islice
 import msgspec
 import pytest
 
+from agent_tuning.catalogue.grammar import Grammar
 from agent_tuning.quality.decontamination import ContaminationFilter, ProtectedQuery
 from agent_tuning.quality.lexical_auc import compute_lexical_auc
 from agent_tuning.quality.validation import TrajectoryValidator, list_leaves
 from agent_tuning.records import BadInput, Group, PromptSpec, Trajectory
-from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
+from agent_tuning.runtime import config
+from agent_tuning.synthesis.hard_negatives import (
+    KINDS,
+    GrammarWidth,
+    NegativeSource,
+    _shuffle_lazily,
+)
 from agent_tuning.synthesis.negative_selection import (
     OUTSIDE_REQUESTS,
+    NegativesConfig,
     add_negatives,
+    check_shares,
     count_kinds,
     write_outside_requests,
 )
@@ -239,6 +248,55 @@ def test_word_overlap_hardly_tells_negatives_from_positives():
 
 def test_the_order_of_groups_changes_nothing():
     assert default_data.add_negatives(SOUND[::-1]) == default_data.groups_with_negatives()
+
+
+def test_a_wide_grammar_has_the_queries_that_a_large_plan_wants():
+    config_large = config.load("add_hard_negatives", NegativesConfig, recipe="general_large")
+    grammar = Grammar(default_data.CATALOGUE)
+    missing = sum(
+        min(config_large.missing_wordings, grammar.capacity(entry.missing.queries, name, "en"))
+        for name, entry in ENTRIES.items()
+        if entry.missing
+    )
+    remarks = sum(len(entry.remarks) - 1 for entry in ENTRIES.values())
+    prefaces = len(default_data.PHRASING.prefaces.en) - 1
+    assert missing >= 8000
+    assert remarks * (1 + prefaces) >= 4000
+
+
+@pytest.mark.parametrize("kind", ["missing_argument", "on_topic_chat"])
+def test_a_preface_comes_before_the_query_and_changes_nothing_else(kind):
+    style = default_data.teacher(default_data.NEGATIVES.style)
+    narrow = NegativeSource(style, POSITIVES, ())
+    wide = NegativeSource(style, POSITIVES, (), width=GrammarWidth(12, 1.0))
+    for group in SOUND[::20]:
+        plain, prefaced = (
+            next(KINDS[kind].generate(source, group, random.Random(group.id)))
+            for source in (narrow, wide)
+        )
+        texts = getattr(default_data.PHRASING.prefaces, group.language)
+        *trained, held_out = texts
+        assert any(
+            prefaced.query in (f"{text} {plain.query}", f"{text}{plain.query}") for text in trained
+        )
+        assert held_out not in prefaced.query
+        assert prefaced.turns[1:] == plain.turns[1:]
+
+
+def test_a_share_that_drifts_fails_by_name():
+    strict = msgspec.structs.replace(default_data.NEGATIVES, tolerance=0.05)
+    shares = allocate_quota(strict.shares, 100)
+    check_shares(shares, strict)
+    drifted = shares | {"missing_argument": 12, "tool_unavailable": 43}
+    check_shares(drifted, default_data.NEGATIVES)
+    with pytest.raises(BadInput, match=r"43 of 100 hard negatives are tool_unavailable, wanted 25"):
+        check_shares(drifted, strict)
+
+
+def test_a_lazy_shuffle_is_the_shuffle():
+    for size in (0, 1, 5, 6, 90):
+        drawn = list(_shuffle_lazily(range(size), random.Random(size)))
+        assert drawn == random.Random(size).sample(range(size), size)
 
 
 def test_a_group_without_a_new_negative_is_named():

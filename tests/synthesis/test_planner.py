@@ -12,13 +12,20 @@ import vl_convert
 import yaml
 from dvc_render.vega import VegaRenderer
 
+from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.records import BadInput
 from agent_tuning.synthesis.coverage import CoverageRow
-from agent_tuning.synthesis.planner import PlanConfig, Planner, check_ratio, count_coverage
+from agent_tuning.synthesis.planner import (
+    PlanConfig,
+    Planner,
+    check_ratio,
+    count_coverage,
+    summarize,
+)
 from agent_tuning.synthesis.teachers import GroupRequest
 from stages import plan
-from tests.support import default_data, general_params
+from tests.support import default_data, general_params, own_tools
 
 HELD_OUT = default_data.HELD_OUT.tools
 
@@ -102,8 +109,8 @@ def test_simple_to_complex_is_the_parameter(simple_per_complex):
 @pytest.mark.parametrize("groups_per_prompt", [1, 2, 5])
 def test_chains_that_a_shared_tool_list_lacks_are_made_up_for_later(groups_per_prompt):
     p = changed(groups={"en": 100}, groups_per_prompt=groups_per_prompt, minimum={"en": 0})
-    requests = list(Planner(default_data.CATALOGUE, p, HELD_OUT).requests("en"))
-    counts = check_ratio(requests, p)
+    planner = Planner(default_data.CATALOGUE, p, HELD_OUT)
+    counts = check_ratio(planner, list(planner.requests("en")))
     assert abs(counts["en", "complex"] - 400 // 7) <= groups_per_prompt
 
 
@@ -122,7 +129,10 @@ def test_another_ratio_than_the_parameter_fails_by_name():
     wanted = default_data.PLAN.groups["en"] * default_data.PLAN.positives // 3
     problem = rf"plan: en: \d+ simple to \d+ complex .* = 2 requires {wanted}"
     with pytest.raises(BadInput, match=problem):
-        check_ratio(default_data.requests(), changed(simple_per_complex=2))
+        check_ratio(
+            Planner(default_data.CATALOGUE, changed(simple_per_complex=2), HELD_OUT),
+            default_data.requests(),
+        )
 
 
 def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
@@ -133,7 +143,16 @@ def test_a_cell_is_left_out_when_its_grammar_has_no_query_more():
     assert full
     assert all(planner.used[cell, "zh"] <= cell.capacity["zh"] for cell in planner.cells)
     assert len(requests) == 900
-    check_ratio(requests, p)
+    check_ratio(planner, requests)
+
+
+def test_a_cap_holds_for_every_cell():
+    config = changed(per_cell=3, groups={"en": 120})
+    planner = Planner(default_data.CATALOGUE, config, HELD_OUT)
+    rows = Counter(
+        (item.tool, item.scenario) for request in planner.requests("en") for item in request.items
+    )
+    assert max(rows.values()) == 3
 
 
 def test_more_than_the_grammar_can_say_is_named():
@@ -191,6 +210,13 @@ def test_the_specialists_plan_offers_all_tools_of_its_domains_and_no_other(
     assert "left out: scenario " in capsys.readouterr().out
 
 
+def test_the_plan_of_the_large_sizes_fills_its_cells_below_their_cap(tmp_path, monkeypatch):
+    plan_path, coverage, _ = run_stage("general_large", tmp_path, monkeypatch)
+    assert len(plan_path.read_text().splitlines()) == 26000
+    counts = [row.count for row in csv_records.read(coverage, CoverageRow)]
+    assert 900 < max(counts) <= 1000
+
+
 def test_the_stage_writes_the_plan_and_its_coverage(tmp_path, monkeypatch):
     paths = run_stage("general", tmp_path, monkeypatch)
     assert list(jsonl.read(paths[0], GroupRequest)) == default_data.requests()
@@ -215,3 +241,39 @@ def test_dvcs_heat_map_has_a_field_for_every_cell_and_marks_the_empty_ones():
     # Scenarios are numbered by name: both, then later, then now.
     assert sorted(cells) == [("complex 1", "1"), ("simple 1", "0"), ("simple 2", "3")]
     assert drawn.count('fill="#c8506e"') == 1
+
+
+def test_a_grammar_without_complex_queries_owes_none(tmp_path):
+    (tmp_path / "data/catalogue").mkdir(parents=True)
+    own_tools.write_domain(tmp_path, "bills", "get_bill")
+    catalogue = Catalogue(tmp_path / "data/catalogue")
+    p = changed(groups={"en": 6}, tools_per_prompt=(1,), minimum={"en": 1})
+    planner = Planner(catalogue, p, ())
+    assert check_ratio(planner, list(planner.requests("en"))) == {("en", "simple"): 24}
+
+
+def test_a_plan_of_no_groups_needs_no_scenario(tmp_path):
+    (tmp_path / "data/catalogue").mkdir(parents=True)
+    tools = own_tools.strip_scenarios(own_tools.BIKES["tools"])
+    own_tools.write_domain(tmp_path, "bikes", tools=tools)
+    planner = Planner(Catalogue(tmp_path / "data/catalogue"), changed(groups={"en": 0}), ())
+    assert list(planner.requests("en")) == count_coverage(planner, []) == []
+    assert summarize([], [])["least_covered"] == 0
+
+
+def test_one_scenario_a_tool_is_the_first_one_of_the_catalogue():
+    planner = Planner(default_data.CATALOGUE, changed(scenarios_per_tool=1), HELD_OUT)
+    first: dict[str, str] = {}
+    for cell in default_data.planner().cells:
+        first.setdefault(cell.tool, cell.scenario.name)
+    assert [(cell.tool, cell.scenario.name) for cell in planner.cells] == list(first.items())
+    assert len(planner.cells) < len(default_data.planner().cells)
+
+
+def test_as_many_scenarios_as_a_tool_has_are_all():
+    many = Planner(default_data.CATALOGUE, changed(scenarios_per_tool=100), HELD_OUT)
+    names = [
+        [(cell.tool, cell.scenario.name) for cell in planner.cells]
+        for planner in (many, default_data.planner())
+    ]
+    assert names[0] == names[1]

@@ -7,8 +7,8 @@ import pytest
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entry_records import LANGUAGES, LocalizedTexts, NumberRange
-from agent_tuning.catalogue.grammar import take_split
 from agent_tuning.catalogue.simulators import World
+from agent_tuning.catalogue.split import take_split
 from agent_tuning.quality import validation
 from agent_tuning.records import Assistant, BadInput, ToolResult, User
 from agent_tuning.synthesis.teachers import TrajectoryRequest

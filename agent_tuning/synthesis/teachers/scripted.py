@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, MissingArgument, Scenario
-from agent_tuning.catalogue.grammar import Grammar, SlotValue, Split, shuffle_index
+from agent_tuning.catalogue.grammar import Grammar, SlotValue, shuffle_index
 from agent_tuning.catalogue.simulators import World
+from agent_tuning.catalogue.split import Split
 from agent_tuning.catalogue.wordings import Phrasing
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.records import (
@@ -29,6 +30,7 @@ from agent_tuning.records import (
     Turn,
     User,
 )
+from agent_tuning.runtime.ranges import Seed, Share
 from agent_tuning.synthesis.teachers import GroupRequest, TrajectoryRequest, WrittenGroup
 
 THOUGHT_PREFIXES: dict[Language, str] = {"en": "I should ", "zh": "我要"}  # before a call
@@ -42,11 +44,11 @@ class DrawnQuery(NamedTuple):
 class WritingStyle(Record, frozen=True):
     """How varied the queries are and how long the conversations; shares are from 0 to 1."""
 
-    seed: int
-    final_reply_rate: float  # conversations with one turn of calls that go on to the final reply
-    greeting_rate: float  # queries with a polite opener
-    closing_rate: float  # queries with a polite closer
-    typo_rate: float  # queries with a typing error
+    seed: Seed
+    final_reply_rate: Share  # conversations with one turn of calls that go on to the final reply
+    greeting_rate: Share  # queries with a polite opener
+    closing_rate: Share  # queries with a polite closer
+    typo_rate: Share  # queries with a typing error
 
 
 class ScriptedTeacher:

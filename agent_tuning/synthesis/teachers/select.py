@@ -7,6 +7,7 @@ from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.budget import find_price
 from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import Share
 from agent_tuning.synthesis.teachers import Teacher
 from agent_tuning.synthesis.teachers.author import Author
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
@@ -19,7 +20,7 @@ class SynthesizeConfig(Record, frozen=True):
     teacher: TeacherName
     style: WritingStyle
     batch: bool
-    max_failed: float
+    max_failed: Share
 
 
 def choose_teacher(
