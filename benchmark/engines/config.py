@@ -6,6 +6,7 @@ import msgspec
 
 from agent_tuning.chat_model.messages import Service
 from agent_tuning.records import Json, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Threads
 
 
 class ServerConfig(Record, frozen=True):
@@ -19,15 +20,15 @@ class ServerConfig(Record, frozen=True):
 class PredictConfig(Record, frozen=True):
     """`batch_size` is the number of questions in a batch.
 
-    An answer that can never parse is cut off after `malformed_stop_tokens` tokens. Only the engine
-    `openai` reads `server` and `service`.
+    An answer that can never parse is cut off after `malformed_stop_tokens` tokens. Only the engines
+    `openai` and `served` read `server` and `service`.
     """
 
-    engine: Literal["transformers", "vllm", "openai"]
-    max_new_tokens: int
-    malformed_stop_tokens: int
-    batch_size: int
-    threads: int
+    engine: Literal["transformers", "vllm", "openai", "served"]
+    max_new_tokens: AtLeastOne
+    malformed_stop_tokens: AtLeastOne
+    batch_size: AtLeastOne
+    threads: Threads
     server: ServerConfig
     service: Service
 

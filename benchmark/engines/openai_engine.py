@@ -1,11 +1,12 @@
 """A model behind any OpenAI-compatible server; the key is $OPENAI_API_KEY.
 
-A request that fails after all retries gives an answer with an error. It is counted apart, and the
-next run sends it again.
+Every answer is paid for, so each is handed over as soon as it is there. A request that fails after
+all retries gives an answer with an error. It is counted apart, and the next run sends it again.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,15 +14,16 @@ from agent_tuning.chat_model.client import Client, RetriesExhausted
 from agent_tuning.chat_model.messages import Ask, ChatModel, Message
 from agent_tuning.inference.requests import QuestionGroup, unanswered
 from agent_tuning.records import BadInput
+from agent_tuning.runtime.progress import ReportPart, ignore_part
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
 
-REQUESTS_PER_SLOT = 4  # in a batch: more of them leave fewer slots idle at its end
-
 
 class OpenAIEngine:
-    def __init__(self, folder: Path, row: str, settings: PredictConfig) -> None:
+    def __init__(
+        self, folder: Path, row: str, settings: PredictConfig, _: Path | None = None
+    ) -> None:
         server = settings.server
         name = server.names.get(row)
         if not name:
@@ -36,20 +38,35 @@ class OpenAIEngine:
         self.chat = ChatTokenizer(folder / "tokenizer.json")
 
     def answers(
-        self, groups: Sequence[QuestionGroup], done: Collection[str]
+        self,
+        groups: Sequence[QuestionGroup],
+        done: Collection[str],
+        report: ReportPart = ignore_part,  # noqa: ARG002 - it answers a batch at once
     ) -> Iterator[list[Answer]]:
-        left = list(unanswered(groups, done))
-        size = REQUESTS_PER_SLOT * self.service.concurrency
+        left = unanswered(groups, done)
         with asyncio.Runner() as runner:  # one loop: the client's connections belong to it
             client = Client(self.service)
-            for start in range(0, len(left), size):
-                yield runner.run(self._ask_all(client, left[start : start + size]))
-            runner.run(client.api.close())
+            running: set[asyncio.Task[Answer]] = set()
+            try:
+                while running := runner.run(self._start(client, left, running)):
+                    ended, running = runner.run(_wait_for_first(running))
+                    if answers := [task.result() for task in ended if not task.exception()]:
+                        yield answers
+                    for task in ended:
+                        task.result()  # raises what no retry can help
+            finally:
+                runner.run(client.api.close())
 
-    async def _ask_all(
-        self, client: Client, questions: Iterable[tuple[str, list[int]]]
-    ) -> list[Answer]:
-        return await asyncio.gather(*(self._ask(client, task, ids) for task, ids in questions))
+    async def _start(
+        self,
+        client: Client,
+        questions: Iterator[tuple[str, list[int]]],
+        running: set[asyncio.Task[Answer]],
+    ) -> set[asyncio.Task[Answer]]:
+        """The running requests, and as many new ones as are free slots."""
+        free = self.service.concurrency - len(running)
+        new = (self._ask(client, task, ids) for task, ids in islice(questions, free))
+        return running | {asyncio.ensure_future(request) for request in new}
 
     async def _ask(self, client: Client, task: str, ids: list[int]) -> Answer:
         request = self.model.build_request(Ask(task, decode_messages(ids, self.chat), {}))
@@ -58,6 +75,13 @@ class OpenAIEngine:
         except RetriesExhausted as error:
             return Answer(task, "", error=str(error))
         return Answer(task, reply.content, cut=reply.finish == "length")
+
+
+async def _wait_for_first(
+    running: set[asyncio.Task[Answer]],
+) -> tuple[set[asyncio.Task[Answer]], set[asyncio.Task[Answer]]]:
+    """The requests that have ended, at least one, and the others."""
+    return await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 
 
 def decode_messages(ids: Sequence[int], chat: ChatTokenizer) -> tuple[Message, ...]:

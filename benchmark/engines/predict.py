@@ -7,8 +7,8 @@ from typing import NamedTuple
 from agent_tuning.files import append_log
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.runtime.progress import Progress
-from benchmark.engines import Engine
 from benchmark.engines.answer import Answer
+from benchmark.engines.engine import Engine
 
 
 class Predictions(NamedTuple):
@@ -23,7 +23,7 @@ def predict(engine: Engine, groups: Sequence[QuestionGroup], log: Path, name: st
     answers = {answer.task: answer for answer in append_log.read_complete(log, Answer)}
     failed: dict[str, Answer] = {}
     progress = Progress(name, sum(len(group.questions) for group in groups), len(answers))
-    for batch in engine.answers(groups, answers):
+    for batch in engine.answers(groups, answers, progress.show_part):
         answered = [answer for answer in batch if not answer.error]
         append_log.append(log, answered)
         answers.update((answer.task, answer) for answer in answered)

@@ -13,6 +13,7 @@ import torch
 
 from agent_tuning.inference.requests import QuestionGroup, unanswered
 from agent_tuning.records import BadInput
+from agent_tuning.runtime.progress import ReportPart, ignore_part
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
@@ -21,7 +22,9 @@ QUESTIONS_PER_CALL = 4096  # vLLM batches them itself; their answers are stored 
 
 
 class VLLMEngine:
-    def __init__(self, folder: Path, _: str, settings: PredictConfig) -> None:
+    def __init__(
+        self, folder: Path, _: str, settings: PredictConfig, __: Path | None = None
+    ) -> None:
         if not find_spec("vllm"):
             raise BadInput(
                 "params.yaml: predict.engine: vllm is not installed; "
@@ -31,7 +34,10 @@ class VLLMEngine:
         self.settings = settings
 
     def answers(
-        self, groups: Sequence[QuestionGroup], done: Collection[str]
+        self,
+        groups: Sequence[QuestionGroup],
+        done: Collection[str],
+        report: ReportPart = ignore_part,  # noqa: ARG002 - it answers a batch at once
     ) -> Iterator[list[Answer]]:
         left = list(unanswered(groups, done))
         if not left:

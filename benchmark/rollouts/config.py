@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import AtLeastOne, Threads
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
-from benchmark.tasks.suite_prompts import make_native
 
 
 class EpisodesConfig(Record, frozen=True):
@@ -18,15 +18,17 @@ class EpisodesConfig(Record, frozen=True):
 
     families: tuple[str, ...] | None
     native: bool
-    tasks: int
-    attempts: int
-    steps: int
-    max_new_tokens: int
-    batch_size: int
-    threads: int
+    tasks: AtLeastOne
+    attempts: AtLeastOne
+    steps: AtLeastOne
+    max_new_tokens: AtLeastOne
+    batch_size: AtLeastOne
+    threads: Threads
 
 
 def read_played(folder: Path, p: EpisodesConfig) -> Episodes:
     """The part of a suite of episodes that is played, under the prompts that models get."""
     part = episodes.read(folder).slice(p.tasks, p.attempts, p.families)
-    return replace(part, prompts=make_native(part.prompts)) if p.native else part
+    if not p.native:
+        return part
+    return replace(part, prompts={id: one.make_native() for id, one in part.prompts.items()})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Seed
 from benchmark.rollouts import goal_scoring, rollout
 from benchmark.rollouts.config import EpisodesConfig, read_played
 from benchmark.rollouts.goal_scoring import EpisodeScore
@@ -14,8 +15,8 @@ from benchmark.tasks.episodes import Episodes
 
 
 class GoalsConfig(Record, frozen=True):
-    bootstrap: int
-    seed: int
+    bootstrap: AtLeastOne
+    seed: Seed
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,12 @@ def compute_pass_hat(rows: Iterable[EpisodeScore], k: int) -> float:
 
 
 def compute_metrics(rows: Sequence[EpisodeScore], resamples: int, seed: int) -> dict[str, float]:
-    """A flat dict. Shares are 0-1, `steps` is a mean.
+    """A flat dict, empty where no episode was played. Shares are 0-1, `steps` is a mean.
 
     The interval resamples tasks, since the attempts at one task are not independent.
     """
+    if not rows:
+        return {}
     rows = sorted(rows, key=lambda row: row.episode)
     won = [float(row.success) for row in rows]
     low, high = significance.mean_interval(won, [row.task for row in rows], resamples, seed)

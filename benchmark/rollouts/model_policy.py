@@ -14,6 +14,7 @@ from agent_tuning.files import append_log
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
 from agent_tuning.records import Record
+from agent_tuning.runtime.progress import Progress
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
 from benchmark.rollouts.config import EpisodesConfig
@@ -40,21 +41,33 @@ class ModelPolicy:
         self.model: PreTrainedModel | None = None
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[Answer]:
+        name = f"{self.log.stem} step {len(rollouts[0].steps) + 1}"
+        progress = Progress(name, len(rollouts))
+        done = 0
         groups = list(_group_by_prompt(rollouts))
         prompts = [self._build_prompt(group) for group in groups]
         for indices in generate.plan_batches(prompts, self.p.batch_size):
             batch = [rollout for index in indices for rollout in groups[index]]
             # A batch is generated whole: another batch is another rounding.
             if any(_key(rollout) not in self.replies for rollout in batch):
-                self._generate(batch, [prompts[index] for index in indices])
-        print(f"{self.log.stem}: step {len(rollouts[0].steps) + 1}, {len(rollouts)} episodes")
+                self._generate(batch, [prompts[index] for index in indices], progress)
+            done += len(batch)
+            progress.show(done)
         replies = [self.replies[_key(rollout)] for rollout in rollouts]
         return [Answer(reply.episode, reply.text, cut=reply.cut) for reply in replies]
 
-    def _generate(self, batch: Sequence[Rollout], prompts: Sequence[Prompt]) -> None:
+    def _generate(
+        self, batch: Sequence[Rollout], prompts: Sequence[Prompt], progress: Progress
+    ) -> None:
         self.model = self.model or generate.load_model(self.folder)
         limit = self.p.max_new_tokens
-        generated = generate.decode_greedily(self.model, prompts, self.chat.end, limit)
+        generated = generate.decode_greedily(
+            self.model,
+            prompts,
+            self.chat.end,
+            limit,
+            report=progress.show_part,
+        )
         answers = [ids for group in generated for ids in group]
         replies = [
             LoggedReply(*_key(rollout), self.chat.text(ids), cut=len(ids) == limit)

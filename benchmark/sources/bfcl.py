@@ -14,9 +14,11 @@ from pathlib import Path
 import jsonschema_rs
 import msgspec
 
+from agent_tuning.catalogue import schema as json_schema
 from agent_tuning.files import jsonl
 from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import BadInput, Json, Record, Tool
+from agent_tuning.runtime.ranges import AtLeastOne
 from benchmark.tasks.suites import GoldCall
 
 TYPES = {"dict": "object", "float": "number", "tuple": "array"}
@@ -66,9 +68,9 @@ class Answer(Record, frozen=True):
 class Limits(Record, frozen=True):
     """The largest sizes of an item, so that prompts stay short."""
 
-    max_tool_chars: int
-    max_query_chars: int
-    max_accepted: int
+    max_tool_chars: AtLeastOne
+    max_query_chars: AtLeastOne
+    max_accepted: AtLeastOne
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def convert_gold(tool: Tool, accepted: Mapping[str, Sequence[Json]], limit: int)
     arguments: dict[str, tuple[Json, ...]] = {}
     optional: list[str] = []
     for name, values in accepted.items():
-        fits = jsonschema_rs.Draft202012Validator(properties[name]).is_valid
+        fits = json_schema.build_validator(properties[name]).is_valid
         arguments[name] = tuple(_list_fitting(values, fits, limit))
         if OMITTED in values:
             optional.append(name)

@@ -13,6 +13,7 @@ import msgspec
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import Record, User
+from agent_tuning.runtime.ranges import AtLeastOne
 from benchmark.sources import bfcl, distractors, nestful
 from benchmark.tasks import suites
 from benchmark.tasks.episodes import Episodes
@@ -23,7 +24,7 @@ class NestedConfig(Record, frozen=True):
     """What differs for NESTFUL; its groups have no tasks without a call."""
 
     limits: nestful.Limits
-    calls_per_group: int
+    calls_per_group: AtLeastOne
 
 
 class SuitesConfig(Record, frozen=True):

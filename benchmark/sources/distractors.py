@@ -16,6 +16,7 @@ import numpy as np
 
 from agent_tuning.quality.word_overlap import Matrix, ToolSimilarity, build_incidence, subject_words
 from agent_tuning.records import BadInput, Record, Tool, User
+from agent_tuning.runtime.ranges import AtLeastOne, Count, NonEmpty, Seed, Share
 from benchmark.sources.bfcl import Item
 from benchmark.tasks import suites
 from benchmark.tasks.suite_prompts import SuitePrompt
@@ -29,15 +30,15 @@ class DistractorsConfig(Record, frozen=True):
     query is at least `answerable` (0-1) may answer it. `quality/word_overlap.py` defines both.
     """
 
-    seed: int
-    calls_per_group: int
-    no_calls_per_group: int
-    tools_per_prompt: int
-    ambiguous: float
-    answerable: float
-    templates: tuple[str, ...]
-    tool_formats: tuple[str, ...]
-    reply_formats: tuple[str, ...]
+    seed: Seed
+    calls_per_group: AtLeastOne
+    no_calls_per_group: Count
+    tools_per_prompt: AtLeastOne
+    ambiguous: Share
+    answerable: Share
+    templates: NonEmpty[str]
+    tool_formats: NonEmpty[str]
+    reply_formats: NonEmpty[str]
 
 
 @dataclass(frozen=True)

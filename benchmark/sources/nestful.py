@@ -13,11 +13,12 @@ from itertools import islice, permutations
 from pathlib import Path
 from typing import TypeVar
 
-import jsonschema_rs
 import msgspec
 
+from agent_tuning.catalogue import schema as json_schema
 from agent_tuning.quality.near_duplicates import normalize_tokens
 from agent_tuning.records import BadInput, Json, Record, Tool
+from agent_tuning.runtime.ranges import AtLeastOne
 from benchmark.sources import bfcl, distractors
 from benchmark.sources.bfcl import Item, UnusableItem
 from benchmark.tasks.suites import REFERENCE, Gold, GoldCall, Suite, Task
@@ -93,9 +94,9 @@ class Question(Record, frozen=True):
 class Limits(Record, frozen=True):
     """The largest sizes of an item, and the most orders in which its calls may be right."""
 
-    max_tool_chars: int
-    max_query_chars: int
-    max_orders: int
+    max_tool_chars: AtLeastOne
+    max_query_chars: AtLeastOne
+    max_orders: AtLeastOne
 
 
 def build_items(folder: Path, limits: Limits) -> tuple[list[Item], Counter[str]]:
@@ -161,7 +162,7 @@ def _build_gold(step: Step, earlier: Sequence[Step], specs: Mapping[str, ToolSpe
         raise UnusableItem("gold omits a required argument")
     for name, value in step.arguments.items():
         if not REFERENCE.search(str(value)):
-            if not jsonschema_rs.Draft202012Validator(declared[name].schema()).is_valid(value):
+            if not json_schema.build_validator(declared[name].schema()).is_valid(value):
                 raise UnusableItem("gold does not fit its schema")
         elif not all(_is_given(ref, earlier, specs) for ref in REFERENCE.finditer(str(value))):
             raise UnusableItem("gold refers to a field that no earlier call returns")

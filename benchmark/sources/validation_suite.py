@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from agent_tuning.records import Assistant, Group, Tool
 from benchmark.tasks import suites
+from benchmark.tasks.gold_turn import build_gold
 from benchmark.tasks.suite_prompts import SuitePrompt
-from benchmark.tasks.suites import Gold, GoldCall, Suite, Task, TaskGroup
+from benchmark.tasks.suites import Suite, Task, TaskGroup
 
 
 def build_suite(name: str, groups: Sequence[Group]) -> Suite:
@@ -47,19 +48,12 @@ def build_task_group(group: Group, tools: Mapping[str, Tool]) -> TaskGroup:
         template=spec.template,
         tool_format=spec.tool_format,
         reply_format=spec.reply_format,
+        instructions=spec.instructions,
     )
     tasks = []
     for trajectory in group.trajectories:
         *turns, decision = trajectory.turns
         assert isinstance(decision, Assistant)
-        gold = build_gold(decision)
-        tasks.append(Task(trajectory.id, spec.id, tuple(turns), (gold,), trajectory.kind))
+        golds = (build_gold(decision),)
+        tasks.append(Task(trajectory.id, spec.id, tuple(turns), golds, trajectory.kind))
     return TaskGroup(prompt, tuple(tasks))
-
-
-def build_gold(decision: Assistant) -> Gold:
-    calls = tuple(
-        GoldCall(call.name, {name: (value,) for name, value in call.arguments.items()})
-        for call in decision.calls
-    )
-    return Gold(decision.decision, decision.thought, calls)

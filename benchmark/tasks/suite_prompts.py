@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import msgspec
-
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
-from agent_tuning.records import NATIVE, BadInput, Language, PromptSpec, Record, Tool
+from agent_tuning.records import AnyPrompt, BadInput, PromptSpec, Tool
 
 
 class ToolEntry(Tool, frozen=True):
@@ -17,15 +15,8 @@ class ToolEntry(Tool, frozen=True):
     key: str = ""
 
 
-class SuitePrompt(Record, frozen=True):
+class SuitePrompt(AnyPrompt[str], frozen=True):
     """A line of `prompts.jsonl`: a PromptSpec with keys of tools in place of the tools."""
-
-    id: str
-    language: Language
-    tools: tuple[str, ...]  # keys of the suite's tools in prompt order
-    template: str
-    tool_format: str
-    reply_format: str
 
     def resolve(self, tools: Mapping[str, Tool]) -> PromptSpec:
         """The prompt with the tools that its keys stand for."""
@@ -36,13 +27,8 @@ class SuitePrompt(Record, frozen=True):
             template=self.template,
             tool_format=self.tool_format,
             reply_format=self.reply_format,
+            instructions=self.instructions,
         )
-
-
-def make_native(prompts: Mapping[str, SuitePrompt]) -> dict[str, SuitePrompt]:
-    """The same prompts as the model's own chat template writes them."""
-    native = {"template": NATIVE, "tool_format": NATIVE, "reply_format": NATIVE}
-    return {id: msgspec.structs.replace(prompt, **native) for id, prompt in prompts.items()}
 
 
 class Identified(Protocol):
@@ -116,11 +102,12 @@ def _find_prompt_problems(prompt: SuitePrompt, tools: Mapping[str, Tool]) -> Ite
     yield from (f"tools: {key!r} is not in tools.jsonl" for key in prompt.tools if key not in tools)
     if len({tools[key].name for key in prompt.tools}) < len(prompt.tools):
         yield "tools: two tools have the same name"
-    spec = PromptSpec("", "en", (), prompt.template, prompt.tool_format, prompt.reply_format)
-    if spec.native:
+    if prompt.native:
         return
-    if spec.native_problem:
-        yield spec.native_problem
+    if prompt.native_problem:
+        yield prompt.native_problem
+    if not prompt.template:
+        yield "template: expected a name"
     if prompt.tool_format not in TOOL_FORMATS:
         yield f"tool_format: {_describe_unknown(prompt.tool_format, TOOL_FORMATS)}"
     if prompt.reply_format not in REPLY_FORMATS:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import jsonl
+from agent_tuning.files import atomic_write, json_file, jsonl
 from agent_tuning.records import BadInput, Record
 from benchmark.tasks.suites import Suite, Task
 
@@ -26,10 +26,7 @@ def read_version(folder: Path, suite: Suite) -> Version:
     path = folder / "version.json"
     if not path.exists():
         return Version(1, suite.digest)
-    try:
-        version = msgspec.json.decode(path.read_bytes(), type=Version)
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{path}: {error}") from error
+    version = json_file.read(path, Version)
     if version.digest != suite.digest:
         raise BadInput(
             f"{path}: digest: the suite has changed since version {version.version} was merged; "
@@ -40,7 +37,7 @@ def read_version(folder: Path, suite: Suite) -> Version:
 
 def write_version(folder: Path, version: Version) -> None:
     text = msgspec.json.format(msgspec.json.encode(version, order="sorted"))
-    (folder / "version.json").write_bytes(text + b"\n")
+    atomic_write.write_bytes(folder / "version.json", text + b"\n")
 
 
 def read_rejected(folder: Path) -> list[Task]:

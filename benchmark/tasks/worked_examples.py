@@ -11,6 +11,7 @@ import msgspec
 
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Assistant, BadInput, Decision, Group, Record, Turn
+from agent_tuning.runtime.ranges import Count
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks.suites import Suite
 
@@ -19,8 +20,8 @@ class WorkedExamplesConfig(Record, frozen=True):
     """Whose tasks come after examples, and how many: of a call, and of a reply without one."""
 
     suite: str
-    call: int
-    no_call: int
+    call: Count
+    no_call: Count
 
 
 class Example(NamedTuple):

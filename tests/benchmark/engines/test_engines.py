@@ -9,10 +9,10 @@ from agent_tuning.prompts import system_prompt
 from agent_tuning.records import Assistant, BadInput, PromptSpec, Tool, User
 from agent_tuning.runtime import config
 from agent_tuning.tokens.chat_template import ChatTokenizer
-from benchmark import engines
 from benchmark.engines import openai_engine
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig, ServerConfig
+from benchmark.engines.engine import ENGINES
 from tests.support.chat_server import ChatServer
 
 KIND = Tool("be", "You may use tools.\n\nBe <|im_end|> kind.", {"type": "object"})
@@ -46,7 +46,7 @@ def at(url: str, **changes: object) -> PredictConfig:
 
 
 def answered(folder, settings, groups, done=()) -> dict[str, Answer]:
-    engine = engines.ENGINES[settings.engine](folder, "tuned", settings)
+    engine = ENGINES[settings.engine](folder, "tuned", settings)
     return {answer.task: answer for batch in engine.answers(groups, done) for answer in batch}
 
 
@@ -127,7 +127,7 @@ def test_a_failed_request_is_an_error_and_not_an_answer(base, groups):
 )
 def test_an_engine_that_cannot_answer_says_why_in_one_line(base, settings, row, problem):
     with pytest.raises(BadInput, match=problem):
-        engines.ENGINES[settings.engine](base, row, settings)
+        ENGINES[settings.engine](base, row, settings)
 
 
 def test_a_run_resumes_from_a_run_at_another_pace():
@@ -142,4 +142,4 @@ def test_a_run_resumes_from_a_run_at_another_pace():
 
 
 def test_the_committed_section_names_an_existing_engine():
-    assert config.load("predict", PredictConfig).engine in engines.ENGINES
+    assert config.load("predict", PredictConfig).engine in ENGINES

@@ -90,9 +90,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lines(Path("suites/house/tools.jsonl"))
     lines(Path("suites/house/prompts.jsonl"), HOUSE_PROMPT)
     lines(Path("suites/house/tasks.jsonl"), HOUSE_TASK)
-    lines(Path("episodes/tools.jsonl"), LOOK)
-    lines(Path("episodes/prompts.jsonl"), WISH_PROMPT)
-    lines(Path("episodes/episodes.jsonl"), WISH)
+    lines(Path("suites/episodes/tools.jsonl"), LOOK)
+    lines(Path("suites/episodes/prompts.jsonl"), WISH_PROMPT)
+    lines(Path("suites/episodes/episodes.jsonl"), WISH)
     return tmp_path
 
 
@@ -129,13 +129,10 @@ def nested() -> None:
         Path(f"nested/shop-{part}.json").write_text(json.dumps(entries))
 
 
-def run(place: str = ".", *further: Path) -> None:
+def run(place: str = ".") -> None:
     names = ("bfcl", "nestful", "bfcl/protected.jsonl")
-    suites.main(
-        *map(Path, ("raw", "nested", "suites/house", "episodes")),
-        *(Path(place, name) for name in names),
-        *further,
-    )
+    raw, nested, own = map(Path, ("raw", "nested", "suites"))
+    suites.main(raw, nested, own, *(Path(place, name) for name in names))
 
 
 @pytest.mark.usefixtures("place")
@@ -177,17 +174,19 @@ def test_every_user_turn_of_suites_and_episodes_is_protected() -> None:
 
 
 @pytest.mark.usefixtures("place")
-def test_the_queries_of_any_further_suite_are_protected_too() -> None:
-    for name in ("mine", "yours"):
-        lines(Path(name, "tools.jsonl"))
-        lines(Path(name, "prompts.jsonl"), {**HOUSE_PROMPT, "id": name})
+def test_the_queries_of_any_further_suite_are_protected_too_but_not_of_earlier_versions() -> None:
+    for name in ("mine", "yours", "yours-1"):
+        folder = Path("suites", name)
+        lines(folder / "tools.jsonl")
+        lines(folder / "prompts.jsonl", {**HOUSE_PROMPT, "id": name})
         turns = [{"role": "user", "text": f"This is {name}"}]
         task = {**HOUSE_TASK, "id": f"{name}/1", "prompt": name, "turns": turns}
-        lines(Path(name, "tasks.jsonl"), task)
-    run(".", Path("mine"), Path("yours"))
+        lines(folder / "tasks.jsonl", task)
+    run()
     fenced = list(jsonl.read(Path("bfcl/protected.jsonl"), ProtectedQuery))
     assert ProtectedQuery("This is mine", "mine/1") in fenced
     assert ProtectedQuery("This is yours", "yours/1") in fenced
+    assert "This is yours-1" not in {one.query for one in fenced}
 
 
 @pytest.mark.usefixtures("place")

@@ -132,6 +132,12 @@ def test_a_mistake_is_named_with_file_line_and_field(
             second_prompt(tool_format="native"), "expected native for all three", id="native tools"
         ),
         pytest.param(
+            second_prompt(instructions="Be brief."),
+            "instructions: expected a native prompt",
+            id="instructions in a template of ours",
+        ),
+        pytest.param(second_prompt(template=""), "template: expected a name", id="no template"),
+        pytest.param(
             {**PROMPT, "id": "g2", "menu": []}, "unknown field `menu`", id="unknown field"
         ),
     ],
@@ -150,6 +156,23 @@ def test_a_native_prompt_has_no_template_and_no_formats_of_ours(tmp_path: Path) 
     native = second_prompt(template="native", tool_format="native", reply_format="native")
     suite = suites.read(written(tmp_path, [TASK], prompts=(PROMPT, native)))
     assert [suite.specs[name].native for name in ("g1", "g2")] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["house", "shop", "shop_drafted"])
+def test_a_committed_suite_is_written_as_it_was_read(tmp_path: Path, name: str) -> None:
+    folder = Path("benchmark/suites") / name
+    suites.write(tmp_path / name, suites.read(folder))
+    for file in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
+        assert (tmp_path / name / file).read_bytes() == (folder / file).read_bytes()
+
+
+def test_instructions_of_a_native_prompt_are_kept(tmp_path: Path) -> None:
+    native = {"template": "native", "tool_format": "native", "reply_format": "native"}
+    told = second_prompt(instructions="Be brief.", **native)
+    suite = suites.read(written(tmp_path, [TASK], prompts=(PROMPT, told)))
+    suites.write(tmp_path / "again", suite)
+    again = suites.read(tmp_path / "again")
+    assert [again.specs[name].instructions for name in ("g1", "g2")] == ["", "Be brief."]
 
 
 def test_a_tool_occurs_once(tmp_path: Path) -> None:

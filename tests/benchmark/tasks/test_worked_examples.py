@@ -12,7 +12,7 @@ from agent_tuning.records import Assistant, BadInput, Call, Trajectory, User
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.tasks import suites
 from benchmark.tasks.requests import build_requests
-from benchmark.tasks.suite_prompts import SuitePrompt, make_native
+from benchmark.tasks.suite_prompts import SuitePrompt
 from benchmark.tasks.suites import Gold, Suite, Task
 from benchmark.tasks.worked_examples import ExamplePool, WorkedExamplesConfig, add_worked_examples
 from stages import shots as stage
@@ -77,7 +77,7 @@ def test_fewer_examples_than_wanted_are_one_clear_line(base, groups, suite):
 
 
 def test_native_examples_and_question_are_one_native_conversation(base, known, suite):
-    suite = replace(suite, prompts=make_native(suite.prompts))
+    suite = replace(suite, prompts={id: one.make_native() for id, one in suite.prompts.items()})
     chat, spec, (task,) = ChatTokenizer(base / "tokenizer.json"), suite.specs["h"], suite.tasks
     prefix, question = chat.prefix(spec), chat.question(task.turns, spec)
     asked = [QuestionGroup("h", ("",), tuple(prefix), {task.id: tuple(question)})]
