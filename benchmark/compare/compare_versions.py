@@ -1,25 +1,30 @@
 """Compare two versions of the project task by task: `make compare A=v1 B=workspace`.
 
-Arguments: A B ANSWERS PROMPTS METRICS TARGET SUITE...; writes TARGET.md and TARGET.json. A version
+Arguments: A B ANSWERS PROMPTS METRICS TARGET SUITE..., and --base BASE for the tokenizer that
+prompts are shown by; writes TARGET.md, TARGET.json and the page TARGET.html. A version
 is a commit, a tag, an experiment or `workspace`; `v1:base` takes its base model instead of the
-tuned one. Both are scored anew, by the scorer here.
+tuned one. Both are scored anew, by the scorer here. Of a version whose answers are in no cache
+here, the outcomes count that it was released with (`make outcomes`).
 
 Exit status: 0 if nothing got significantly worse, 1 if something did, 2 if the versions do not
 compare. (make itself exits with 2 for either, and prints which: `Error 1`.)
 """
 
+import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput, Json
 from agent_tuning.runtime import cli, config
-from benchmark.compare import comparison_report
-from benchmark.compare.git_versions import LOCK_FILE, DvcLock, StageRun, fetch_files
+from benchmark.compare import comparison_report, outcomes
+from benchmark.compare.git_versions import LOCK_FILE, DvcLock, NotInCache, StageRun, fetch_files
 from benchmark.compare.paired_tests import CompareConfig, Comparison, compare_pairs
+from benchmark.pages import answers as answers_page
+from benchmark.pages import row_page
 from benchmark.scoring import signatures
 from benchmark.scoring.score_suites import ScoreConfig
 from benchmark.scoring.scorers import TEXT_SCORERS
@@ -33,6 +38,8 @@ RENAMED_SETTINGS = {"rows": "batch_size", "unreadable_tokens": "malformed_stop_t
 OLDER_REQUESTS = "prompts.jsonl"  # what older versions call the file of the requests
 # Settings of `predict` that change when answers come, not what they say.
 SPEED_SETTINGS = {"batch_size", "threads", "service"}
+TUNED = "tuned"
+DECODING = {"prompts", "decoding"}  # keys of a protocol, beside those of each suite
 
 
 @dataclass(frozen=True)
@@ -53,26 +60,72 @@ class ComparisonPaths:
 
 @dataclass(frozen=True)
 class Version:
-    """The answers of one version, scored, and what they have to share with another's."""
+    """The answers of one version, scored, and what they have to share with another's.
+
+    `outcomes_only`: its answers are not here, so its rows have no texts.
+    """
 
     name: str
     rows: list[ScoredAnswer]
     protocol: dict[str, Json]
+    suites: Sequence[Suite] = ()
+    outcomes_only: bool = False
+
+
+def load_versions(
+    names: tuple[str, str], paths: ComparisonPaths, scoring: ScoreConfig
+) -> tuple[Version, Version]:
+    """Both versions; one without answers has the questions of the other. Raises BadInput."""
+    a, b = (load_version(name, paths, scoring) for name in names)
+    return _share_questions(a, b), _share_questions(b, a)
 
 
 def load_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> Version:
     """Score the answers of `<version>` or `<version>:<model>`.
 
-    Raises BadInput if the version lacks a file, or has one in a format that the code here no
-    longer reads.
+    Where no cache here holds the answers of its tuned model, the outcomes count that the version
+    was released with. Raises BadInput if the version lacks a file, or has one in a format that the
+    code here no longer reads.
     """
+    try:
+        return _score_version(name, paths, scoring)
+    except NotInCache:
+        version, _, model = name.partition(":")
+        kept = None if model not in ("", TUNED) else _read_outcomes(version, paths)
+        if kept is None:
+            raise
+        return replace(kept, name=name)
+
+
+def _read_outcomes(version: str, paths: ComparisonPaths) -> Version | None:
+    """The outcomes of the suites in question; None if the version was released without."""
+    files = [paths.metrics / name for name in (outcomes.FILE, outcomes.PROTOCOL_FILE)]
+    with fetch_files(version, (), optional=files) as folder:
+        if not all((folder / file).exists() for file in files):
+            return None
+        rows, protocol = outcomes.read(folder / paths.metrics, TUNED)
+    order = {suite.name: place for place, suite in enumerate(paths.suites)}
+    rows = [row for row in rows if row.suite in order]
+    rows.sort(key=lambda row: (order[row.suite], row.task))
+    compared = {key for suite in order for key in _name_scoring(suite)} | DECODING
+    kept = {name: value for name, value in protocol.items() if name in compared}
+    return Version(version, rows, kept, outcomes_only=True)
+
+
+def _share_questions(version: Version, other: Version) -> Version:
+    if not version.outcomes_only or other.outcomes_only:
+        return version
+    rows = outcomes.add_questions(version.rows, other.rows)
+    return replace(version, rows=rows, suites=other.suites)
+
+
+def _score_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> Version:
     version, _, model = name.partition(":")
-    answer_file = paths.answers / f"{model or 'tuned'}.jsonl"
+    answer_file = paths.answers / f"{model or TUNED}.jsonl"
     required = [LOCK_FILE, answer_file, *paths.suites]
     with fetch_files(version, required, optional=paths.signature_files) as folder:
         loaded = [suites.read(folder / suite) for suite in paths.suites]
-        known = {task.id for suite in loaded for task in suite.tasks}
-        answers = read_answers(folder / answer_file, known)
+        answers = read_answers(folder / answer_file)
         run = yaml_records.read(folder / LOCK_FILE, DvcLock).find_run(answer_file)
         signed = signatures.read_signatures(
             folder / paths.metrics, [suite.name for suite in loaded]
@@ -83,10 +136,10 @@ def load_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> Ver
         **_describe_decoding(run, paths.prompts),
         **dict(_describe_scoring(loaded, signed)),
     }
-    return Version(name, list(chain.from_iterable(rows)), protocol)
+    return Version(name, list(chain.from_iterable(rows)), protocol, loaded)
 
 
-def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:
+def check_comparable(a: Version, b: Version) -> None:
     """Raises BadInput if the versions differ in anything but their answers."""
     differences = [
         f"{name} is {a.protocol.get(name)} in {a.name}, {b.protocol.get(name)} in {b.name}"
@@ -95,7 +148,33 @@ def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:
     ]
     if differences:
         raise BadInput(f"{a.name} and {b.name}: {'; '.join(differences)}")
+
+
+def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:
+    """Raises BadInput if the versions do not compare, or have no tasks."""
+    check_comparable(a, b)
+    if not a.rows:
+        raise BadInput(f"{a.name} and {b.name}: no tasks to compare")
     return compare_pairs((a.name, b.name), list(zip(a.rows, b.rows, strict=True)), settings)
+
+
+def write_page(a: Version, b: Version, prompts: Path, base: Path | None, target: Path) -> None:
+    """Every task with both answers, to search through.
+
+    The prompts are those that lie here, and only if they are the ones that were asked.
+    """
+    shown: answers_page.PromptTexts = {}
+    if base and prompts.exists() and _hash_as_dvc(prompts) == a.protocol["prompts"]:
+        shown = answers_page.read_prompts(prompts, base / "tokenizer.json")
+    suites = {suite.name: suite for suite in a.suites}
+    names = (a.name, b.name) if a.name != b.name else (f"A {a.name}", f"B {b.name}")
+    pairs = zip(a.rows, b.rows, strict=True)
+    page = answers_page.build_page(f"{a.name} → {b.name}", names, pairs, suites, shown)
+    row_page.write(target.with_suffix(".html"), page)
+
+
+def _hash_as_dvc(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _describe_decoding(run: StageRun, prompts: Path) -> dict[str, Json]:
@@ -117,23 +196,36 @@ def _describe_scoring(
     """What the answers were measured by, as that version recorded it."""
     for suite in loaded:
         scorer = signed.get(suite.name, "unsigned").partition("|suite:")[0]
-        yield f"scorer of {suite.name}", scorer
-        yield f"suite {suite.name}", suite.digest[:12]
+        yield from zip(_name_scoring(suite.name), (scorer, suite.digest[:12]), strict=True)
+
+
+def _name_scoring(suite: str) -> tuple[str, str]:
+    """The keys of a suite in a protocol."""
+    return f"scorer of {suite}", f"suite {suite}"
 
 
 def main(
-    a: Path, b: Path, answers: Path, prompts: Path, metrics: Path, target: Path, *suites: Path
+    a: Path,
+    b: Path,
+    answers: Path,
+    prompts: Path,
+    metrics: Path,
+    target: Path,
+    *suites: Path,
+    base: Path | None = None,
 ) -> None:
     settings, scoring = config.load("compare", CompareConfig), config.load("scoring", ScoreConfig)
     paths = ComparisonPaths(answers, prompts, metrics, suites)
     try:
-        versions = [load_version(str(name), paths, scoring) for name in (a, b)]
+        versions = load_versions((str(a), str(b)), paths, scoring)
         comparison = compare(versions[0], versions[1], settings)
     except BadInput as error:
         print(f"not comparable: {error}", file=sys.stderr)
         sys.exit(INCOMPARABLE)
     comparison_report.write(comparison, target)
+    write_page(versions[0], versions[1], prompts, base, target)
     print(comparison_report.format_markdown(comparison), end="")
+    print(f"page: {target.with_suffix('.html').absolute()}", file=sys.stderr)
     sys.exit(REGRESSION if comparison.worse else 0)
 
 

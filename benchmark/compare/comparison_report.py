@@ -6,6 +6,9 @@ from textwrap import indent
 
 import msgspec
 
+from agent_tuning.files import atomic_write
+from agent_tuning.files.markdown_table import format_row
+from agent_tuning.runtime.visible_text import show_controls
 from benchmark.compare.paired_tests import Comparison, Flip, MetricChange
 from benchmark.scoring.known_names import suite_title
 
@@ -17,21 +20,24 @@ HEADER = (
 
 def write(comparison: Comparison, target: Path) -> None:
     """Write `target` with the suffixes .json and .md."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     plain = json.dumps(msgspec.to_builtins(comparison), indent=2, ensure_ascii=False)
-    target.with_suffix(".json").write_text(plain + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(format_markdown(comparison), encoding="utf-8")
+    atomic_write.write_text(target.with_suffix(".json"), plain + "\n")
+    atomic_write.write_text(target.with_suffix(".md"), format_markdown(comparison))
 
 
 def format_markdown(comparison: Comparison) -> str:
-    """The numbers, then every flipped task with both answers, lost ones first."""
+    """The numbers, then every flipped task with both answers, lost ones first.
+
+    Answers are a model's: their control characters are shown, so that no terminal obeys them.
+    """
     ruler = ["---", "---", *("---:" for _ in HEADER[2:-1]), "---"]
     table = [HEADER, ruler, *map(_format_cells, comparison.changes)]
-    rows = "".join(f"| {' | '.join(row)} |\n" for row in table)
+    rows = "".join(map(format_row, table))
     lost = sum(flip.lost for flip in comparison.flips)
     head = f"# {comparison.a} → {comparison.b}\n\n{_format_summary(comparison)}\n\n{rows}\n"
     flips = "".join(map(_format_flip, comparison.flips))
-    return f"{head}## {len(comparison.flips)} flipped tasks, {lost} of them lost\n\n{flips}"
+    text = f"{head}## {len(comparison.flips)} flipped tasks, {lost} of them lost\n\n{flips}"
+    return show_controls(text, kept="\n\t")
 
 
 def _format_summary(comparison: Comparison) -> str:

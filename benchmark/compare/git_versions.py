@@ -7,12 +7,18 @@ from pathlib import Path
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc_data.index import DataIndexDirError
 
 from agent_tuning.records import BadInput, Json, Record
 
 WORKSPACE = "workspace"  # the files as they lie here, as DVC calls them
 LOCK_FILE = Path("dvc.lock")
+NOT_HERE = "neither committed nor in the DVC cache; `dvc fetch -a` may get it"
 RECIPE_ROOTS = ("data", "metrics", "models")  # each has a folder for every recipe
+
+
+class NotInCache(BadInput):
+    """The version has the file, and no cache here holds it."""
 
 
 class LockedFile(Record, frozen=True, forbid_unknown_fields=False):
@@ -55,10 +61,10 @@ def fetch_files(
 ) -> Iterator[Path]:
     """A temporary folder with `paths` as they were at `version`, and those of `optional` it has.
 
-    Raises BadInput for an unknown version, for a path of `paths` that the version does not have,
-    and for any path that DVC tracks and no cache here holds. Versions without recipes have the path
-    without the recipe's folder. What is wrong inside a file is said of the file of that version,
-    not of the copy.
+    Raises BadInput for an unknown version and for a path of `paths` that the version does not have,
+    NotInCache for any path that DVC tracks and no cache here holds. Versions without recipes have
+    the path without the recipe's folder. What is wrong inside a file is said of the file of that
+    version, not of the copy.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -68,6 +74,8 @@ def fetch_files(
                 _copy_file(files, version, path, Path(folder))
         except DvcException as error:
             raise BadInput(f"{version}: {error}") from error
+        except DataIndexDirError as error:  # of a folder, it names the folder
+            raise NotInCache(f"{version}: {error}: {NOT_HERE}") from error
         try:
             yield Path(folder)
         except BadInput as error:
@@ -75,15 +83,16 @@ def fetch_files(
 
 
 def _copy_file(files: DVCFileSystem, version: str, path: Path, folder: Path) -> None:
-    problem = "no such file in this version"
     source = str(_find_source(files, path) or path)
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     try:
         files.info(source)
-        problem = "neither committed nor in the DVC cache; `dvc fetch -a` may get it"
+    except FileNotFoundError as error:
+        raise BadInput(f"{version}: {path}: no such file in this version") from error
+    try:
         files.get(source, str(folder / path), recursive=True)
     except FileNotFoundError as error:
-        raise BadInput(f"{version}: {path}: {problem}") from error
+        raise NotInCache(f"{version}: {path}: {NOT_HERE}") from error
 
 
 def _find_source(files: DVCFileSystem, path: Path) -> Path | None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from statistics import fmean
 from typing import Literal
 
 import msgspec
 
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import AtLeastOne, Seed, Share
 from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.task_score import ScoredAnswer
@@ -23,9 +23,9 @@ Pair = tuple[ScoredAnswer, ScoredAnswer]
 
 
 class CompareConfig(Record, frozen=True):
-    resamples: int
-    seed: int
-    alpha: float
+    resamples: AtLeastOne
+    seed: Seed
+    alpha: Share
 
 
 class MetricChange(Record, frozen=True, omit_defaults=False):
@@ -100,31 +100,13 @@ def _test_metrics(pairs: Sequence[Pair], settings: CompareConfig) -> Iterator[Me
             and (after := getattr(b.score, metric)) is not None
         ]
         if values:
-            yield _test_metric(pairs[0][0].suite, metric, values, settings)
-
-
-def _test_metric(
-    suite: str, metric: str, values: Sequence[tuple[str, float, float]], settings: CompareConfig
-) -> MetricChange:
-    """`values` are the group of each task, its value in A and its value in B."""
-    groups = [group for group, _, _ in values]
-    moved = [after - before for _, before, after in values]
-    low, high = significance.mean_interval(moved, groups, settings.resamples, settings.seed)
-    if metric in EXACT_METRICS:
-        p = significance.mcnemar(moved.count(-1), moved.count(1))
-    else:
-        p = significance.sign_flip(moved, groups, settings.resamples, settings.seed)
-    return MetricChange(
-        suite=suite,
-        metric=metric,
-        n=len(values),
-        a=fmean(before for _, before, _ in values),
-        b=fmean(after for _, _, after in values),
-        difference=fmean(moved),
-        low=low,
-        high=high,
-        p=p,
-    )
+            tested = significance.test_pairs(
+                values,
+                settings.resamples,
+                settings.seed,
+                right_or_wrong=metric in EXACT_METRICS,
+            )
+            yield MetricChange(pairs[0][0].suite, metric, *tested)
 
 
 def _decide(changes: Sequence[MetricChange], alpha: float) -> Iterator[MetricChange]:

@@ -111,8 +111,10 @@ def _build_call(tool: Tool, query: str, names: Sequence[str], thought: str = "")
     return Assistant("call", thought, (Call(tool.name, given),))
 
 
-def _guess_value(schema: dict[str, Json], query: str, names: Iterator[str]) -> Json:
+def _guess_value(schema: Json, query: str, names: Iterator[str]) -> Json:
     """A value of the right type, out of the query where it can be."""
+    if not isinstance(schema, dict):  # `true`: anything
+        return next(names, query)
     if "enum" in schema:
         mentioned = [value for value in schema["enum"] if fold_text(str(value)) in fold_text(query)]
         return (mentioned or schema["enum"])[0]

@@ -11,6 +11,7 @@ import msgspec
 from agent_tuning.records import Assistant, Call, PromptSpec
 from benchmark.scoring.baselines import NO_TOOL, Baseline, write_turn
 from benchmark.scoring.task_score import last_user_text
+from benchmark.tasks.gold_turn import build_gold_turn
 from benchmark.tasks.suites import Gold, Task
 
 LETTERS = '{}[]()<>":,\\ abcé查天🌞\n'
@@ -113,11 +114,8 @@ DEGENERATE: dict[str, Baseline] = {
 def _build_gold(task: Task, prompt: PromptSpec) -> Assistant:
     """The first gold, with the first accepted value of every argument."""
     first = task.golds[0]
-    if first.decision != "call":
-        text = (QUESTION if first.decision == "ask" else NO_TOOL)[prompt.language]
-        return Assistant(first.decision, _join_thought(first), text=text)
-    calls = (Call(c.name, {name: v[0] for name, v in c.arguments.items()}) for c in first.calls)
-    return Assistant("call", _join_thought(first), tuple(calls))
+    text = (QUESTION if first.decision == "ask" else NO_TOOL)[prompt.language]
+    return build_gold_turn(msgspec.structs.replace(first, thought=_join_thought(first)), text)
 
 
 def _join_thought(gold: Gold) -> str:

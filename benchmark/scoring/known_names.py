@@ -5,6 +5,7 @@ A new suite or model works without a line here; add one to give it a place or a 
 
 from collections.abc import Collection, Iterable
 
+VALIDATION = "validation"  # the suite to choose by, not to report: it stands last
 # Titles: two suites are derived from BFCL and NESTFUL, and never shown under the bare names.
 SUITES = {
     "shop": "shop, freely worded",
@@ -12,7 +13,6 @@ SUITES = {
     "house": "house",
     "bfcl": "BFCL-derived",
     "nestful": "NESTFUL-derived",
-    "validation": "validation",  # to choose by, not to report
 }
 MODELS = ("base", "base_two_shot", "tuned")
 # Models that are asked every suite: a task that they did not answer counts as wrong. Any other
@@ -21,9 +21,10 @@ MODELS_ASKED_EVERYTHING = ("base", "tuned")
 
 
 def sort_names(names: Iterable[str], known: Collection[str]) -> list[str]:
-    """`names` in the order of `known`, then the unknown ones by name."""
+    """`names` in the order of `known`, then the unknown ones by name, `validation` last."""
     present = set(names)
-    return [*(name for name in known if name in present), *sorted(present - set(known))]
+    unknown = sorted(present - set(known), key=lambda name: (name == VALIDATION, name))
+    return [*(name for name in known if name in present), *unknown]
 
 
 def suite_title(suite: str) -> str:

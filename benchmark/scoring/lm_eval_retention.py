@@ -14,14 +14,32 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime.progress import Progress
+from agent_tuning.runtime.ranges import AtLeastOne, Threads
 from benchmark.scoring.retention import MEASURES, RetentionItem
 
 Samples = dict[str, list[dict[str, Any]]]  # by task, as lm-eval logs them
 
 
 class RetentionConfig(Record, frozen=True):
-    batch_size: int
-    threads: int
+    batch_size: AtLeastOne
+    threads: Threads
+
+
+class ReportingLM(HFLM):  # type: ignore[misc] # lm-eval is not typed
+    """lm-eval's model, which shows how many sequences it has scored."""
+
+    progress: Progress | None = None
+
+    def _loglikelihood_tokens(self, requests: Any, *arguments: Any, **named: Any) -> Any:
+        self.progress = Progress("retention", len(requests))
+        return super()._loglikelihood_tokens(requests, *arguments, **named)
+
+    def _model_call(self, inps: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
+        scores: torch.Tensor = super()._model_call(inps, *arguments, **named)
+        if self.progress:
+            self.progress.show(self.progress.done + len(inps))
+        return scores
 
 
 def measure_retention(suite: Path, model: Path, batch_size: int) -> list[RetentionItem]:
@@ -45,7 +63,7 @@ def run_lm_eval(suite: Path, model: Path, batch_size: int) -> Samples:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with redirect_stderr(io.StringIO()):  # progress bars
         tasks = TaskManager(include_path=str(suite), include_defaults=False).load(list(MEASURES))
-        loaded = HFLM(str(model), dtype="float32", device=device, batch_size=batch_size)
+        loaded = ReportingLM(str(model), dtype="float32", device=device, batch_size=batch_size)
         results = evaluate(loaded, tasks, bootstrap_iters=0, log_samples=True)
     samples: Samples = results["samples"]
     return samples

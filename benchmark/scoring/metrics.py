@@ -1,6 +1,5 @@
 """From many scored answers to numbers. The order of the answers changes no byte of the result."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agent_tuning.files import json_file
 from agent_tuning.files.metrics_file import DIGITS
-from agent_tuning.records import BadInput, Record
+from agent_tuning.records import Record
 from benchmark.scoring import significance
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.task_score import ScoredAnswer
@@ -56,13 +56,7 @@ class SweepRow(Record, frozen=True):
 
 def read(path: Path) -> dict[str, float]:
     """A metrics file, as `agent_tuning.files.metrics_file` writes it."""
-    try:
-        values: dict[str, float] = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}") from error
-    return values
+    return {**json_file.read(path, dict[str, int | float])}
 
 
 def compute_metrics(scored: Iterable[ScoredAnswer]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agent_tuning.inference.requests import QuestionGroup
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import AtLeastOne, ShareAboveZero
 from benchmark.engines.answer import Answer
 from benchmark.scoring.scorers import TEXT_SCORERS
 from benchmark.scoring.task_score import score_answer
@@ -17,8 +18,8 @@ from benchmark.tasks.suites import Suite
 class RerunVarianceConfig(Record, frozen=True):
     """`share` of the groups (0-1) are asked again, at most `batch_size` questions in a batch."""
 
-    share: float
-    batch_size: int
+    share: ShareAboveZero
+    batch_size: AtLeastOne
 
 
 def choose_groups(groups: Sequence[QuestionGroup], share: float) -> list[QuestionGroup]:

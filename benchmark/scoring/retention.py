@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from agent_tuning.records import BadInput, Language, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Seed
 from benchmark.scoring import significance
 
 MEASURES = {"cloze": "accuracy", "dialogue": "bits_per_byte"}
@@ -17,8 +18,8 @@ LOSS_NAMES = {"accuracy": "accuracy_drop", "bits_per_byte": "bits_per_byte_rise"
 
 
 class GeneralConfig(Record, frozen=True):
-    bootstrap: int
-    seed: int
+    bootstrap: AtLeastOne
+    seed: Seed
 
 
 class RetentionItem(Record, frozen=True):

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime.progress import Progress
+from agent_tuning.runtime.ranges import AtLeastOne, NonEmpty, Seed, Share
 from benchmark.engines.answer import Answer
 from benchmark.scoring import metrics
 from benchmark.scoring.baselines import BASELINES, Baseline
 from benchmark.scoring.known_names import MODELS, MODELS_ASKED_EVERYTHING, SUITES, sort_names
 from benchmark.scoring.metrics import BreakdownRow, SweepRow
+from benchmark.scoring.model_differences import ModelDifference, compare_with_tuned
 from benchmark.scoring.scorers import TEXT_SCORERS, scorer_signature
 from benchmark.scoring.task_score import Answers, ScoredAnswer, read_answers, score_answers
 from benchmark.tasks import suites
@@ -18,11 +21,11 @@ from benchmark.tasks.suites import Suite
 
 
 class ScoreConfig(Record, frozen=True):
-    lam: float
+    lam: Share
     text_scorer: Literal["rouge_l", "bleu"]
-    bootstrap: int
-    seed: int
-    sweep: tuple[float, ...]
+    bootstrap: AtLeastOne
+    seed: Seed
+    sweep: NonEmpty[Share]
 
 
 @dataclass
@@ -34,6 +37,7 @@ class SuiteScores:
     answers: list[ScoredAnswer] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)  # `<model>.<metric>`
     breakdown: list[BreakdownRow] = field(default_factory=list)
+    differences: list[ModelDifference] = field(default_factory=list)
     sweep: list[SweepRow] = field(default_factory=list)
 
 
@@ -48,21 +52,29 @@ def score_suites(
     loaded = [suites.read(folder) for folder in find_suites(suites_folder)]
     known = {task.id for suite in loaded for task in suite.tasks}
     models = {path.stem: read_answers(path, known) for path in find_answers(answers_folder)}
-    return [score_suite(suite, select_models(suite, models), config) for suite in loaded]
+    progress, results = Progress("score", len(loaded)), []
+    for suite in loaded:
+        results.append(score_suite(suite, select_models(suite, models), config))
+        progress.show(len(results), suite.name)
+    return results
 
 
 def score_suite(suite: Suite, models: Mapping[str, Answers], config: ScoreConfig) -> SuiteScores:
     """Score `models`, then the baselines, each on every task of the suite."""
     scores = SuiteScores(suite.name, build_signature(suite, config))
+    by_model: dict[str, list[ScoredAnswer]] = {}
     for model, answers in models.items():
-        scored = list(_score_model(suite, model, answers, config))
+        scored = by_model[model] = list(_score_model(suite, model, answers, config))
         rows = _add_tables(scores, scored, config)
         values = {**metrics.compute_metrics(scored), **metrics.collect_intervals(rows)}
         scores.metrics |= {f"{model}.{name}": value for name, value in values.items()}
         scores.answers += scored
     for name, rule in BASELINES.items():
-        scored = list(_score_model(suite, name, answer_by_rule(suite, rule), config))
+        scored = by_model[name] = list(
+            _score_model(suite, name, answer_by_rule(suite, rule), config)
+        )
         _add_tables(scores, scored, config)
+    scores.differences += compare_with_tuned(by_model, config.bootstrap, config.seed)
     return scores
 
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import metrics_file
-from agent_tuning.records import BadInput
+from agent_tuning.files import atomic_write, json_file, metrics_file
 from benchmark.scoring import metrics
 
 FILE_NAME = "signatures.json"
@@ -19,9 +18,8 @@ PREFIX = "signature."
 
 def write_signatures(path: Path, signatures: Mapping[str, str]) -> None:
     """Write a JSON object, suite -> signature, sorted by suite."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     encoded = msgspec.json.format(msgspec.json.encode(signatures, order="sorted"), indent=2)
-    path.write_bytes(encoded + b"\n")
+    atomic_write.write_bytes(path, encoded + b"\n")
 
 
 def write_signed_metrics(path: Path, values: Mapping[str, float], signature: str) -> None:
@@ -38,10 +36,7 @@ def read_signatures(folder: Path, suites: Iterable[str]) -> dict[str, str]:
     if not path.exists():
         old = {suite: _find_in_metrics(folder / f"{suite}.json") for suite in suites}
         return {suite: signature for suite, signature in old.items() if signature}
-    try:
-        stored = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except msgspec.DecodeError as error:
-        raise BadInput(f"{path}: {error}") from error
+    stored = json_file.read(path, dict[str, str])
     return {suite: stored[suite] for suite in suites if suite in stored}
 
 

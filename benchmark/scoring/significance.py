@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from math import comb
+from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,41 @@ def mean_interval(
     sums, counts = _sum_by_group(values, groups)
     weights = draw_resamples(len(sums), times, seed)
     return percentile_interval((weights @ sums) / (weights @ counts))
+
+
+class PairedTest(NamedTuple):
+    """The same tasks answered twice; `low` to `high` holds the mean of b − a with 95 %."""
+
+    n: int
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def test_pairs(
+    pairs: Sequence[tuple[str, float, float]], resamples: int, seed: int, *, right_or_wrong: bool
+) -> PairedTest:
+    """`pairs`: the group of each task, and its value (0-1) in a and in b; there is at least one.
+
+    Values of 0 and 1 are tested by McNemar, others by flipping the signs of groups.
+    """
+    groups = [group for group, _, _ in pairs]
+    moved = [after - before for _, before, after in pairs]
+    if right_or_wrong:
+        p = mcnemar(moved.count(-1), moved.count(1))
+    else:
+        p = sign_flip(moved, groups, resamples, seed)
+    return PairedTest(
+        len(pairs),
+        fmean(before for _, before, _ in pairs),
+        fmean(after for _, _, after in pairs),
+        fmean(moved),
+        *mean_interval(moved, groups, resamples, seed),
+        p,
+    )
 
 
 def mcnemar(lost: int, won: int) -> float:

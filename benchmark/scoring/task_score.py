@@ -43,11 +43,11 @@ class ScoredAnswer(Record, frozen=True):
         return msgspec.structs.replace(self, reason="", query="", gold="", decision="", answer="")
 
 
-def read_answers(path: Path, known: set[str]) -> Answers:
-    """Answers to `known` tasks; one to another task, or a second one, stops with its line."""
+def read_answers(path: Path, known: set[str] | None = None) -> Answers:
+    """Answers by task. One to a task that is not `known`, or a second one, stops with its line."""
     answers: dict[str, Answer] = {}
     for line, answer in enumerate(jsonl.read(path, Answer), 1):
-        if answer.task not in known:
+        if known is not None and answer.task not in known:
             raise BadInput(f"{path}:{line}: task: no suite has a task {answer.task!r}")
         if answer.task in answers:
             raise BadInput(f"{path}:{line}: task: two answers to {answer.task!r}")

@@ -1,8 +1,9 @@
 """A comparison finds exactly what changed, says whether it may be chance, and refuses the rest."""
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from dvc.repo import Repo
 
 from agent_tuning.runtime import config
-from benchmark.compare import compare_versions, gate, git_versions
+from benchmark.compare import compare_versions, gate, git_versions, release_outcomes
 from benchmark.compare.gate import GateResult
 from benchmark.compare.paired_tests import CompareConfig
 from benchmark.scoring import signatures
@@ -96,6 +97,13 @@ def other_format() -> None:
     path.write_text(path.read_text().replace('"prompt":', '"group":'))
 
 
+def release(wrong_tasks: Sequence[str] = ()) -> None:
+    """Keep the outcomes, as `make outcomes` does."""
+    versioned_repo.write_answers(wrong_tasks)
+    answers, prompts, metrics, _, *suites = map(Path, versioned_repo.PATHS)
+    release_outcomes.main(answers, prompts, metrics, *suites)
+
+
 CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
@@ -111,6 +119,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "signed_apart": signed_apart,
     "unmeasured": lambda: shutil.rmtree("metrics"),
     "formatted": other_format,
+    "released": release,
+    "released_known": lambda: release(KNOWN),
 }
 
 
@@ -163,6 +173,31 @@ def test_two_versions_that_differ_by_30_tasks_list_exactly_those(run: Callable[.
     assert 'Action Input: {"city": "c0"}' in page  # what A said
     assert "call is right, not no_call" in page  # and why B is wrong
     assert "Significantly worse: house em" in page
+
+
+def test_the_page_has_every_task_with_both_answers(run: Callable[..., int]) -> None:
+    run("first", "known")
+    html = Path("report/compare.html").read_text()
+    (data,) = re.findall(r'id="data">(.*?)</script', html, re.DOTALL)
+    page = json.loads(data)
+    assert page["title"] == "first → known"
+    assert {row["id"] for row in page["rows"]} == {task.id for task in TASKS}
+    differ = page["flags"].index("first and known differ")
+    flipped = [row["id"] for row in page["rows"] if differ in row.get("flags", ())]
+    assert sorted(flipped) == sorted(KNOWN)
+    lost = next(row for row in page["rows"] if row["id"] == KNOWN[0])
+    assert lost["marks"] == [["first", "right"], ["known", "wrong"]]
+    assert [side["label"] for side in lost["parts"][-1]["sides"]] == ["first", "known"]
+
+
+def test_answers_to_suites_that_are_not_compared_are_no_mistake(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model answers what it was not trained for, too; those suites are left out."""
+    with chdir(project), pytest.raises(SystemExit) as stopped:
+        compare_versions.main(*map(Path, ("first", "known", *versioned_repo.PATHS[:-1])))
+    assert stopped.value.code == compare_versions.REGRESSION
+    assert "house" in capsys.readouterr().out
 
 
 def test_the_other_way_round_the_same_tasks_are_won(run: Callable[..., int]) -> None:
@@ -261,10 +296,11 @@ def test_a_regression_fails_the_gate(project: Path) -> None:
 
 
 def check_regressions(against: str) -> GateResult:
-    answers, prompts, metrics, target, *suites = map(Path, versioned_repo.PATHS)
+    answers, prompts, metrics, _, *suites = map(Path, versioned_repo.PATHS)
     paths = compare_versions.ComparisonPaths(answers, prompts, metrics, tuple(suites))
     scoring, comparing = config.load("scoring", ScoreConfig), config.load("compare", CompareConfig)
-    return gate.check_regressions(against, paths, target, scoring, comparing)
+    comparison = gate.compare_if_possible(against, paths, scoring, comparing)
+    return gate.check_regressions(against, comparison)
 
 
 @pytest.mark.parametrize(
@@ -307,6 +343,54 @@ def test_answers_that_no_cache_holds_are_named(
     assert (
         "first: data/general/answers/tuned.jsonl: neither committed nor in the DVC cache" in printed
     )
+
+
+@pytest.fixture
+def without_cache(project: Path, tmp_path: Path) -> Iterator[None]:
+    shutil.move(project / ".dvc/cache/files", tmp_path / "files")
+    yield
+    shutil.move(tmp_path / "files", project / ".dvc/cache/files")
+
+
+def test_released_versions_compare_without_their_answers(
+    run: Callable[..., int], request: pytest.FixtureRequest
+) -> None:
+    assert run("first", "known") == compare_versions.REGRESSION
+    with_answers = read_comparison()
+    request.getfixturevalue("without_cache")
+    assert run("released", "released_known") == compare_versions.REGRESSION
+    assert read_comparison()["changes"] == with_answers["changes"]
+    assert [flip["task"] for flip in read_comparison()["flips"]] == KNOWN
+    assert run("released_known", "released") == 0
+
+
+@pytest.mark.usefixtures("without_cache")
+def test_a_released_version_compares_with_the_answers_here_and_shows_their_questions(
+    run: Callable[..., int],
+) -> None:
+    assert run("released", "workspace") == 0
+    assert read_comparison()["flips"] == []
+    assert run("released_known", "workspace") == 0
+    flips = read_comparison()["flips"]
+    assert [flip["task"] for flip in flips] == KNOWN
+    assert flips[0]["query"] == "Rain in city 0?"
+    page = Path("report/compare.md").read_text()
+    assert "the answer is in no cache here, only its outcome" in page
+    assert "Rain in city 0?" in Path("report/compare.html").read_text()
+
+
+@pytest.mark.usefixtures("without_cache")
+def test_released_outcomes_of_another_suite_or_model_do_not_compare(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    assert run("released:base", "workspace") == compare_versions.INCOMPARABLE
+    assert "released: " in capsys.readouterr().err
+    suite = project / "suites/house/tasks.jsonl"
+    before = suite.read_text()
+    other_suite()
+    assert run("released", "workspace") == compare_versions.INCOMPARABLE
+    suite.write_text(before)
+    assert "suite house is " in capsys.readouterr().err
 
 
 def test_an_experiment_and_the_files_as_they_lie_here_are_versions_too(

@@ -36,7 +36,8 @@ scoring:
   sweep: [0, 0.5, 1]
 """
 TOOL = Tool("get_weather", "Weather of a city.", {"properties": {"city": {"type": "string"}}})
-FILES = ["house.json", "bfcl.json", "signatures.json", "scores.jsonl", "breakdown.csv", "sweep.csv"]
+TABLES = ("scores.jsonl", "breakdown.csv", "differences.csv", "sweep.csv")
+FILES = ["suites/house.json", "suites/bfcl.json", "signatures.json", *TABLES]
 
 
 def task(suite: str, number: int) -> Task:
@@ -84,8 +85,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def paths(out: str) -> list[str]:
-    tables = ("scores.jsonl", "breakdown.csv", "sweep.csv")
-    return ["suites", "answers", out, *(f"{out}/{name}" for name in tables)]
+    return ["suites", "answers", out, *(f"{out}/{name}" for name in TABLES)]
 
 
 def run(out: str = "out") -> dict[str, Any]:
@@ -99,7 +99,7 @@ def rows(written: bytes) -> list[dict[str, str]]:
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_both_models_and_name_their_signature() -> None:
-    values = json.loads(run()["house.json"])
+    values = json.loads(run()["suites/house.json"])
     assert (values["base.em"], values["base.parse_error_rate"]) == (0, 1)
     assert (values["tuned.em"], values["tuned.call_em"], values["tuned.false_call_rate"]) == (
         0.5,
@@ -117,10 +117,25 @@ def test_metrics_hold_both_models_and_name_their_signature() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_suite_without_descriptions_has_no_text_and_no_score() -> None:
     written = run()
-    values = json.loads(written["bfcl.json"])
+    values = json.loads(written["suites/bfcl.json"])
     assert values["tuned.call_exact_match"] == 1
     assert not {"tuned.text", "tuned.score"} & values.keys()
     assert {row["suite"] for row in rows(written["sweep.csv"])} == {"house"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_tuned_model_is_tested_against_every_other_row_on_the_same_tasks() -> None:
+    tested = {(row["suite"], row["model"]): row for row in rows(run()["differences.csv"])}
+    assert {model for suite, model in tested if suite == "house"} > {"base", "lexical"}
+    base = tested["house", "base"]  # the base never parses, the tuned model is right in 4 of 8
+    assert (base["n"], base["em"], base["tuned_em"], base["difference"]) == (
+        "8",
+        "0.0",
+        "0.5",
+        "0.5",
+    )
+    assert float(base["p"]) == 2 / 2**4  # McNemar: four of four changes are to the better
+    assert ("house", "tuned") not in tested
 
 
 @pytest.mark.usefixtures("folder")
@@ -158,7 +173,7 @@ def test_the_order_of_records_changes_no_byte() -> None:
 def test_a_missing_answer_lowers_the_answered_rate() -> None:
     lines = Path("answers/tuned.jsonl").read_bytes().splitlines(keepends=True)
     Path("answers/tuned.jsonl").write_bytes(b"".join(lines[2:]))
-    values = json.loads(run()["house.json"])
+    values = json.loads(run()["suites/house.json"])
     assert (values["tuned.answered_rate"], values["tuned.error"], values["tuned.n"]) == (
         0.75,
         0.25,
@@ -170,13 +185,13 @@ def test_a_missing_answer_lowers_the_answered_rate() -> None:
 @pytest.mark.usefixtures("folder")
 def test_no_answer_at_all_is_scored_too() -> None:
     Path("answers/tuned.jsonl").write_text("")
-    values = json.loads(run()["house.json"])
+    values = json.loads(run()["suites/house.json"])
     assert (values["tuned.answered_rate"], values["tuned.em"]) == (0, 0)
 
 
 @pytest.mark.usefixtures("folder")
 def test_metrics_hold_intervals_and_the_gaps_of_every_axis() -> None:
-    values = json.loads(run()["house.json"])
+    values = json.loads(run()["suites/house.json"])
     assert values["tuned.em.low"] <= values["tuned.em"] <= values["tuned.em.high"]
     assert (
         values["tuned.gap.query.low"] <= values["tuned.gap.query"] <= values["tuned.gap.query.high"]
@@ -220,7 +235,7 @@ def test_what_a_model_says_in_half_characters_can_be_written() -> None:
     odd = 'Action: get_weather\nAction Input: {"city": "\\ud83d", "n": 1234567890123456789012}'
     answers = list(jsonl.read(Path("answers/tuned.jsonl"), Answer))
     jsonl.write(Path("answers/tuned.jsonl"), [Answer(answers[0].task, odd), *answers[1:]])
-    assert json.loads(run()["house.json"])["tuned.call_exact_match"] == 0.75
+    assert json.loads(run()["suites/house.json"])["tuned.call_exact_match"] == 0.75
 
 
 @pytest.mark.usefixtures("folder")
@@ -230,9 +245,9 @@ def test_a_further_suite_has_its_own_metrics_also_where_nothing_of_it_is_asked()
     with open("answers/tuned.jsonl", "ab") as out:
         out.write(msgspec.json.encode(answer(task("third", 0))) + b"\n")
     run()
-    values = json.loads(Path("out/third.json").read_text())
+    values = json.loads(Path("out/suites/third.json").read_text())
     assert (values["tuned.n"], values["tuned.em"], values["base.answered_rate"]) == (1, 1, 0)
-    nothing = json.loads(Path("out/unasked.json").read_text())
+    nothing = json.loads(Path("out/suites/unasked.json").read_text())
     assert (nothing["tuned.n"], "tuned.em" in nothing) == (0, False)
 
 
@@ -254,9 +269,10 @@ def test_a_new_suite_and_a_new_model_follow_the_known_ones_by_name() -> None:
     assert models_of(house) == [*MODELS, *BASELINES]
     assert models_of(bfcl) == ["base", "tuned", *BASELINES]
     write_suite("another", [task("another", 0)])
+    write_suite("validation", [task("validation", 0)])
     jsonl.write(Path("answers/another_model.jsonl"), [answer(task("another", 0))])
     scored = score_folders()
-    assert [suite.suite for suite in scored] == ["house", "bfcl", "another"]
+    assert [suite.suite for suite in scored] == [*("house", "bfcl", "another", "validation")]
     assert models_of(scored[0]) == [*MODELS, *BASELINES]
     assert models_of(scored[2]) == ["base", "tuned", "another_model", *BASELINES]
     # the models that are asked every suite have answered nothing of the new one
