@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent_tuning.files import csv_records, yaml_records
+from agent_tuning.files import atomic_write, csv_records, yaml_records
+from agent_tuning.files.markdown_table import format_row
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
+from benchmark import missing_step
 from benchmark.reports import leaderboard
 from benchmark.reports.leaderboard import LeaderboardLine, format_interval, format_number
 from benchmark.scoring.known_names import suite_title
@@ -59,7 +61,7 @@ class Pipeline(Record, frozen=True, forbid_unknown_fields=False):
 
 def format_stages(pipeline: Pipeline) -> str:
     rows = ((f"`{name}`", stage.description) for name, stage in pipeline.stages.items())
-    return _format_rows([("stage", "what it does"), ("---", "---"), *rows])
+    return format_rows([("stage", "what it does"), ("---", "---"), *rows])
 
 
 def format_results(board: Sequence[LeaderboardLine]) -> str:
@@ -78,7 +80,7 @@ def format_results(board: Sequence[LeaderboardLine]) -> str:
         for line in (lines[suite, model] for model in models if (suite, model) in lines):
             rows.append((title, *_format_cells(line, best[suite])))
             title = ""
-    return _format_rows(rows)
+    return format_rows(rows)
 
 
 def replace_between_markers(text: str, marker: str, content: str, page: str = "README.md") -> str:
@@ -94,21 +96,24 @@ def _format_cells(line: LeaderboardLine, best: float) -> tuple[str, ...]:
     em = f"**{format_number(line.em)}**" if is_bold else format_number(line.em)
     decisions = (line.call_em, line.no_call_em, line.ask_em)
     rates = (*decisions, line.call_exact_match, line.parse_error_rate)
-    return (line.model, str(line.n), em, format_interval(line), *map(format_number, rates))
+    return (line.name, str(line.n), em, format_interval(line), *map(format_number, rates))
 
 
-def _format_rows(rows: Sequence[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def format_rows(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines of a Markdown table; the second is the rule."""
+    return "".join(map(format_row, rows))
 
 
 def _rewrite(page: Path, marker: str, content: str) -> None:
     text = page.read_text(encoding="utf-8")
-    page.write_text(replace_between_markers(text, marker, content, str(page)), encoding="utf-8")
+    atomic_write.write_text(page, replace_between_markers(text, marker, content, str(page)))
 
 
-def main(readme: Path, architecture: Path, pipeline: Path, breakdown: Path) -> None:
+def main(readme: Path, architecture: Path, pipeline: Path, breakdown: Path, suites: Path) -> None:
+    missing_step.expect(breakdown, "scores", "make repro")
     stages = format_stages(yaml_records.read(pipeline, Pipeline))
-    board = leaderboard.build_lines(csv_records.read(breakdown, BreakdownRow))
+    unanswered = leaderboard.read_unanswered(suites)
+    board = leaderboard.build_lines(csv_records.read(breakdown, BreakdownRow), unanswered)
     _rewrite(architecture, "stages", stages)
     _rewrite(readme, "results", format_results(board))
 

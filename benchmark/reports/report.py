@@ -1,8 +1,8 @@
 """The report: one self-contained HTML page. The wording of the page is in its template."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from agent_tuning.files import csv_records
+from agent_tuning.files import atomic_write, csv_records
+from agent_tuning.runtime.visible_text import show_controls
 from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
-from benchmark.reports import charts, episode_section, leaderboard
-from benchmark.rollouts.goal_scoring import EpisodeScore
-from benchmark.scoring.baselines import BASELINES
+from benchmark.reports import charts, episode_section, leaderboard, tool_table, verdict
+from benchmark.reports.results import LearningPoint, Metrics, Results
+from benchmark.reports.verdict import Verdict
 from benchmark.scoring.known_names import suite_title
 from benchmark.scoring.metrics import (
     AXES,
@@ -33,33 +34,12 @@ SWEPT_MODELS = ("base", "tuned", "lexical", "echo_query", "always_none")
 WRONG_ANSWERS_SHOWN = 12
 MAX_ANSWER_CHARS = 600  # longer answers are cut on the page
 
-Metrics = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything the page is made of."""
-
-    metrics: Mapping[str, Metrics]  # by suite
-    noise: Metrics
-    breakdown: Sequence[BreakdownRow]
-    sweep: Sequence[SweepRow]
-    scores: Sequence[ScoredAnswer]
-    train_log: Sequence[TrainStep]
-    coverage: Sequence[CoverageRow]
-    episodes: Metrics = field(default_factory=dict)
-    goals: Sequence[EpisodeScore] = ()
-    general: Metrics = field(default_factory=dict)
-    signatures: Mapping[str, str] = field(default_factory=dict)  # by suite
-
 
 def write(results: Results, html: Path, markdown: Path, table: Path) -> None:
     """Write the page, and the leaderboard as Markdown and as CSV."""
     for path, text in ((html, render_html(results)), (markdown, render_markdown(results))):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    lines = leaderboard.build_lines(results.breakdown)
-    csv_records.write(table, leaderboard.LeaderboardLine, lines)
+        atomic_write.write_text(path, show_controls(text, kept="\n\t"))
+    csv_records.write(table, leaderboard.LeaderboardLine, _build_board(results))
 
 
 def render_html(results: Results) -> str:
@@ -84,16 +64,44 @@ def render_html(results: Results) -> str:
 
 
 def render_markdown(results: Results) -> str:
-    board = leaderboard.build_lines(results.breakdown)
-    return f"# Benchmark\n\n{_write_headline(board)}\n\n{leaderboard.format_markdown(board)}"
+    decided = decide(results)
+    text = "\n".join(f"- {sentence}" for sentence in decided.sentences)
+    table = leaderboard.format_markdown(_build_board(results))
+    return f"# May this version be shipped?\n\n{decided.answer}\n\n{text}\n\n{table}"
+
+
+def decide(results: Results) -> Verdict:
+    """The verdict by the suites that the recipe was trained for."""
+    released = results.released
+    board = [line for line in _build_board(results) if line.suite in released]
+    differences = [row for row in results.differences if row.suite in released]
+    return verdict.decide(board, differences, results.gate, results.comparison, results.human)
+
+
+def _build_board(results: Results) -> list[leaderboard.LeaderboardLine]:
+    return leaderboard.build_lines(results.breakdown, results.unanswered)
 
 
 def _build_context(results: Results) -> dict[str, Any]:
-    board = leaderboard.build_lines(results.breakdown)
+    board = _build_board(results)
     suites = list(results.metrics)
     return {
-        "headline": _write_headline(board),
+        "recipe": results.recipe,
+        "base": results.base,
+        "verdict": decide(results),
+        "gate": results.gate,
+        "counts": results.counts,
+        "human": results.human,
+        "rated": _list_rated(results.human),
+        "tools": tool_table.build_tables(results.asked, results.scores),
+        "learning": results.validation,
+        "learning_charts": _draw_learning(results.validation),
         "header": leaderboard.HEADER,
+        "not_trained_for": [name for name in results.not_trained_for if name in suites],
+        "differences": {
+            name: {row.model: row for row in results.differences if row.suite == name}
+            for name in suites
+        },
         "boards": {name: [line for line in board if line.suite == name] for name in suites},
         "gaps": {name: _build_gaps(results.breakdown, name) for name in suites},
         "gap_chart": _draw_gaps(results.breakdown),
@@ -115,21 +123,6 @@ def _build_context(results: Results) -> dict[str, Any]:
         "noise": results.noise,
         "signatures": {name: results.signatures.get(name, "") for name in suites},
     }
-
-
-def _write_headline(board: Sequence[leaderboard.LeaderboardLine]) -> str:
-    """The first suite's result in one sentence."""
-    em = {line.model: line.em for line in board if line.suite == board[0].suite}
-    if not em.keys() >= set(MODELS):
-        return "Nothing has been scored."
-    rules = {name: value for name, value in em.items() if name in BASELINES}
-    best = max(rules, key=lambda name: rules[name], default="")
-    beside = f" The best rule without a model, {_split_words(best)}, is right in {rules[best]:.1%}."
-    suite = suite_title(board[0].suite)
-    return (
-        f"On {suite}, the tuned model decides right in {em['tuned']:.1%} of the tasks, "
-        f"the base model in {em['base']:.1%}.{beside if best else ''}"
-    )
 
 
 def choose_wrong_answers(
@@ -266,6 +259,30 @@ def _place_coverage(cells: Iterable[CoverageRow]) -> list[dict[str, Any]]:
         {"tool": cell.tool, "scenario": f"{complexity} {place}", "count": cell.count}
         for complexity, place, cell in places
     ]
+
+
+def _draw_learning(rows: Sequence[LearningPoint]) -> dict[str, Markup]:
+    """What is shown -> its curve over the steps of training."""
+    points = [msgspec.structs.asdict(row) for row in rows]
+    named = {
+        "loss": ("validation_loss", "loss of a trained token"),
+        "right decisions": ("validation_exact", "share of decisions"),
+    }
+    return {
+        name: charts.draw_curve(points, "step", column, ("step", title))
+        for name, (column, title) in named.items()
+        if points
+    }
+
+
+def _list_rated(human: Metrics) -> list[tuple[str, str]]:
+    """Who was rated and by whom, as prefixes of the metrics: ("tuned", "judge.tuned")."""
+    versions = sorted(
+        name.removesuffix(".n")
+        for name in human
+        if name.endswith(".n") and not name.startswith("judge")
+    )
+    return [(version, f"judge.{version}") for version in versions]
 
 
 def _pair_metrics(values: Metrics) -> list[tuple[str, float | None, float | None]]:

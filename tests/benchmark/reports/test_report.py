@@ -1,5 +1,6 @@
 """The report is one page that needs nothing else, and the leaderboard fits a terminal."""
 
+import dataclasses
 import re
 import sys
 from functools import cache
@@ -10,31 +11,31 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_tuning.files import csv_records, jsonl, metrics_file
+from agent_tuning.files import csv_records
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from agent_tuning.synthesis.coverage import CoverageRow
 from agent_tuning.training.train_log import TrainStep
+from benchmark.compare.gate import GateResult
+from benchmark.compare.paired_tests import Comparison, MetricChange
 from benchmark.reports import leaderboard, report
-from benchmark.reports.report import Results
+from benchmark.reports.results import Results
 from benchmark.rollouts import goal_scoring, rollout
 from benchmark.rollouts.goal_scoring import EpisodeScore
 from benchmark.scoring import retention
 from benchmark.scoring.metrics import (
     BreakdownRow,
-    SweepRow,
     compute_breakdown,
     compute_metrics,
     sweep_lambda,
 )
+from benchmark.scoring.model_differences import ModelDifference, compare_with_tuned
 from benchmark.scoring.outcome import Verdict
 from benchmark.scoring.retention import RetentionItem
 from benchmark.scoring.scorers import Score
-from benchmark.scoring.signatures import write_signatures
 from benchmark.scoring.task_score import ScoredAnswer
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episodes
-from stages import report as stage
 
 KINDS = ("call", "on_topic_chat", "missing_argument")
 
@@ -74,6 +75,13 @@ def results() -> Results:
         metrics={suite: suite_metrics(rows, suite) for suite in ("house", "bfcl")},
         noise={"asked": 56, "equal": 0.982143, "em_difference": 0.017857},
         breakdown=[row for scores in rows.values() for row in compute_breakdown(scores, 50, 7)],
+        differences=[
+            row
+            for suite in ("house", "bfcl")
+            for row in compare_with_tuned(
+                {model: scores for (name, model), scores in rows.items() if name == suite}, 50, 7
+            )
+        ],
         sweep=[row for scores in rows.values() for row in sweep_lambda(scores, (0.0, 0.5, 1.0))],
         scores=[s for (_, model), ss in rows.items() if model in report.MODELS for s in ss],
         train_log=[TrainStep(step, 3 / step, 1e-4, 1.0) for step in range(1, 9)],
@@ -173,7 +181,7 @@ def test_what_a_model_or_user_said_is_text_and_never_markup(page: str) -> None:
 def test_the_page_has_every_picture_and_says_what_it_shows(page: str) -> None:
     assert page.count("<svg") == 2 + 2 + 2  # gaps and kinds, λ and loss, coverage per language
     assert page.count('<figure role="img" aria-label=') == 6
-    assert "On house, the tuned model decides right in 66.7% of the tasks" in page
+    assert "On house, the tuned model decides right in 66.7 % of 60 tasks" in page
     assert "2 tools" in page
     assert "4 cells empty" in page
 
@@ -217,7 +225,7 @@ def test_a_model_after_two_examples_is_no_rule_without_a_model(results: Results)
     shots = [scored("house", "base_two_shot", number, score=Score(1)) for number in range(60)]
     rows = [*results.breakdown, *compute_breakdown(shots, 50, 7)]
     page = report.render_markdown(Results(**{**results.__dict__, "breakdown": rows}))
-    assert "The best rule without a model, lexical, is right" in page
+    assert "of the best rule without a model (lexical)" in page
 
 
 def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(
@@ -226,6 +234,100 @@ def test_the_derived_suite_is_never_shown_under_the_name_of_bfcl(
     assert "<h3>BFCL-derived, 60 tasks</h3>" in page
     assert not re.search(r"<h\d>bfcl", page)
     assert "| BFCL-derived | tuned |" in report.render_markdown(results)
+
+
+def test_what_the_model_was_not_trained_for_stands_below_under_its_own_heading(
+    results: Results,
+) -> None:
+    page = report.render_html(dataclasses.replace(results, not_trained_for=["bfcl"]))
+    heading = page.index("<h2>What this model was not trained for</h2>")
+    assert page.index("<h3>house, 60 tasks</h3>") < heading < page.index("<h3>BFCL-derived, 60")
+    assert "not trained for" not in report.render_html(results)
+
+
+def tell(results: Results, **changes: Any) -> str:
+    """The verdict and its reasons."""
+    return report.render_markdown(dataclasses.replace(results, **changes)).partition("| suite")[0]
+
+
+def test_a_lead_over_the_best_rule_that_may_be_chance_says_so(results: Results) -> None:
+    def compared(difference: float, low: float, high: float, p: float) -> str:
+        row = ModelDifference("house", "lexical", 60, 0.37, 0.41, difference, low, high, p)
+        return tell(results, differences=[row])
+
+    assert (
+        "41.0 % against 37.0 % of the best rule without a model (lexical) is within chance "
+        "(p 0.37): no lead is shown." in compared(0.04, -0.02, 0.1, 0.37)
+    )
+    assert "within chance" in compared(0.04, -0.01, 0.09, 0.04)  # the groups do not say so
+    assert "20.0 points above, and not by chance (+10.0 to +30.0, p below 0.001)." in compared(
+        0.2, 0.1, 0.3, 0.0001
+    )
+    assert "20.0 points BELOW, and not by chance" in compared(-0.2, -0.3, -0.1, 0.01)
+
+
+def test_the_verdict_is_yes_only_if_every_condition_holds(results: Results) -> None:
+    held = GateResult("house answered_rate", ">= 1", "1.0", True)
+    failed = GateResult("retention of accuracy", "loss <= 0.03", "0.5 to 0.4", False)
+    assert "Yes. All 2 conditions of the gate hold." in tell(results, gate=[held, held])
+    assert "No. 1 of 2 conditions does not hold: retention of accuracy." in tell(
+        results, gate=[held, failed]
+    )
+    assert "Not decided: no condition was checked." in tell(results)
+
+
+def test_the_verdict_says_what_became_of_the_version_before(results: Results) -> None:
+    def change(verdict: str, difference: float) -> MetricChange:
+        spread = (difference, difference - 0.05, difference + 0.05, 0.001)
+        return MetricChange("house", "em", 60, 0.7, 0.7 + difference, *spread, 0.004, verdict)
+
+    worse = Comparison("v1", "workspace", (change("worse", -0.1),), (), (0, 0))
+    text = tell(results, comparison=worse)
+    assert "Since v1, em went from 70.0 % to 60.0 %: worse, and not by chance" in text
+    assert "Significantly worse than in v1: house (em)." in text
+    same = Comparison("v1", "workspace", (change("same", -0.01),), (), (0, 0))
+    text = tell(results, comparison=same)
+    assert "from 70.0 % to 69.0 %, within chance" in text
+    assert "No metric is significantly worse than in v1." in text
+    assert "gate.against in params.yaml is empty" in tell(results)
+    assert "cannot be compared with the earlier version: no such tag." in tell(
+        results, comparison=BadInput("no such tag")
+    )
+
+
+def test_peoples_mean_is_quoted_only_where_they_agree(results: Results) -> None:
+    human = {
+        **{"tuned.n": 40, "tuned.mean": 3.9, "tuned.mean_low": 3.5, "tuned.mean_high": 4.2},
+        **{"tuned.usable": 0.7, "tuned.veto": 0.1, "people": 2, "rated_twice": 12, "alpha": 0.81},
+        **{"judge.tuned.n": 40, "judge.tuned.mean": 4.4, "judge.tuned.mean_low": 4.1},
+        **{"judge.tuned.mean_high": 4.6, "judge.tuned.usable": 0.9, "judge.n": 40},
+        **{"judge.usable_agreement": 0.85, "judge.alpha": 0.62, "judge.bias": 0.4},
+    }
+    assert "People rate its answers 3.9 of 5 (40 answers; alpha 0.81)." in tell(
+        results, human={**human, "headline": 1}
+    )
+    assert "too little agreement to quote a mean" in tell(results, human={**human, "headline": 0})
+    page = report.render_html(dataclasses.replace(results, human={**human, "headline": 1}))
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "agree with Krippendorff's alpha 0.810, which is enough to quote their mean" in text
+    assert "judge and people agree on usable or not in 85 %, with alpha 0.620" in text
+    assert "tuned 40 3.900 3.500 to 4.200 0.700 0.100 40 4.400 4.100 to 4.600 0.900" in text
+    assert "What people and the judge say" not in report.render_html(results)
+
+
+def test_a_partial_run_is_marked_wherever_its_numbers_stand(results: Results) -> None:
+    metrics = {
+        suite: {**values, "tuned.error": 0.25, "tuned.n": 60}
+        for suite, values in results.metrics.items()
+    }
+    partial = dataclasses.replace(results, metrics=metrics)
+    markdown = report.render_markdown(partial)
+    assert markdown.count("tuned (partial: 45 of 60)") == 2
+    assert "Partial: 15 tasks have no answer, and count as wrong." in markdown
+    assert report.render_html(partial).count("tuned (partial: 45 of 60)") == 2
+    lines = leaderboard.build_lines(results.breakdown, partial.unanswered)
+    assert "tuned (partial: 45 of 60)" in leaderboard.format_table(lines)
+    assert "partial:" not in report.render_markdown(results)
 
 
 def test_half_of_every_interval_stands_beside_it(results: Results, page: str) -> None:
@@ -308,45 +410,3 @@ def test_the_leaderboard_is_a_command(
     assert capsys.readouterr().out == leaderboard.format_table(
         leaderboard.build_lines(results.breakdown)
     )
-
-
-# ---- the stage
-
-
-def test_the_stage_writes_page_markdown_and_csv(results: Results, tmp_path: Path) -> None:
-    paths = write_inputs(results, tmp_path)
-    stage.main(*paths)
-    html, markdown, table = (path.read_text() for path in paths[-3:])
-    assert html == report.render_html(results)
-    assert markdown.startswith("# Benchmark")
-    assert table.splitlines()[0].startswith("suite,model,n,em,low,high")
-    assert len(table.splitlines()) == 1 + 8
-
-
-def test_a_bad_cell_stops_with_its_place(results: Results, tmp_path: Path) -> None:
-    paths = write_inputs(results, tmp_path)
-    paths[5].write_text("tool,scenario,complexity,language,count\na,b,simple,en,many\n")
-    with pytest.raises(BadInput, match=r"coverage\.csv:2: .*\$\.count"):
-        stage.main(*paths)
-
-
-def write_inputs(results: Results, folder: Path) -> list[Path]:
-    """The arguments of the stage, with what it reads written there."""
-    metrics = folder / "metrics"
-    for suite, values in results.metrics.items():
-        metrics_file.write(metrics / f"{suite}.json", values)
-    write_signatures(metrics / "signatures.json", results.signatures)
-    metrics_file.write(metrics / "rerun_variance.json", results.noise)
-    metrics_file.write(metrics / "episodes.json", results.episodes)
-    metrics_file.write(metrics / "general.json", results.general)
-    names = ["breakdown.csv", "sweep.csv", "scores.jsonl", "train.csv", "coverage.csv"]
-    names += ["goals.jsonl", "out/report.html", "out/report.md", "out/board.csv"]
-    breakdown, sweep, scores, train_log, coverage, goals, *outputs = (folder / n for n in names)
-    csv_records.write(breakdown, BreakdownRow, results.breakdown)
-    csv_records.write(sweep, SweepRow, results.sweep)
-    jsonl.write(scores, results.scores)
-    csv_records.write(train_log, TrainStep, results.train_log)
-    csv_records.write(coverage, CoverageRow, results.coverage)
-    jsonl.write(goals, results.goals)
-    inputs = [metrics, breakdown, sweep, scores, train_log, coverage, goals]
-    return [*inputs, *outputs]

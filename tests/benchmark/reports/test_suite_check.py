@@ -46,12 +46,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("made")
 
 
-def run(folder: Path, *tasks: Task) -> int:
+def run(folder: Path, *tasks: Task, tool: Tool = TOOL) -> int:
     ids = dict.fromkeys(task.prompt for task in tasks)
     prompts = {
         id: SuitePrompt(id, "en", ("get_weather",), "plain.en", "react", "react") for id in ids
     }
-    suites.write(folder, Suite("made", {"get_weather": TOOL}, prompts, tasks))
+    suites.write(folder, Suite("made", {"get_weather": tool}, prompts, tasks))
     try:
         suite_check.main(folder)
     except SystemExit as stopped:
@@ -68,6 +68,25 @@ def test_a_sound_suite_shows_its_contents_baselines_and_degenerate_answers(
     assert "decision         1 call, 1 no_call" in printed
     shown = [line.split()[1] for line in printed.splitlines() if line.startswith("made ")]
     assert shown == [*BASELINES, *DEGENERATE]
+
+
+UNUSABLE = {
+    "local": ({"$ref": "#/$defs/City"}, "parameters: a $ref: write out what it names"),
+    "remote": ({"$ref": "http://x.org/city.json"}, "parameters.properties.city: $ref 'http"),
+    "no schema": ({"type": "strin"}, "parameters: not a JSON Schema"),
+}
+
+
+@pytest.mark.parametrize("what", UNUSABLE)
+def test_a_tool_that_no_list_can_show_is_a_problem_line(
+    what: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    city, problem = UNUSABLE[what]
+    parameters = SCHEMA | {"properties": {"city": city, "days": {"type": "integer"}}}
+    defs = {"$defs": {"City": {"type": "string"}}}
+    bad = msgspec.structs.replace(TOOL, parameters=parameters | defs)
+    assert run(folder, GOOD, task(2), tool=bad)
+    assert f"tool get_weather: {problem}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""One self-contained page to search through many rows: answers, comparisons, training examples."""

@@ -1,0 +1,45 @@
+"""The table of official BFCL scores in docs/bfcl.md: `make readme`.
+
+    python -m benchmark.reports.official_bfcl_table metrics/official_bfcl docs/bfcl.md
+
+All models that were asked the same slice of the same version stand in one table, the base first.
+"""
+
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+
+from agent_tuning.runtime import cli
+from benchmark.official_bfcl.official_score import TITLE, OfficialScore, list_rows, read_scores
+from benchmark.reports.readme_tables import format_rows, replace_between_markers
+
+ORDER = ("base", "specialist", "general")  # others follow by name
+
+
+def format_tables(scores: Mapping[str, OfficialScore]) -> str:
+    """One table for each version and slice. Raises BadInput if one would mix questions."""
+
+    def find_kind(name: str) -> tuple[str, str]:
+        return scores[name].version, scores[name].slice
+
+    def find_place(name: str) -> tuple[int, str]:
+        return (ORDER.index(name) if name in ORDER else len(ORDER)), name
+
+    tables = []
+    for (version, slice), names in groupby(sorted(scores, key=find_kind), find_kind):
+        shown = {name: scores[name] for name in sorted(names, key=find_place)}
+        head, *rows = list_rows(shown)
+        rule = ("---", *("---:" for _ in head[1:]))
+        title = f"{TITLE}, {version}, slice `{slice}`; share right"
+        tables.append(f"{title}:\n\n{format_rows([head, rule, *rows])}")
+    return "\n".join(tables)
+
+
+def main(folder: Path, page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    table = format_tables(read_scores(folder))
+    page.write_text(replace_between_markers(text, "official-bfcl", table), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    cli.run(main)
