@@ -13,6 +13,7 @@ from agent_tuning.chat_model.messages import Ask, ChatModel, ChatRequest, Unusab
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
+from agent_tuning.runtime.ranges import Dollars, Share
 from agent_tuning.synthesis.teachers import Failure
 from benchmark.annotation.judge import prompt
 from benchmark.annotation.rating.rubric import Judgement
@@ -22,8 +23,8 @@ SECTION = "judge"
 
 class JudgeConfig(Record, frozen=True):
     model: ChatModel
-    budget: float | None
-    max_failed: float
+    budget: Dollars | None
+    max_failed: Share
 
 
 class Judge:

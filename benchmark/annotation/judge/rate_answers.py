@@ -19,6 +19,7 @@ from pathlib import Path
 from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
+from benchmark import missing_step
 from benchmark.annotation.judge import judge, prompt
 from benchmark.annotation.judge.judge import SECTION, Judge, JudgeConfig
 from benchmark.annotation.rating import rated_answers, results
@@ -38,6 +39,8 @@ def main(
     p = config.load("rate", results.RatingConfig)
     judge_config = config.load(SECTION, JudgeConfig)
     chat = config.load("chat_model", ChatModelConfig)
+    for path in (suite_folder, *versions):
+        missing_step.expect(path, "answers", "make repro")
     suite = suites.read(suite_folder)
     tasks = {task.id: task for task in suite.tasks}
     answers = rated_answers.read_answers(versions)

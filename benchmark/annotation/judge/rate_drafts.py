@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.runtime import cli, config
+from benchmark import missing_step
 from benchmark.annotation.judge import judge, prompt
 from benchmark.annotation.judge.judge import SECTION, Judge, JudgeConfig
 from benchmark.tasks import suites
@@ -22,6 +23,7 @@ from benchmark.tasks import suites
 def main(folder: Path, store: Path, *, dry_run: bool = False, replay: bool = False) -> None:
     judge_config = config.load(SECTION, JudgeConfig)
     chat = config.load("chat_model", ChatModelConfig)
+    missing_step.expect(folder / "tasks.jsonl", "candidates", "make draft")
     candidates = suites.read(folder)
     asks = {
         task.id: prompt.ask_about_draft(task, candidates.prompt(task)) for task in candidates.tasks

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from benchmark.annotation.rating import results
-from benchmark.annotation.rating.rated_answers import RatedAnswer, shuffle_for
+from benchmark.annotation.rating.rated_answers import RatedAnswer, order_for
 from benchmark.annotation.rating.rubric import BANDS, MIN_USABLE_SCORE, Judgement
 from benchmark.annotation.web.events import Event, Rating, find_current
 from benchmark.annotation.web.journal import Journal
@@ -33,9 +33,9 @@ class RatingSheet:
 
     def read_for(self, who: str) -> tuple[list[RatedAnswer], dict[str, Event]]:
         """The answers in this person's order, and this person's current rating of each."""
-        current = find_current(self.journal.events())
+        current = find_current(self.journal.events(), Rating)
         mine = {answer: by_person[who] for answer, by_person in current.items() if who in by_person}
-        return shuffle_for(self.answers, who, self.p.seed), mine
+        return order_for(self.answers, who, self.p.seed, self.p.shared), mine
 
 
 def build_pages(sheet: RatingSheet) -> Blueprint:
@@ -55,7 +55,8 @@ class Views:
         self.sheet = sheet
 
     def start(self, who: str) -> Response:
-        return self._go_on(who)
+        """To what is next; `after` skips an answer for now."""
+        return self._go_on(who, request.args.get("after", 0, int))
 
     def answer(self, who: str, place: int) -> str:
         order, mine = self.sheet.read_for(who)
@@ -74,6 +75,8 @@ class Views:
             usable=MIN_USABLE_SCORE,
             task=task,
             tools=prompt.tools,
+            language=prompt.language,
+            shared=self.sheet.p.shared,
             outcome=parse_answer(prompt, Answer(answer.task, answer.text)),
             given=event.after if event and isinstance(event.after, Rating) else None,
             progress=_count_progress(order, mine),
@@ -102,10 +105,13 @@ class Views:
         scores = results.read_scores(events, sheet.answers)
         order, mine = sheet.read_for(who)
         disagreements = results.describe_disagreements(scores, events, sheet.answers)
+        metrics = results.compute_metrics(scores, sheet.answers, sheet.judgements, sheet.p)
         return render_template(
             "agreement.html",
             who=who,
-            metrics=results.compute_metrics(scores, sheet.answers, sheet.judgements, sheet.p),
+            metrics=metrics,
+            has_verdict="alpha" in metrics and metrics["rated_twice"] >= sheet.p.shared,
+            min_shared=sheet.p.shared,
             # Who still rates must not learn which version said what.
             disagreements=[answer for answer in disagreements if answer.id in mine],
             finished=all(answer.id in mine for answer in order),

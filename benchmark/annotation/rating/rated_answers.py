@@ -52,9 +52,20 @@ def draw_sheet(
     return sorted(sheet, key=lambda answer: answer.id)
 
 
-def shuffle_for(answers: Iterable[RatedAnswer], who: str, seed: int) -> list[RatedAnswer]:
-    """The answers in this person's own order, the same every time."""
-    return sorted(answers, key=lambda answer: random.Random(f"{seed}:{who}:{answer.id}").random())
+def order_for(
+    answers: Iterable[RatedAnswer], who: str, seed: int, shared: int
+) -> list[RatedAnswer]:
+    """The answers in this person's order, the same every time.
+
+    The first `shared` are the same for everybody, in the same order: two people who stop early have
+    still rated answers in common. Each rates the others in an order of their own.
+    """
+    common = _shuffle(answers, f"{seed}")
+    return [*common[:shared], *_shuffle(common[shared:], f"{seed}:{who}")]
+
+
+def _shuffle(answers: Iterable[RatedAnswer], stream: str) -> list[RatedAnswer]:
+    return sorted(answers, key=lambda answer: random.Random(f"{stream}:{answer.id}").random())
 
 
 def _hash_answer(task: str, text: str) -> str:

@@ -1,6 +1,7 @@
 """The metrics of the ratings, and the answers that the raters disagree about.
 
-`headline` is 1 if the people agree well enough for the means to be quoted, else 0.
+`headline` is 1 if people rated enough answers in common and agree well enough for the means to be
+quoted, else 0.
 """
 
 import statistics
@@ -11,6 +12,7 @@ import numpy as np
 
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import Record
+from agent_tuning.runtime.ranges import AtLeastOne, Count, Port, Seed, Share
 from benchmark.annotation.rating import agreement
 from benchmark.annotation.rating.rated_answers import RatedAnswer
 from benchmark.annotation.rating.rubric import MIN_USABLE_SCORE, Judgement
@@ -20,11 +22,12 @@ Scores = Mapping[str, Mapping[str, int]]  # answer -> person -> score
 
 
 class RatingConfig(Record, frozen=True):
-    port: int
-    seed: int
-    tasks: int
-    min_alpha: float
-    bootstrap: int
+    port: Port
+    seed: Seed
+    tasks: AtLeastOne
+    shared: Count
+    min_alpha: Share
+    bootstrap: AtLeastOne
 
 
 class Disagreement(Record, frozen=True):
@@ -40,7 +43,7 @@ def read_scores(
     events: Iterable[Event], answers: Sequence[RatedAnswer]
 ) -> dict[str, dict[str, int]]:
     """The current scores of the answers on the sheet."""
-    current = find_current(events)
+    current = find_current(events, Rating)
     return {
         answer.id: {
             who: event.after.score
@@ -101,9 +104,11 @@ def _measure_agreement(
     yield from (("alpha", alpha), ("alpha_low", low), ("alpha_high", high))
     yield "kappa", agreement.mean_kappa(matrix)
     yield "kappa_w", agreement.mean_kappa(matrix, 2)
-    yield "headline", int(alpha is not None and alpha >= p.min_alpha)
+    rated_twice = int(((~np.isnan(matrix)).sum(axis=0) > 1).sum())
+    is_enough = rated_twice >= p.shared
+    yield "headline", int(is_enough and alpha is not None and alpha >= p.min_alpha)
     yield "people", len(people)
-    yield "rated_twice", int(((~np.isnan(matrix)).sum(axis=0) > 1).sum())
+    yield "rated_twice", rated_twice
     yield from zip((f"bias.{who}" for who in people), agreement.biases(matrix), strict=True)
 
 
@@ -134,7 +139,7 @@ def describe_disagreements(
 ) -> list[Disagreement]:
     """The answers that people disagree about, with everybody's score and comment."""
     by_id = {answer.id: answer for answer in answers}
-    current = find_current(events)
+    current = find_current(events, Rating)
     return [
         Disagreement(
             id=answer,
@@ -145,7 +150,7 @@ def describe_disagreements(
             comments={
                 who: event.after.comment
                 for who, event in sorted(current[answer].items())
-                if event.after and event.after.comment
+                if isinstance(event.after, Rating) and event.after.comment
             },
         )
         for answer in agreement.find_disagreements(scores)

@@ -2,7 +2,7 @@
 
 reads   SUITE/, and the ANSWERS of every version: one file each, with the version's name
         FOLDER/judge.jsonl         an LLM judge's scores of the same answers, if one ran
-        params.yaml: rate
+        params.yaml: rate, desk
 writes  FOLDER/sheet.jsonl         the answers to rate; ids come from the task and text
         FOLDER/ratings.jsonl       every action as an event, sorted; DATABASE is its working copy
         METRICS                    means, intervals and agreement
@@ -16,10 +16,12 @@ from pathlib import Path
 
 from agent_tuning.files import jsonl
 from agent_tuning.runtime import cli, config
+from benchmark import missing_step
 from benchmark.annotation.rating import rate_pages, results
 from benchmark.annotation.rating.rated_answers import draw_sheet, read_answers
 from benchmark.annotation.rating.rubric import read_judgements
 from benchmark.annotation.web import server
+from benchmark.annotation.web.access import DeskConfig, build_access
 from benchmark.annotation.web.journal import Journal
 from benchmark.annotation.web.pages import create_app
 from benchmark.tasks import suites
@@ -34,6 +36,8 @@ def main(
     again: bool = False,
 ) -> None:
     p = config.load("rate", results.RatingConfig)
+    for path in (suite_folder, *versions):
+        missing_step.expect(path, "answers", "make repro")
     suite = suites.read(suite_folder)
     answers = draw_sheet(suite.tasks, read_answers(versions), p.tasks, p.seed)
     jsonl.write(folder / "sheet.jsonl", answers)
@@ -41,7 +45,9 @@ def main(
     journal = Journal(database, folder / "ratings.jsonl")
     if not again:
         sheet = rate_pages.RatingSheet(suite, answers, judgements, journal, p)
-        server.serve(*create_app(rate_pages.build_pages(sheet), "Rate"), p.port)
+        access = build_access(config.load("desk", DeskConfig), p.port, journal.people)
+        app, _ = create_app(rate_pages.build_pages(sheet), "Rate", access)
+        server.serve(app, access, p.port)
     disagreements = folder / "disagreements.jsonl"
     events = journal.events()
     results.write(events, answers, judgements, p, suite.digest, metrics, disagreements)

@@ -20,8 +20,10 @@ from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.records import BadInput, Group, Record
 from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.ranges import AtLeastOne, Count
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers import select
+from benchmark import missing_step
 from benchmark.annotation.review import contamination
 from benchmark.annotation.review.least_covered_draft import LeastCoveredDraft
 from benchmark.annotation.review.rewrite_positives import rewrite_positives
@@ -35,13 +37,14 @@ from benchmark.tasks.suites import Task
 
 class CandidatesConfig(Record, frozen=True):
     teacher: select.TeacherName
-    groups: int
-    calls: int
-    negatives: int
+    groups: AtLeastOne
+    calls: AtLeastOne
+    negatives: Count
 
 
 def main(folder: Path, training: Path, out: Path, store: Path) -> None:
     p = config.load("candidates", CandidatesConfig)
+    missing_step.expect(training, "training data", "dvc repro mix")
     suite, rejected = suites.read(folder), read_rejected(folder)
     _refuse_to_overwrite(out, {task.id for task in (*suite.tasks, *rejected)})
     draft_config = msgspec.structs.replace(

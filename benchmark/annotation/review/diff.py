@@ -9,7 +9,10 @@ from benchmark.tasks.suites import Gold, Task
 
 
 def diff_lines(draft: Task, corrected: Task) -> list[tuple[str, str]]:
-    """(`+`, `-` or space, line) for every line. The query is there only if it was reworded."""
+    """(`+`, `-` or space, line): an accepted value a line. The query is there only if reworded.
+
+    Unchanged values between others of their argument are left out.
+    """
     before, after = list(_format_golds(draft.golds)), list(_format_golds(corrected.golds))
     old_query, new_query = last_user_text(draft), last_user_text(corrected)
     if old_query != new_query:
@@ -20,7 +23,20 @@ def diff_lines(draft: Task, corrected: Task) -> list[tuple[str, str]]:
             lines += [(" ", text) for text in before[a:b]]
         else:
             lines += [("-", text) for text in before[a:b]] + [("+", text) for text in after[c:d]]
-    return lines
+    return list(_elide(lines))
+
+
+def _elide(lines: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    keys = [(sign, text.partition(": ")[0]) for sign, text in lines]
+    hidden = [
+        sign == " " and 0 < at < len(lines) - 1 and keys[at - 1] == keys[at] == keys[at + 1]
+        for at, (sign, _) in enumerate(lines)
+    ]
+    for at, line in enumerate(lines):
+        if not hidden[at]:
+            yield line
+        elif not hidden[at - 1]:
+            yield " ", "    …"
 
 
 def _format_golds(golds: Sequence[Gold]) -> Iterator[str]:
@@ -30,5 +46,6 @@ def _format_golds(golds: Sequence[Gold]) -> Iterator[str]:
         for call in gold.calls:
             yield f"  {call.name}"
             for name, accepted in call.arguments.items():
-                optional = " (may be left out)" if name in call.optional else ""
-                yield f"    {name}: {' | '.join(map(format_value, accepted))}{optional}"
+                yield from (f"    {name}: {format_value(value)}" for value in accepted)
+                if name in call.optional:
+                    yield f"    {name}: (may be left out)"

@@ -1,43 +1,24 @@
-"""A task's query and golds as the fields of a form, and back; the problem of a field if any."""
+"""The query and golds of a posted form; the problem of a field if any."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, get_args
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.quality.near_duplicates import normalize_tokens
-from agent_tuning.records import Call, Decision, Json, Record, Tool
-from benchmark.annotation.review.value_text import describe_type, format_values, parse_values
+from agent_tuning.records import Call, Decision, Json, Tool
+from benchmark.annotation.review import descriptions
+from benchmark.annotation.review.gold_form import (
+    Argument,
+    CallForm,
+    Form,
+    GoldForm,
+    parse_gold_forms,
+    read_lines,
+)
+from benchmark.annotation.review.value_text import parse_values
 from benchmark.tasks.suites import Gold, GoldCall
-
-DECISIONS: tuple[Decision, ...] = get_args(Decision)
-Form = Mapping[str, str]
-
-
-class Argument(Record, frozen=True):
-    """One argument in the form; `field` names its text box."""
-
-    field: str
-    name: str
-    type: str
-    description: str
-    required: bool
-    optional: bool  # whether the answer may leave it out
-    lines: str  # the accepted values, one a line
-
-
-class CallForm(Record, frozen=True):
-    field: str
-    name: str
-    arguments: tuple[Argument, ...]
-
-
-class GoldForm(Record, frozen=True):
-    field: str
-    decision: str
-    thought: str
-    calls: tuple[CallForm, ...]
 
 
 class ParsedForm(NamedTuple):
@@ -54,43 +35,30 @@ class ParsedForm(NamedTuple):
     reply: str
 
 
-def fill_form(golds: Sequence[Gold], tools: Sequence[Tool]) -> tuple[GoldForm, ...]:
-    """The form of golds. After its calls, each has an empty one for another tool."""
-    form: dict[str, str] = {}
-    for g, gold in enumerate(golds):
-        form |= {f"{g}.decision": gold.decision, f"{g}.thought": gold.thought}
-        for c, call in enumerate(gold.calls):
-            form[f"{g}.{c}.tool"] = call.name
-            for name, accepted in call.arguments.items():
-                form[f"{g}.{c}.{name}"] = format_values(
-                    accepted, _find_type(call.name, name, tools)
-                )
-                form |= {f"{g}.{c}.{name}.optional": "1"} if name in call.optional else {}
-    return tuple(_parse_forms(form, tools))
+def parse_form(
+    form: Form, tools: Sequence[Tool], described: Collection[Decision] = ()
+) -> ParsedForm:
+    """Read golds from a form; `problems` maps a field to one line.
 
-
-def parse_form(form: Form, tools: Sequence[Tool]) -> ParsedForm:
-    """Read golds from a form; `problems` maps a field to one line."""
-    forms = tuple(_parse_forms(form, tools))
-    problems: dict[str, str] = {}
+    `described` are the decisions that need a description.
+    """
+    forms = tuple(parse_gold_forms(form, tools))
+    problems = descriptions.find_missing(forms, described)
     golds = tuple(gold for gold_form in forms if (gold := _parse_gold(gold_form, tools, problems)))
     if not forms:
         problems["form"] = "at least one answer must be right"
-    query = _read_lines(form, "query").strip()
+    query = read_lines(form, "query").strip()
     if "query" in form and not normalize_tokens(query):
         problems["query"] = "the user must say something"
-    return ParsedForm(forms, golds, problems, query, _read_lines(form, "reply").strip())
-
-
-def normalize_posted(text: str) -> str:
-    """A text as a browser sends it from a text box that nobody changed."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip()
+    return ParsedForm(forms, golds, problems, query, read_lines(form, "reply").strip())
 
 
 def find_ungrounded(
     forms: Sequence[GoldForm], is_grounded: Callable[[str, Json], bool]
 ) -> dict[str, str]:
-    """Notes on the fields of which no value is said. That is worth a look, and not an error.
+    """Notes on the fields of which no value is said in words that the catalogue knows.
+
+    That is worth a look and no error: "half an hour" is 30 minutes.
 
     `is_grounded` takes the name of a tool and a value.
     """
@@ -102,51 +70,8 @@ def find_ungrounded(
             except ValueError:
                 continue
             if accepted and not any(is_grounded(call.name, value) for value in accepted):
-                notes[argument.field] = "nobody said this in the dialogue"
+                notes[argument.field] = "not said in these words: is it right?"
     return notes
-
-
-def _parse_forms(form: Form, tools: Sequence[Tool]) -> Iterator[GoldForm]:
-    for number, g in enumerate(_list_numbers(form, "decision")):
-        if form[f"{g}.decision"] in DECISIONS:  # otherwise the answer was removed
-            calls = [
-                _parse_call_form(form, f"{g}.{c}", f"{number}.{place}", tools)
-                for place, c in enumerate(_list_numbers(form, "tool", f"{g}."))
-                if form[f"{g}.{c}.tool"]
-            ]
-            empty = CallForm(f"{number}.{len(calls)}", "", ())
-            decision, thought = form[f"{g}.decision"], _read_lines(form, f"{g}.thought")
-            yield GoldForm(str(number), decision, thought, (*calls, empty))
-
-
-def _read_lines(form: Form, field: str) -> str:
-    """The text of a field. A browser ends the lines of a text area with CR LF."""
-    return form.get(field, "").replace("\r\n", "\n")
-
-
-def _list_numbers(form: Form, leaf: str, before: str = "") -> list[int]:
-    """Every number n for which the form has a field `{before}n.{leaf}`."""
-    names = [name.removeprefix(before) for name in form if name.startswith(before)]
-    numbers = [name.removesuffix(f".{leaf}") for name in names if name.endswith(f".{leaf}")]
-    return sorted(int(number) for number in numbers if number.isdecimal())
-
-
-def _parse_call_form(form: Form, source: str, field: str, tools: Sequence[Tool]) -> CallForm:
-    name = form[f"{source}.tool"]
-    parameters = next((tool.parameters for tool in tools if tool.name == name), {})
-    arguments = (
-        Argument(
-            field=f"{field}.{argument}",
-            name=argument,
-            type=describe_type(property),
-            description=str(property.get("description", "")),
-            required=argument in parameters.get("required", ()),
-            optional=f"{source}.{argument}.optional" in form,
-            lines=_read_lines(form, f"{source}.{argument}"),
-        )
-        for argument, property in parameters.get("properties", {}).items()
-    )
-    return CallForm(field, name, tuple(arguments))
 
 
 def _parse_gold(form: GoldForm, tools: Sequence[Tool], problems: dict[str, str]) -> Gold | None:
@@ -195,8 +120,3 @@ def _find_misfit(form: CallForm, argument: Argument, value: Json, tools: Sequenc
     ]
     problem = schema.find_call_problem(Call(form.name, {argument.name: value}), relaxed)
     return problem.rpartition(": ")[2] if problem else ""
-
-
-def _find_type(name: str, argument: str, tools: Sequence[Tool]) -> str:
-    parameters = next((tool.parameters for tool in tools if tool.name == name), {})
-    return describe_type(parameters.get("properties", {}).get(argument, {}))

@@ -1,55 +1,74 @@
-"""Export corrected candidates as training data: `make corrections`.
+"""Export corrected candidates as written examples, to train on: `make corrections`.
 
-reads   SUITE/, CANDIDATES/ and their reviews;  params.yaml: review, decontamination
-writes  OUT     Group, one for each correction
+reads   SUITE/, CANDIDATES/ and their reviews;  data/catalogue
+        params.yaml: review, decontamination, catalogue, written
+writes  TO     WrittenExample, appended to the file, or to corrections.jsonl in the folder
 
-A correction whose words are in the suite is left out: no query of the benchmark is trained on. So
-is a correction to `no_call` or `ask` without the reply that a model should learn from it.
+A correction is for training or for the benchmark, never for both: one whose words are in the suite
+is left out, and `make merge` leaves out those that are in data/written. Those left out are counted
+by reason.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import ContaminationFilter, DecontaminationConfig
-from agent_tuning.records import Group, PromptSpec, Trajectory, User
+from agent_tuning.quality.decontamination import DecontaminationConfig
 from agent_tuning.runtime import cli, config
+from agent_tuning.synthesis.wording_files import WordingFiles
+from agent_tuning.synthesis.written_checks import ExampleChecks
+from agent_tuning.synthesis.written_groups import WrittenConfig
+from benchmark import missing_step
 from benchmark.annotation.review import contamination
 from benchmark.annotation.review.queue import ReviewConfig
-from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
+from benchmark.annotation.review.reviewed_tasks import settle_reviews
+from benchmark.annotation.review.written_corrections import ConvertedCorrection, convert_corrections
 from benchmark.annotation.web.events import Event
 from benchmark.tasks import suites
-from benchmark.tasks.gold_turn import build_gold_turn
-from benchmark.tasks.suites import Suite
+
+CATALOGUE = Path("data/catalogue")
 
 
-def build_groups(
-    candidates: Suite, reviewed: Iterable[ReviewedTask], suite_filter: ContaminationFilter
-) -> Iterator[Group]:
-    """One group for each correction that training may use."""
-    for draft, outcome, _ in reviewed:
-        task = outcome.task
-        if not task or task == draft or (task.decision != "call" and not outcome.reply):
-            continue
-        prompt = candidates.prompt(task)
-        turns = (*task.turns, build_gold_turn(task.golds[0], outcome.reply))
-        trajectory = Trajectory(f"{task.id}.corrected", turns, task.kind, prompt.language)
-        queries = (turn.text for turn in turns if isinstance(turn, User))
-        names = [tool.name for tool in prompt.tools]
-        if not any(suite_filter.overlap(query, names) for query in queries):
-            without_formats = PromptSpec(prompt.id, prompt.language, prompt.tools)
-            yield Group(prompt.id, without_formats, (trajectory,))
+def describe_reasons(converted: Iterable[ConvertedCorrection], suite: Path) -> list[str]:
+    """A line for each reason why corrections were left out, with their number and one of them."""
+    reasons = Counter[str]()
+    first: dict[str, str] = {}
+    for task, example, reason in converted:
+        if example is None:
+            name, _, detail = reason.partition(": ")
+            reasons[name] += 1
+            first.setdefault(name, f"{task}: {detail}")
+    lines = [f"  {count} {name}, such as {first[name]}" for name, count in sorted(reasons.items())]
+    if reasons["benchmark_overlap"]:
+        lines.append(
+            f"  what is in {suite} is never trained on: run `make corrections` before `make merge`"
+        )
+    return lines
 
 
-def main(folder: Path, candidates_folder: Path, reviews: Path, out: Path) -> None:
+def main(folder: Path, candidates_folder: Path, reviews: Path, to: Path) -> None:
     p = config.load("review", ReviewConfig)
-    limit = config.load("decontamination", DecontaminationConfig).near_benchmark
-    candidates = suites.read(candidates_folder)
-    reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))
-    corrected = sum(result.outcome.task not in (None, result.draft) for result in reviewed)
-    suite_filter = contamination.build_suite_filter(suites.read(folder), limit)
-    count = jsonl.write(out, build_groups(candidates, reviewed, suite_filter))
-    print(f"{out}: {count} of {corrected} corrected candidates")
+    written = config.load("written", WrittenConfig)
+    near = config.load("decontamination", DecontaminationConfig).near_benchmark
+    missing_step.expect(candidates_folder / "tasks.jsonl", "candidates", "make draft")
+    missing_step.expect(reviews, "reviews", "make review")
+    entries = Catalogue(CATALOGUE, config.load("catalogue", CatalogueConfig).domains)
+    tools = [entries.tool(name, written.language) for name in entries.entries]
+    checks = ExampleChecks(tools, contamination.build_suite_filter(suites.read(folder), near))
+    candidates, files = suites.read(candidates_folder), WordingFiles(to)
+    reviewed = settle_reviews(candidates, jsonl.read(reviews, Event), p.double)
+    converted = list(convert_corrections(candidates, reviewed, checks, written.language))
+    sound = [example for _, example, _ in converted if example]
+    new = [example for example in sound if example not in files.examples]
+    path = files.find_path("corrections")
+    files.append(path, new)
+    print(f"{path}: {len(new)} new examples of {len(converted)} corrections")
+    for line in describe_reasons(converted, folder):
+        print(line)
+    if sound:
+        print(f"To train on them, set written.folder to {path.parent} and run `dvc repro`.")
 
 
 if __name__ == "__main__":

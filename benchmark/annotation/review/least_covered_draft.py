@@ -41,8 +41,9 @@ class LeastCoveredDraft(HouseDrafter):
         """Choose the tools, seen or unseen in training, whose cells are covered least."""
         lowest_counts = {
             side: sorted(self._count_requests(tool, language) for tool in tools)[: self.p.calls]
-            for side, tools in self.tools.items()
-        }
+            for side in self.tools
+            if len(tools := self._list_askable(side, language)) >= self.p.calls
+        } or {"seen": []}  # too few, which the choice of the tools says
         side = min(lowest_counts, key=lambda side: lowest_counts[side])
         return super()._choose_axes(number, language) | {"tool": side}
 

@@ -3,26 +3,32 @@
 reads   SUITE/                the current version
         CANDIDATES/           the suite of drafted tasks, and their reviews
         TRAINING              the groups that training reads; no task may overlap them
+        WRITTEN/              folders of written examples, which training may read, too
         params.yaml: review, decontamination
 writes  SUITE/                the new version: tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
                               and rejected.jsonl, the drafts that are never drafted again
         SUITE-N/              a copy of the version before, so that it can still be scored
 
-If a candidate is unreviewed, in conflict, a duplicate or in the training data, nothing is written
-and all such candidates are listed. Candidates that reviewers reject are left out.
+If a candidate is unreviewed, in conflict, flagged, a duplicate or in the training data, nothing is
+written and all such candidates are listed; with `--partial` they are left for later and the others
+are merged. Candidates that reviewers reject are left out for good. What is merged already is passed
+over, so the command can be run again at any time, also after it was killed.
 """
 
 import hashlib
-import shutil
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from agent_tuning.files import jsonl
-from agent_tuning.quality.decontamination import DecontaminationConfig
+from agent_tuning.quality.decontamination import ContaminationFilter, DecontaminationConfig
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli, config
-from benchmark.annotation.review import contamination
+from agent_tuning.synthesis import written_examples
+from agent_tuning.synthesis.written_examples import NumberedExample
+from benchmark import missing_step
+from benchmark.annotation.review import contamination, suite_swap
 from benchmark.annotation.review.merge_problems import find_problems
 from benchmark.annotation.review.queue import ReviewConfig
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
@@ -69,23 +75,24 @@ def build_version(
         version=old.version + 1,
         digest=new.digest,
         parent=old.digest,
-        merged={draft.id: people for draft, _, people in ready},
-        corrected=tuple(draft.id for draft, outcome, _ in ready if outcome.task != draft),
-        rejected={draft.id: outcome.detail for draft, outcome, _ in rejected},
+        merged={result.draft.id: result.people for result in ready},
+        corrected=tuple(r.draft.id for r in ready if r.outcome.task != r.draft),
+        rejected={result.draft.id: result.outcome.detail for result in rejected},
         reviews=hashlib.sha256(reviews).hexdigest(),
     )
 
 
 def write(folder: Path, old: Version, new: Version, suite: Suite, rejected: Iterable[Task]) -> Path:
-    """Write the new version, after copying the old one to the folder that is returned."""
+    """Write the new version, after copying the old one to the folder that is returned.
+
+    Killed at any moment, it leaves the old version or the new one, whole.
+    """
     copy = folder.with_name(f"{folder.name}-{old.version}")
-    partial = copy.with_name(copy.name + ".partial")
-    if not copy.exists():
-        shutil.copytree(folder, partial, dirs_exist_ok=True)
-        partial.rename(copy)
-    jsonl.write(folder / "rejected.jsonl", rejected)
-    suites.write(folder, suite)
-    write_version(folder, new)
+    suite_swap.copy_whole(folder, copy)
+    with suite_swap.replace_whole(folder) as target:
+        jsonl.write(target / "rejected.jsonl", rejected)
+        suites.write(target, suite)
+        write_version(target, new)
     return copy
 
 
@@ -95,23 +102,77 @@ def is_retired(result: ReviewedTask) -> bool:
     return task is None or task.turns != result.draft.turns
 
 
-def main(folder: Path, candidates_folder: Path, reviews: Path, training: Path) -> None:
-    p = config.load("review", ReviewConfig)
-    limit = config.load("decontamination", DecontaminationConfig).near_benchmark
-    suite, candidates = suites.read(folder), suites.read(candidates_folder)
-    old = read_version(folder, suite)
-    reviewed = list(settle_reviews(candidates, jsonl.read(reviews, Event), p.double))
-    training_filter = contamination.build_training_filter(jsonl.read(training, Group), limit)
-    problems = list(find_problems(suite, candidates, reviewed, training_filter))
-    if problems:
-        lines = "\n  ".join(problems)
+def list_pending(
+    suite: Suite, rejected: Iterable[Task], reviewed: Iterable[ReviewedTask]
+) -> Iterator[ReviewedTask]:
+    """The candidates that no earlier merge has merged or left out for good."""
+    merged = {task.id: (task.prompt, task.turns) for task in suite.tasks}
+    left_out = {task.id for task in rejected} - merged.keys()
+    for result in reviewed:
+        task = result.outcome.task or result.draft
+        is_merged = merged.get(task.id) == (task.prompt, task.turns)
+        if not is_merged and not (result.outcome.task is None and task.id in left_out):
+            yield result
+
+
+def choose_ready(
+    suite: Suite,
+    candidates: Suite,
+    pending: Sequence[ReviewedTask],
+    training_filter: ContaminationFilter,
+    partial: bool,
+) -> list[ReviewedTask]:
+    """The candidates to merge. Raises BadInput if some cannot be and `partial` is not set."""
+    problems = list(find_problems(suite, candidates, pending, training_filter))
+    lines = "\n  ".join(map(str, problems))
+    if problems and not partial:
+        print(f"  {lines}", file=sys.stderr)
         raise BadInput(
-            f"{candidates_folder}: nothing is merged, {len(problems)} problems:\n  {lines}"
+            f"{candidates.name}: nothing is merged, {len(problems)} problems, the first: "
+            f"{problems[0]}; to merge the others: make merge PARTIAL=1"
         )
-    merged = merge_suite(suite, candidates, reviewed)
-    new = build_version(old, merged, reviewed, reviews.read_bytes())
-    retired = [result.draft for result in reviewed if is_retired(result)]
-    copy = write(folder, old, new, merged, [*read_rejected(folder), *retired])
+    left = {problem.task for problem in problems}
+    if left:
+        print(f"{len(left)} candidates are left for later:\n  {lines}")
+    return [result for result in pending if result.draft.id not in left]
+
+
+def read_written(folder: Path) -> Iterator[NumberedExample]:
+    """The examples of all folders in data/written."""
+    for path in sorted({path.parent for path in folder.glob("*/*.jsonl")}):
+        yield from written_examples.read_folder(path)
+
+
+def main(
+    folder: Path,
+    candidates_folder: Path,
+    reviews: Path,
+    training: Path,
+    written: Path,
+    *,
+    partial: bool = False,
+) -> None:
+    suite_swap.finish(folder)
+    p = config.load("review", ReviewConfig)
+    near = config.load("decontamination", DecontaminationConfig).near_benchmark
+    missing_step.expect(candidates_folder / "tasks.jsonl", "candidates", "make draft")
+    missing_step.expect(reviews, "reviews", "make review")
+    missing_step.expect(training, "training data", "dvc repro mix")
+    suite, candidates = suites.read(folder), suites.read(candidates_folder)
+    old, rejected = read_version(folder, suite), read_rejected(folder)
+    reviewed = settle_reviews(candidates, jsonl.read(reviews, Event), p.double)
+    pending = list(list_pending(suite, rejected, reviewed))
+    training_filter = contamination.build_training_filter(
+        jsonl.read(training, Group), near, read_written(written)
+    )
+    ready = choose_ready(suite, candidates, pending, training_filter, partial)
+    if not ready:
+        print(f"{folder}: version {old.version} stays: no candidate is new and ready")
+        return
+    merged = merge_suite(suite, candidates, ready)
+    new = build_version(old, merged, ready, reviews.read_bytes())
+    retired = [result.draft for result in ready if is_retired(result)]
+    copy = write(folder, old, new, merged, [*rejected, *retired])
     print(
         f"{folder}: version {new.version}, {len(new.merged)} tasks merged, "
         f"{len(new.corrected)} of them corrected, {len(new.rejected)} rejected; "

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from agent_tuning.quality.word_overlap import WordOverlap
 from agent_tuning.records import Record, Tool
+from agent_tuning.runtime.ranges import Share
 from benchmark.annotation.rating.rubric import MIN_USABLE_SCORE, Judgement
 from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Suite, Task
@@ -20,8 +21,8 @@ class WordOverlapLimits(Record, frozen=True):
     `tempting`: if any tool overlaps more, a task that needs no call looks like one that does.
     """
 
-    near: float
-    tempting: float
+    near: Share
+    tempting: Share
 
 
 def prioritize_tasks(

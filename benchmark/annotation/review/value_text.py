@@ -5,19 +5,25 @@ quotes only where the plain line would be read as something else. All other valu
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from agent_tuning.records import Json
 
 
-def describe_type(property: Mapping[str, Json]) -> str:
+def describe_type(property: Json) -> str:
     """A schema's type in a word or two."""
-    type = property.get("type", "any")
-    if type == "array" and "type" in property.get("items", {}):
-        return f"array of {describe_type(property['items'])}"
+    if not isinstance(property, dict):  # `true`: anything
+        return "any"
+    type, items = property.get("type", "any"), property.get("items")
+    if type == "array" and isinstance(items, dict) and "type" in items:
+        return f"array of {describe_type(items)}"
     return type if isinstance(type, str) else " or ".join(map(str, type))
+
+
+def read_description(property: Json) -> str:
+    return str(property.get("description", "")) if isinstance(property, dict) else ""
 
 
 def format_values(accepted: Sequence[Json], type: str) -> str:

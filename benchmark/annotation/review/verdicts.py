@@ -9,6 +9,7 @@ import msgspec
 
 from agent_tuning.quality.validation import POSITIVE_KINDS
 from agent_tuning.records import Decision, Record, Turn, User
+from agent_tuning.runtime.ranges import Seed, Share
 from benchmark.annotation.web.events import Event, Verdict
 from benchmark.scoring.task_score import last_user_text
 from benchmark.tasks.suites import Suite, Task
@@ -22,14 +23,15 @@ REJECTION_REASONS = {
     "unsafe": "against policy, or private",
     "other": "see the comment",
 }
+CALL_KINDS = (*POSITIVE_KINDS, "follow_up", "nested")
 State = Literal["open", "conflict", "rejected", "ready"]
 
 
 class DoubleReview(Record, frozen=True):
     """Which tasks two people review: a share of them (0-1), drawn by the seed."""
 
-    seed: int
-    share: float
+    seed: Seed
+    share: Share
 
     def needed(self, task: Task) -> int:
         """How many reviews the task needs."""
@@ -51,13 +53,22 @@ def hash_task(suite: Suite, task: Task) -> str:
     return hashlib.blake2b(seen, digest_size=8).hexdigest()
 
 
-def select_valid(current: Mapping[str, Event], shown_hash: str) -> dict[str, Verdict]:
-    """The verdicts on one task by person, without those on an earlier wording of it."""
+def select_valid(current: Mapping[str, Event], task: Task, shown_hash: str) -> dict[str, Verdict]:
+    """The verdicts on one task by person, without those on an earlier wording of it.
+
+    A correction also holds for the task that it has made: an overlay brings it into a suite.
+    """
     return {
         who: event.after
         for who, event in sorted(current.items())
-        if isinstance(event.after, Verdict) and event.shown == shown_hash
+        if isinstance(event.after, Verdict)
+        and (event.shown == shown_hash or _has_made(event.after, task))
     }
+
+
+def _has_made(verdict: Verdict, task: Task) -> bool:
+    is_worded_so = verdict.query in ("", last_user_text(task))
+    return verdict.action == "correct" and verdict.golds == task.golds and is_worded_so
 
 
 def settle(task: Task, verdicts: Mapping[str, Verdict], needed: int) -> ReviewOutcome:
@@ -94,7 +105,7 @@ def apply_verdict(task: Task, verdict: Verdict) -> Task | None:
 
 def _choose_kind(drafted: str, decision: Decision) -> str:
     """The kind of the draft, unless the decision makes it another."""
-    if (decision == "call") == (drafted in POSITIVE_KINDS):
+    if (decision == "call") == (drafted in CALL_KINDS):
         return drafted
     return {"call": "call", "ask": "missing_argument", "no_call": "on_topic_chat"}[decision]
 

@@ -22,6 +22,7 @@ class Verdict(Record, frozen=True, tag="verdict", tag_field="kind"):
     comment: str = ""
     query: str = ""  # of a correction: the user's new words, if they are changed
     reply: str = ""  # of a correction without a call: the text for the user, to train on
+    taken_from: str = ""  # the person whose verdict this one repeats, to end a conflict
 
     def __post_init__(self) -> None:
         if (self.action == "correct") != bool(self.golds):
@@ -39,7 +40,13 @@ class Rating(Record, frozen=True, tag="rating", tag_field="kind"):
     comment: str = ""
 
 
-Opinion = Verdict | Rating
+class Flag(Record, frozen=True, tag="flag", tag_field="kind"):
+    """Somebody has to look at a task again before it is merged; the note says why."""
+
+    note: str = ""
+
+
+Opinion = Verdict | Rating | Flag
 
 
 class Event(Record, frozen=True):
@@ -58,11 +65,17 @@ class Event(Record, frozen=True):
     def key(self) -> tuple[str, int]:
         return self.who, self.number
 
+    def concerns(self, kind: type[Opinion]) -> bool:
+        """Whether the event gives or takes back an opinion of this kind."""
+        return isinstance(self.after or self.before, kind)
 
-def find_current(events: Iterable[Event]) -> dict[str, dict[str, Event]]:
-    """Map subject -> person -> the event with the person's current opinion."""
+
+def find_current(events: Iterable[Event], kind: type[Opinion]) -> dict[str, dict[str, Event]]:
+    """Map subject -> person -> the event with the person's current opinion of this kind."""
     current: dict[str, dict[str, Event]] = {}
     for event in sorted(events, key=lambda event: event.key):
+        if not event.concerns(kind):
+            continue
         by_person = current.setdefault(event.subject, {})
         if event.after is None:
             by_person.pop(event.who, None)

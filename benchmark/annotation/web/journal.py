@@ -51,10 +51,16 @@ class Journal:
         with self._connect() as connection:
             return list(_read_events(connection))
 
+    def people(self) -> list[str]:
+        """Everybody who has an event, the first spelling of a name before others."""
+        with self._connect() as connection:
+            rows = connection.execute("SELECT DISTINCT who FROM events ORDER BY who")
+            return [who for (who,) in rows]
+
     def record(self, who: str, subject: str, after: Opinion, shown: str = "") -> Event:
         with self._write() as connection:
             mine = list(_read_events(connection, who))
-            current = find_current(mine).get(subject, {}).get(who)
+            current = find_current(mine, type(after)).get(subject, {}).get(who)
             before = current.after if current else None
             event = Event(subject, who, len(mine) + 1, _format_now(), before, after, shown=shown)
             _insert(connection, event)
@@ -68,16 +74,19 @@ class Journal:
             last = find_undoable(mine)
             if last is None:
                 return None
-            event = Event(
-                last.subject,
-                who,
-                len(mine) + 1,
-                _format_now(),
-                before=last.after,
-                after=last.before,
-                takes_back=last.number,
-                shown=last.shown,
-            )
+            event = _take_back(last, len(mine) + 1)
+            _insert(connection, event)
+        self._export()
+        return event
+
+    def withdraw(self, who: str, subject: str, kind: type[Opinion]) -> Event | None:
+        """Take back this person's opinion of a subject; None if there is none."""
+        with self._write() as connection:
+            mine = list(_read_events(connection, who))
+            current = find_current(mine, kind).get(subject, {}).get(who)
+            if current is None:
+                return None
+            event = msgspec.structs.replace(_take_back(current, len(mine) + 1), after=None)
             _insert(connection, event)
         self._export()
         return event
@@ -127,6 +136,19 @@ def _read_events(connection: sqlite3.Connection, who: str | None = None) -> Iter
         "SELECT line FROM events WHERE ?1 IS NULL OR who = ?1 ORDER BY who, number", (who,)
     )
     return (msgspec.json.decode(line, type=Event) for (line,) in rows)
+
+
+def _take_back(last: Event, number: int) -> Event:
+    return Event(
+        last.subject,
+        last.who,
+        number,
+        _format_now(),
+        before=last.after,
+        after=last.before,
+        takes_back=last.number,
+        shown=last.shown,
+    )
 
 
 def _insert(connection: sqlite3.Connection, event: Event) -> None:

@@ -7,14 +7,23 @@
   running anything.
 """
 
+import base64
+import hashlib
 import secrets
 import unicodedata
+from pathlib import Path
 
 from flask import Flask, Response, abort, request
+from markupsafe import Markup
 
+from benchmark.annotation.web.access import Access
+
+# The one script that stands in the pages: it must be there when no other one is.
+WHOLE = (Path(__file__).parent / "whole.js").read_text(encoding="utf-8")
+_WHOLE_HASH = base64.b64encode(hashlib.sha256(WHOLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; style-src 'self'; script-src 'self' 'sha256-{_WHOLE_HASH}'; "
+    "connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -27,20 +36,21 @@ HEADERS = {
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 
-def protect(app: Flask) -> None:
-    form_token = secrets.token_urlsafe(24)
+def protect(app: Flask, access: Access) -> None:
+    form_token = access.form_token
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_REQUEST_BYTES,
         MAX_FORM_PARTS=10_000,
     )
     app.jinja_env.globals["form_token"] = form_token
+    app.jinja_env.globals["whole_script"] = Markup(WHOLE)
     app.jinja_env.filters["visible"] = make_visible
 
     @app.before_request
     def check() -> None:
         port = request.environ["SERVER_PORT"]
-        if request.host not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        if request.host not in (f"127.0.0.1:{port}", f"localhost:{port}", *access.hosts):
             abort(421)
         if request.method == "POST":
             origin = request.headers.get("Origin", f"http://{request.host}")
@@ -51,7 +61,8 @@ def protect(app: Flask) -> None:
 
     @app.after_request
     def harden(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
 

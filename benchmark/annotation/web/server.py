@@ -2,11 +2,15 @@
 
 import contextlib
 import signal
+import socket
 import threading
 from types import FrameType
 
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from agent_tuning.records import BadInput
+from benchmark.annotation.web.access import Access
 
 
 class SilentRequestHandler(WSGIRequestHandler):
@@ -15,11 +19,16 @@ class SilentRequestHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None: ...
 
 
-def serve(app: Flask, token: str, port: int) -> None:
+def serve(app: Flask, access: Access, port: int) -> None:
+    """Print every address, then serve. Raises BadInput if the port is taken."""
+    if port and _is_taken(port):
+        raise BadInput(f"params.yaml: port: {port} is in use on this machine; choose another")
     server = make_server(
         "127.0.0.1", port, app, threaded=True, request_handler=SilentRequestHandler
     )
-    print(f"Open http://127.0.0.1:{server.port}/{token}/ (Ctrl-C ends)", flush=True)
+    for name, path in access.links.items():
+        address = f"http://127.0.0.1:{server.port}{path}"
+        print(f"{name}: {address}" if name else f"Open {address} (Ctrl-C ends)", flush=True)
 
     def stop(_: int, __: FrameType | None) -> None:
         # shutdown() waits for the loop, which runs in this thread.
@@ -29,3 +38,8 @@ def serve(app: Flask, token: str, port: int) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
     server.server_close()
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.annotation.review import diff, editing
+from benchmark.annotation.review import diff, editing, gold_form
 from benchmark.annotation.review import value_text as accepted_values
 from benchmark.tasks.suites import Gold, GoldCall
 from tests.support import annotation_data
@@ -47,7 +47,7 @@ def posted(forms):
 
 
 def edited(**changes):
-    return posted(editing.fill_form([GOLD], annotation_data.TOOLS)) | changes
+    return posted(gold_form.fill_form([GOLD], annotation_data.TOOLS)) | changes
 
 
 @settings(max_examples=200, deadline=None)
@@ -77,7 +77,7 @@ def test_values_come_out_of_a_box_as_they_went_in(typed):
 )
 def test_a_gold_comes_out_of_the_form_as_it_went_in(golds):
     parsed = editing.parse_form(
-        posted(editing.fill_form(golds, annotation_data.TOOLS)), annotation_data.TOOLS
+        posted(gold_form.fill_form(golds, annotation_data.TOOLS)), annotation_data.TOOLS
     )
     assert parsed.problems == {}
     assert list(parsed.golds) == golds
@@ -134,7 +134,7 @@ def test_the_changes_are_those_against_the_draft():
     draft = annotation_data.task("Oslo", gold=GOLD)
     corrected = msgspec.structs.replace(draft, golds=parsed.golds)
     changed = [pair for pair in diff.diff_lines(draft, corrected) if pair[0] != " "]
-    assert changed == [("-", "    days: 3"), ("+", "    days: 3 | 4")]
+    assert changed == [("+", "    days: 4")]
 
 
 def test_a_reworded_query_stands_first_among_the_changes():
@@ -147,6 +147,19 @@ def test_a_reworded_query_stands_first_among_the_changes():
         ("+", "user: Oslo, 3 days?"),
     ]
     assert diff.diff_lines(draft, draft)[0] == (" ", "call")
+
+
+def test_one_more_value_of_many_is_one_line_more():
+    draft = annotation_data.task("Oslo")
+    many, more = (
+        msgspec.structs.replace(
+            draft, golds=annotation_data.correction(draft, days=tuple(range(1, last))).golds
+        )
+        for last in (8, 9)
+    )
+    lines = diff.diff_lines(many, more)
+    assert [text.strip() for _, text in lines[4:]] == ["days: 1", "…", "days: 7", "days: 8"]
+    assert lines[-1] == ("+", "    days: 8")
 
 
 @pytest.mark.parametrize("words", ["", "  \r\n ", "?!"])

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
-from benchmark.annotation.web.events import Event, Rating, Verdict, find_current, find_undoable
+from benchmark.annotation.web.events import (
+    Event,
+    Flag,
+    Rating,
+    Verdict,
+    find_current,
+    find_undoable,
+)
 from benchmark.annotation.web.journal import Journal
 
 WRITER = """
@@ -41,7 +48,7 @@ def opinions(journal, who="ann"):
     """What holds, by subject."""
     return {
         subject: by[who].after
-        for subject, by in find_current(journal.events()).items()
+        for subject, by in find_current(journal.events(), Rating).items()
         if who in by
     }
 
@@ -72,13 +79,26 @@ def test_an_undo_takes_back_ones_own_opinions_only(journal):
     assert opinions(journal, "ben") == {"a": Rating(5)}
 
 
+def test_a_flag_replaces_no_verdict_and_is_withdrawn_by_itself(journal):
+    journal.record("ann", "a", Verdict("approve"))
+    journal.record("ann", "a", Flag("ask the shop"))
+    journal.record("ann", "b", Verdict("approve"))
+    flags = find_current(journal.events(), Flag)
+    assert flags["a"]["ann"].after == Flag("ask the shop")
+    journal.withdraw("ann", "a", Flag)
+    assert journal.withdraw("ann", "a", Flag) is None
+    assert find_current(journal.events(), Flag) == {}
+    assert find_current(journal.events(), Verdict).keys() == {"a", "b"}
+    assert journal.undo("ann").subject == "b"  # what was withdrawn is not taken back again
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "undo"]), max_size=12))
 def test_undos_leave_what_would_hold_without_what_they_undid(actions):
     events: list[Event] = []
     kept: list[tuple[str, Rating]] = []
     for number, action in enumerate(actions, 1):
-        held = {subject: by["ann"].after for subject, by in find_current(events).items()}
+        held = {subject: by["ann"].after for subject, by in find_current(events, Rating).items()}
         if action != "undo":
             kept.append((action, Rating(number % 6)))
             events.append(Event(action, "ann", number, "", held.get(action), kept[-1][1]))
@@ -86,7 +106,7 @@ def test_undos_leave_what_would_hold_without_what_they_undid(actions):
             kept.pop()
             back = Event(last.subject, "ann", number, "", last.after, last.before, last.number)
             events.append(back)
-        held = {subject: by["ann"].after for subject, by in find_current(events).items()}
+        held = {subject: by["ann"].after for subject, by in find_current(events, Rating).items()}
         assert held == dict(kept)
 
 

@@ -1,12 +1,15 @@
 """What reviews come to: the merge refuses by name, keeps old versions, and says who decided."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from agent_tuning.files import jsonl
+from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.files import jsonl, yaml_records
+from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.word_overlap import WordOverlap
 from agent_tuning.records import (
     Assistant,
@@ -18,13 +21,21 @@ from agent_tuning.records import (
     Trajectory,
     User,
 )
+from agent_tuning.runtime import config
+from agent_tuning.synthesis import written_examples, written_groups
 from benchmark.annotation.rating.rubric import Judgement
-from benchmark.annotation.review import export_corrections, merge, priority, verdicts
+from benchmark.annotation.review import (
+    correct_suite,
+    export_corrections,
+    merge,
+    priority,
+    verdicts,
+)
 from benchmark.annotation.review.verdicts import DoubleReview
-from benchmark.annotation.web.events import Event, Verdict
+from benchmark.annotation.web.events import Event, Flag, Verdict
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import read_rejected, read_version
-from benchmark.tasks.suites import Gold
+from benchmark.tasks.suites import Erratum, Gold, GoldCall
 from tests.support import annotation_data
 
 APPROVE, REJECT = Verdict("approve"), Verdict("reject", reason="unclear")
@@ -82,6 +93,7 @@ def test_the_words_that_are_corrected_are_the_users_last():
         ("on_topic_chat", "call", "call"),
         ("missing_argument", "no_call", "missing_argument"),
         ("chain", "call", "chain"),
+        ("follow_up", "call", "follow_up"),
     ],
 )  # fmt: skip
 def test_another_decision_makes_another_kind_of_task(drafted, decision, kind):
@@ -128,8 +140,11 @@ def folder(
     jsonl.write(Path("mixed.jsonl"), [Group("g", PromptSpec("g", "en", ()), tuple(trajectories))])
 
 
+PATHS = [Path(n) for n in ("house", "candidates", "reviews.jsonl", "mixed.jsonl", "written")]
+
+
 def run():
-    merge.main(*map(Path, ("house", "candidates", "reviews.jsonl", "mixed.jsonl")))
+    merge.main(*PATHS)
 
 
 BONN_AGAIN = annotation_data.task("Bonn again", "Three days in BONN, please plan them!")
@@ -258,42 +273,211 @@ def test_a_suite_that_was_changed_by_hand_is_not_merged_into(tmp_path, monkeypat
         run()
 
 
-def test_corrected_candidates_train_unless_they_are_in_the_benchmark(tmp_path, monkeypatch, capsys):
-    ask = Verdict("correct", (Gold("ask", "Ask how long."),))  # and no word for the user
-    reviews = [
-        (OSLO, "ann", FOUR),
-        (ROME, "ann", ask),
-        (annotation_data.task("Lima"), "ann", APPROVE),
-    ]
-    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, annotation_data.task("Lima")], reviews)
-    paths = [Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl")]
-    export_corrections.main(*paths)
-    (group,) = jsonl.read(Path("out.jsonl"), Group)
-    (trajectory,) = group.trajectories
-    call = Call("plan_trip", {"city": "Oslo", "days": 4})
-    assert trajectory.turns == (*OSLO.turns, Assistant("call", "Plan three days in Oslo.", (call,)))
-    assert [tool.name for tool in group.tools] == list(annotation_data.PROMPT.tools)
-    assert "1 of 2 corrected" in capsys.readouterr().out
-    run()
-    export_corrections.main(*paths)
-    assert list(jsonl.read(Path("out.jsonl"), Group)) == []
-
-
-@pytest.mark.parametrize("decision", ["ask", "no_call"])
-def test_a_correction_without_a_call_trains_the_reply_that_came_with_it(
-    tmp_path, monkeypatch, decision
+def test_a_partial_merge_takes_what_is_ready_and_the_next_one_the_rest(
+    tmp_path, monkeypatch, capsys
 ):
-    gold = Gold(decision, "Say so.")
-    verdict = Verdict("correct", (gold,), query="A trip to Oslo?", reply="How many days?")
-    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", verdict)])
-    export_corrections.main(
-        *(Path(name) for name in ("house", "candidates", "reviews.jsonl", "out.jsonl"))
+    lima = annotation_data.task("Lima")
+    reviews = [(OSLO, "ann", FOUR), (ROME, "ann", REJECT), (lima, "ann", APPROVE)]
+    folder(tmp_path, monkeypatch, ONCE, [OSLO, ROME, lima], [*reviews, (lima, "ben", REJECT)])
+    with pytest.raises(BadInput, match="the first: house/Lima: conflict"):
+        run()
+    merge.main(*PATHS, partial=True)
+    assert "1 candidates are left for later" in capsys.readouterr().out
+    assert [task.id for task in suites.read(Path("house")).tasks] == ["house/Bonn", "house/Oslo"]
+    before = {path: path.read_bytes() for path in Path().rglob("house*/*")}
+    merge.main(*PATHS, partial=True)
+    assert "version 2 stays" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in Path().rglob("house*/*")} == before
+    events = [*jsonl.read(Path("reviews.jsonl"), Event)]
+    agreed = annotation_data.review_event(
+        suites.read(Path("candidates")), lima, "ben", APPROVE, len(events) + 1
     )
-    (group,) = jsonl.read(Path("out.jsonl"), Group)
-    (trajectory,) = group.trajectories
-    reply = Assistant(decision, "Say so.", text="How many days?")
-    assert trajectory.turns == (User("A trip to Oslo?"), reply)
-    assert trajectory.kind == {"ask": "missing_argument", "no_call": "on_topic_chat"}[decision]
+    jsonl.write(Path("reviews.jsonl"), [*events, agreed])
+    run()
+    new = suites.read(Path("house"))
+    assert [task.id for task in new.tasks] == ["house/Bonn", "house/Oslo", "house/Lima"]
+    assert read_rejected(Path("house")) == [ROME]
+
+
+def test_a_flagged_candidate_is_not_merged(tmp_path, monkeypatch):
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+    flag = Event(OSLO.id, "ben", 1, "2026-01-01", after=Flag("is Oslo meant?"))
+    jsonl.write(Path("reviews.jsonl"), [*jsonl.read(Path("reviews.jsonl"), Event), flag])
+    with pytest.raises(BadInput, match=r"house/Oslo: flagged: ben is Oslo meant\?"):
+        run()
+
+
+def test_a_merge_that_is_killed_at_any_rename_can_be_run_again(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def merge_with(folder_name, kill_at):
+        (tmp_path / folder_name).mkdir()
+        folder(tmp_path / folder_name, monkeypatch, ONCE, [OSLO, ROME], reviews)
+        steps, replace, rename = iter(range(1, 100)), os.replace, os.rename
+
+        def step(move):
+            def moved(*paths):
+                if next(steps) == kill_at:
+                    raise Killed
+                move(*paths)
+
+            return moved
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "replace", step(replace))
+            patched.setattr(os, "rename", step(rename))
+            try:
+                run()
+                killed = False
+            except Killed:
+                killed = True
+        run()
+        return killed, {path: path.read_bytes() for path in Path().rglob("house*/*")}
+
+    reviews = [(OSLO, "ann", FOUR), (ROME, "ann", REJECT)]
+    _, expected = merge_with("whole", 0)
+    results = [merge_with(f"killed-{number}", number) for number in range(1, 10)]
+    assert [files for _, files in results] == [expected] * len(results)
+    assert [killed for killed, _ in results].count(True) >= 6
+    assert results[-1][0] is False  # every rename was tried
+
+
+def shop(tmp_path, monkeypatch, reviews):
+    """A suite that is reviewed by two people in place of candidates."""
+    folder(tmp_path, monkeypatch, TWICE, [OSLO, ROME, annotation_data.task("Lima")], reviews)
+    return Path("candidates"), Path("reviews.jsonl")
+
+
+def test_corrected_golds_of_any_suite_become_its_next_overlay(tmp_path, monkeypatch, capsys):
+    both = [(OSLO, who, FOUR) for who in ("ann", "ben")]
+    paths = shop(tmp_path, monkeypatch, [*both, (ROME, "ann", REJECT), (ROME, "ben", REJECT)])
+    old = suites.read(paths[0])
+    correct_suite.main(*paths)
+    new = suites.read(paths[0])
+    assert new.tasks[0].golds == FOUR.golds
+    assert (new.version, new.tasks[1:]) == (1, old.tasks[1:])
+    (erratum,) = jsonl.read(paths[0] / "overlays/1.jsonl", Erratum)
+    assert erratum.reason == "reviewed by ann, ben"
+    assert suites.read(paths[0], 0).digest == old.digest
+    assert "house/Rome: rejected: unclear" in capsys.readouterr().out
+    correct_suite.main(*paths)  # the corrections hold for the corrected suite, too
+    assert "version 1 stays: no gold is corrected" in capsys.readouterr().out
+
+
+def test_a_suite_is_not_corrected_while_reviewers_disagree_unless_the_others_are_wanted(
+    tmp_path, monkeypatch
+):
+    both = [(OSLO, who, FOUR) for who in ("ann", "ben")]
+    paths = shop(tmp_path, monkeypatch, [*both, (ROME, "ann", APPROVE)])
+    with pytest.raises(BadInput, match="house/Rome: unreviewed: 1 of 2 reviews"):
+        correct_suite.main(*paths)
+    correct_suite.main(*paths, partial=True)
+    assert suites.read(paths[0]).version == 1
+
+
+# Corrections of the shop's own tools, as the default recipe trains on them.
+SEARCH = Catalogue(Path("data/catalogue"), ("shop", "cart", "messaging"))
+KETTLE_CALL = GoldCall("search_products", {"keyword": ("kettle", "kettles")})
+CHEAPER = msgspec.structs.replace(
+    KETTLE_CALL, arguments={**KETTLE_CALL.arguments, "max_price": (20,)}
+)
+
+
+def kettle(name, query="Show me a kettle for 20"):
+    gold = Gold("call", "Search for a kettle.", (KETTLE_CALL,))
+    task = annotation_data.task(name, query, gold)
+    return msgspec.structs.replace(task, id=f"house/{name}")
+
+
+def corrections(tmp_path, monkeypatch, reviews):
+    """Candidates with the shop's tools and their corrections, exported into a folder."""
+    tasks = {task.id: task for task, _, _ in reviews}
+    catalogue = Path("data/catalogue").resolve()
+    written = yaml_records.read(Path("params.yaml"), dict[str, object], "written")
+    section = ONCE | {"catalogue": {"domains": ["shop", "cart", "messaging"]}}
+    folder(tmp_path, monkeypatch, section | {"written": written}, [], [])
+    Path("data").mkdir()
+    Path("data/catalogue").symlink_to(catalogue)
+    tools = {name: SEARCH.tool(name, "en") for name in SEARCH.entries}
+    prompt = msgspec.structs.replace(annotation_data.PROMPT, tools=tuple(tools))
+    of = suites.Suite("candidates", tools, {prompt.id: prompt}, tuple(tasks.values()))
+    suites.write(Path("candidates"), of)
+    events = [
+        annotation_data.review_event(of, task, who, what, n)
+        for n, (task, who, what) in enumerate(reviews, 1)
+    ]
+    jsonl.write(Path("reviews.jsonl"), events)
+    export_corrections.main(*PATHS[:3], Path("written/mine"))
+
+
+RIGHT = Verdict("correct", (Gold("call", "Search for a kettle up to 20.", (CHEAPER,)),))
+
+
+def test_corrections_become_examples_that_the_stage_written_trains_on(
+    tmp_path, monkeypatch, capsys
+):
+    ask = Verdict("correct", (Gold("ask", "Ask which."),), query="Show me one", reply="Which one?")
+    words = Verdict("correct", RIGHT.golds, query="A kettle for 20, or less")
+    reviews = [
+        (kettle("a"), "ann", RIGHT),
+        (kettle("b", "Got a kettle at all?"), "ann", words),
+        (kettle("c", "A kettle!"), "ann", ask),
+    ]
+    corrections(tmp_path, monkeypatch, reviews)
+    assert "3 new examples of 3 corrections" in capsys.readouterr().out
+    numbered = list(written_examples.read_folder(Path("written/mine")))
+    first, second, third = (example for _, example in numbered)
+    assert first.calls == (Call("search_products", {"keyword": "kettle", "max_price": 20}),)
+    assert second.query == "A kettle for 20, or less"
+    assert (third.decision, third.text, third.kind) == ("ask", "Which one?", "missing_argument")
+    p = config.load("written", written_groups.WrittenConfig)
+    tools = [SEARCH.tool(name, "en") for name in SEARCH.entries]
+    groups = written_groups.build_groups(
+        numbered, tools, ContaminationFilter((), 1.0), msgspec.structs.replace(p, validation=0.0)
+    )
+    trained = [t.turns[-1] for group in groups.training for t in group.trajectories]
+    assert all(example.answer in trained for example in (first, second, third))
+    assert groups.rejects == []
+    export_corrections.main(*PATHS[:3], Path("written/mine"))  # nothing twice
+    assert "0 new examples of 3 corrections" in capsys.readouterr().out
+
+
+def test_corrections_that_cannot_be_trained_on_are_counted_by_reason(tmp_path, monkeypatch, capsys):
+    unsaid = msgspec.structs.replace(CHEAPER, arguments={"keyword": ("lamp",)})
+    no_reply = Verdict("correct", (Gold("ask", "Ask which."),))
+    chat = (Gold("no_call", "Say that it cannot be done."),)
+    bonn = "Three days in Bonn, please plan them."  # as the suite has it
+    in_suite = Verdict("correct", chat, query=bonn, reply="I sell things only.")
+    reviews = [
+        (kettle("a"), "ann", Verdict("correct", (Gold("call", "Search.", (unsaid,)),))),
+        (kettle("b"), "ann", no_reply),
+        (kettle("c"), "ann", in_suite),
+        (msgspec.structs.replace(kettle("d"), kind="nested"), "ann", RIGHT),
+        (kettle("e"), "ann", RIGHT),
+        (kettle("e"), "ben", Verdict("approve")),
+        (kettle("f"), "ann", RIGHT),
+        (kettle("f"), "ben", Flag("20 what?")),
+    ]
+    corrections(tmp_path, monkeypatch, reviews)
+    out = capsys.readouterr().out
+    assert "0 new examples of 6 corrections" in out
+    for reason in (
+        "1 unsaid_value",
+        "1 no_reply",
+        "1 kind, such as house/d: written examples",
+        "1 conflict, such as house/e: ann: correct, ben: approve",
+        "1 flagged, such as house/f: ben 20 what?",
+    ):
+        assert reason in out
+    assert "run `make corrections` before `make merge`" in out
+    assert not Path("written/mine").exists()
+
+
+def test_a_correction_that_is_for_training_is_not_merged_into_the_suite(tmp_path, monkeypatch):
+    corrections(tmp_path, monkeypatch, [(kettle("a"), "ann", RIGHT)])
+    with pytest.raises(BadInput, match="house/a: in the training data: exact: Show me a kettle"):
+        run()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 // A key presses what carries it as data-key: a button, a link, a summary, or it goes into a field.
-"use strict";
+// Single keys can be switched off, for people whose speech or hands would press them by accident.
+import { say, word } from "./words.js";
+
+const OFF = "desk.keys.off";
+const isOn = () => localStorage.getItem(OFF) === null;
 
 const isTyping = (target) =>
   target.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
@@ -15,25 +19,28 @@ function press(key) {
   return true;
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    document.activeElement.blur();
-    document.querySelectorAll("details#reject[open]").forEach((one) => (one.open = false));
-  } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    document.querySelector("[data-enter]")?.click();
-    event.preventDefault();
-  } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing && !event.repeat) {
-    if (!isTyping(event.target) && press(event.key)) event.preventDefault();
-  }
-});
+function mark() {
+  document.documentElement.classList.toggle("no-keys", !isOn());
+  document.querySelector("#keys").setAttribute("aria-pressed", String(isOn()));
+}
 
-// Nothing is sent twice by an impatient finger.
-document.addEventListener("submit", (event) => {
-  if (event.target.dataset.sent) event.preventDefault();
-  event.target.dataset.sent = "1";
-});
-window.addEventListener("pageshow", () => {
-  document.querySelectorAll("form").forEach((form) => delete form.dataset.sent);
-});
-
-document.querySelector("h1[tabindex]")?.focus({ preventScroll: true });
+export function startKeys() {
+  mark();
+  document.querySelector("#keys").addEventListener("click", () => {
+    if (isOn()) localStorage.setItem(OFF, "1");
+    else localStorage.removeItem(OFF);
+    mark();
+    say(word(isOn() ? "keys_on" : "keys_off"));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.activeElement.blur();
+      document.querySelectorAll("#reject[open]").forEach((one) => (one.open = false));
+    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      document.querySelector("[data-enter]")?.click();
+      event.preventDefault();
+    } else if (isOn() && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing && !event.repeat) {
+      if (!isTyping(event.target) && press(event.key)) event.preventDefault();
+    }
+  });
+}

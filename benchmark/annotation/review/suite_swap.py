@@ -1,0 +1,39 @@
+"""Replace the folder of a suite as a whole, so that a kill leaves the old folder or the new one.
+
+SUITE.next    the new folder; it counts once SUITE is gone
+SUITE.old     the folder before, while it is being removed
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent_tuning.files import atomic_write
+
+
+def finish(folder: Path) -> None:
+    """Finish, or undo, what a killed run began. Call it before the folder is read."""
+    coming, going = folder.with_name(f"{folder.name}.next"), folder.with_name(f"{folder.name}.old")
+    if not folder.exists() and coming.exists():
+        coming.rename(folder)
+    for rest in (coming, going):
+        shutil.rmtree(rest, ignore_errors=True)
+
+
+@contextmanager
+def replace_whole(folder: Path) -> Iterator[Path]:
+    """A copy of the folder to write into, which takes its place in the end."""
+    coming, going = folder.with_name(f"{folder.name}.next"), folder.with_name(f"{folder.name}.old")
+    shutil.copytree(folder, coming)
+    yield coming
+    folder.rename(going)
+    coming.rename(folder)
+    shutil.rmtree(going)
+
+
+def copy_whole(folder: Path, copy: Path) -> None:
+    """Copy the folder, unless the copy is there."""
+    if not copy.exists():
+        with atomic_write.replacing(copy) as partial:
+            shutil.copytree(folder, partial)
