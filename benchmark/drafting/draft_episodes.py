@@ -21,6 +21,7 @@ from agent_tuning.catalogue.simulators import SIMULATORS, World
 from agent_tuning.prompts import system_prompt
 from agent_tuning.records import BadInput, Call, Language, Record
 from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.ranges import AtLeastOne, Seed
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
@@ -46,13 +47,13 @@ class EpisodeDraftConfig(Record, frozen=True):
     Every `zh_every`th task is Chinese. A task is given up after `draws` draws of its values.
     """
 
-    seed: int
-    tasks: int
-    zh_every: int
-    attempts: int
-    tools_per_prompt: int
-    prompts: int
-    draws: int
+    seed: Seed
+    tasks: AtLeastOne
+    zh_every: AtLeastOne
+    attempts: AtLeastOne
+    tools_per_prompt: AtLeastOne
+    prompts: AtLeastOne
+    draws: AtLeastOne
 
 
 class Cell(NamedTuple):

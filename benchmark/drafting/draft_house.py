@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.prompts import system_prompt
-from agent_tuning.records import Assistant, Group, Language, PromptSpec, Trajectory
+from agent_tuning.records import Assistant, BadInput, Group, Language, PromptSpec, Trajectory
 from agent_tuning.runtime import cli, config
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.held_out import HeldOut
@@ -34,12 +34,20 @@ class HouseDrafter(Drafter):
 
     def __init__(self, sources: DraftSources, p: HouseDraftConfig) -> None:
         super().__init__(sources, p.style)
+        if unknown := set(sources.held_out.tools) - self.catalogue.entries.keys():
+            raise BadInput(f"params.yaml: held_out.tools: not in the catalogue: {sorted(unknown)}")
         self.held_out = sources.held_out
         self.p = p
         self.tools = {
             "seen": sorted(self.catalogue.entries.keys() - set(sources.held_out.tools)),
             "unseen": sorted(sources.held_out.tools),
         }
+        for side, tools in self.tools.items():
+            if len(tools) < p.calls:
+                raise BadInput(
+                    f"params.yaml: held_out.tools: leaves {len(tools)} {side} tools, but a group "
+                    f"asks for {p.calls} (draft.calls)"
+                )
 
     def groups(self, first: int) -> Iterator[TaskGroup]:
         """`p.groups` groups, of which `first` is the first number."""
@@ -50,7 +58,7 @@ class HouseDrafter(Drafter):
         language = house_layout.choose_language(number, p)
         axes = self._choose_axes(number, language)
         tools = self._choose_tools(axes["tool"], language, rng)
-        tool_list = self._build_tool_list(tools, rng)
+        tool_list = self._build_tool_list(tools, language, rng)
         names, held_out = system_prompt.template_names(language), self.held_out
         template = rng.choice(list_side(names, held_out.templates, axes["template"]))
         tool_format = rng.choice(
@@ -84,11 +92,18 @@ class HouseDrafter(Drafter):
 
     def _choose_tools(self, axis: str, language: Language, rng: random.Random) -> list[str]:
         """The tools of one side with the fewest requests, in pairs of siblings where possible."""
+        askable = self._list_askable(axis, language)
+        if len(askable) < self.p.calls:
+            raise BadInput(
+                f"params.yaml: calls: a group needs {self.p.calls} tools with scenarios in "
+                f"{language} that are {axis} in training (held_out.tools); the catalogue has "
+                f"{len(askable)}"
+            )
         chosen: list[str] = []
         while len(chosen) < self.p.calls:
             siblings = self.catalogue.entries[chosen[-1]].siblings if len(chosen) % 2 else ()
             tool = min(
-                (tool for tool in self.tools[axis] if tool not in chosen),
+                (tool for tool in askable if tool not in chosen),
                 key=lambda tool: (
                     bool(siblings) and tool not in siblings,
                     self._count_requests(tool, language),
@@ -98,6 +113,17 @@ class HouseDrafter(Drafter):
             self.uses[f"{tool}.{language}"] += 1
             chosen.append(tool)
         return chosen
+
+    def _list_askable(self, axis: str, language: Language) -> list[str]:
+        """The tools of one side that a task can ask for in this language."""
+        return [
+            tool
+            for tool in self.tools[axis]
+            if self._speaks(tool, language) and self._list_scenarios(tool)
+        ]
+
+    def _speaks(self, tool: str, language: Language) -> bool:
+        return language in self.catalogue.domain_of[tool].languages
 
     def _count_requests(self, tool: str, language: Language) -> int:
         return self.uses[f"{tool}.{language}"]
@@ -120,7 +146,9 @@ class HouseDrafter(Drafter):
             or {step.tool for step in scenario.steps(tool)} <= set(self.tools[side])
         ]
 
-    def _build_tool_list(self, tools: Sequence[str], rng: random.Random) -> list[str]:
+    def _build_tool_list(
+        self, tools: Sequence[str], language: Language, rng: random.Random
+    ) -> list[str]:
         """The requested tools and all that their scenarios call, then siblings, then others."""
         entries = self.catalogue.entries
         needed = {
@@ -129,7 +157,8 @@ class HouseDrafter(Drafter):
         siblings = [sibling for tool in tools for sibling in entries[tool].siblings]
         others = rng.sample(sorted(entries), len(entries))
         ordered = dict.fromkeys([*tools, *sorted(needed), *siblings, *others])
-        tool_list = list(ordered)[: max(self.p.tools_per_prompt, len({*tools, *needed}))]
+        spoken = [tool for tool in ordered if self._speaks(tool, language)]
+        tool_list = spoken[: max(self.p.tools_per_prompt, len({*tools, *needed}))]
         return rng.sample(tool_list, len(tool_list))
 
     def _draft_positive(
@@ -169,17 +198,22 @@ class HouseDrafter(Drafter):
                 for kind in kinds
                 for trajectory in KINDS[kind].generate(source, group, rng)
             )
-            negative = next(t for t in candidates if self.is_new(t.query))
+            negative = next((t for t in candidates if self.is_new(t.query)), None)
+            if negative is None:
+                raise BadInput(
+                    f"{group.id}: no unused hard negative is left; add `remarks` to the catalogue"
+                )
             self.queries.add(negative.query)
             yield DraftedTask("unseen", negative, len(negative.turns) - 1)
 
     def _draw_unavailable(self, tool_list: Sequence[str], language: Language) -> list[Trajectory]:
         """Queries for tools that are not in the tool list, of which a sibling is."""
         trajectories = []
-        for tool in self.tools["seen"]:
+        for tool in filter(lambda tool: self._speaks(tool, language), self.tools["seen"]):
             entry = self.catalogue.entries[tool]
-            if tool not in tool_list and set(entry.siblings) & set(tool_list):
-                scenario = next(s for s in entry.scenarios if s.complexity == "simple")
+            simple = [s for s in entry.scenarios if s.complexity == "simple"]
+            if simple and tool not in tool_list and set(entry.siblings) & set(tool_list):
+                scenario = simple[0]
                 cell = f"{tool}.{scenario.name}.{language}.unseen"
                 request = TrajectoryRequest(
                     tool, scenario.name, scenario.complexity, self.uses[cell]

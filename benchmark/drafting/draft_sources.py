@@ -13,6 +13,8 @@ from agent_tuning.files import yaml_records
 from agent_tuning.synthesis.general_questions import GeneralQuestions
 from agent_tuning.synthesis.held_out import HeldOut
 
+SHOP = "specialist"  # the recipe whose suites are kept in this repository
+
 
 class DraftSources(NamedTuple):
     """All that a draft needs besides its numbers."""

@@ -13,8 +13,9 @@ from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.drafting.draft_sources import DraftSources
 from benchmark.tasks import suites
-from benchmark.tasks.suite_version import Version, write_version
-from benchmark.tasks.suites import Gold, GoldCall, Suite
+from benchmark.tasks.gold_turn import build_gold
+from benchmark.tasks.suite_version import Version, read_version, write_version
+from benchmark.tasks.suites import Gold, Suite
 
 
 class DraftedTask(NamedTuple):
@@ -28,11 +29,7 @@ class DraftedTask(NamedTuple):
     def gold(self) -> Gold:
         decision = self.trajectory.turns[self.cut]
         assert isinstance(decision, Assistant)
-        calls = tuple(
-            GoldCall(call.name, {name: (value,) for name, value in call.arguments.items()})
-            for call in decision.calls
-        )
-        return Gold(decision.decision, decision.thought, calls)
+        return build_gold(decision)
 
 
 class Drafter:
@@ -69,3 +66,20 @@ def write_draft(folder: Path, suite: Suite, version: int) -> None:
     parent = suites.read(before).digest if before.exists() else ""
     write_version(folder, Version(version, suite.digest, parent))
     print(f"{folder}: version {version}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")
+
+
+def write_next_version(folder: Path, suite: Suite) -> None:
+    """Write a suite over the one that is there: as its next version, if any task is another.
+
+    Raises BadInput if somebody changed the one that is there by hand.
+    """
+    number, parent = 1, ""
+    if (folder / "tasks.jsonl").exists():
+        before = suites.read(folder, 0)
+        version = read_version(folder, before)
+        changed = before.digest != suite.digest
+        number = version.version + changed
+        parent = before.digest if changed else version.parent
+    suites.write(folder, suite)
+    write_version(folder, Version(number, suite.digest, parent))
+    print(f"{folder}: version {number}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")

@@ -7,6 +7,7 @@ every other.
 from collections.abc import Sequence
 
 from agent_tuning.records import Language, Record
+from agent_tuning.runtime.ranges import AtLeastOne, Count, NonEmpty, Seed
 from agent_tuning.synthesis.hard_negatives import KINDS
 from agent_tuning.synthesis.teachers.scripted import WritingStyle
 
@@ -18,18 +19,18 @@ class HouseDraftConfig(Record, frozen=True):
     what training never sees.
     """
 
-    version: int
-    first: int
-    seed: int
+    version: AtLeastOne
+    first: Count
+    seed: Seed
     style: WritingStyle
-    groups: int
-    calls: int
-    negatives: int
-    tools_per_prompt: int
-    zh_every: int
-    unseen_every: dict[str, int]
-    tool_formats: tuple[str, ...]
-    reply_formats: tuple[str, ...]
+    groups: AtLeastOne
+    calls: AtLeastOne
+    negatives: Count
+    tools_per_prompt: AtLeastOne
+    zh_every: AtLeastOne
+    unseen_every: dict[str, AtLeastOne]
+    tool_formats: NonEmpty[str]
+    reply_formats: NonEmpty[str]
 
 
 def choose_language(number: int, p: HouseDraftConfig) -> Language:

@@ -13,7 +13,7 @@ import msgspec
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.catalogue.entry_records import SLOT, LocalizedTexts, MissingArgument, Scenario
-from agent_tuning.catalogue.grammar import take_split
+from agent_tuning.catalogue.split import take_split
 from agent_tuning.records import Assistant, Trajectory, User
 from agent_tuning.synthesis.teachers.scripted import (
     DrawnQuery,

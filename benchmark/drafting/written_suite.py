@@ -1,6 +1,6 @@
 """Turn written examples into a suite: `python -m benchmark.drafting.written_suite EXAMPLES FOLDER`.
 
-reads   params.yaml: written_suite;  data/catalogue
+reads   params.yaml: written_suite, and of the recipe `specialist` the domains;  data/catalogue
         EXAMPLES/*.jsonl    WrittenExample; a file's name is the voice that speaks in it
 writes  FOLDER/tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
 
@@ -9,27 +9,30 @@ finds its source.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from agent_tuning.catalogue import schema
-from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.records import BadInput, Call, Record
+from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
+from agent_tuning.records import Assistant, BadInput, Record
 from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.ranges import AtLeastOne, Seed
 from agent_tuning.synthesis import written_examples
 from agent_tuning.synthesis.written_examples import NumberedExample, WrittenExample
 from benchmark.drafting.accepted_values import AcceptedValuesConfig, list_accepted
+from benchmark.drafting.draft_sources import SHOP
 from benchmark.drafting.drafter import write_draft
 from benchmark.drafting.native_prompts import build_native_prompt, deal_out, join_native_groups
-from benchmark.tasks.suites import Gold, GoldCall, Task, TaskGroup
+from benchmark.tasks.gold_turn import build_gold
+from benchmark.tasks.suites import Gold, Suite, Task, TaskGroup
 
 
 class WrittenSuiteConfig(Record, frozen=True):
     """`seed` shuffles the tools of every prompt; `accepted` says which values are right too."""
 
-    domains: tuple[str, ...]
-    version: int
-    seed: int
-    tasks_per_prompt: int
+    version: AtLeastOne
+    seed: Seed
+    tasks_per_prompt: AtLeastOne
     accepted: AcceptedValuesConfig
 
 
@@ -69,23 +72,22 @@ def _list_golds(example: WrittenExample, p: AcceptedValuesConfig) -> Iterator[Go
     if example.decision != "call":
         yield Gold(example.decision)
     for calls in (example.calls, *example.also_right) if example.calls else ():
-        yield Gold("call", example.thought, tuple(_build_gold_call(call, p) for call in calls))
+        yield build_gold(Assistant("call", example.thought, calls), partial(list_accepted, p=p))
 
 
-def _build_gold_call(call: Call, p: AcceptedValuesConfig) -> GoldCall:
-    accepted = {name: list_accepted(name, value, p) for name, value in call.arguments.items()}
-    return GoldCall(call.name, accepted)
+def build_suite(name: str, examples: Path, recipe: str) -> Suite:
+    """The suite of a folder's examples, for the tools of a recipe; task ids begin with the name."""
+    p = config.load("written_suite", WrittenSuiteConfig)
+    domains = config.load("catalogue", CatalogueConfig, recipe=recipe).domains
+    catalogue = Catalogue(Path("data/catalogue"), domains)
+    written = list(written_examples.read_folder(examples))
+    check_calls(written, catalogue, examples.parent if examples.is_file() else examples)
+    return join_native_groups(name, catalogue, list(group_examples(name, written, catalogue, p)))
 
 
 def main(examples: Path, folder: Path) -> None:
-    p = config.load("written_suite", WrittenSuiteConfig)
-    catalogue = Catalogue(Path("data/catalogue"), p.domains)
-    written = list(written_examples.read_folder(examples))
-    if not written:
-        raise BadInput(f"{examples}: expected .jsonl files with written examples")
-    check_calls(written, catalogue, examples)
-    groups = list(group_examples(folder.name, written, catalogue, p))
-    write_draft(folder, join_native_groups(folder.name, catalogue, groups), p.version)
+    version = config.load("written_suite", WrittenSuiteConfig).version
+    write_draft(folder, build_suite(folder.name, examples, SHOP), version)
 
 
 if __name__ == "__main__":

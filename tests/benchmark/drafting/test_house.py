@@ -9,13 +9,15 @@ import pytest
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entry_records import LANGUAGES, SLOT
-from agent_tuning.records import Assistant, Call, User
+from agent_tuning.records import Assistant, BadInput, Call, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis.hard_negatives import KINDS
+from agent_tuning.synthesis.held_out import HeldOut
 from benchmark.drafting import draft_house
+from benchmark.drafting.draft_sources import read_sources
 from benchmark.drafting.house_layout import HouseDraftConfig
 from benchmark.tasks import suites
-from tests.support import default_data
+from tests.support import default_data, own_tools
 
 P = config.load("draft", HouseDraftConfig)
 HELD_OUT = default_data.DRAFT_SOURCES.held_out
@@ -175,3 +177,37 @@ def test_drafting_again_writes_the_same_suite(tmp_path):
         written = [Path(tmp_path, name, file).read_bytes() for name in ("first", "second")]
         assert written[0] == written[1]
     assert suites.read(tmp_path / "first").tasks
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The repository of somebody who put seven English tools without scenarios beside ours."""
+    ours = [path.stem for path in Path("data/catalogue").glob("*.yaml")]
+    own_tools.build_repository(tmp_path, ours)
+    tools = own_tools.strip_scenarios(own_tools.BIKES["tools"])
+    own_tools.write_domain(tmp_path, "bikes", tools=tools)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("own")
+def test_tools_without_scenarios_only_make_lists_harder_and_stay_out_of_other_languages():
+    p = msgspec.structs.replace(P, groups=14, tools_per_prompt=60)
+    groups = list(draft_house.HouseDrafter(read_sources(HELD_OUT), p).groups(p.first))
+    bikes = {tool["name"] for tool in own_tools.BIKES["tools"]}
+    listed = {prompt.language: set(prompt.tools) for prompt, _ in groups}
+    assert listed["en"] & bikes
+    assert not listed["zh"] & {f"{name}.zh" for name in bikes}
+    golds = [gold for _, tasks in groups for task in tasks for gold in task.golds]
+    assert not {call.name for gold in golds for call in gold.calls} & bikes
+
+
+def test_too_few_tools_to_ask_for_are_one_line(own):
+    for path in (own / "data/catalogue").glob("*.yaml"):
+        path.unlink()
+    own_tools.write_domain(own, "bills", "get_bill", "get_bike")
+    sources = read_sources(HELD_OUT)
+    with pytest.raises(BadInput, match=r"held_out\.tools: not in the catalogue"):
+        draft_house.HouseDrafter(sources, P)
+    with pytest.raises(BadInput, match=r"leaves 2 seen tools, but a group asks for 4"):
+        draft_house.HouseDrafter(read_sources(HeldOut((), (), ())), P)

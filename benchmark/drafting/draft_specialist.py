@@ -1,11 +1,12 @@
-"""Draft the shop's suite from the grammar: `python -m benchmark.drafting.draft_shop FOLDER`.
+"""Draft a suite from the grammar: `python -m benchmark.drafting.draft_specialist FOLDER`.
 
-reads   params.yaml: draft_shop;  data/catalogue and wordings
-        FOLDER-N/, the version before, if it is kept
+reads   params.yaml: draft_specialist, and of the recipe `specialist` the domains;
+        data/catalogue and wordings;  FOLDER-N/, the version before, if it is kept
 writes  FOLDER/tools.jsonl, prompts.jsonl, tasks.jsonl, version.json
 
-Every prompt lists all tools of `domains`, as a company's assistant has them. So there is
+Every prompt lists all tools of the recipe's domains, as a company's assistant has them. So there is
 no tool to take away from a list: what no tool can do comes from the grammar of other domains.
+`own_suite` drafts with it for any recipe.
 """
 
 import random
@@ -15,62 +16,63 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.catalogue.entries import Catalogue
+from agent_tuning.catalogue.entries import Catalogue, CatalogueConfig
+from agent_tuning.catalogue.entry_records import Scenario
 from agent_tuning.records import Assistant, BadInput, Group, PromptSpec, Record, Trajectory, User
 from agent_tuning.runtime import cli, config
+from agent_tuning.runtime.ranges import AtLeastOne, Count, Seed
 from agent_tuning.synthesis.hard_negatives import KINDS, NegativeSource
 from agent_tuning.synthesis.held_out import HeldOut
+from agent_tuning.synthesis.negative_selection import NegativesConfig
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
-from benchmark.drafting.draft_sources import DraftSources, read_sources
+from benchmark.drafting.draft_sources import SHOP, DraftSources, read_sources
 from benchmark.drafting.drafter import DraftedTask, Drafter, write_draft
 from benchmark.drafting.native_prompts import build_native_prompt, deal_out, join_native_groups
 from benchmark.drafting.questions_back import QuestionDrawer
-from benchmark.tasks.suites import Gold, Task, TaskGroup
+from benchmark.tasks.suites import Gold, Suite, Task, TaskGroup
 
-# How often a sentence may open a request that lacks an argument, each time in other polite words:
-# some tools have only one such sentence that is held out.
-ASKED_TWICE, ASKED_AND_ANSWERED = 2, 3
+# How often a sentence may be said, and how often one that lacks an argument, each time in other
+# polite words: some tools have only one such sentence that is held out.
+SAID_TWICE, ASKED_TWICE, ASKED_AND_ANSWERED = 2, 2, 3
 
 
 class TaskCounts(Record, frozen=True):
-    """Tasks of each kind."""
+    """Most tasks of each kind; there are fewer where the grammar has no more queries."""
 
-    call: int
-    multi: int
-    chain: int
-    missing_argument: int
-    follow_up: int
-    tool_unavailable: int
-    on_topic_chat: int
-    not_requested: int
-    already_answered: int
-    off_topic: int
+    call: Count
+    multi: Count
+    chain: Count
+    missing_argument: Count
+    follow_up: Count
+    tool_unavailable: Count
+    on_topic_chat: Count
+    not_requested: Count
+    already_answered: Count
+    off_topic: Count
 
 
-class ShopDraftConfig(Record, frozen=True):
-    """`other_domains` are those whose requests none of the suite's tools can answer."""
+class SpecialistDraftConfig(Record, frozen=True):
+    """The section `draft_specialist` of params.yaml, where each key is explained."""
 
-    domains: tuple[str, ...]
-    version: int
-    seed: int
+    version: AtLeastOne
+    seed: Seed
     style: WritingStyle
-    tasks_per_prompt: int
+    tasks_per_prompt: AtLeastOne
     tasks: TaskCounts
-    other_domains: tuple[str, ...]
 
 
-class ShopDrafter(Drafter):
+class SpecialistDrafter(Drafter):
     """Writes all tasks of the suite, kind by kind. `others` has the tools of other domains."""
 
-    def __init__(self, sources: DraftSources, others: Catalogue, p: ShopDraftConfig) -> None:
+    def __init__(self, sources: DraftSources, others: Catalogue, p: SpecialistDraftConfig) -> None:
         super().__init__(sources, p.style)
         self.p = p
         self.others = others
         self.stranger = ScriptedTeacher(others, sources.phrasing, p.style, "held_out", "held_out")
         self.questions = QuestionDrawer(self.catalogue, self.teachers)
         tools = tuple(entry.tool("en") for entry in self.catalogue.entries.values())
-        self.group = Group("draft_shop", PromptSpec("draft_shop", "en", tools), ())
+        self.group = Group("specialist", PromptSpec("specialist", "en", tools), ())
         self.negatives = NegativeSource(
             self.teachers["unseen"], (), self.general_questions, "held_out"
         )
@@ -89,7 +91,7 @@ class ShopDrafter(Drafter):
             yield TaskGroup(prompt, tuple(tasks))
 
     def _draft(self, kind: str) -> list[DraftedTask]:
-        """As many tasks of a kind as the section asks for, each in words that are new."""
+        """The tasks of a kind, each in words that are new; says so if they are fewer than asked."""
         count: int = getattr(self.p.tasks, kind)
         candidates: Callable[[], Iterator[DraftedTask]] = {
             "missing_argument": self._ask_back,
@@ -98,10 +100,7 @@ class ShopDrafter(Drafter):
         }.get(kind, lambda: self._draw_negatives(kind) if kind in KINDS else self._call(kind))
         drafts = list(islice(self._keep_new(candidates()), count))
         if len(drafts) < count:
-            raise BadInput(
-                f"params.yaml: draft_shop: tasks.{kind}: the held-out grammar gives only "
-                f"{len(drafts)} different ones; ask for fewer, or add phrasings to the catalogue"
-            )
+            print(f"{kind}: {len(drafts)} of {count} tasks: the held-out grammar has no more")
         return drafts
 
     def _keep_new(self, drafts: Iterable[DraftedTask]) -> Iterator[DraftedTask]:
@@ -119,13 +118,22 @@ class ShopDrafter(Drafter):
             if scenario.kind == kind
             for cut in range(len(scenario.turns(tool)))
         ]
-        for axis in cycle(["seen", "unseen"]):
+        axes = cycle(["seen", "unseen"])
+        while any(self._has_query(side, *cell[:2]) for cell in cells for side in self.teachers):
+            axis = next(axes)
             for index, (tool, scenario, cut) in enumerate(cells):
                 # The axes alternate within a round too, or a short round would have only one.
                 side = axis if index % 2 else {"seen": "unseen", "unseen": "seen"}[axis]
-                _, trajectory = self._draw_query(side, tool, scenario, "en")
-                calls = [i for i, turn in enumerate(trajectory.turns) if is_call(turn)]
-                yield DraftedTask(side, trajectory, calls[cut])
+                if self._has_query(side, tool, scenario):
+                    _, trajectory = self._draw_query(side, tool, scenario, "en")
+                    calls = [i for i, turn in enumerate(trajectory.turns) if is_call(turn)]
+                    yield DraftedTask(side, trajectory, calls[cut])
+
+    def _has_query(self, side: str, tool: str, scenario: Scenario) -> bool:
+        """Whether a cell has a sentence that was not said too often."""
+        grammar = self.teachers[side].grammar
+        used = self.uses[f"{tool}.{scenario.name}.en.{side}"]
+        return used < SAID_TWICE * grammar.capacity(scenario.queries, tool, "en")
 
     def _ask_back(self) -> Iterator[DraftedTask]:
         for opening in self.questions.draw_openings(ASKED_TWICE, completed=False):
@@ -186,14 +194,28 @@ def build_task(id: str, prompt: str, draft: DraftedTask) -> Task:
     )
 
 
-def main(folder: Path) -> None:
-    p = config.load("draft_shop", ShopDraftConfig)
-    sources = read_sources(HeldOut((), (), ()), p.domains)
+def draft_suite(name: str, recipe: str) -> Suite:
+    """The suite of a recipe's tools, whose prompts have the name before their ids.
+
+    What no tool can do comes from `add_hard_negatives.other_domains`. Raises BadInput if no tool
+    has a scenario.
+    """
+    domains = config.load("catalogue", CatalogueConfig, recipe=recipe).domains
+    other_domains = config.load("add_hard_negatives", NegativesConfig, recipe=recipe).other_domains
+    sources = read_sources(HeldOut((), (), ()), domains)
     if sources.catalogue.left_out:
-        print(f"{folder}: left out: {', '.join(sources.catalogue.left_out)}")
-    others = Catalogue(Path("data/catalogue"), p.other_domains)
-    groups = list(ShopDrafter(sources, others, p).groups(folder.name))
-    write_draft(folder, join_native_groups(folder.name, sources.catalogue, groups), p.version)
+        print(f"{name}: left out: {', '.join(sources.catalogue.left_out)}")
+    if not any(sources.catalogue.cells()):
+        raise BadInput(f"{name}: no tool of {', '.join(domains or ('all',))} has a scenario")
+    others = Catalogue(Path("data/catalogue"), other_domains)
+    p = config.load("draft_specialist", SpecialistDraftConfig)
+    groups = list(SpecialistDrafter(sources, others, p).groups(name))
+    return join_native_groups(name, sources.catalogue, groups)
+
+
+def main(folder: Path) -> None:
+    version = config.load("draft_specialist", SpecialistDraftConfig).version
+    write_draft(folder, draft_suite(folder.name, SHOP), version)
 
 
 if __name__ == "__main__":
