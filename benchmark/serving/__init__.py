@@ -1,0 +1,1 @@
+"""Use a tuned folder: behind a server, in a terminal, and checked against `predict`."""

@@ -1,0 +1,107 @@
+"""Write a tuned folder as one GGUF file, for llama.cpp: `make export FORMAT=gguf`.
+
+llama.cpp's own converter does it, out of an environment of its own (.venv-gguf). Weights become
+float16; tokenizer, chat template and end of turn go along. The converter refuses a tokenizer that
+llama.cpp does not know.
+
+llama.cpp runs the chat template in a Jinja of its own, to which two lists are never equal. Our
+template compares schemas that hold lists; in the file those comparisons are written another way.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent_tuning.records import BadInput
+from agent_tuning.runtime import cli
+from agent_tuning.tokens.jinja_chat import TEMPLATE_FILE
+
+ENVIRONMENT = Path(".venv-gguf")
+EXPORTS = Path("exports")
+REWRITTEN = {
+    "schema == {'type': 'string', 'enum': schema.enum}": (
+        "schema.type == 'string' and schema.enum is defined and schema | length == 2"
+    ),
+    "schema == {'type': 'array', 'items': {'type': schema['items'].type}}": (
+        "schema | length == 2 and schema['items'] and schema['items'] | length == 1"
+        " and schema['items'].type"
+    ),
+}
+
+
+def find_site() -> list[Path]:
+    """Where the packages of .venv-gguf are, if it was made."""
+    return [path.resolve() for path in ENVIRONMENT.glob("lib/python*/site-packages")]
+
+
+def build_environment() -> Mapping[str, str]:
+    """The variables with which this Python also finds the packages of .venv-gguf."""
+    if not (site := find_site()):
+        raise BadInput(f"{ENVIRONMENT}: missing; run `make export FORMAT=gguf`")
+    paths = [*map(str, site), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def find_export(model: Path) -> Path:
+    """The GGUF file of a model. Raises BadInput if there is none, or only one of other weights."""
+    target = EXPORTS / f"{model.name}.gguf"
+    newest = max((path.stat().st_mtime for path in model.glob("*.safetensors")), default=0.0)
+    if not target.exists() or target.stat().st_mtime < newest:
+        state = "older than the model" if target.exists() else "missing"
+        raise BadInput(f"{target}: {state}; run `make export FORMAT=gguf`")
+    return target
+
+
+def link_model(model: Path, folder: Path) -> Path:
+    """The model in `folder`, with a chat template that llama.cpp runs as transformers does."""
+    linked = folder / model.name
+    linked.mkdir()
+    for path in model.iterdir():
+        if path.name != TEMPLATE_FILE:
+            (linked / path.name).symlink_to(path.resolve())
+    if (model / TEMPLATE_FILE).exists():
+        source = (model / TEMPLATE_FILE).read_text(encoding="utf-8")
+        (linked / TEMPLATE_FILE).write_text(rewrite_template(source), encoding="utf-8")
+    return linked
+
+
+def rewrite_template(source: str) -> str:
+    """The same template without comparisons of lists."""
+    for old, new in REWRITTEN.items():
+        source = source.replace(old, new)
+    return source
+
+
+def main(model: Path, format: Path) -> None:
+    if str(format) != "gguf":
+        raise BadInput(f"FORMAT={format}: expected gguf")
+    if not (model / "config.json").is_file():
+        raise BadInput(f"{model}/config.json: missing; expected the folder of a model")
+    EXPORTS.mkdir(exist_ok=True)
+    target = EXPORTS / f"{model.name}.gguf"
+    partial = target.with_suffix(".partial")
+    environment = build_environment()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = link_model(model, Path(temporary))
+        command = [sys.executable, "-m", "convert_hf_to_gguf", str(folder)]
+        done = subprocess.run(
+            [*command, "--outfile", str(partial), "--outtype", "f16"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise BadInput(f"{model}: the converter refuses it: {lines[-1]}")
+    os.replace(partial, target)
+    print(
+        f"{target}: {target.stat().st_size / 1e6:.0f} MB; `make serve ENGINE=llama.cpp` serves it"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
