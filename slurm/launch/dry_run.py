@@ -18,15 +18,15 @@ SCRIPT = Path("slurm/launch/train.sbatch")
 
 class ClusterStage(Record, frozen=True, forbid_unknown_fields=False):
     cmd: str
-    matrix: dict[str, list[str]]
+    matrix: dict[str, list[str] | str]
 
     def commands(self, size: str) -> Iterator[str]:
         """One command for each model that answers; one if the stage has no such matrix."""
-        for model in self.matrix.get("model", [""]):
+        for model in self.matrix.get("model", ("",)):
             yield self.cmd.replace("${item.size}", size).replace("${item.model}", model)
 
 
-class ClusterPipeline(Record, frozen=True):
+class ClusterPipeline(Record, frozen=True, forbid_unknown_fields=False):
     stages: dict[str, ClusterStage]
 
 

@@ -10,23 +10,35 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
-from slurm.launch import manifest, parent_watchdog, requirements, run_folder, slurm_commands
+from slurm.launch import (
+    local_run,
+    manifest,
+    parent_watchdog,
+    requirements,
+    run_folder,
+    slurm_commands,
+)
 from slurm.launch.run_folder import Job, Run
 from slurm.launch.slurm_commands import JobState
 from slurm.sizing import estimate, sizes
 from slurm.sizing.sizes import Size
 
-DETACHED_MARKER = Path("scratch/detached")  # dvc does not pass on the exit status of a stage
+# Of each size: dvc does not pass on the exit status of a stage, and several may start at once.
+DETACHED_MARKER = "scratch/detached-{size}"
 LOG_TAIL_LINES = 20  # shown under a failure
 DONE_TIMEOUT_S = 30.0
 MIN_POLL_S, MAX_POLL_S = 0.2, 10.0  # between two queries; it grows while a job runs
+DEFAULT_TIME_LIMIT = "24:00:00"  # of train.sbatch
+DEFAULT_MEMORY = "100G"  # of a GPU
+MEMORY_VARIABLES = ("SBATCH_MEM_PER_NODE", "SBATCH_MEM_PER_CPU", "SBATCH_MEM_PER_GPU")
 
 
 class Submission(Record, frozen=True):
@@ -37,20 +49,53 @@ class Submission(Record, frozen=True):
 def build_command(run: Run, size: Size) -> list[str]:
     """The complete submission: typed by hand it does the same."""
     stage, allocation = run.job.stage, size.allocation(run.job.stage)
-    lead = estimate.MIN_SIGNAL_LEAD_S
-    if stage == "train":
-        lead = estimate.compute_signal_lead(run.job.size, size)
     script = str(run.folder / "slurm/launch/train.sbatch")
+    gpus = ":".join(filter(None, (os.environ.get("GPU_TYPE"), str(allocation.gpus))))
+    memory = []
+    if given := os.environ.get("MEM"):
+        memory = [f"--mem={given}"]
+    elif not any(map(os.environ.get, MEMORY_VARIABLES)):
+        memory = [f"--mem-per-gpu={DEFAULT_MEMORY}"]
     return [
         *("sbatch", "--parsable", f"--job-name={run.name}", f"--chdir={run.folder}"),
-        *(f"--nodes={allocation.nodes}", f"--gpus-per-node={allocation.gpus}"),
-        f"--signal=B:USR1@{lead}",
-        *(script, str(allocation.ranks), sys.executable, f"stages.{stage}"),
+        *(f"--nodes={allocation.nodes}", f"--gpus-per-node={gpus}", *memory),
+        f"--signal=B:USR1@{compute_lead(run.job, size)}",
+        *(script, str(allocation.ranks), sizes.find_python(size, stage), f"stages.{stage}"),
         *map(str, (*run.job.inputs, *run.job.outputs)),
     ]
 
 
-def find_or_submit(run: Run, command: list[str]) -> str | None:
+def compute_lead(job: Job, size: Size) -> int:
+    """Seconds before the time limit at which the job is told to save."""
+    if job.stage != "train":
+        return estimate.MIN_SIGNAL_LEAD_S
+    return estimate.compute_signal_lead(job.size, size)
+
+
+def check_time_limit(job: Job, size: Size) -> None:
+    """Raise BadInput for a limit that leaves no time to work: such a job would stop and stop."""
+    lead = compute_lead(job, size)
+    text = os.environ.get("SBATCH_TIMELIMIT") or DEFAULT_TIME_LIMIT
+    limit = slurm_commands.parse_time_limit(text)
+    if limit is not None and limit <= lead:
+        raise BadInput(
+            f"SBATCH_TIMELIMIT={text}: {job.size} is told to save {lead} s before its time limit"
+            " (two steps and two checkpoints), so it would never work; give it hours"
+        )
+
+
+def describe_needs(job: Job, size: Size) -> dict[str, int]:
+    """Settings of the nodes that follow from the size; cluster.env may have others."""
+    threads = sizes.read_section(size, job.stage).get("threads")
+    needs = {"OMP_NUM_THREADS": threads} if threads else {}
+    if job.stage == "train":
+        needs["MIN_FREE_GB"] = estimate.compute_disk_gb(job.size, size)
+    return needs
+
+
+def find_or_submit(
+    run: Run, command: list[str], needs: Mapping[str, int] | None = None
+) -> str | None:
     """The id of the run's job, submitted if there is none; None if the run is done already."""
     with slurm_commands.launcher_lock(run.folder / "submitting") as lock:
         if run.done:
@@ -60,9 +105,10 @@ def find_or_submit(run: Run, command: list[str]) -> str | None:
             return job
         # The user may have repaired the unfit nodes before submitting again.
         shutil.rmtree(run.folder / "bad", ignore_errors=True)
+        run_folder.refresh(run, needs or {})
         job = slurm_commands.submit(command, lock)
         entry = msgspec.json.encode(Submission(job, tuple(command)))
-        (run.folder / "job.json").write_bytes(msgspec.json.format(entry) + b"\n")
+        atomic_write.write_bytes(run.folder / "job.json", msgspec.json.format(entry) + b"\n")
         print(f"job {job} ({run.name}): submitted, logs in {run.log.parent}", flush=True)
     return keep_first_job(run.name, job)
 
@@ -135,10 +181,16 @@ def describe_failure(run: Run, job: str, state: JobState) -> str:
 def launch(job: Job, size: Size) -> int:
     """Submit or attach, wait and collect, whatever is still to do; the exit status."""
     parent_watchdog.watch_parents()
+    if job.stage == "train":
+        estimate.check_steps(job.size, size)
     run = run_folder.prepare_run(job, size)
-    job_id = find_or_submit(run, build_command(run, size))
+    if os.environ.get("CLUSTER") == "local":
+        status = local_run.run(run, size, describe_needs(job, size))
+        return status or collect(run)
+    check_time_limit(job, size)
+    job_id = find_or_submit(run, build_command(run, size), describe_needs(job, size))
     if job_id and os.environ.get("WAIT") == "0":
-        return report_detached(f"job {job_id}")
+        return report_detached(job.size, f"job {job_id}")
     if job_id:
         state = wait_for_job(run, job_id)
         manifest.write(run.folder)  # the job could not if it lost the node of its batch script
@@ -146,6 +198,10 @@ def launch(job: Job, size: Size) -> int:
         if not run.done:
             print(describe_failure(run, job_id, state), file=sys.stderr)
             return state.status or 1
+    return collect(run)
+
+
+def collect(run: Run) -> int:
     run.collect()
     hours = manifest.build_manifest(run.folder).gpu_hours
     print(f"{run.name}: done after {hours:.3f} GPU-hours; outputs are linked from {run.folder}")
@@ -159,9 +215,10 @@ def _wait_for_done_file(run: Run, state: JobState) -> None:
         time.sleep(0.5)
 
 
-def report_detached(name: str) -> int:
-    DETACHED_MARKER.parent.mkdir(exist_ok=True)
-    DETACHED_MARKER.touch()
+def report_detached(size: str, name: str) -> int:
+    marker = Path(DETACHED_MARKER.format(size=size))
+    marker.parent.mkdir(exist_ok=True)
+    marker.touch()
     print(f"{name}: detached; run the same command to attach again or to collect the result")
     return cli.EXIT_UNFINISHED
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import jsonl
+from agent_tuning.files import atomic_write, jsonl
 from agent_tuning.records import Record
 from agent_tuning.runtime import cli
 from slurm.node import consistency
@@ -78,9 +78,8 @@ def build_manifest(folder: Path) -> Manifest:
 
 def write(folder: Path) -> Manifest:
     manifest = build_manifest(folder)
-    partial = folder / "manifest.json.partial"
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
-    partial.replace(folder / "manifest.json")
+    text = msgspec.json.format(msgspec.json.encode(manifest)) + b"\n"
+    atomic_write.write_bytes(folder / "manifest.json", text)
     return manifest
 
 

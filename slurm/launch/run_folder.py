@@ -2,9 +2,11 @@
 
 It holds the code, one stage's parameters and the inputs as they were at submission. Editing the
 repository while a job waits or runs changes nothing in it. Its name is a hash of all of them: the
-same inputs always share a folder, and different inputs never do.
+same inputs always share a folder, and different inputs never do. What says how a job runs, and no
+result depends on, is copied again at every submission: the folder slurm/ with its cluster.env.
 
     code, params.yaml, inputs, outputs   at the paths that they have in the repository
+    slurm/job.env                        what the launcher knows of the nodes' needs
     scratch/                             checkpoints
     log/job.log                          the batch script; log/JOB.RESTART/NODE/: every rank
     job.json history.jsonl DONE          the last submission, every start and end, and success
@@ -13,10 +15,11 @@ same inputs always share a folder, and different inputs never do.
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,10 @@ from slurm.sizing import sizes
 from slurm.sizing.sizes import Section, Size
 
 Facts = dict[str, Any]
+LAUNCH_PACKAGE = Path("slurm")
+JOB_SETTINGS = LAUNCH_PACKAGE / "job.env"
+LARGE_COPY = 10**9  # bytes from which a copy in place of a link is said
+COPIES = Path(".copies")  # in RUNS_ROOT: inputs of another file system by their hash
 
 
 class Job(Record, frozen=True):
@@ -109,11 +116,8 @@ def _create_partial_folder(run: Run, facts: Facts) -> Path:
     partial = Path(tempfile.mkdtemp(prefix=f".{run.name}.", dir=runs_root()))
     partial.chmod(0o755)
     for package in consistency.CODE_PACKAGES:
-        ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
-        shutil.copytree(package, partial / package, ignore=ignore)
-    for path in run.job.inputs:
-        if not (partial / path).exists():
-            link_or_copy(path, partial / path)
+        _copy_package(package, partial / package)
+    link_inputs(facts["inputs"], partial)
     sizes.write_sections({run.job.stage: facts["section"]}, partial / "params.yaml")
     (partial / "log").mkdir()
     shutil.copy(consistency.LOCK_FILE, partial)
@@ -122,12 +126,39 @@ def _create_partial_folder(run: Run, facts: Facts) -> Path:
         commit=_run_git("rev-parse", "HEAD"),
         changed=tuple(_run_git("diff", "HEAD", "--name-only").splitlines()),
         lock=consistency.digest_files([consistency.LOCK_FILE]),
-        code=consistency.digest_files(consistency.list_code_files(partial)),
+        code=consistency.digest_code(partial),
+        launch=consistency.digest_launch(partial),
         facts=facts,
     )
     consistency.write_run_inputs(partial, inputs)
     manifest.write(partial)
     return partial
+
+
+def refresh(run: Run, settings: Mapping[str, int]) -> None:
+    """Give a folder that no job uses today's slurm/, and `settings` where the user has none.
+
+    An edit of cluster.env, or a repaired script, thus reaches the next job of a run that was made
+    before it.
+    """
+    new = run.folder / "slurm.new"
+    shutil.rmtree(new, ignore_errors=True)
+    _copy_package(str(LAUNCH_PACKAGE), new)
+    for path in run.job.inputs:  # the same bytes as ever: its hash is in the run's name
+        if path.is_relative_to(LAUNCH_PACKAGE):
+            link_or_copy(path, new / path.relative_to(LAUNCH_PACKAGE))
+    lines = [f': "${{{name}:={shlex.quote(str(value))}}}"\n' for name, value in settings.items()]
+    (new / JOB_SETTINGS.name).write_text("".join(lines))
+    shutil.rmtree(run.folder / LAUNCH_PACKAGE)
+    new.rename(run.folder / LAUNCH_PACKAGE)
+    inputs = consistency.read_run_inputs(run.folder)
+    launch = consistency.digest_launch(run.folder)
+    consistency.write_run_inputs(run.folder, msgspec.structs.replace(inputs, launch=launch))
+
+
+def _copy_package(package: str, target: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "suites", "dvc.*")
+    shutil.copytree(package, target, ignore=ignore)
 
 
 def _rename_partial_folder(partial: Path, folder: Path) -> None:
@@ -139,6 +170,27 @@ def _rename_partial_folder(partial: Path, folder: Path) -> None:
         shutil.rmtree(partial)
 
 
+def link_inputs(hashes: Mapping[str, str], folder: Path) -> None:
+    """The files of `hashes` (by their paths here) in `folder`, as hard links.
+
+    Of what is on another file system, all runs share one copy: several read the same base.
+    """
+    for name, digest in hashes.items():
+        target = folder / name
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(Path(name).resolve(), target)  # it may be dvc's symbolic link into its cache
+        except OSError:
+            copy = runs_root() / COPIES / digest
+            if not copy.exists():
+                partial = copy.with_name(f"{digest}.{os.getpid()}")
+                link_or_copy(Path(name), partial)
+                partial.replace(copy)
+            os.link(copy, target)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """A file or a folder of files as hard links, or as copies on another file system."""
     if source.is_dir():
@@ -147,9 +199,17 @@ def link_or_copy(source: Path, target: Path) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     content = source.resolve()  # the source may be dvc's symbolic link into its cache
+    if target.exists():
+        return
     try:
         os.link(content, target)
     except OSError:
+        if (size := content.stat().st_size) > LARGE_COPY:
+            print(
+                f"{source}: copying {size / 1e9:.0f} GB, because {target.parent} is on another"
+                " file system; put RUNS_ROOT and the repository on one",
+                flush=True,
+            )
         shutil.copy2(content, target)
 
 

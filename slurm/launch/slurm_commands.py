@@ -20,10 +20,14 @@ END_STATES = (
 PLAIN_NAME = re.compile(r"[\w.,:+-]+")
 CHECKED_VARIABLES = (
     *("SBATCH_PARTITION", "SBATCH_ACCOUNT", "SBATCH_QOS", "SBATCH_RESERVATION"),
-    "CPU_PARTITION",
+    *("SBATCH_TIMELIMIT", "CPU_PARTITION", "GPU_TYPE", "MEM"),
 )
 JOB_UNKNOWN = "Invalid job id"
 CONTROLLER_TIMEOUT_S = 60.0  # how long we wait for an answer that we must have
+# A controller that is restarted must not end a launcher that waits for days.
+POLL_PATIENCE_S = 1800.0
+RETRY_S = 1.0
+TIME_LIMIT = re.compile(r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 
 
 class JobState(Record, frozen=True):
@@ -78,16 +82,33 @@ def run_command(*command: str, inherited_files: tuple[int, ...] = ()) -> str:
     return process.stdout
 
 
-def run_with_retries(*command: str) -> str:
-    """The command's output; while the controller is down, retry for a minute."""
-    end = time.monotonic() + CONTROLLER_TIMEOUT_S
+def run_with_retries(*command: str, patience: float = CONTROLLER_TIMEOUT_S) -> str:
+    """The command's output; while the controller is down, retry for `patience` seconds."""
+    end = time.monotonic() + patience
     while True:
         try:
             return run_command(*command)
         except BadInput as error:
             if JOB_UNKNOWN in str(error) or time.monotonic() > end:
                 raise
-            time.sleep(1)
+            time.sleep(RETRY_S)
+
+
+def parse_time_limit(text: str) -> int | None:
+    """Seconds of a time limit as sbatch reads it; None if it knows no number there.
+
+    MINUTES, MINUTES:SECONDS, HOURS:MINUTES:SECONDS, DAYS-HOURS, DAYS-HOURS:MINUTES and
+    DAYS-HOURS:MINUTES:SECONDS.
+    """
+    if not (match := TIME_LIMIT.fullmatch(text)):
+        return None
+    parts = list(map(int, match["rest"].split(":")))
+    if match["days"] is not None:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+        return int(match["days"]) * 86_400 + hours * 3600 + minutes * 60 + seconds
+    if len(parts) < 3:
+        parts = [0, *parts, 0][:3]
+    return parts[0] * 3600 + parts[1] * 60 + parts[2]
 
 
 def find_live_jobs(name: str) -> list[str]:
@@ -110,7 +131,8 @@ def query_state(job: str) -> JobState:
     The name is UNKNOWN if neither knows the job.
     """
     try:
-        return parse_state(run_with_retries("scontrol", "--oneliner", "show", "job", job))
+        show = ("scontrol", "--oneliner", "show", "job", job)
+        return parse_state(run_with_retries(*show, patience=POLL_PATIENCE_S))
     except BadInput as error:
         if JOB_UNKNOWN in str(error):  # after MinJobAge
             return _query_accounting(job)

@@ -117,7 +117,7 @@ def launch(
     if unfinished := find_unfinished_shards(run):
         launcher.find_or_submit(run, build_command(run, unfinished))
         if os.environ.get("WAIT") == "0":
-            return launcher.report_detached(run.name)
+            return launcher.report_detached(run.job.size, run.name)
         wait_for_shards(run)
     store = replay.store.path
     print(f"{store}: {collect_replies(run, store)} new answers of {run.name}")

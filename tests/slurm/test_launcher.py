@@ -113,6 +113,7 @@ def test_without_waiting_the_job_goes_on_alone(checkout):
     status, output = checkout.launch(WAIT="0")
     assert status == 75
     assert "detached" in output
+    assert (checkout.folder / "scratch/detached-tiny").exists()  # for slurm/launch/train
     wait_for("the job", (checkout.run / "DONE").exists)
     assert checkout.launch(WAIT="0")[0] == 0
     assert len(checkout.jobs()) == 1

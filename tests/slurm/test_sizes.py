@@ -22,7 +22,7 @@ from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from agent_tuning.tokens.native_template import NativeTemplate
 from slurm.launch import slurm_commands
-from slurm.sizing import fetch_base, sizes
+from slurm.sizing import add_size, fetch_base, sizes
 from tests.support import chat_families
 
 ROOT_STAGES = {
@@ -59,7 +59,7 @@ def test_no_output_of_a_size_lies_in_one_of_the_root(size):
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_has_all_sizes_and_names_its_numbers(name):
     stage = STAGES[name]
-    assert set(stage["matrix"]["size"]) == set(MODELS)
+    assert stage["matrix"]["size"] == "${sizes}"
     assert any(param.startswith("models.${item.size}") for param in stage["params"])
     assert stage["wdir"] == ".."
 
@@ -86,8 +86,11 @@ def test_a_stage_declares_the_sections_it_reads_and_a_job_reads_its_own_alone(na
     _, _, module, _, stage, *_ = shlex.split(STAGES[name]["cmd"])
     read = set(re.findall(r'config\.load\("(\w+)"', Path(f"stages/{stage}.py").read_text()))
     read -= LEFT_OUT.get(stage, set())
-    declared = {param for param in STAGES[name]["params"] if not param.startswith("models.")}
+    params = set(STAGES[name]["params"])
+    declared = {param for param in params if not param.startswith(("models.", "recipes."))}
     assert declared == read
+    changeable = declared & PARAMS["recipes"]["general"].keys()
+    assert params >= {f"recipes.${{recipe}}.{section}" for section in changeable}
     if module == "slurm.launch.launcher":
         assert read == {stage}  # the run folder holds no other section
 
@@ -100,13 +103,32 @@ def test_where_a_job_runs_is_no_dependency(name):
 def test_every_fault_survived_is_proved_by_a_test_of_that_name():
     rows = re.findall(r"^\|.*\| (.*) \|$", Path("docs/cluster.md").read_text(), re.MULTILINE)
     names = [name for row in rows for name in re.findall(r"`([a-z]+_[a-z_]+)(?:\[\w+\])?`", row)]
-    tests = "".join(path.read_text() for path in Path("tests/slurm").glob("test_*.py"))
+    rooms = (Path("tests/slurm"), Path("tests/runtime"))
+    tests = "".join(path.read_text() for room in rooms for path in room.glob("test_*.py"))
     assert len(names) > 20
     assert not [name for name in names if not re.search(rf"def test_\w*{name}", tests)]
 
 
+def test_a_size_is_added_once_to_those_that_dvc_knows(tmp_path, monkeypatch, capsys):
+    text = Path("params.yaml").read_text()
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(text)
+    for name in ("tiny", "7b", "tiny"):
+        add_size.main(Path(name))
+    assert yaml.safe_load(Path("params.yaml").read_text())["sizes"] == [
+        *PARAMS["sizes"],
+        "tiny",
+        "7b",
+    ]
+    changed = Path("params.yaml").read_text().splitlines()
+    assert sum(a != b for a, b in zip(changed, text.splitlines(), strict=True)) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with pytest.raises(BadInput, match="SIZE='8b': expected one of tiny, 350m"):
+        add_size.main(Path("8b"))
+
+
 def test_an_unpinned_revision_is_one_clear_line(tmp_path):
-    size = sizes.load("7b")
+    size = msgspec.structs.replace(sizes.load("7b"), revision=None)
     with pytest.raises(BadInput, match=r"params.yaml:\d+: models.7b.revision: expected the commit"):
         fetch_base.fetch_from_hub("7b", size, tmp_path)
 
@@ -177,5 +199,7 @@ def test_on_a_laptop_a_size_says_all_that_is_missing(size):
     (line,) = process.stderr.splitlines()
     assert "CLUSTER=slurm" in line
     assert "no sbatch on PATH" in line
-    assert ("commit of Qwen" in line) == (size != "tiny")
-    assert ("make recipe NAME=general" in line) == (PARAMS["recipe"] != "general")
+    unpinned = MODELS[size]["hub"] and not MODELS[size]["revision"]
+    assert ("expected the commit of" in line) == bool(unpinned)
+    recipe = MODELS[size]["recipe"]
+    assert (f"make recipe NAME={recipe})" in line) == (PARAMS["recipe"] != recipe)
