@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: two test processes share cores
+
 import pytest
 import torch
 from hypothesis import settings
@@ -49,6 +51,13 @@ CLOCK = Tool(
     "Time in a city.",
     {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
+
+
+@pytest.fixture(autouse=True)
+def exact_products() -> Iterator[None]:
+    """A stage in this process chooses bf16 products on some CPUs; the next test has exact ones."""
+    yield
+    torch.set_float32_matmul_precision("highest")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,9 @@
-"""What the Makefile does by itself: choose a recipe."""
+"""What the Makefile does by itself: choose a recipe, and hand over what the user sets as text."""
 
+import os
+import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -18,6 +21,7 @@ RECIPES = general_params.read()["recipes"]
 def folder(tmp_path: Path) -> Path:
     for name in ("Makefile", "params.yaml"):
         shutil.copy(general_params.ROOT / name, tmp_path)
+    shutil.copytree(general_params.ROOT / "environment", tmp_path / "environment")
     return tmp_path
 
 
@@ -45,7 +49,7 @@ def test_make_recipe_refuses_what_is_no_recipe(folder: Path, words: list[str]) -
     before = (folder / "params.yaml").read_bytes()
     done = choose(folder, *words)
     assert done.returncode != 0
-    assert "expected specialist or general" in done.stderr
+    assert "expected one of: general general_large specialist" in done.stderr
     assert (folder / "params.yaml").read_bytes() == before
 
 
@@ -55,3 +59,91 @@ def test_paths_follow_the_recipe(folder: Path) -> None:
         command = ["make", "--dry-run", "--old-file=.venv/ready", "compare"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
         assert f" data/{name}/answers data/{name}/requests.jsonl metrics/{name} " in done.stdout
+
+
+TARGETS = re.findall(
+    r"^([a-z][a-z-]*):", (general_params.ROOT / "Makefile").read_text(), re.MULTILINE
+)
+GIVEN = ("SIZE", "SHARDS", "PYTHON", "A", "B", "SUITE", "TO", "ID", "NAME", "DOMAINS", "VERSION")
+HOSTILE = [
+    "x; touch pwned",
+    "`touch pwned`",
+    "$(touch pwned)",
+    "$$(touch pwned)",
+    "$(shell touch pwned)",
+    '"; touch pwned; "',
+    "'; touch pwned; '",
+    "x | touch pwned",
+    "x && touch pwned #",
+    "x\n\ttouch pwned",
+    "general\ne touch pwned",
+    "specialist/;e touch pwned;s/a",
+    "> pwned",
+    "${x:-$(touch pwned)}",
+]
+
+
+@pytest.fixture
+def programs(folder: Path) -> Path:
+    """Each program that a recipe starts, as a script that prints its arguments, one in brackets."""
+    names = ("python", "dvc", "ruff", "mypy", "shellcheck", "pip")
+    scripts = ("slurm/launch/train", "slurm/shards/synthesize", *(f".venv/bin/{n}" for n in names))
+    for script in (*scripts, ".venv/lock/bin/pip"):
+        path = folder / script
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\nfor argument; do printf '[%s]' \"$argument\"; done; echo\n")
+        path.chmod(0o755)
+    return folder
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--keep-going", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("shift", range(0, len(HOSTILE), 2))
+def test_no_variable_of_any_target_reaches_a_shell_as_code(programs: Path, shift: int) -> None:
+    values = [*HOSTILE[shift:], *HOSTILE[:shift]]
+    given = [f"{name}={value}" for name, value in zip(GIVEN, values, strict=False)]
+    assert len(TARGETS) > 25
+    make(programs, "--old-file=.venv/ready", *TARGETS, *given)
+    make(programs, ".venv/ready", *given)
+    assert not (programs / "pwned").exists()
+    assert "pwned" not in (programs / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "expected"),
+    [
+        ("show", "ID=a b;c", "[a b;c]"),
+        ("show", "ID=", "[data/base]\n"),
+        ("suite-check", "SUITE=my suite", "[my suite]"),
+        ("compare", "A=v1:base $(x)", "[v1:base $(x)][workspace]"),
+        ("wordings", "DOMAINS=shop  cart", "[data/written/mine][shop][cart]\n"),
+        ("wordings", "DOMAINS=*", "[data/written/mine][*]\n"),
+        ("wordings", "TO=my folder", "[my folder]\n"),
+        ("rate", "VERSION=base tuned", "/answers/base.jsonl][data/specialist/answers/tuned.jsonl]"),
+        ("rate", "VERSION=", "human.json]\n"),
+        ("judge", "DRY=1", "human.json][--dry-run]\n"),
+        ("train", "SIZE=7b; x", "[7b; x]\n"),
+    ],
+)
+def test_what_the_user_sets_arrives_as_it_was_written(
+    programs: Path, target: str, given: str, expected: str
+) -> None:
+    assert expected in make(programs, "--old-file=.venv/ready", target, given).stdout
+
+
+def test_a_recipe_in_params_yaml_is_no_code_either(programs: Path) -> None:
+    params = programs / "params.yaml"
+    params.write_text(params.read_text().replace("recipe: specialist", "recipe: x; touch pwned"))
+    make(programs, "--old-file=.venv/ready", *TARGETS, "PYTHON=python")
+    assert not (programs / "pwned").exists()
+
+
+def test_dvcs_private_folder_is_closed_to_other_users_whatever_the_umask(programs: Path) -> None:
+    """It holds pickles, and DVC makes it open to everybody."""
+    before = os.umask(0)
+    make(programs, "--old-file=.venv/ready", "repro")
+    os.umask(before)
+    assert stat.S_IMODE((programs / ".dvc/tmp/site").stat().st_mode) == 0o700

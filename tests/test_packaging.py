@@ -23,7 +23,11 @@ NEEDED = [Requirement(line) for line in PROJECT["dependencies"]]
 LOCK = dict(re.findall(r"^(\S+)==(\S+)$", Path("requirements.lock").read_text(), re.MULTILINE))
 LOCKED = {canonicalize_name(name): version for name, version in LOCK.items()}
 OURS = ("agent_tuning", "benchmark", "slurm", "stages")
-NEED_AN_EXTRA = {"train": "train", "report": "report", "retention": "eval"}  # stage -> extra
+NEED_AN_EXTRA = {
+    "stages.train": "train",
+    "stages.retention": "eval",
+    "benchmark.reports.write_report": "report",
+}
 BUILT_THERE = "gpu"
 PLAIN = {"extra": ""}
 
@@ -63,18 +67,18 @@ def absent_without(extras: list[str]) -> list[str]:
     return sorted(top for top, dists in owners if absent & set(map(canonicalize_name, dists)))
 
 
-def imports_without(stages: list[str], absent: list[str]) -> str:
-    """What goes wrong where these stages are imported and those modules are not installed."""
+def imports_without(needed: list[str], absent: list[str]) -> str:
+    """What goes wrong where `needed` are imported and those modules are not installed."""
     lines = [
         "import sys",
         f"sys.modules.update(dict.fromkeys({absent}))",
-        *(f"import stages.{name}" for name in stages),
+        *(f"import {name}" for name in needed),
     ]
     run = [sys.executable, "-c", "\n".join(lines)]
     return subprocess.run(run, capture_output=True, text=True, check=False).stderr
 
 
-@pytest.mark.parametrize("extra", ["", *EXTRAS.keys() - {BUILT_THERE}])
+@pytest.mark.parametrize("extra", ["", *sorted(EXTRAS.keys() - {BUILT_THERE})])
 def test_the_lock_satisfies_every_range(extra):
     for one in EXTRAS[extra] if extra else NEEDED:
         version = LOCKED.get(canonicalize_name(one.name))
@@ -83,9 +87,13 @@ def test_the_lock_satisfies_every_range(extra):
 
 
 def test_every_package_that_we_import_is_declared():
-    declared = names(NEEDED).union(*map(names, EXTRAS.values()))
+    """In pyproject.toml, or in the lock of a package with an environment of its own."""
+    ours = names(NEEDED).union(*map(names, EXTRAS.values()))
     owners = packages_distributions()
     for module, path in imported():
+        lock = path.parent / "requirements.lock"
+        own = re.findall(r"^(\S+)==", lock.read_text(), re.MULTILINE) if lock.exists() else []
+        declared = ours | set(map(canonicalize_name, own))
         if module not in OURS and module not in sys.stdlib_module_names:
             owner = {canonicalize_name(name) for name in owners.get(module, [module])}
             assert owner & declared, f"{path} imports {module}"
@@ -93,14 +101,14 @@ def test_every_package_that_we_import_is_declared():
 
 @pytest.mark.slow
 def test_a_stage_needs_no_extra_but_those_that_name_one():
-    stages = {path.stem for path in Path("stages").glob("[!_]*.py")}
+    stages = {f"stages.{path.stem}" for path in Path("stages").glob("[!_]*.py")}
     assert not imports_without(sorted(stages - NEED_AN_EXTRA.keys()), absent_without([]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "extra"), NEED_AN_EXTRA.items())
-def test_a_stage_needs_only_its_own_extra(stage, extra):
-    assert not imports_without([stage], absent_without([extra]))
+@pytest.mark.parametrize(("module", "extra"), NEED_AN_EXTRA.items())
+def test_what_needs_an_extra_needs_that_one_alone(module, extra):
+    assert not imports_without([module], absent_without([extra]))
 
 
 def test_every_file_of_a_package_is_installed():

@@ -23,12 +23,12 @@ MAY_IMPORT = {
 }
 # Those who make training data must not see what makes an answer right.
 MAKES_TRAINING_DATA = [
-    *("plan", "synthesize", "verify", "add_hard_negatives", "written", "diversify"),
+    *("plan", "synthesize", "verify", "add_hard_negatives", "written", "import_data", "diversify"),
     *("self_replies", "mix", "render", "train"),
 ]
 # Sections that are named for no stage: several stages and commands read them, or a part of one.
 SHARED = {"held_out", "decontamination", "scoring", "chat_model", "catalogue", "validate"}
-CHOICE = {"recipe", "recipes"}
+CHOICE = {"recipe", "recipes", "sizes"}
 RECIPES = PARAMS["recipes"]
 # Stages that are given a folder, and name the files in it themselves.
 OUTPUT_FOLDERS = {"code_hashes": "data/code_hashes", "score": "metrics/${recipe}"}
@@ -37,9 +37,9 @@ DATA_BESIDE_CODE = ("benchmark/suites/", "agent_tuning/prompts/templates/")
 # Sections of commands beside the pipeline.
 BESIDE = {
     *("draft", "draft_episodes", "candidates", "template_search", "review", "rate", "judge"),
-    *("compare", "gate"),
-    *("models", "estimate"),
-    *("draft_shop", "written_suite", "wordings"),
+    *("compare", "desk", "gate", "report", "ablations"),
+    *("models", "sizes", "estimate"),
+    *("draft_specialist", "written_suite", "wordings", "conformance", "official_bfcl"),
 }
 
 
@@ -121,13 +121,19 @@ def test_the_code_of_every_dear_stage_is_hashed_and_of_no_other():
     assert outputs("code_hashes", "outs") == [f"data/code_hashes/{name}.json" for name in stages]
 
 
-def test_every_suite_that_is_asked_has_metrics():
+def test_every_suite_that_a_recipe_is_asked_is_in_a_folder_that_the_stage_watches():
+    """Of derived suites and the validation suite, the stages that make them are watched."""
     _, *folders = STAGES["build_requests"]["cmd"].partition(" --metrics ")[2].split()
-    suites = [Path(folder).name for folder in folders]
+    assert folders == ["benchmark/suites", "data/suites", "data/${recipe}"]
+    made = {path for name in STAGES for path in outputs(name, "outs")}
     for recipe in RECIPES.values():
-        asked = PARAMS["build_requests"] | recipe["build_requests"]
-        assert asked["groups"].keys() == set(suites)
-    assert outputs("score", "metrics") == [f"metrics/${{recipe}}/{suite}.json" for suite in suites]
+        for suite in (PARAMS["build_requests"] | recipe["build_requests"])["groups"]:
+            (place,) = (
+                folder
+                for folder in folders
+                if f"{folder}/{suite}" in made or Path(folder, suite, "tasks.jsonl").exists()
+            )
+            assert {place, f"{place}/{suite}"} & set(deps("build_requests")), suite
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -1,11 +1,15 @@
-"""docs/own-tools.md, done as it says: an API of others becomes packs of training data."""
+"""docs/own-tools.md, typed as it says: an API of others becomes a specialist, its table and gate.
 
-import importlib
+The stages run as dvc.yaml has them, on the tiny model, but without DVC and in one process.
+"""
+
 import json
+import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,97 +19,32 @@ import yaml
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl
+from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import Assistant, Group, ToolResult
-from agent_tuning.runtime import cli
 from agent_tuning.tokens import pack_file
-from tests.support import general_params, smoke
+from benchmark.sources.derived_suites import list_task_queries
+from benchmark.tasks import suites
+from stages.suites import read_own
+from tests.support import own_tools, smoke
+from tests.support.wording_server import WordingServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/own-tools.md").read_text()
-FILES = dict(re.findall(r"```yaml (\S+)\n(.*?)```", PAGE, re.DOTALL))
+EXAMPLES = ROOT / "docs/examples/bikes"
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
             for line in block.splitlines()]  # fmt: skip
-STAGES = [
-    *("plan", "synthesize", "verify", "add_hard_negatives", "written", "diversify"),
-    *("mix", "render"),
-]
-SMALL = {
-    "plan": {
-        "groups": {"en": 8, "zh": 0},
-        "minimum": {"en": 3, "zh": 0},
-        "tools_per_prompt": [3],
-    },
-    "held_out": {"tools": []},
-    "add_hard_negatives": {"max_auc": 1.0},
-    "mix": {"agent_per_general": 5},
-    "render": {"max_len": 8192},
-}
-REMARKS = [
-    ("Shopping on rainy days is nice.", "It is, with a cup of tea."),
-    ("Do robots pack parcels now?", "In some warehouses they do."),
-    ("I have bought too much this year.", "That happens to many of us."),
-]
-# What a person adds to the two tools that the page leaves open.
-COMPLETED: dict[str, dict[str, Any]] = {
-    "cancel_order": {
-        "observations": [{"id": "{id}", "cancelled": True}],
-        "scenarios": [
-            {
-                "name": "changed_my_mind",
-                "queries": {
-                    "en": [
-                        "Cancel order {order}.",
-                        "I do not want {order} any more, stop it.",
-                        "Please call off my purchase number {order}.",
-                        "Order {order} was a mistake, take it back.",
-                    ]
-                },
-                "goal": {"en": "cancel order {order}"},
-                "arguments": {"id": "{order}"},
-                "reply": {"en": "Order {order} is cancelled."},
-            }
-        ],
-    },
-    "find_orders": {
-        "scenarios": [
-            {
-                "name": "latest",
-                "queries": {
-                    "en": [
-                        "What did {customer} order last?",
-                        "Find the newest order of {customer}.",
-                        "Which purchase of {customer} is the latest?",
-                        "Show me what {customer} bought most recently.",
-                    ]
-                },
-                "goal": {"en": "find the latest order of {customer}"},
-                "arguments": {"customer": "{customer}"},
-                "reply": {"en": "The latest of {1.count} orders is {1.id}."},
-            },
-            {
-                "name": "state_of_latest",
-                "queries": {
-                    "en": [
-                        "Is the last order of {customer} on its way?",
-                        "Has the newest purchase by {customer} been sent?",
-                        "When will the latest parcel reach {customer}?",
-                        "Check how far the last order of {customer} is.",
-                    ]
-                },
-                "goal": {"en": "find the latest order of {customer} first"},
-                "arguments": {"customer": "{customer}"},
-                "then": [
-                    {
-                        "tool": "get_order",
-                        "goal": {"en": "now look up order {1.id}"},
-                        "arguments": {"id": "{1.id}"},
-                    }
-                ],
-                "reply": {"en": "Order {1.id} is {2.state}."},
-            },
-        ],
-    },
-}
+LINKED = (
+    *("agent_tuning", "docs", "slurm", "stages", "requirements.lock"),
+    *("data/phrasing.yaml", "data/general.yaml", "data/instructions.yaml"),
+    *("benchmark/suites/general", "benchmark/suites/episodes"),
+)
+SMALL: dict[str, Any] = {
+    "draft_specialist": {"tasks": {"call": 9, "multi": 3, "chain": 3, "missing_argument": 3,
+                                   "follow_up": 2, "tool_unavailable": 2, "not_requested": 2}},
+    "wordings": {"examples": {"missing_argument": 1, "multi": 1}, "voices": {}},
+}  # fmt: skip
+TOOLS = {"find_bikes", "get_bike", "report_damage", "rent_bike", "extend_rental", "end_rental",
+         "get_bill"}  # fmt: skip
 CHAT = {
     "conversations": [
         {"from": "human", "value": "Name three colours, number {}."},
@@ -114,101 +53,172 @@ CHAT = {
 }
 
 
-def completed(imported: dict[str, Any]) -> dict[str, Any]:
-    """The imported domain with the page's example, and the other tools filled in like it."""
-    example = yaml.safe_load(FILES["own/shop.yaml"])
-    remarks = [{"query": {"en": query}, "reply": {"en": reply}} for query, reply in REMARKS]
-    others = [
-        tool | {"remarks": remarks} | COMPLETED[tool["name"]]
-        for tool in imported["tools"]
-        if tool["name"] in COMPLETED
-    ]
-    return example | {"tools": [*example["tools"], *others]}
+def type_command(command: str, folder: Path, **environment: str) -> str:
+    """What a command of the page prints, typed in the repository with .venv activated."""
+    command = command.replace("make ", "make --old-file=.venv/ready ", 1)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 or "gate" in command, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
-def typed(command: str, folder: Path) -> None:
-    """A command of the page, typed in the repository's root with the virtual environment active."""
-    python, *rest = shlex.split(command)
-    assert python == "python"
-    subprocess.run([sys.executable, *rest], cwd=folder, check=True, env={"PYTHONPATH": str(ROOT)})
+def run_stages(folder: Path, last: str) -> None:
+    own = read_own(folder / "benchmark/suites")
+    queries = (query for suite in own for query in list_task_queries(suite))
+    jsonl.write(folder / "data/protected.jsonl", queries)
+    type_command(f"python -m tests.support.stage_runner {last}", folder)
 
 
-def run_stage(name: str) -> None:
-    """A stage as dvc.yaml runs it, in this process."""
-    command = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]["cmd"]
-    command = command.replace("${recipe}", general_params.RECIPE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", command.split()[2:])
-        cli.run(importlib.import_module(f"stages.{name}").main)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
-    """A folder in which the page was followed, up to the packs."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "shop.yaml").write_text(FILES["shop.yaml"])
-    typed(COMMANDS[0], folder)
-    domain = completed(yaml.safe_load((folder / "own/shop.yaml").read_text()))
+def build_folder(folder: Path, base: Path, changes: dict[str, Any]) -> Path:
+    """What a clone holds of what the page uses, with small numbers in params.yaml."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for part in (smoke.SMALL_PARAMS, SMALL, changes):
+        params = smoke.merge(params, part)
+    params["wordings"]["voices"] = {"hurried": "in a hurry"}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    shutil.copy(ROOT / "Makefile", folder)
     (folder / "data/catalogue").mkdir(parents=True)
-    (folder / "data/catalogue/shop.yaml").write_text(yaml.safe_dump(domain, sort_keys=False))
+    for name in own_tools.OURS:
+        shutil.copy(ROOT / f"data/catalogue/{name}.yaml", folder / "data/catalogue")
+    code = [f"benchmark/{path.name}" for path in (ROOT / "benchmark").iterdir()]
+    for name in {*LINKED, *code} - {"benchmark/suites"}:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(ROOT / name)
     (folder / "data/base").symlink_to(base)
-    for name in ("phrasing", "general"):
-        (folder / f"data/{name}.yaml").symlink_to(ROOT / f"data/{name}.yaml")
-    params = smoke.merge(general_params.read(), SMALL)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    jsonl.write(folder / "data/protected.jsonl", [])
     rows = [json.loads(json.dumps(CHAT).replace("{}", str(number))) for number in range(20)]
     (folder / "chats.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    typed("python -m agent_tuning.converters.load sharegpt chats.jsonl data/general.jsonl", folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for name in STAGES:
-            run_stage(name)
+    load = "python -m agent_tuning.converters.load sharegpt chats.jsonl data/general.jsonl"
+    type_command(load, folder)
     return folder
 
 
-def trajectories(path: Path) -> list:
+def list_commands(*without: str) -> list[str]:
+    """The page's commands up to the gate, without those that contain one of these texts."""
+    walk = COMMANDS[: COMMANDS.index("make gate") + 1]
+    return [command for command in walk if not any(text in command for text in without)]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, lively: Path) -> Path:
+    """A folder in which the page was followed with scenarios, and without `make wordings`."""
+    folder = build_folder(tmp_path_factory.mktemp("own"), lively, {})
+    printed = ""
+    for command in list_commands("wordings"):
+        if command == "make repro":
+            run_stages(folder, "rerun_variance")
+            type_command("make report", folder)
+            command = "python -m benchmark.reports.leaderboard data/bikes/breakdown.csv"
+        printed += type_command(command, folder)
+    (folder / "printed.txt").write_text(printed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worded(tmp_path_factory: pytest.TempPathFactory, lively: Path) -> Path:
+    """The same with `make wordings` and without a scenario, up to what training reads."""
+    with WordingServer().running_in_a_thread() as server:
+        service = {"base_url": server.url, "initial_backoff_s": 0.01}
+        changes = {"chat_model": {"service": service}}
+        folder = build_folder(tmp_path_factory.mktemp("worded"), lively, changes)
+        for command in list_commands("cp docs/examples/bikes/bikes.yaml", "gate"):
+            if command == "make repro":
+                run_stages(folder, "shots")
+            else:
+                type_command(command, folder, OPENAI_API_KEY="sk-test-0123456789")
+    return folder
+
+
+def list_trajectories(path: Path) -> list[Any]:
     return [one for group in jsonl.read(path, Group) for one in group.trajectories]
 
 
-def test_the_pages_example_fits_what_the_import_gave(done):
-    imported = Catalogue(done / "own").entries
-    shown = Catalogue(done / "data/catalogue").entries
-    assert shown.keys() == imported.keys() == {"get_order", "cancel_order", "find_orders"}
-    for name, entry in imported.items():
-        assert shown[name].parameters == entry.parameters
-        assert shown[name].description == entry.description
-    assert imported["get_order"].siblings  # imported tools are siblings by their words
+def list_called(trajectories: Iterable[Any]) -> set[str]:
+    turns = (turn for one in trajectories for turn in one.turns if isinstance(turn, Assistant))
+    return {call.name for turn in turns for call in turn.calls}
+
+
+def test_the_completed_file_fits_what_the_import_gave_and_the_page_shows_a_part_of_it(worded):
+    imported = Catalogue(worded / "data/catalogue", ["bikes"]).entries
+    complete = yaml.safe_load((EXAMPLES / "bikes.yaml").read_text())["tools"]
+    assert {tool["name"] for tool in complete} == imported.keys() == TOOLS
+    for tool in complete:
+        entry = imported[tool["name"]]
+        assert entry.parameters == tool["parameters"]
+        assert entry.description.en == tool["description"]["en"]
+    (shown,) = re.findall(r"```yaml get_bike\n(.*?)```", PAGE, re.DOTALL)
+    assert shown in (EXAMPLES / "bikes.yaml").read_text()
 
 
 def test_every_tool_of_the_company_is_called_and_none_of_ours_is_there(done):
-    sound = trajectories(done / "data/general/sound.jsonl")
-    calls = [call for one in sound for turn in one.turns if isinstance(turn, Assistant)
-             for call in turn.calls]  # fmt: skip
-    assert {call.name for call in calls} == {"get_order", "cancel_order", "find_orders"}
-    assert list(jsonl.read(done / "data/general/rejects.jsonl", dict)) == []
+    mixed = list(jsonl.read(done / "data/bikes/mixed.jsonl", Group))
+    assert all({tool.name for tool in group.tools} == TOOLS for group in mixed if group.tools)
+    assert list_called(list_trajectories(done / "data/bikes/mixed.jsonl")) == TOOLS
 
 
 def test_observations_are_the_authors_and_later_arguments_come_from_them(done):
-    chains = [one for one in trajectories(done / "data/general/sound.jsonl") if one.kind == "chain"]
+    raw = list_trajectories(done / "data/bikes/raw.jsonl")
+    chains = [one for one in raw if one.kind == "chain"]
     assert chains
     for one in chains:
-        first, second = (turn.content for turn in one.turns if isinstance(turn, ToolResult))
-        assert first == {"id": 1204, "count": 3}
-        assert second["id"] == 1204
-        assert second["state"] in ("sent", "in the warehouse")
+        found = next(turn.content for turn in one.turns if isinstance(turn, ToolResult))
+        rented = [turn for turn in one.turns if isinstance(turn, Assistant) and turn.calls][1]
+        assert rented.calls[0].arguments["bike"] == found["bike"]
 
 
-def test_there_are_hard_negatives_and_imported_general_conversation(done):
-    mixed = list(jsonl.read(done / "data/general/mixed.jsonl", Group))
-    kinds = {one.kind for group in mixed if group.tools for one in group.trajectories}
-    assert kinds >= {"call", "chain", "on_topic_chat", "missing_argument"}
-    general = [group for group in mixed if not group.tools]
-    assert {group.trajectories[0].turns[1].text for group in general} == {"Red, green, blue."}
+def test_both_suites_are_asked_and_protected(done):
+    free, drafted = (suites.read(done / f"benchmark/suites/{name}")
+                     for name in ("bikes", "bikes_drafted"))  # fmt: skip
+    assert len(free.tasks) == len((EXAMPLES / "tasks.jsonl").read_text().splitlines())
+    assert {"call", "multi", "chain", "missing_argument"} <= {task.kind for task in drafted.tasks}
+    asked = {path.name for path in (done / "data/bikes/asked").iterdir()}
+    assert asked == {"validation", "bikes", "bikes_drafted"}
+    protected = {one.task for one in jsonl.read(done / "data/protected.jsonl", ProtectedQuery)}
+    assert {task.id for task in (*free.tasks, *drafted.tasks)} <= protected
 
 
-def test_the_packs_train_something(done):
-    assert any(any(pack.weights) for pack in pack_file.read(done / "data/general/packs.parquet"))
+def test_it_ends_with_a_table_a_page_and_a_gate_of_these_suites(done):
+    printed = (done / "printed.txt").read_text()
+    for suite in ("bikes", "bikes_drafted"):
+        for model in ("base", "tuned", "lexical"):
+            assert re.search(rf"^{suite} +{model} +\d", printed, re.MULTILINE), printed
+        assert re.search(rf"(passed|FAILED)  {suite} answered_rate", printed)
+        assert (done / f"metrics/bikes/suites/{suite}.json").exists()
+    assert "On bikes, the tuned model" in (done / "report/bikes/index.html").read_text()
+    assert (done / "models/bikes/README.md").exists()
+
+
+def test_what_a_chat_model_words_is_trained_on_without_any_scenario(worded):
+    groups = list_trajectories(worded / "data/bikes/written_groups.jsonl")
+    assert list_called(groups) == TOOLS
+    assert list_trajectories(worded / "data/bikes/with_negatives.jsonl") == []
+    mixed = list_trajectories(worded / "data/bikes/mixed.jsonl")
+    assert len(mixed) >= len(groups)
+    packs = list(pack_file.read(worded / "data/bikes/packs.parquet"))
+    assert any(any(pack.weights) for pack in packs)
+    asked = {path.name for path in (worded / "data/bikes/asked").iterdir()}
+    assert asked == {"validation", "bikes"}
+    assert (worded / "data/bikes/shots.jsonl").read_bytes()
+
+
+def test_the_suites_are_made_again_as_another_version_only_if_a_task_is_another(done):
+    version = done / "benchmark/suites/bikes/version.json"
+    before, params = version.read_bytes(), (done / "params.yaml").read_bytes()
+    type_command("make own-suite", done)
+    assert (version.read_bytes(), (done / "params.yaml").read_bytes()) == (before, params)
+    tasks = done / "benchmark/suites/bikes/written/tasks.jsonl"
+    whole = tasks.read_text()
+    tasks.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    type_command("make own-suite", done)
+    tasks.write_text(whole)
+    assert json.loads(version.read_bytes())["version"] == 2
+    assert json.loads(version.read_bytes())["parent"] == json.loads(before)["digest"]
 
 
 def test_the_pages_other_commands_work_as_typed(done):
@@ -217,8 +227,8 @@ def test_the_pages_other_commands_work_as_typed(done):
     (done / "chats.jsonl").write_text(json.dumps(row))
     (export,) = (line for line in COMMANDS if "converters.save" in line)
     for command in (chats, export):
-        typed(command, done)
+        type_command(command, done)
     assert len(list(jsonl.read(done / "own/chats.jsonl", Group))) == 1
     rows = (done / "own/for-llama-factory.jsonl").read_bytes().splitlines()
-    assert len(rows) == len(trajectories(done / "data/general/mixed.jsonl"))
+    assert len(rows) == len(list_trajectories(done / "data/bikes/mixed.jsonl"))
     assert "conversations" in msgspec.json.decode(rows[0])

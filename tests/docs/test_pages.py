@@ -62,7 +62,7 @@ def test_the_architecture_page_has_the_stages_of_the_pipeline():
 def test_the_readme_has_the_numbers_of_the_last_run():
     """Rows of models; those of baselines are in no metrics file. The recipe is the chosen one."""
     table = Path("README.md").read_text().partition("<!-- results -->\n")[2]
-    folder = Path("metrics", yaml_records.read(Path("params.yaml"), str, "recipe"))
+    folder = Path("metrics", yaml_records.read(Path("params.yaml"), str, "recipe"), "suites")
     measured = {
         suite: metrics.read(folder / f"{suite}.json")
         for suite in readme_tables.SHOWN

@@ -31,6 +31,7 @@ TRIP = Tool(
             "city": {"type": "string", "minLength": 2},
             "days": {"type": "integer", "minimum": 1, "description": "nights + 1"},
             "stops": {"type": "array", "items": {"type": "string"}},
+            "season": {"type": "string", "enum": ["summer", "winter"]},
         },
         "required": ["city", "days"],
     },
@@ -57,7 +58,9 @@ def build_review_section(share: float) -> dict[str, object]:
     return {"review": msgspec.to_builtins(config)}
 
 
-RATING_CONFIG = results.RatingConfig(port=0, seed=1, tasks=10, min_alpha=0.667, bootstrap=200)
+RATING_CONFIG = results.RatingConfig(
+    port=0, seed=1, tasks=10, shared=20, min_alpha=0.667, bootstrap=200
+)
 
 
 def task(name: str, query: str = "", gold: Gold | None = None) -> Task:
@@ -96,6 +99,9 @@ def correction(task: Task, **arguments: tuple[object, ...]) -> Verdict:
     call = task.golds[0].calls[0]
     call = msgspec.structs.replace(call, arguments={**call.arguments, **arguments})
     return Verdict("correct", (msgspec.structs.replace(task.golds[0], calls=(call,)),))
+
+
+TWICE = msgspec.structs.replace(REVIEW_CONFIG, double=DoubleReview(seed=0, share=1.0))
 
 
 def open_review(folder: Path, of: Suite, p: queue.ReviewConfig = REVIEW_CONFIG, **scores: int):

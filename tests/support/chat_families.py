@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from agent_tuning.records import Assistant, Call, Tool, ToolResult, Turn, User
+from agent_tuning.records import Assistant, Call, PromptSpec, Tool, ToolResult, Turn, User
 from agent_tuning.tokens.jinja_chat import OURS, JinjaChat
 from agent_tuning.tokens.native_template import NativeTemplate
 from agent_tuning.tokens.openai_messages import build_messages, build_tools
@@ -79,6 +80,7 @@ TOOLS = (
         },
     ),
 )
+PROMPT = PromptSpec("p", "en", TOOLS).make_native()
 OSLO = Assistant("call", "Look up Oslo.", (Call("get_weather", {"city": "Oslo"}),))
 SKY = ToolResult("get_weather", {"sky": "clear", "wind": [1, 2.5, None]})
 ANSWER = Assistant("no_call", "Tell the user.", text="It is clear in Oslo.")
@@ -113,17 +115,25 @@ class Model(NamedTuple):
     name: str
     template: NativeTemplate
     theirs: PreTrainedTokenizerBase
-    tools: tuple[Tool, ...]
+    prompt: PromptSpec
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return self.prompt.tools
+
+    def with_prompt(self, **changes: object) -> "Model":
+        """The model under a prompt with other tools or instructions."""
+        return self._replace(prompt=msgspec.structs.replace(self.prompt, **changes))
 
     def encode(self, turns: list[Turn]) -> list[int]:
         """Our ids of a whole conversation."""
-        branch = self.template.branch(turns, self.tools)
-        return [*self.template.prefix(self.tools), *branch.ids]
+        branch = self.template.branch(turns, self.prompt)
+        return [*self.template.prefix(self.prompt), *branch.ids]
 
     def apply(self, turns: list[Turn], **options: object) -> list[int]:
         """The ids of transformers, from messages as a client sends them."""
         ids: list[int] = self.theirs.apply_chat_template(
-            json.loads(json.dumps(build_messages(turns))),
+            json.loads(json.dumps(build_messages(turns, self.prompt.instructions))),
             tools=build_tools(self.tools),
             chat_template=self.template.source,
             return_dict=False,
@@ -143,8 +153,13 @@ def build_model(name: str, folder: Path) -> Model:
     if name == "gemma":  # no tools: its template would be replaced, and is looked at alone
         source = FAMILIES[name].template.read_text(encoding="utf-8")
         chat = JinjaChat(source, {"bos_token": "<bos>"}, name)
-        return Model(name, NativeTemplate(chat, folder / "tokenizer.json"), theirs, ())
-    return Model(name, NativeTemplate.read(folder / "tokenizer.json"), theirs, TOOLS)
+        return Model(
+            name,
+            NativeTemplate(chat, folder / "tokenizer.json"),
+            theirs,
+            PromptSpec("p", "en", ()).make_native(),
+        )
+    return Model(name, NativeTemplate.read(folder / "tokenizer.json"), theirs, PROMPT)
 
 
 def save_tokenizer(name: str, folder: Path, *, gpt2: bool = False) -> PreTrainedTokenizerFast:

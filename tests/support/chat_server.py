@@ -28,15 +28,17 @@ def hash_body(body: bytes) -> str:
 class ChatServer:
     """`table` maps the hash of a request's body to the answer; others are answered `default`.
 
+    An answer is the text of a message, or the fields of one as JSON, such as its `tool_calls`.
+
     `faults` maps a chat request's number to what goes wrong with it; `lost` are the lines of the
     first batch that get no answer. Answers to requests of `clipped`, by hash, are never whole.
     """
 
     def __init__(
         self,
-        table: Mapping[str, str],
+        table: Mapping[str, str | dict],
         *,
-        default: str = "nonsense",
+        default: str | dict = "nonsense",
         delay: float = 0.0,
         faults: Mapping[int, str] | None = None,
         retry_after: str = "0.05",
@@ -143,6 +145,8 @@ class ChatServer:
             "nonsense" if fault == "nonsense" else self.table.get(hash_body(body), self.default)
         )
         message: dict = {"role": "assistant", "content": content}
+        if isinstance(content, dict):
+            message, content = {"role": "assistant"} | content, ""
         if fault == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
         fault = "length" if hash_body(body) in self.clipped else fault

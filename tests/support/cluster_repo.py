@@ -16,7 +16,7 @@ from tests.support.slurm_cluster import SlurmCluster
 TASKS = 12  # of each suite
 DERIVED = ("bfcl", "nestful")
 TINY_NUMBERS = {
-    "render": {"max_len": 2048},
+    "render": {"max_len": 2048, "max_dropped": 1},
     "train": {
         "packs_per_step": 4,
         "epochs": 8,

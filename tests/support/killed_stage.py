@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from tests.support import general_params
@@ -63,3 +64,11 @@ class KillableStage:
 
     def store(self, folder: Path) -> Path | None:
         return next(folder.glob(f"scratch/{self.name}/*.jsonl"), None)
+
+
+def kill_all(running: subprocess.Popen[str]) -> None:
+    """As a power cut does: the process and all that it started, at once."""
+    family = [*psutil.Process(running.pid).children(recursive=True), psutil.Process(running.pid)]
+    for process in family:
+        process.kill()
+    running.communicate()

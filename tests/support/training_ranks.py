@@ -8,8 +8,10 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerContext
@@ -17,10 +19,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import yaml
 
 from agent_tuning.files import jsonl
 from agent_tuning.model import tiny_model
+from agent_tuning.training import checkpoints
 from tests.conftest import SIZES, some_groups
 from tests.support import general_params
 
@@ -36,6 +40,12 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TORCH_EXTENSIONS_DIR": str(ROOT / "scratch/torch_extensions"),
 }
+# DeepSpeed compiles what its ranks share memory with, when several start on CPUs.
+HAS_COMPILER = (
+    bool(shutil.which("c++")) and Path(sysconfig.get_path("include"), "Python.h").exists()
+)
+NO_COMPILER = "NO COMPILER for DeepSpeed: apt-get install g++ python3-dev"
+NEEDS_COMPILER = pytest.mark.skipif(not HAS_COMPILER, reason=NO_COMPILER)
 TRAIN = {
     "packs_per_step": 2,
     "epochs": 4,
@@ -44,6 +54,8 @@ TRAIN = {
     "learning_rate": 1e-3,
 }
 PATIENCE = 300.0  # seconds
+SLOW_DISK = "slow_disk"  # in the folder, this file makes the last write take seconds
+LATE_S = 8.0
 
 
 def make_inputs(target: Path, *, copies: int = 2, max_len: int = 2048, **train: object) -> Path:
@@ -57,7 +69,7 @@ def make_inputs(target: Path, *, copies: int = 2, max_len: int = 2048, **train: 
     (target / "code.json").write_text("{}")
     jsonl.write(target / "mixed.jsonl", some_groups() * copies)
     (target / "params.yaml").write_text(yaml.safe_dump(general_params.read()))
-    set_params(target, render={"max_len": max_len}, train=TRAIN | train)
+    set_params(target, render={"max_len": max_len, "max_dropped": 1}, train=TRAIN | train)
     render(target)
     return target
 
@@ -110,6 +122,8 @@ class RankProcesses:
     """All ranks of one start of the stage."""
 
     def __init__(self, folder: Path, world: int = 1) -> None:
+        if world > 1 and not HAS_COMPILER:
+            pytest.skip(NO_COMPILER)
         self.folder = folder
         self.files = [folder / f"rank{rank}" for rank in range(world)]
         for file in self.files:
@@ -160,6 +174,22 @@ def train(folder: Path, world: int = 1) -> tuple[bool, str]:
     return statuses == [0] * world, ranks.output
 
 
+def interrupt(
+    folder: Path, signal_number: signal.Signals, world: int = 1
+) -> tuple[list[int | None], str]:
+    """Start, wait for the first complete checkpoint, send the signal to the last rank.
+
+    The exit statuses of all ranks, and what they printed.
+    """
+    ranks = RankProcesses(folder, world)
+    marker = f"scratch/train/*/checkpoint-*/{checkpoints.MARKER}"
+    assert ranks.wait_for(lambda: any(folder.glob(marker))), ranks.output
+    process = ranks.processes[-1].pid
+    assert process is not None
+    os.kill(process, signal_number)
+    return ranks.end(), ranks.output
+
+
 def start_fork_server() -> ForkServerContext:
     os.environ |= ENVIRONMENT
     server = multiprocessing.get_context("forkserver")
@@ -189,6 +219,8 @@ def run_rank(folder: Path, rank: int, world: int, port: str) -> None:
     from stages import train as stage
 
     _record_rows(Path(f"rank{rank}.packs"))
+    if Path(SLOW_DISK).exists():
+        _write_the_card_late()
     sys.argv = ["train", *PATHS, *(VALIDATION if Path(VALIDATION_PACKS).exists() else [])]
     cli.run(stage.main)
 
@@ -205,6 +237,18 @@ def _record_rows(file: Path) -> None:
         return get_row(dataset, index)
 
     PackDataset.__getitem__ = get_and_record  # type: ignore[method-assign]
+
+
+def _write_the_card_late() -> None:
+    from agent_tuning.training import export
+
+    build = export.build_model_card
+
+    def build_late(*arguments: Any) -> str:
+        time.sleep(LATE_S)
+        return build(*arguments)
+
+    export.build_model_card = build_late
 
 
 def read_outputs(

@@ -100,9 +100,7 @@ def write_suites() -> None:
 
 def start_project() -> None:
     """A project in the current folder, in which only base is wrong."""
-    run_git("init", "-q")
-    for key, value in GIT_IDENTITY.items():  # DVC asks the repository
-        run_git("config", key, value)
+    start_git()
     Repo.init(".").close()
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS))
     Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
@@ -112,6 +110,12 @@ def start_project() -> None:
     write_suites()
     write_answers()
     write_answers([task.id for task in TASKS], "base")
+
+
+def start_git() -> None:
+    run_git("init", "-q")
+    for key, value in GIT_IDENTITY.items():  # DVC asks the repository
+        run_git("config", key, value)
 
 
 def commit(tag: str) -> None:
