@@ -85,6 +85,11 @@ check: .venv/ready ## Run ruff, mypy --strict and shellcheck; compare the names 
 	shellcheck .ci/run environment/find_python environment/create slurm/launch/train slurm/launch/train.sbatch slurm/node/run slurm/node/health_check slurm/shards/synthesize slurm/shards/shard.sbatch
 	python -m pytest -q tests/test_pipeline.py
 
+check-lock: .venv/ready ## Do code, params.yaml and dvc.lock agree? It needs no data and runs no stage
+	@$(PRIVATE_SITE)
+	@plan=$$(dvc repro --allow-missing --dry 2>&1) && ! grep -q "Running stage" <<< "$$plan" || { echo "$$plan"; \
+	    echo "error: dvc.lock is older than the code or the parameters; run 'make repro' and commit it" >&2; exit 1; }
+
 same-bytes: .venv/ready ## Accept an edit of the code in dvc.lock, if no byte differs from SINCE=COMMIT (about 15 minutes)
 	python -m tests.support.same_bytes "$$SINCE"
 
@@ -257,6 +262,6 @@ clean: ## Remove caches and checkpoints; keep data, models, .venv and the replie
 	[ ! -d scratch ] || find scratch -mindepth 1 -maxdepth 1 ! -name wordings ! -name bfcl -exec rm -rf {} +
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help recipe repro threads test check same-bytes smoke ablations train estimate synthesize preflight submit-dry suite own-suite templates browse \
+.PHONY: help recipe repro threads test check check-lock same-bytes smoke ablations train estimate synthesize preflight submit-dry suite own-suite templates browse \
 	wordings gold-check bench readme compare report outcomes gate suite-check draft review merge corrections rate judge \
 	judge-drafts show setup lock clean serve chat transcripts conformance export bfcl mcp push
