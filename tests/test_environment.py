@@ -1,6 +1,7 @@
 """A fresh machine: a Python that fits is found; what is missing is said before .venv is made."""
 
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,23 @@ def test_nothing_is_made_on_a_machine_without_git_or_outside_of_a_repository(
         assert line in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert sorted(machine.iterdir()) == before
+
+
+def test_every_dvc_has_one_private_folder_from_anywhere_in_the_repository(machine: Path) -> None:
+    """DVC would make it open to every user, or a second one in the folder where it is called."""
+    subprocess.run(["git", "init", "-q"], cwd=machine, check=True)
+    (machine / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc/config", machine / ".dvc")
+    for name in ("git", "install", "mkdir", "ln", "touch", "true", "dvc"):
+        (machine / "bin" / name).symlink_to(shutil.which(name) or name)
+    python = machine / "bin/python3.13"
+    add_python(machine, python.name, "3.13")
+    with python.open("a") as script:  # an environment whose pip has nothing left to install
+        script.write("mkdir -p .venv/bin; ln -sf $PWD/bin/true .venv/bin/pip\n")
+        script.write("ln -sf $PWD/bin/dvc .venv/bin\n")
+    command = "umask 0; environment/create && cd bin && ../.venv/bin/dvc status -q"
+    done = run(machine, "bash", "-c", command)
+    assert done.returncode == 0, done.stderr
+    (site,) = machine.rglob(".dvc/tmp/site")
+    assert site == machine / ".dvc/tmp/site"
+    assert stat.S_IMODE(site.stat().st_mode) == 0o700
