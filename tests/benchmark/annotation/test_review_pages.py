@@ -377,6 +377,21 @@ def test_a_verdict_given_in_another_window_is_not_replaced(opened):
     assert len(queue.journal.events()) == 1
 
 
+def test_an_undo_approves_no_words_that_the_person_did_not_see(tmp_path):
+    def open_with(query):
+        of = annotation_data.suite([annotation_data.task("Oslo", query)])
+        blueprint, queue = annotation_data.open_review(tmp_path, of)
+        return Client(blueprint), queue
+
+    before, queue = open_with("")
+    before.give(queue, "ann", "Oslo", action="approve")
+    after, queue = open_with("A week in Oslo, please.")
+    after.give(queue, "ann", "Oslo", reason="unclear")
+    after.post("ann/undo")
+    assert current_opinions(queue) == {("house/Oslo", "ann"): Verdict("approve")}
+    assert [card.status for card in queue.cards("ann")] == ["todo"]
+
+
 @pytest.mark.parametrize("action", [{"action": "approve"}, {"reason": "unclear"}])
 def test_a_form_whose_answer_got_lost_can_be_sent_again(opened, action):
     client, queue = opened
