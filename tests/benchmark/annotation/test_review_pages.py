@@ -688,6 +688,20 @@ def test_a_rating_is_a_number_of_the_bands(tmp_path, score):
     assert sheet.journal.events() == []
 
 
+def test_a_rating_is_of_the_answer_that_was_shown_also_after_a_start_with_other_versions(tmp_path):
+    of = annotation_data.suite()
+    first = Client(annotation_data.open_rating(tmp_path, of, {"base": "No. {}"})[0], "Rate")
+    form = Fields(first.get("ann/1").text).sent | {"score": "5"}
+    blueprint, sheet = annotation_data.open_rating(tmp_path, of, {"tuned": "Sure. {}"})
+    second = Client(blueprint, "Rate")
+    form["form_token"] = second.form_token
+    refused = second.post("ann/1", form, headers={"Accept": "application/json"})
+    assert (refused.status_code, sheet.journal.events()) == (409, [])
+    assert refused.json["error"].endswith("Another answer stands here now. Load the page again.")
+    assert second.post("ann/99", form).status_code == 409
+    assert first.post("ann/1", form | {"form_token": first.form_token}).status_code == 303
+
+
 @pytest.mark.slow
 def test_a_killed_server_has_saved_what_it_answered(tmp_path):
     annotation_data.write_suite(tmp_path / "candidates")
