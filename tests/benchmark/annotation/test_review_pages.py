@@ -463,6 +463,19 @@ def test_without_a_list_two_spellings_of_a_name_are_one_person(tmp_path):
     assert {event.who for event in queue.journal.events()} == {"Ann"}
 
 
+def test_a_name_that_has_worked_before_stays_as_it_was_when_a_list_comes(tmp_path):
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    Client(blueprint).give(queue, "ann", "Oslo", action="approve")
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    team = access.Access(["Ann"], secret="a secret of the team", list_known=queue.journal.people)
+    web, place = pages.create_app(blueprint, "Review", team)[0].test_client(), team.links["Ann"]
+    rome = f"{place}Ann/{queue.places['house/Rome']}"
+    form = Fields(web.get(rome, base_url=HERE).text).sent | {"action": "approve"}
+    assert web.post(rome, base_url=HERE, data=form).status_code == 303
+    assert {event.who for event in queue.journal.events()} == {"ann"}
+    assert team.enter(place.strip("/"), "Ben") is None
+
+
 def test_an_address_of_the_list_is_let_in_and_others_are_told_what_to_add(opened, tmp_path):
     blueprint, _ = annotation_data.open_review(tmp_path, annotation_data.suite())
     tunnel = Client(blueprint, access=access.Access(hosts=["localhost:9000"]))
