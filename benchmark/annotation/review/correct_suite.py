@@ -8,8 +8,8 @@ writes  SUITE/overlays/N.jsonl   the golds of the tasks that were corrected; the
 
 Tasks that nobody reviewed stay as they are. If a reviewed task needs another person, is in conflict
 or flagged, nothing is written and all such tasks are listed; with `--partial` the others are
-corrected. An overlay holds golds: tasks that were rejected or reworded are listed, to be changed
-where the suite is made.
+corrected. An overlay holds golds: tasks that were rejected, reworded or made another kind of task
+are listed, to be changed where the suite is made.
 """
 
 import os
@@ -31,17 +31,26 @@ def build_errata(settled: Iterable[ReviewedTask]) -> Iterator[Erratum]:
     """The golds that reviewers agreed on, where they are not those of the suite."""
     for result in settled:
         task = result.outcome.task
-        if task and task.golds != result.draft.golds and task.turns == result.draft.turns:
+        if task and task.golds != result.draft.golds and not _find_beyond_golds(result):
             yield Erratum(task.id, task.golds, f"reviewed by {', '.join(result.people)}")
 
 
 def list_beyond_golds(settled: Iterable[ReviewedTask]) -> Iterator[str]:
     """What an overlay cannot say, a line a task."""
     for result in settled:
-        if result.outcome.task is None:
-            yield f"{result.draft.id}: rejected: {result.outcome.detail}"
-        elif result.outcome.task.turns != result.draft.turns:
-            yield f"{result.draft.id}: the user's words were changed"
+        if beyond := _find_beyond_golds(result):
+            yield f"{result.draft.id}: {beyond}"
+
+
+def _find_beyond_golds(result: ReviewedTask) -> str:
+    """What an overlay cannot say of this task; empty if it can say all."""
+    task, draft = result.outcome.task, result.draft
+    if task is None:
+        return f"rejected: {result.outcome.detail}"
+    if task.turns != draft.turns:
+        return "the user's words were changed"
+    # Tables by kind would count the new gold under the old kind.
+    return f"kind: {draft.kind} became {task.kind}" if task.kind != draft.kind else ""
 
 
 def choose_settled(

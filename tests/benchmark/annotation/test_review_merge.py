@@ -376,6 +376,19 @@ def test_a_suite_is_not_corrected_while_reviewers_disagree_unless_the_others_are
     assert suites.read(paths[0]).version == 1
 
 
+def test_a_task_of_another_kind_is_listed_and_its_gold_is_not_counted_under_the_old_kind(
+    tmp_path, monkeypatch, capsys
+):
+    chat = Verdict("correct", (Gold("no_call", "Say that it cannot be done."),))
+    opinions = [(OSLO, chat), (ROME, annotation_data.correction(ROME, days=(4,)))]
+    both = [(task, who, what) for task, what in opinions for who in ("ann", "ben")]
+    folder_and_reviews = shop(tmp_path, monkeypatch, both)
+    correct_suite.main(*folder_and_reviews)
+    assert "house/Oslo: kind: call became on_topic_chat" in capsys.readouterr().out
+    (erratum,) = jsonl.read(folder_and_reviews[0] / "overlays/1.jsonl", Erratum)
+    assert erratum.task == "house/Rome"
+
+
 # Corrections of the shop's own tools, as the default recipe trains on them.
 SEARCH = Catalogue(Path("data/catalogue"), ("shop", "cart", "messaging"))
 KETTLE_CALL = GoldCall("search_products", {"keyword": ("kettle", "kettles")})
