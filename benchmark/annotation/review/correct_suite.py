@@ -20,6 +20,7 @@ from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
 from benchmark import missing_step
+from benchmark.annotation.review import suite_swap
 from benchmark.annotation.review.queue import ReviewConfig
 from benchmark.annotation.review.reviewed_tasks import ReviewedTask, settle_reviews
 from benchmark.annotation.web.events import Event
@@ -76,24 +77,25 @@ def choose_settled(
 
 def main(folder: Path, reviews: Path, *, partial: bool = False) -> None:
     p = config.load("review", ReviewConfig)
-    suite = suites.read(folder)
     missing_step.expect(reviews, "reviews", f"make review OF={folder}")
-    reviewed = list(settle_reviews(suite, jsonl.read(reviews, Event), p.double))
-    settled = choose_settled(folder, reviewed, partial)
-    if beyond := list(list_beyond_golds(settled)):
-        lines = "\n  ".join(beyond)
-        print(f"An overlay corrects golds only; change these where the suite is made:\n  {lines}")
-    errata = list(build_errata(settled))
-    if not errata:
-        print(f"{folder}: version {suite.version} stays: no gold is corrected")
-        return
-    overlay = folder / "overlays" / f"{suite.version + 1}.jsonl"
-    # Written beside the folder of overlays, where a killed run leaves nothing that is read.
-    jsonl.write(folder / "next_overlay.jsonl", errata)
-    overlay.parent.mkdir(exist_ok=True)
-    os.replace(folder / "next_overlay.jsonl", overlay)
-    suites.read(folder)  # raises BadInput if the suite could not be read with it
-    print(f"{overlay}: {len(errata)} golds corrected, {len(settled)} tasks reviewed")
+    with suite_swap.alone(folder):
+        suite = suites.read(folder)
+        reviewed = list(settle_reviews(suite, jsonl.read(reviews, Event), p.double))
+        settled = choose_settled(folder, reviewed, partial)
+        if beyond := list(list_beyond_golds(settled)):
+            lines = "\n  ".join(beyond)
+            print(f"An overlay holds golds only; change these where the suite is made:\n  {lines}")
+        errata = list(build_errata(settled))
+        if not errata:
+            print(f"{folder}: version {suite.version} stays: no gold is corrected")
+            return
+        overlay = folder / "overlays" / f"{suite.version + 1}.jsonl"
+        # Written beside the folder of overlays, where a killed run leaves nothing that is read.
+        jsonl.write(folder / "next_overlay.jsonl", errata)
+        overlay.parent.mkdir(exist_ok=True)
+        os.replace(folder / "next_overlay.jsonl", overlay)
+        suites.read(folder)  # raises BadInput if the suite could not be read with it
+        print(f"{overlay}: {len(errata)} golds corrected, {len(settled)} tasks reviewed")
 
 
 if __name__ == "__main__":
