@@ -32,6 +32,8 @@ endif
 GIVEN := SIZE SHARDS PYTHON A B SUITE TO ID NAME DOMAINS VERSION DRY THREADS MODEL HOST PORT ENGINE URL KEEP SHOW GUIDED FORMAT \
 	SLICE CATEGORIES REPO MCP MCP_PORT FROM WORDED OF PARTIAL SINCE EXAMPLES SEED GO SPEED
 $(foreach name,$(GIVEN),$(eval override export $(name) := $$(value $(name))))
+# Folders have one name here, also where a shell has completed it to `benchmark/candidates/`.
+override OF := $(patsubst ./%,%,$(OF:%/=%))
 BFCL = export OPENAI_BASE_URL="$${URL:-http://127.0.0.1:$$PORT/v1}"; NAME="$${NAME:-$$(basename "$$MODEL")}"; .venv-bfcl/bin/python -m benchmark.official_bfcl
 # The suites that a recipe is compared and released by; asked for where they are needed.
 SUITES = $(shell PATH="$(PATH)" python -m benchmark.reports.reported_suites)

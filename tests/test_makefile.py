@@ -126,6 +126,11 @@ def test_no_variable_of_any_target_reaches_a_shell_as_code(programs: Path, shift
         ("rate", "VERSION=", "human.json]\n"),
         ("judge", "DRY=1", "human.json][--dry-run]\n"),
         ("train", "SIZE=7b; x", "[7b; x]\n"),
+        ("review", "OF=benchmark/candidates/", "[benchmark/candidates/reviews.jsonl]"),
+        ("review", "OF=./benchmark/candidates", "[benchmark/candidates/reviews.jsonl]"),
+        ("review", "OF=benchmark/suites/shop/", "[benchmark/suites/shop][benchmark/reviews/shop/"),
+        ("merge", "OF=benchmark/candidates/", "review.merge][benchmark/suites/house]"),
+        ("merge", "OF=my $(x) suite", "[my $(x) suite]"),
     ],
 )
 def test_what_the_user_sets_arrives_as_it_was_written(

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_tuning.catalogue.entry_records import Scenario
-from agent_tuning.records import Assistant, Language, Trajectory
+from agent_tuning.files import jsonl
+from agent_tuning.records import Assistant, BadInput, Language, Trajectory
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
 from benchmark.drafting.draft_sources import DraftSources
 from benchmark.tasks import suites
 from benchmark.tasks.gold_turn import build_gold
 from benchmark.tasks.suite_version import Version, read_version, write_version
-from benchmark.tasks.suites import Gold, Suite
+from benchmark.tasks.suites import Erratum, Gold, Suite
 
 
 class DraftedTask(NamedTuple):
@@ -60,7 +61,11 @@ class Drafter:
 
 
 def write_draft(folder: Path, suite: Suite, version: int) -> None:
-    """Write a suite and its version, which names the version before if that is kept beside it."""
+    """Write a suite and its version, which names the version before if that is kept beside it.
+
+    Raises BadInput if an overlay there corrects a task that the suite has no more.
+    """
+    _check_overlays(folder, suite)
     suites.write(folder, suite)
     before = folder.with_name(f"{folder.name}-{version - 1}")
     parent = suites.read(before).digest if before.exists() else ""
@@ -71,8 +76,10 @@ def write_draft(folder: Path, suite: Suite, version: int) -> None:
 def write_next_version(folder: Path, suite: Suite) -> None:
     """Write a suite over the one that is there: as its next version, if any task is another.
 
-    Raises BadInput if somebody changed the one that is there by hand.
+    Raises BadInput if somebody changed the one that is there by hand, or if an overlay there
+    corrects a task that the suite has no more.
     """
+    _check_overlays(folder, suite)
     number, parent = 1, ""
     if (folder / "tasks.jsonl").exists():
         before = suites.read(folder, 0)
@@ -83,3 +90,22 @@ def write_next_version(folder: Path, suite: Suite) -> None:
     suites.write(folder, suite)
     write_version(folder, Version(number, suite.digest, parent))
     print(f"{folder}: version {number}, {len(suite.tasks)} tasks, {len(suite.tools)} tools")
+
+
+def _check_overlays(folder: Path, suite: Suite) -> None:
+    """Raises BadInput if a task that an overlay of the folder corrects is gone or has other turns.
+
+    An erratum names its task by id alone, and ids come from lines and places, which may move.
+    """
+    overlays = suites.list_overlays(folder)
+    is_there = bool(overlays) and (folder / "tasks.jsonl").exists()
+    before = {task.id: task.turns for task in suites.read(folder, 0).tasks} if is_there else {}
+    after = {task.id: task.turns for task in suite.tasks}
+    for overlay in overlays:
+        for line, erratum in enumerate(jsonl.read(overlay, Erratum), 1):
+            if erratum.task not in after or before.get(erratum.task) != after[erratum.task]:
+                raise BadInput(
+                    f"{overlay}:{line}: task: {erratum.task!r} is gone or another task now: "
+                    f"restore what {folder} is made from, or take this line out, make the suite "
+                    f"again, and then correct the task anew: make review OF={folder}"
+                )

@@ -12,7 +12,7 @@ from random import Random
 from agent_tuning.converters.imported_data import ImportReject
 from agent_tuning.files import jsonl
 from agent_tuning.quality.verify import Reject
-from agent_tuning.records import Group
+from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
 from agent_tuning.tokens import inspect_labels
 from agent_tuning.tokens.chat_template import ChatTokenizer
@@ -115,6 +115,8 @@ def _list_rejects(data: Path) -> Iterator[Row]:
 
 
 def main(data: Path, base: Path, target: Path, *, examples: int = 30, seed: int = 0) -> None:
+    if examples < 0:
+        raise BadInput(f"EXAMPLES={examples}: expected a number of examples, 0 or more")
     page = build_page(data, ChatTokenizer(base / "tokenizer.json"), examples, seed)
     row_page.write(target, page)
     print(f"{target.absolute()}: {len(page.rows)} rows")

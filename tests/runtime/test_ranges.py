@@ -174,6 +174,8 @@ def test_the_numbers_of_params_yaml_are_inside_their_ranges_in_every_recipe():
         ("scoring.sweep", [], r"length >= 1 - at `\$.sweep`"),
         ("plan.minimum", {}, r"minimum: expected a number for en, zh"),
         ("fetch.tiny.num_attention_heads", 3, r"hidden_size: expected a multiple of num_att"),
+        ("rate.shared", 0, r">= 1 - at `\$.shared`"),
+        ("rate.min_alpha", -1.5, r">= -1\.0 - at `\$.min_alpha`"),
         ("train.learning_rate", "3e-4", r"`float`, got `str`.*write 3.0e-4 in place of 3e-4"),
     ],
 )

@@ -16,6 +16,8 @@ from benchmark.engines.answer import Answer
 from benchmark.scoring.outcome import parse_answer
 from benchmark.tasks.suites import Suite, Task
 
+STALE = "Another answer stands here now. Load the page again."
+
 
 @dataclass(frozen=True)
 class RatingSheet:
@@ -85,8 +87,11 @@ class Views:
     def save(self, who: str, place: int) -> Response:
         order, _ = self.sheet.read_for(who)
         score = request.form.get("score", "")
-        if not 1 <= place <= len(order) or score not in set("012345"):
+        if score not in set("012345"):
             abort(400, "score: expected 0 to 5")
+        # A server that was started again with other versions has other answers at these places.
+        if not 1 <= place <= len(order) or request.form.get("answer") != order[place - 1].id:
+            abort(409, STALE)
         comment = request.form.get("comment", "").strip()
         self.sheet.journal.record(who, order[place - 1].id, Rating(int(score), comment))
         return self._go_on(who, place, score)

@@ -7,17 +7,20 @@ quoted, else 0.
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from agent_tuning.files import jsonl, metrics_file
 from agent_tuning.records import Record
-from agent_tuning.runtime.ranges import AtLeastOne, Count, Port, Seed, Share
+from agent_tuning.runtime.ranges import AtLeastOne, Port, Seed
 from benchmark.annotation.rating import agreement
 from benchmark.annotation.rating.rated_answers import RatedAnswer
 from benchmark.annotation.rating.rubric import MIN_USABLE_SCORE, Judgement
 from benchmark.annotation.web.events import Event, Rating, find_current
 
+Alpha = Annotated[float, Meta(ge=-1, le=1)]  # of Krippendorff; below 0 it is worse than chance
 Scores = Mapping[str, Mapping[str, int]]  # answer -> person -> score
 
 
@@ -25,8 +28,8 @@ class RatingConfig(Record, frozen=True):
     port: Port
     seed: Seed
     tasks: AtLeastOne
-    shared: Count
-    min_alpha: Share
+    shared: AtLeastOne
+    min_alpha: Alpha
     bootstrap: AtLeastOne
 
 

@@ -4,7 +4,7 @@ reads   SUITE/         the house suite: what it covers, and which queries it has
         TRAINING       the groups that training reads; no candidate overlaps them
         params.yaml: candidates, draft, decontamination, held_out, synthesize, chat_model
         data/catalogue and the wordings
-writes  CANDIDATES/    tools.jsonl, prompts.jsonl, tasks.jsonl: a suite of its own
+writes  CANDIDATES/    tools.jsonl, prompts.jsonl, tasks.jsonl: a suite of its own, not judged yet
         STORE          the chat model's paid replies
 
 The cells (tool x scenario x language) that the suite covers least come first. The scripted teacher
@@ -70,6 +70,9 @@ def main(folder: Path, training: Path, out: Path, store: Path) -> None:
         groups = list(rewrite_positives(groups, drafter, teacher))
     tools = collect_tools(drafter.catalogue, [group.prompt.tools for group in groups])
     candidates = suites.join_groups(out.name, tools, groups)
+    # Of the drafts before, whose ids these may have; its paid replies are kept by content.
+    for judged in ("judge.jsonl", "judge_failures.jsonl"):
+        (out / judged).unlink(missing_ok=True)
     suites.write(out, candidates)
     print(f"{out}: {len(candidates.tasks)} tasks by teacher {p.teacher}; review them: make review")
 

@@ -152,32 +152,32 @@ def main(
     *,
     partial: bool = False,
 ) -> None:
-    suite_swap.finish(folder)
-    p = config.load("review", ReviewConfig)
-    near = config.load("decontamination", DecontaminationConfig).near_benchmark
-    missing_step.expect(candidates_folder / "tasks.jsonl", "candidates", "make draft")
-    missing_step.expect(reviews, "reviews", "make review")
-    missing_step.expect(training, "training data", "dvc repro mix")
-    suite, candidates = suites.read(folder), suites.read(candidates_folder)
-    old, rejected = read_version(folder, suite), read_rejected(folder)
-    reviewed = settle_reviews(candidates, jsonl.read(reviews, Event), p.double)
-    pending = list(list_pending(suite, rejected, reviewed))
-    training_filter = contamination.build_training_filter(
-        jsonl.read(training, Group), near, read_written(written)
-    )
-    ready = choose_ready(suite, candidates, pending, training_filter, partial)
-    if not ready:
-        print(f"{folder}: version {old.version} stays: no candidate is new and ready")
-        return
-    merged = merge_suite(suite, candidates, ready)
-    new = build_version(old, merged, ready, reviews.read_bytes())
-    retired = [result.draft for result in ready if is_retired(result)]
-    copy = write(folder, old, new, merged, [*rejected, *retired])
-    print(
-        f"{folder}: version {new.version}, {len(new.merged)} tasks merged, "
-        f"{len(new.corrected)} of them corrected, {len(new.rejected)} rejected; "
-        f"version {old.version} is kept in {copy}"
-    )
+    with suite_swap.alone(folder):
+        p = config.load("review", ReviewConfig)
+        near = config.load("decontamination", DecontaminationConfig).near_benchmark
+        missing_step.expect(candidates_folder / "tasks.jsonl", "candidates", "make draft")
+        missing_step.expect(reviews, "reviews", "make review")
+        missing_step.expect(training, "training data", "dvc repro mix")
+        suite, candidates = suites.read(folder), suites.read(candidates_folder)
+        old, rejected = read_version(folder, suite), read_rejected(folder)
+        reviewed = settle_reviews(candidates, jsonl.read(reviews, Event), p.double)
+        pending = list(list_pending(suite, rejected, reviewed))
+        training_filter = contamination.build_training_filter(
+            jsonl.read(training, Group), near, read_written(written)
+        )
+        ready = choose_ready(suite, candidates, pending, training_filter, partial)
+        if not ready:
+            print(f"{folder}: version {old.version} stays: no candidate is new and ready")
+            return
+        merged = merge_suite(suite, candidates, ready)
+        new = build_version(old, merged, ready, reviews.read_bytes())
+        retired = [result.draft for result in ready if is_retired(result)]
+        copy = write(folder, old, new, merged, [*rejected, *retired])
+        print(
+            f"{folder}: version {new.version}, {len(new.merged)} tasks merged, "
+            f"{len(new.corrected)} of them corrected, {len(new.rejected)} rejected; "
+            f"version {old.version} is kept in {copy}"
+        )
 
 
 if __name__ == "__main__":

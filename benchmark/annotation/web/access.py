@@ -72,14 +72,13 @@ class Access:
 
         Capitals, widths and repeated spaces make no other person.
         """
-        if token in self.people:
-            name = self.people[token]
-            return name if fold_name(name) == fold_name(who) else None
+        folded, listed = fold_name(who), self.people.get(token)
+        if listed and fold_name(listed) != folded:
+            return None
         if not self.is_open(token) or not PERSON_NAME.fullmatch(who):
             return None
-        folded = fold_name(who)
         known = {fold_name(name): name for name in self._list_known()}
-        return known.get(folded) or self._entered.setdefault(folded, who)
+        return known.get(folded) or listed or self._entered.setdefault(folded, who)
 
     def _derive(self, *parts: str) -> str:
         text = "\0".join(parts).encode()

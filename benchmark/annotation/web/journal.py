@@ -7,7 +7,7 @@ is no database, as in a fresh clone.
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +62,8 @@ class Journal:
             mine = list(_read_events(connection, who))
             current = find_current(mine, type(after)).get(subject, {}).get(who)
             before = current.after if current else None
-            event = Event(subject, who, len(mine) + 1, _format_now(), before, after, shown=shown)
+            number = _find_next_number(mine)
+            event = Event(subject, who, number, _format_now(), before, after, shown=shown)
             _insert(connection, event)
         self._export()
         return event
@@ -72,9 +73,11 @@ class Journal:
         with self._write() as connection:
             mine = list(_read_events(connection, who))
             last = find_undoable(mine)
-            if last is None:
+            if last is None or last.after is None:
                 return None
-            event = _take_back(last, len(mine) + 1)
+            earlier = [event for event in mine if event.number < last.number]
+            held = find_current(earlier, type(last.after)).get(last.subject, {}).get(who)
+            event = _take_back(last, _find_next_number(mine), held)
             _insert(connection, event)
         self._export()
         return event
@@ -86,7 +89,7 @@ class Journal:
             current = find_current(mine, kind).get(subject, {}).get(who)
             if current is None:
                 return None
-            event = msgspec.structs.replace(_take_back(current, len(mine) + 1), after=None)
+            event = _take_back(current, _find_next_number(mine), None)
             _insert(connection, event)
         self._export()
         return event
@@ -97,13 +100,15 @@ class Journal:
         with self._write() as connection:
             known = {event.key: event for event in _read_events(connection)}
             for line, event in enumerate(jsonl.read(self.log, Event), 1):
-                if known.setdefault(event.key, event) != event:
+                if event.key not in known:
+                    known[event.key] = event
+                    _insert(connection, event)
+                elif known[event.key] != event:
                     who, number = event.key
                     raise BadInput(
                         f"{self.log}:{line}: number: {self.database} has a different event "
                         f"{number} of {who}; delete the file that is wrong"
                     )
-                _insert(connection, event)
 
     def _export(self) -> None:
         # Under the write lock, so that no slower writer overwrites the file with an older state.
@@ -138,22 +143,28 @@ def _read_events(connection: sqlite3.Connection, who: str | None = None) -> Iter
     return (msgspec.json.decode(line, type=Event) for (line,) in rows)
 
 
-def _take_back(last: Event, number: int) -> Event:
+def _find_next_number(mine: Sequence[Event]) -> int:
+    """Above all numbers of one person, of which a bad merge of the file may have lost some."""
+    return max((event.number for event in mine), default=0) + 1
+
+
+def _take_back(last: Event, number: int, held: Event | None) -> Event:
+    """What an earlier event said holds again, on what the person saw then; or nothing does."""
     return Event(
         last.subject,
         last.who,
         number,
         _format_now(),
         before=last.after,
-        after=last.before,
+        after=held.after if held else None,
         takes_back=last.number,
-        shown=last.shown,
+        shown=held.shown if held else last.shown,
     )
 
 
 def _insert(connection: sqlite3.Connection, event: Event) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO events VALUES (?, ?, ?)", (*event.key, msgspec.json.encode(event))
+        "INSERT INTO events VALUES (?, ?, ?)", (*event.key, msgspec.json.encode(event))
     )
 
 

@@ -112,10 +112,16 @@ def test_ids_never_come_back(house, drafted):
     assert not known & {task.id for task in suites.read(drafted).tasks}
 
 
-def test_drafting_again_writes_the_same_bytes(tmp_path, house, training, drafted):
+def test_drafting_again_writes_the_same_bytes_and_keeps_no_judgement(
+    tmp_path, house, training, drafted
+):
+    judged = [tmp_path / "judge.jsonl", tmp_path / "judge_failures.jsonl"]
+    for path in judged:  # of discarded drafts, which had the same ids
+        path.write_text('{"id": "house/g000.1", "score": 1}\n')
     candidates.main(house, training, tmp_path, tmp_path / "replies.jsonl")
     for name in ("tools.jsonl", "prompts.jsonl", "tasks.jsonl"):
         assert (tmp_path / name).read_bytes() == (drafted / name).read_bytes()
+    assert [path for path in judged if path.exists()] == []
 
 
 def test_what_was_rejected_is_not_drafted_again(tmp_path, house, training, drafted):

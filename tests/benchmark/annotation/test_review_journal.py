@@ -39,6 +39,9 @@ for number in range(int(sys.argv[4])):
 """
 
 
+APPROVE = Verdict("approve")
+
+
 @pytest.fixture
 def journal(tmp_path):
     return Journal(tmp_path / "work.db", tmp_path / "events.jsonl")
@@ -137,6 +140,34 @@ def test_a_fresh_clone_goes_on_from_the_file(tmp_path, journal):
     assert clone.events() == journal.events()
     assert journal.log.read_bytes() == before
     assert clone.record("ann", "b", Verdict("approve")).number == 2
+
+
+def test_after_a_lost_line_no_action_is_lost(tmp_path, journal):
+    for subject in "abc":
+        journal.record("ann", subject, Rating(1))
+    journal.record("ann", "d", Flag("look"))
+    first, _, *rest = journal.log.read_bytes().splitlines(keepends=True)
+    journal.log.write_bytes(b"".join([first, *rest]))  # as a bad merge leaves it
+    clone = Journal(tmp_path / "other.db", journal.log)
+    assert clone.record("ann", "e", Rating(5)).number == 5
+    assert clone.undo("ann").number == 6
+    assert clone.withdraw("ann", "d", Flag).number == 7
+    assert [event.number for event in clone.events()] == [1, 3, 4, 5, 6, 7]
+    assert [event.number for event in jsonl.read(clone.log, Event)] == [1, 3, 4, 7, 5, 6]
+    assert opinions(clone).keys() == {"a", "c"}
+
+
+def test_an_undo_brings_an_opinion_back_on_what_the_person_saw_then(journal):
+    journal.record("ann", "a", Verdict("approve"), shown="old")
+    journal.record("ann", "a", Verdict("reject", reason="unclear"), shown="new")
+    journal.record("ann", "a", Verdict("approve"), shown="newest")
+    for shown, verdict in (("new", Verdict("reject", reason="unclear")), ("old", APPROVE)):
+        back = journal.undo("ann")
+        assert (back.after, back.shown) == (verdict, shown)
+    journal.record("ann", "a", Verdict("reject", reason="other"), shown="new")
+    assert journal.undo("ann").shown == "old"  # of what an undo had brought back
+    journal.undo("ann")
+    assert find_current(journal.events(), Verdict) == {}
 
 
 def test_two_copies_that_went_apart_are_not_mixed(tmp_path, journal):

@@ -29,6 +29,7 @@ from benchmark.annotation.review import (
     export_corrections,
     merge,
     priority,
+    suite_swap,
     verdicts,
 )
 from benchmark.annotation.review.verdicts import DoubleReview
@@ -374,6 +375,32 @@ def test_a_suite_is_not_corrected_while_reviewers_disagree_unless_the_others_are
         correct_suite.main(*paths)
     correct_suite.main(*paths, partial=True)
     assert suites.read(paths[0]).version == 1
+
+
+def test_a_task_of_another_kind_is_listed_and_its_gold_is_not_counted_under_the_old_kind(
+    tmp_path, monkeypatch, capsys
+):
+    chat = Verdict("correct", (Gold("no_call", "Say that it cannot be done."),))
+    opinions = [(OSLO, chat), (ROME, annotation_data.correction(ROME, days=(4,)))]
+    both = [(task, who, what) for task, what in opinions for who in ("ann", "ben")]
+    folder_and_reviews = shop(tmp_path, monkeypatch, both)
+    correct_suite.main(*folder_and_reviews)
+    assert "house/Oslo: kind: call became on_topic_chat" in capsys.readouterr().out
+    (erratum,) = jsonl.read(folder_and_reviews[0] / "overlays/1.jsonl", Erratum)
+    assert erratum.task == "house/Rome"
+
+
+def test_one_merge_at_a_time_and_no_other_takes_its_folders_away(tmp_path, monkeypatch):
+    folder(tmp_path, monkeypatch, ONCE, [OSLO], [(OSLO, "ann", APPROVE)])
+    house = Path("house")
+    with suite_swap.alone(house), suite_swap.replace_whole(house):
+        for other in (run, lambda: correct_suite.main(house, Path("reviews.jsonl"))):
+            with pytest.raises(BadInput, match="house: another `make merge` is writing it"):
+                other()
+        assert Path("house.next").exists()
+    run()
+    assert len(suites.read(house).tasks) == 2
+    assert not Path("house.next").exists()
 
 
 # Corrections of the shop's own tools, as the default recipe trains on them.

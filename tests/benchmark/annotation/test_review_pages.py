@@ -377,6 +377,21 @@ def test_a_verdict_given_in_another_window_is_not_replaced(opened):
     assert len(queue.journal.events()) == 1
 
 
+def test_an_undo_approves_no_words_that_the_person_did_not_see(tmp_path):
+    def open_with(query):
+        of = annotation_data.suite([annotation_data.task("Oslo", query)])
+        blueprint, queue = annotation_data.open_review(tmp_path, of)
+        return Client(blueprint), queue
+
+    before, queue = open_with("")
+    before.give(queue, "ann", "Oslo", action="approve")
+    after, queue = open_with("A week in Oslo, please.")
+    after.give(queue, "ann", "Oslo", reason="unclear")
+    after.post("ann/undo")
+    assert current_opinions(queue) == {("house/Oslo", "ann"): Verdict("approve")}
+    assert [card.status for card in queue.cards("ann")] == ["todo"]
+
+
 @pytest.mark.parametrize("action", [{"action": "approve"}, {"reason": "unclear"}])
 def test_a_form_whose_answer_got_lost_can_be_sent_again(opened, action):
     client, queue = opened
@@ -446,6 +461,19 @@ def test_without_a_list_two_spellings_of_a_name_are_one_person(tmp_path):
     client.give(queue, "Ann", "Oslo", action="approve")
     client.give(queue, "ANN ", "Rome", action="approve")
     assert {event.who for event in queue.journal.events()} == {"Ann"}
+
+
+def test_a_name_that_has_worked_before_stays_as_it_was_when_a_list_comes(tmp_path):
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    Client(blueprint).give(queue, "ann", "Oslo", action="approve")
+    blueprint, queue = annotation_data.open_review(tmp_path, annotation_data.suite())
+    team = access.Access(["Ann"], secret="a secret of the team", list_known=queue.journal.people)
+    web, place = pages.create_app(blueprint, "Review", team)[0].test_client(), team.links["Ann"]
+    rome = f"{place}Ann/{queue.places['house/Rome']}"
+    form = Fields(web.get(rome, base_url=HERE).text).sent | {"action": "approve"}
+    assert web.post(rome, base_url=HERE, data=form).status_code == 303
+    assert {event.who for event in queue.journal.events()} == {"ann"}
+    assert team.enter(place.strip("/"), "Ben") is None
 
 
 def test_an_address_of_the_list_is_let_in_and_others_are_told_what_to_add(opened, tmp_path):
@@ -671,6 +699,20 @@ def test_a_rating_is_a_number_of_the_bands(tmp_path, score):
     )
     assert Client(blueprint, "Rate").post("ann/1", {"score": score}).status_code == 400
     assert sheet.journal.events() == []
+
+
+def test_a_rating_is_of_the_answer_that_was_shown_also_after_a_start_with_other_versions(tmp_path):
+    of = annotation_data.suite()
+    first = Client(annotation_data.open_rating(tmp_path, of, {"base": "No. {}"})[0], "Rate")
+    form = Fields(first.get("ann/1").text).sent | {"score": "5"}
+    blueprint, sheet = annotation_data.open_rating(tmp_path, of, {"tuned": "Sure. {}"})
+    second = Client(blueprint, "Rate")
+    form["form_token"] = second.form_token
+    refused = second.post("ann/1", form, headers={"Accept": "application/json"})
+    assert (refused.status_code, sheet.journal.events()) == (409, [])
+    assert refused.json["error"].endswith("Another answer stands here now. Load the page again.")
+    assert second.post("ann/99", form).status_code == 409
+    assert first.post("ann/1", form | {"form_token": first.form_token}).status_code == 303
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from agent_tuning.files import yaml_edit
+from agent_tuning.files import jsonl, yaml_edit
 from agent_tuning.records import BadInput
 from agent_tuning.synthesis import new_recipe
 from benchmark.drafting import own_suite
 from benchmark.reports.reported_suites import list_reported_suites
 from benchmark.tasks import suites
+from benchmark.tasks.suites import Erratum
 from tests.support import own_tools
 
 FOLDER = Path("benchmark/suites")
@@ -106,6 +107,20 @@ def test_a_call_that_no_tool_takes_is_named_with_its_line(folder):
     (folder / "tasks.jsonl").write_text(json.dumps(task) + "\n")
     with pytest.raises(BadInput, match=r"tasks\.jsonl:1: calls: .*hours"):
         own_suite.main(FOLDER, Path("tasks.jsonl"))
+
+
+def test_corrected_tasks_have_to_stay_where_they_are(folder):
+    own_tools.write_domain(folder, "bikes")
+    choose("bikes")
+    tasks = write_tasks() / own_tools.TASKS.name
+    own_suite.main(FOLDER, WRITTEN)
+    first = suites.read(FOLDER / "mine").tasks[0]
+    overlay = FOLDER / "mine/overlays/1.jsonl"
+    overlay.parent.mkdir()
+    jsonl.write(overlay, [Erratum(first.id, first.golds, "looked at again")])
+    tasks.write_text("".join(tasks.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(BadInput, match=f"{overlay}:1: task: '{first.id}' is gone or another task"):
+        own_suite.main(FOLDER, WRITTEN)
 
 
 def test_a_recipe_of_ours_and_a_suite_of_others_are_left_alone(folder):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, User
 from agent_tuning.runtime import config
 from agent_tuning.synthesis import written_examples
@@ -16,6 +17,7 @@ from benchmark.drafting.written_suite import WrittenSuiteConfig
 from benchmark.reports import suite_check
 from benchmark.tasks import suites
 from benchmark.tasks.suite_version import read_version
+from benchmark.tasks.suites import Erratum, Gold
 from tests.support.native_suites import (
     SETTINGS,
     find_misfits,
@@ -146,6 +148,38 @@ def test_a_call_that_no_tool_takes_is_named_with_file_and_line(tmp_path):
     (tmp_path / "mine.jsonl").write_text(json.dumps(example) + "\n")
     with pytest.raises(BadInput, match=r"mine\.jsonl:1: calls: undeclared_argument: track_order"):
         written_suite.main(tmp_path, tmp_path / "suite")
+
+
+def write_questions(folder: Path, *queries: str) -> None:
+    asked = {"kind": "missing_argument", "decision": "ask", "text": "Which one?"}
+    lines = [json.dumps(asked | {"query": query}) + "\n" for query in queries]
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.jsonl").write_text("".join(lines))
+
+
+def test_a_correction_never_moves_to_another_task(tmp_path):
+    """Ids come from lines: without the first question, mine.2 is the third."""
+    written, folder = tmp_path / "written", tmp_path / "suite"
+    write_questions(written, "Is it here?", "Is it there?", "Is it gone?")
+    written_suite.main(written, folder)
+    overlay = folder / "overlays/1.jsonl"
+    overlay.parent.mkdir()
+    jsonl.write(overlay, [Erratum("suite/mine.2", (Gold("no_call"),), "a greeting")])
+    made = (folder / "tasks.jsonl").read_bytes()
+    for left in (["Is it there?", "Is it gone?"], ["Is it here?"]):
+        write_questions(written, *left)
+        with pytest.raises(
+            BadInput, match=r"overlays/1\.jsonl:1: task: 'suite/mine\.2' is gone or"
+        ):
+            written_suite.main(written, folder)
+        assert (folder / "tasks.jsonl").read_bytes() == made
+    write_questions(written, "Was it here?", "Is it there?", "Is it gone?", "Is it new?")
+    written_suite.main(written, folder)
+    suite = suites.read(folder)
+    assert [task.decision for task in suite.tasks] == ["ask", "no_call", "ask", "ask"]
+    (folder / "tasks.jsonl").unlink()
+    with pytest.raises(BadInput, match="is gone or another task now"):
+        written_suite.main(written, folder)  # nobody can tell any more
 
 
 @pytest.mark.parametrize(

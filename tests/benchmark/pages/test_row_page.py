@@ -2,8 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
-from benchmark.pages import row_page
+import pytest
+
+from agent_tuning.records import BadInput
+from benchmark.pages import browse, row_page
 from benchmark.pages.row_page import Page, Row, SharedTexts, Text
 from tests.support.report_data import HOSTILE
 
@@ -54,3 +58,8 @@ def test_long_texts_that_rows_share_are_stored_once() -> None:
 def test_the_same_rows_give_the_same_page() -> None:
     page = page_of(row_of("a"), row_of("b"))
     assert row_page.render(page) == row_page.render(page)
+
+
+def test_a_number_of_examples_below_zero_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="EXAMPLES=-1: expected a number of examples, 0 or more"):
+        browse.main(tmp_path, tmp_path, tmp_path / "browse.html", examples=-1)
