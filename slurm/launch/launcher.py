@@ -19,6 +19,7 @@ from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
 from slurm.launch import (
+    job_log,
     local_run,
     manifest,
     parent_watchdog,
@@ -132,7 +133,7 @@ def poll_states(run: Run, job: str) -> Iterator[JobState]:
     while True:
         check_parents()
         state = slurm_commands.query_state(job)
-        position = _print_log_from(position, run.log)
+        position = job_log.print_from(position, run.log)
         yield state
         if state.ended or state.name == "UNKNOWN":
             return
@@ -151,30 +152,12 @@ def wait_for_job(run: Run, job: str) -> JobState:
     return previous
 
 
-def _print_log_from(position: int, log: Path) -> int:
-    """Print the log from this byte on; its new size."""
-    if not log.exists():
-        return position
-    with open(log, "rb") as file:
-        file.seek(position)
-        new = file.read()
-    sys.stdout.write(new.decode(errors="replace"))
-    sys.stdout.flush()
-    return position + len(new)
-
-
-def read_log_tail(log: Path, count: int) -> str:
-    """The last `count` lines, indented."""
-    text = log.read_text(errors="replace") if log.exists() else "(nothing)"
-    return "\n".join(f"  {line}" for line in text.splitlines()[-count:])
-
-
 def describe_failure(run: Run, job: str, state: JobState) -> str:
     restarts = f" after {state.restarts} restarts" if state.restarts else ""
     return (
         f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
         f" on {state.nodes or 'no node'}; run the same command to continue from its"
-        f" last checkpoint. The end of {run.log}:\n{read_log_tail(run.log, LOG_TAIL_LINES)}"
+        f" last checkpoint. The end of {run.log}:\n{job_log.read_tail(run.log, LOG_TAIL_LINES)}"
     )
 
 

@@ -1,10 +1,14 @@
 """What a site says in slurm/cluster.env reaches its nodes, also those of a run that was there."""
 
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,14 @@ from agent_tuning.records import BadInput
 from slurm.launch import launcher, requirements, slurm_commands
 from slurm.launch.run_folder import Job
 from slurm.sizing import estimate, sizes
-from tests.support.checkout import HAS_CHECKPOINT, ROOT, WAIT_FOR_GO, WRITE_RESULT, Checkout
+from tests.support.checkout import (
+    HAS_CHECKPOINT,
+    LAUNCH_COMMAND,
+    ROOT,
+    WAIT_FOR_GO,
+    WRITE_RESULT,
+    Checkout,
+)
 from tests.support.slurm_cluster import wait_for
 
 
@@ -216,6 +227,61 @@ def test_without_slurm_ctrl_c_saves_and_the_same_command_resumes(checkout):
     assert list(checkout.run.glob("scratch/*/COMPLETE"))
     status, output = start_local(checkout)
     assert status == 0, output
+
+
+def test_without_slurm_ranks_that_were_still_starting_hear_of_ctrl_c_too(checkout):
+    """Until they handle USR1 it is ignored."""
+    checkout.set_rank_script(f"touch starting; sleep 3; {WAIT_FOR_GO}")
+    process = checkout.start(CLUSTER="local")
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/starting"))), 120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 75
+    assert list(checkout.run.glob("scratch/*/COMPLETE"))
+
+
+SAY_AND_SAVE = WAIT_FOR_GO.replace(
+    "def save(*_):", 'def save(*_):\n    print("saving", flush=True)'
+)
+
+
+def test_without_slurm_a_terminal_that_is_lost_saves_as_ctrl_c_does(checkout):
+    """As with ssh: writing to it fails from then on."""
+    checkout.set_rank_script(SAY_AND_SAVE)
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        LAUNCH_COMMAND,
+        cwd=checkout.folder,
+        env=checkout.environment | {"CLUSTER": "local"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/up"))), 120)
+    os.close(ours)
+    process.wait(timeout=60)
+    assert list(checkout.run.glob("scratch/*/COMPLETE"))
+    assert checkout.history() == ["start", "failed"]
+    assert "saving" in (checkout.run / "log/job.log").read_text()
+
+
+def test_without_slurm_ranks_end_with_a_launcher_that_is_killed(checkout):
+    checkout.set_rank_script(f"[ -e up ] && {WRITE_RESULT} && exit; {WAIT_FOR_GO}")
+    process = checkout.start(CLUSTER="local")
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/up"))), 120)
+    process.kill()
+    assert "another command runs it on this machine" in start_local(checkout)[1]
+    log = checkout.run / "log/job.log"
+    wait_for("the end of the ranks", lambda: "the launcher was killed" in log.read_text())
+    ended: list[tuple[int, str]] = []
+    wait_for("the lock", lambda: not (ended.append(start_local(checkout)) or ended[-1][0]))
+    assert checkout.history() == ["start", "start", "finish"]
 
 
 def test_without_slurm_a_machine_that_is_not_fit_says_so(checkout):
