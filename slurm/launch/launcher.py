@@ -161,12 +161,10 @@ def describe_failure(run: Run, job: str, state: JobState) -> str:
     )
 
 
-def launch(job: Job, size: Size) -> int:
+def launch(run: Run, size: Size) -> int:
     """Submit or attach, wait and collect, whatever is still to do; the exit status."""
+    job = run.job
     parent_watchdog.watch_parents()
-    if job.stage == "train":
-        estimate.check_steps(job.size, size)
-    run = run_folder.prepare_run(job, size)
     if os.environ.get("CLUSTER") == "local":
         status = local_run.run(run, size, describe_needs(job, size))
         return status or collect(run)
@@ -229,7 +227,9 @@ def main() -> int:
     job = parse_job(sys.argv[1:])
     size = sizes.load(job.size)
     requirements.require_size(job.size, size)
-    return launch(job, size)
+    if job.stage == "train":
+        estimate.check_steps(job.size, size)
+    return launch(run_folder.prepare_run(job, size), size)
 
 
 if __name__ == "__main__":
