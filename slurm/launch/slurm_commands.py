@@ -111,9 +111,10 @@ def parse_time_limit(text: str) -> int | None:
     return parts[0] * 3600 + parts[1] * 60 + parts[2]
 
 
-def find_live_jobs(name: str) -> list[str]:
+def find_live_jobs(name: str, patience: float = CONTROLLER_TIMEOUT_S) -> list[str]:
     """Ids of the jobs of this name that wait or run, the first one first."""
-    ids = run_with_retries("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    ask = ("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    ids = run_with_retries(*ask, patience=patience)
     return sorted(set(ids.split()), key=int)
 
 

@@ -85,7 +85,7 @@ def build_command(run: Run, shards: list[int]) -> list[str]:
 def wait_for_shards(run: Run) -> None:
     """Wait until no shard waits or runs."""
     previous, pause = -1, launcher.MIN_POLL_S
-    while slurm_commands.find_live_jobs(run.name):
+    while slurm_commands.find_live_jobs(run.name, slurm_commands.POLL_PATIENCE_S):
         unfinished = len(find_unfinished_shards(run))
         if unfinished != previous:
             print(f"{run.name}: {unfinished} shards left", flush=True)

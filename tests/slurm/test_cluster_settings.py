@@ -16,7 +16,8 @@ import yaml
 
 from agent_tuning.records import BadInput
 from slurm.launch import launcher, requirements, slurm_commands
-from slurm.launch.run_folder import Job
+from slurm.launch.run_folder import Job, Run
+from slurm.shards import shard_launcher
 from slurm.sizing import estimate, sizes
 from tests.support.checkout import (
     HAS_CHECKPOINT,
@@ -159,6 +160,11 @@ def test_a_controller_that_is_away_does_not_end_a_launcher(tmp_path, monkeypatch
     tries.unlink()
     with pytest.raises(BadInput, match="Socket timed out"):
         slurm_commands.run_with_retries("scontrol", "show")
+    tries.unlink()
+    scontrol.rename(tmp_path / "squeue")
+    answer_none = (tmp_path / "squeue").read_text().replace(f"echo {line}", "true")
+    (tmp_path / "squeue").write_text(answer_none)
+    shard_launcher.wait_for_shards(Run("run", tmp_path, TRAINING))
 
 
 @pytest.mark.slow
