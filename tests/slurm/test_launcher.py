@@ -156,13 +156,20 @@ def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, 
     assert not checkout.live()
 
 
-@pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x"])
+@pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x", "-x"])
 def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
     script = [str(ROOT / "slurm/launch/train"), size]
     status, output = checkout.end(checkout.start(*script))
     assert status == 2
     assert output.startswith("error: SIZE=")
     assert not (checkout.folder / "hacked").exists()
+
+
+@pytest.mark.parametrize("size", ["my-size", "my_size", "7B"])
+def test_a_size_may_have_any_plain_name_and_those_there_are_are_named(checkout, size):
+    status, output = checkout.end(checkout.start(str(ROOT / "slurm/launch/train"), size))
+    assert status == 1
+    assert output.startswith(f"error: SIZE='{size}': expected one of tiny, ")
 
 
 # An sbatch that kills its launcher: before the job is submitted, or just after it.
