@@ -125,6 +125,8 @@ def test_a_time_limit_that_leaves_no_time_to_work_is_one_clear_line(checkout):
         ("1-12:30", 131_400),
         ("1-00:00:05", 86_405),
         ("UNLIMITED", None),
+        ("0", None),
+        ("0-00:00:00", None),
     ],
 )
 def test_time_limits_are_read_as_sbatch_reads_them(text, seconds):
@@ -181,8 +183,9 @@ def test_a_node_that_ends_long_before_the_one_that_writes_does_not_end_it(checko
         (None, "VLLM_PYTHON in slurm/cluster.env"),
         ("/no/such/python", "VLLM_PYTHON=/no/such/python: No such file"),
         (sys.executable, "ModuleNotFoundError: No module named 'vllm'"),
+        ("false", "VLLM_PYTHON=false: exit status 1"),
     ],
-    ids=["not said", "not there", "without vLLM"],
+    ids=["not said", "not there", "without vLLM", "silent"],
 )
 def test_a_missing_vllm_is_said_before_the_training(monkeypatch, python, problem):
     if python:
