@@ -56,6 +56,7 @@ def run(run: Run, size: Size, needs: Mapping[str, int]) -> int:
         manifest.write(run.folder)
         if not status:
             (run.folder / "DONE").touch()
+        fcntl.flock(lock, fcntl.LOCK_UN)  # slurm/node/run leaves a sleep that holds it, too
         return status
 
 
