@@ -1,6 +1,11 @@
 # The front door. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# What you set behind `make`. Of the environment only THREADS and PYTHON count (`THREADS=8 make repro`): a
+# system may export any of the others for itself, as HOST, NAME or PORT.
+GIVEN := SIZE SHARDS PYTHON A B SUITE TO ID NAME DOMAINS VERSION DRY THREADS MODEL HOST PORT ENGINE URL KEEP SHOW GUIDED FORMAT \
+	SLICE CATEGORIES REPO MCP MCP_PORT FROM WORDED OF PARTIAL SINCE EXAMPLES SEED GO SPEED SEND PUBLIC
+$(foreach name,$(filter-out THREADS PYTHON,$(GIVEN)),$(if $(filter environment,$(origin $(name))),$(eval undefine $(name))))
 SIZE ?= 135m
 SHARDS ?= 8
 A ?= HEAD
@@ -27,10 +32,8 @@ ifeq ($(origin WORDED),undefined)
 # Freely worded tasks for your own tools, where there are any.
 WORDED := $(wildcard benchmark/suites/$(RECIPE)/written)
 endif
-# What you set reaches a recipe's shell as the text of its environment, never as code of the shell or
-# of make: recipes write "$$ID", not $(ID).
-GIVEN := SIZE SHARDS PYTHON A B SUITE TO ID NAME DOMAINS VERSION DRY THREADS MODEL HOST PORT ENGINE URL KEEP SHOW GUIDED FORMAT \
-	SLICE CATEGORIES REPO MCP MCP_PORT FROM WORDED OF PARTIAL SINCE EXAMPLES SEED GO SPEED
+# It reaches a recipe's shell as the text of its environment, never as code of the shell or of make:
+# recipes write "$$ID", not $(ID).
 $(foreach name,$(GIVEN),$(eval override export $(name) := $$(value $(name))))
 # Folders have one name here, also where a shell has completed it to `benchmark/candidates/`.
 override OF := $(patsubst ./%,%,$(OF:%/=%))

@@ -139,6 +139,34 @@ def test_what_the_user_sets_arrives_as_it_was_written(
     assert expected in make(programs, "--old-file=.venv/ready", target, given).stdout
 
 
+SAY_GIVEN = "include Makefile\nsay-given:\n\t@env | grep -E '^($(subst $() ,|,$(GIVEN)))='\n"
+
+
+def test_what_a_system_exports_for_itself_sets_nothing(folder: Path) -> None:
+    """HOST of conda's compilers, NAME of WSL, PORT of a platform: only the command line counts."""
+    (folder / "given.mk").write_text(SAY_GIVEN)
+
+    def read_given(*words: str, **environment: str) -> dict[str, str]:
+        command = ["make", "-f", "given.mk", "say-given", *words]
+        return dict(
+            line.split("=", 1)
+            for line in subprocess.check_output(
+                command, cwd=folder, env={"PATH": os.environ["PATH"]} | environment, text=True
+            ).splitlines()
+        )
+
+    alone = read_given()
+    assert {"HOST", "NAME", "PORT", "VERSION", "MODEL", "SEND", "PUBLIC", "FROM"} <= alone.keys()
+    assert alone["HOST"] == "127.0.0.1"
+    documented = {"THREADS": "8", "PYTHON": "python3.12"}
+    exported = dict.fromkeys(alone, "x86_64-conda-linux-gnu") | documented
+    assert read_given(**exported) == alone | documented
+    assert read_given("HOST=0.0.0.0", "NAME=mine", **exported) == alone | documented | {
+        "HOST": "0.0.0.0",
+        "NAME": "mine",
+    }
+
+
 def test_a_recipe_in_params_yaml_is_no_code_either(programs: Path) -> None:
     params = programs / "params.yaml"
     params.write_text(params.read_text().replace("recipe: specialist", "recipe: x; touch pwned"))

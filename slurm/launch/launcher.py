@@ -18,7 +18,9 @@ import msgspec
 from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
+from agent_tuning.runtime.visible_text import show_controls
 from slurm.launch import (
+    job_log,
     local_run,
     manifest,
     parent_watchdog,
@@ -132,7 +134,7 @@ def poll_states(run: Run, job: str) -> Iterator[JobState]:
     while True:
         check_parents()
         state = slurm_commands.query_state(job)
-        position = _print_log_from(position, run.log)
+        position = job_log.print_from(position, run.log)
         yield state
         if state.ended or state.name == "UNKNOWN":
             return
@@ -151,39 +153,19 @@ def wait_for_job(run: Run, job: str) -> JobState:
     return previous
 
 
-def _print_log_from(position: int, log: Path) -> int:
-    """Print the log from this byte on; its new size."""
-    if not log.exists():
-        return position
-    with open(log, "rb") as file:
-        file.seek(position)
-        new = file.read()
-    sys.stdout.write(new.decode(errors="replace"))
-    sys.stdout.flush()
-    return position + len(new)
-
-
-def read_log_tail(log: Path, count: int) -> str:
-    """The last `count` lines, indented."""
-    text = log.read_text(errors="replace") if log.exists() else "(nothing)"
-    return "\n".join(f"  {line}" for line in text.splitlines()[-count:])
-
-
 def describe_failure(run: Run, job: str, state: JobState) -> str:
     restarts = f" after {state.restarts} restarts" if state.restarts else ""
     return (
         f"error: job {job} ({run.name}): {state.name}{restarts}, exit status {state.status},"
         f" on {state.nodes or 'no node'}; run the same command to continue from its"
-        f" last checkpoint. The end of {run.log}:\n{read_log_tail(run.log, LOG_TAIL_LINES)}"
+        f" last checkpoint. The end of {run.log}:\n{job_log.read_tail(run.log, LOG_TAIL_LINES)}"
     )
 
 
-def launch(job: Job, size: Size) -> int:
+def launch(run: Run, size: Size) -> int:
     """Submit or attach, wait and collect, whatever is still to do; the exit status."""
+    job = run.job
     parent_watchdog.watch_parents()
-    if job.stage == "train":
-        estimate.check_steps(job.size, size)
-    run = run_folder.prepare_run(job, size)
     if os.environ.get("CLUSTER") == "local":
         status = local_run.run(run, size, describe_needs(job, size))
         return status or collect(run)
@@ -232,12 +214,23 @@ def parse_job(words: Iterable[str]) -> Job:
     return Job(size, stage, tuple(map(Path, inputs)), tuple(map(Path, outputs)))
 
 
+def describe_os_error(error: OSError) -> str:
+    """One line for a path that cannot be used. An error that names no path is a bug: raised."""
+    if error.errno in atomic_write.FULL_DISK:
+        return atomic_write.describe_full_disk(Path(error.filename or run_folder.runs_root()))
+    if error.filename is None:
+        raise error
+    return show_controls(f"{error.filename}: {error.strerror}")
+
+
 def run_and_exit(main: Callable[[], int]) -> None:
-    """Exit with the status of `main`, or with one line about bad input or Ctrl-C."""
+    """Exit with the status of `main`, or with one line about bad input, a path or Ctrl-C."""
     try:
         sys.exit(main())
     except BadInput as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {describe_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit("\nstopped waiting; the job continues; run the same command to attach again")
 
@@ -246,7 +239,9 @@ def main() -> int:
     job = parse_job(sys.argv[1:])
     size = sizes.load(job.size)
     requirements.require_size(job.size, size)
-    return launch(job, size)
+    if job.stage == "train":
+        estimate.check_steps(job.size, size)
+    return launch(run_folder.prepare_run(job, size), size)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A job without Slurm, on this machine: CLUSTER=local. The folder of the run is the same.
 
-The checks and the ranks of a node are started as Slurm would start them. Ctrl-C saves a checkpoint
-and stops; the same command resumes.
+The checks and the ranks of a node are started as Slurm would start them. Ctrl-C, or the end of the
+terminal, saves a checkpoint and stops; the same command resumes.
 """
 
 import fcntl
@@ -10,20 +10,24 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from agent_tuning.records import BadInput
-from slurm.launch import manifest, run_folder
+from slurm.launch import job_log, manifest, run_folder
 from slurm.launch.manifest import Event
 from slurm.launch.run_folder import Run
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
 
 HOST = "this-machine"
+POLL_S = 0.2
+REPEAT_S = 5  # between requests to stop: a rank that was still starting has not heard the first
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(run: Run, size: Size, needs: Mapping[str, int]) -> int:
@@ -47,15 +51,41 @@ def run(run: Run, size: Size, needs: Mapping[str, int]) -> int:
         allocation = size.allocation(run.job.stage)
         _record(run, attempt, "start", allocation.gpus)
         print(f"{run.name}: starts here, logs in {run.log.parent}", flush=True)
-        status = _wait(_start(run, size, attempt))
+        status = _start_and_wait(run, size, attempt, lock.fileno())
         _record(run, attempt, "failed" if status else "finish", allocation.gpus)
         manifest.write(run.folder)
         if not status:
             (run.folder / "DONE").touch()
+        fcntl.flock(lock, fcntl.LOCK_UN)  # slurm/node/run leaves a sleep that holds it, too
         return status
 
 
-def _start(run: Run, size: Size, attempt: str) -> subprocess.Popen[bytes]:
+def _start_and_wait(run: Run, size: Size, attempt: str, lock: int) -> int:
+    """The status of the ranks. What they write goes to the run's log, and from there to people.
+
+    So ranks outlive the terminal until they have saved.
+    """
+    with open(run.log, "ab") as log:
+        position = log.tell()
+        ranks = _start(run, size, attempt, lock, log)
+    with _stopped_by_signals(ranks):
+        while (status := ranks.poll()) is None:
+            position = _print_log_from(position, run)
+            time.sleep(POLL_S)
+    _print_log_from(position, run)
+    return status
+
+
+def _print_log_from(position: int, run: Run) -> int:
+    with suppress(OSError):  # the terminal has gone
+        return job_log.print_from(position, run.log)
+    return position
+
+
+def _start(
+    run: Run, size: Size, attempt: str, lock: int, log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start slurm/node/run. It holds `lock` until it ends, even if we are killed before."""
     stage, allocation = run.job.stage, size.allocation(run.job.stage)
     python = sizes.find_python(size, stage)
     paths = map(str, (*run.job.inputs, *run.job.outputs))
@@ -71,25 +101,35 @@ def _start(run: Run, size: Size, attempt: str) -> subprocess.Popen[bytes]:
         ["slurm/node/run", str(allocation.ranks), python, f"stages.{stage}", *paths],
         cwd=run.folder,
         env=environment,
+        stdout=log,
+        stderr=log,
+        pass_fds=[lock],
         start_new_session=True,  # Ctrl-C reaches this command alone
     )
 
 
-def _wait(ranks: subprocess.Popen[bytes]) -> int:
-    """The status of the ranks. At Ctrl-C or TERM they are told to save, as Slurm tells them."""
+@contextmanager
+def _stopped_by_signals(ranks: subprocess.Popen[bytes]) -> Iterator[None]:
+    """In this context, STOP_SIGNALS tell the ranks to save, and repeat it, as train.sbatch does."""
 
-    def stop(*_: object) -> None:
-        print("stopping after this step; the same command resumes", flush=True)
+    def stop(number: int, _: object) -> None:
         for process in reversed(_list_processes(ranks.pid)):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGUSR1)
+        signal.alarm(REPEAT_S)
+        if number != signal.SIGALRM:
+            with suppress(OSError):  # the terminal has gone
+                print("stopping after this step; the same command resumes", flush=True)
 
-    before = signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    # What is ignored stays so: nohup ignores SIGHUP.
+    numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in (*numbers, signal.SIGALRM)}
     try:
-        return ranks.wait()
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.alarm(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _list_processes(process: int) -> list[int]:

@@ -18,13 +18,16 @@ from slurm.launch.run_folder import Job
 from slurm.sizing import sizes
 from slurm.sizing.sizes import Size
 
-FOLDER = Path("scratch/preflight")
+FOLDERS = Path("scratch/preflight")  # one of each size: several may be checked at once
 
 
 def write_longest_pack(packs: Path, count: int, target: Path) -> int:
-    """Write the longest pack `count` times, which is one step; its number of tokens."""
+    """Write the longest pack `count` times, which is one step; its number of tokens.
+
+    The folder of `target` also gets what `datasets` caches.
+    """
     datasets.disable_progress_bars()
-    dataset = datasets.Dataset.from_parquet(str(packs), cache_dir=str(FOLDER / "cache"))
+    dataset = datasets.Dataset.from_parquet(str(packs), cache_dir=str(target.parent / "cache"))
     lengths = [len(ids) for ids in dataset["ids"]]
     index = lengths.index(max(lengths))
     dataset.select([index] * count).to_parquet(str(target))
@@ -37,14 +40,15 @@ def build_one_step_job(name: str, size: Size) -> tuple[Job, Size, int]:
     packs, *other_inputs = train.inputs
     if not packs.exists():
         raise BadInput(f"{packs}: missing; run `dvc repro slurm/dvc.yaml:render@{name}`")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    longest = FOLDER / f"{name}.parquet"
+    folder = FOLDERS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    longest = folder / "longest.parquet"
     packs_per_step = sizes.read_section(size, "train")["packs_per_step"]
     tokens = write_longest_pack(packs, packs_per_step, longest)
     train = msgspec.structs.replace(
         train,
         inputs=(longest, *other_inputs),
-        outputs=tuple(FOLDER / path for path in train.outputs),
+        outputs=tuple(folder / path for path in train.outputs),
     )
     overrides = size.overrides | {"train": size.overrides.get("train", {}) | {"epochs": 1}}
     return train, msgspec.structs.replace(size, overrides=overrides), tokens
@@ -59,10 +63,11 @@ def main(name: str) -> int:
         " GPUs",
         flush=True,
     )
-    status = launcher.launch(job, size)
+    run = run_folder.prepare_run(job, size)
+    status = launcher.launch(run, size)
     if status == 0:
-        shutil.rmtree(run_folder.prepare_run(job, size).folder)
-        shutil.rmtree(FOLDER)
+        shutil.rmtree(run.folder)
+        shutil.rmtree(FOLDERS / name)
         print(f"preflight of {name}: passed")
     return status
 

@@ -51,7 +51,8 @@ def find_vllm_problem() -> str | None:
     except OSError as error:
         return f"VLLM_PYTHON={python}: {error.strerror} ({how})"
     if done.returncode:
-        return f"VLLM_PYTHON={python}: {done.stderr.strip().splitlines()[-1]} ({how})"
+        said = done.stderr.strip() or f"exit status {done.returncode}"
+        return f"VLLM_PYTHON={python}: {said.splitlines()[-1]} ({how})"
     return None
 
 

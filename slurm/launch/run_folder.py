@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ Facts = dict[str, Any]
 LAUNCH_PACKAGE = Path("slurm")
 JOB_SETTINGS = LAUNCH_PACKAGE / "job.env"
 LARGE_COPY = 10**9  # bytes from which a copy in place of a link is said
+SMALL_INPUT = 10**7  # bytes up to which an input is copied: people edit such a file in place
 COPIES = Path(".copies")  # in RUNS_ROOT: inputs of another file system by their hash
 
 
@@ -149,7 +151,8 @@ def refresh(run: Run, settings: Mapping[str, int]) -> None:
             link_or_copy(path, new / path.relative_to(LAUNCH_PACKAGE))
     lines = [f': "${{{name}:={shlex.quote(str(value))}}}"\n' for name, value in settings.items()]
     (new / JOB_SETTINGS.name).write_text("".join(lines))
-    shutil.rmtree(run.folder / LAUNCH_PACKAGE)
+    # It is not there if an earlier refresh was killed here.
+    shutil.rmtree(run.folder / LAUNCH_PACKAGE, ignore_errors=True)
     new.rename(run.folder / LAUNCH_PACKAGE)
     inputs = consistency.read_run_inputs(run.folder)
     launch = consistency.digest_launch(run.folder)
@@ -171,21 +174,26 @@ def _rename_partial_folder(partial: Path, folder: Path) -> None:
 
 
 def link_inputs(hashes: Mapping[str, str], folder: Path) -> None:
-    """The files of `hashes` (by their paths here) in `folder`, as hard links.
+    """The files of `hashes` (by their paths here) in `folder`: small ones copied, others linked.
 
-    Of what is on another file system, all runs share one copy: several read the same base.
+    Of a large file on another file system, all runs share one copy: several read the same base.
     """
     for name, digest in hashes.items():
         target = folder / name
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
+        content = Path(name).resolve()  # it may be dvc's symbolic link into its cache
+        if content.stat().st_size <= SMALL_INPUT:
+            shutil.copy2(content, target)
+            continue
         try:
-            os.link(Path(name).resolve(), target)  # it may be dvc's symbolic link into its cache
+            os.link(content, target)
         except OSError:
             copy = runs_root() / COPIES / digest
             if not copy.exists():
-                partial = copy.with_name(f"{digest}.{os.getpid()}")
+                # A name that no copy has which was killed: what is there is taken for whole.
+                partial = copy.with_name(f"{digest}.{uuid.uuid4().hex}")
                 link_or_copy(Path(name), partial)
                 partial.replace(copy)
             os.link(copy, target)

@@ -95,7 +95,7 @@ def run_with_retries(*command: str, patience: float = CONTROLLER_TIMEOUT_S) -> s
 
 
 def parse_time_limit(text: str) -> int | None:
-    """Seconds of a time limit as sbatch reads it; None if it knows no number there.
+    """Seconds of a time limit as sbatch reads it; None if it knows no number there, or 0: no limit.
 
     MINUTES, MINUTES:SECONDS, HOURS:MINUTES:SECONDS, DAYS-HOURS, DAYS-HOURS:MINUTES and
     DAYS-HOURS:MINUTES:SECONDS.
@@ -105,15 +105,16 @@ def parse_time_limit(text: str) -> int | None:
     parts = list(map(int, match["rest"].split(":")))
     if match["days"] is not None:
         hours, minutes, seconds = (*parts, 0, 0)[:3]
-        return int(match["days"]) * 86_400 + hours * 3600 + minutes * 60 + seconds
-    if len(parts) < 3:
+        parts = [int(match["days"]) * 24 + hours, minutes, seconds]
+    elif len(parts) < 3:
         parts = [0, *parts, 0][:3]
-    return parts[0] * 3600 + parts[1] * 60 + parts[2]
+    return parts[0] * 3600 + parts[1] * 60 + parts[2] or None
 
 
-def find_live_jobs(name: str) -> list[str]:
+def find_live_jobs(name: str, patience: float = CONTROLLER_TIMEOUT_S) -> list[str]:
     """Ids of the jobs of this name that wait or run, the first one first."""
-    ids = run_with_retries("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    ask = ("squeue", "--me", f"--name={name}", "--noheader", "--format=%F")
+    ids = run_with_retries(*ask, patience=patience)
     return sorted(set(ids.split()), key=int)
 
 

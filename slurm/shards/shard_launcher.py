@@ -23,7 +23,7 @@ from agent_tuning.runtime import config
 from agent_tuning.synthesis import write_positives
 from agent_tuning.synthesis.teachers.replay import ReplayTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig
-from slurm.launch import launcher, requirements, run_folder, slurm_commands
+from slurm.launch import job_log, launcher, requirements, run_folder, slurm_commands
 from slurm.launch.run_folder import Job, Run
 from slurm.node import consistency
 from slurm.shards import shard_plan
@@ -85,7 +85,7 @@ def build_command(run: Run, shards: list[int]) -> list[str]:
 def wait_for_shards(run: Run) -> None:
     """Wait until no shard waits or runs."""
     previous, pause = -1, launcher.MIN_POLL_S
-    while slurm_commands.find_live_jobs(run.name):
+    while slurm_commands.find_live_jobs(run.name, slurm_commands.POLL_PATIENCE_S):
         unfinished = len(find_unfinished_shards(run))
         if unfinished != previous:
             print(f"{run.name}: {unfinished} shards left", flush=True)
@@ -97,7 +97,7 @@ def failure_lines(run: Run, shards: list[int]) -> Iterator[str]:
     yield f"error: {len(shards)} shards did not finish; the same command runs only these again"
     for index in shards:
         log = run.folder / f"log/{index}.log"
-        yield f"{log}:\n{launcher.read_log_tail(log, LOG_TAIL_LINES)}"
+        yield f"{log}:\n{job_log.read_tail(log, LOG_TAIL_LINES)}"
 
 
 def launch(

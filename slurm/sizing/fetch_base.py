@@ -42,10 +42,13 @@ def fetch_from_hub(name: str, size: Size, folder: Path) -> None:
 
 
 def read_license(folder: Path) -> str:
-    """The license that the model's card states."""
+    """The license that the model's card states; unknown if there is none, or no card."""
     from huggingface_hub import ModelCard
 
-    data = ModelCard.load(folder / "README.md").data
+    card = folder / "README.md"
+    if not card.exists():
+        return "unknown"
+    data = ModelCard.load(card).data
     return str(data.get("license_name") or data.get("license") or "unknown")
 
 

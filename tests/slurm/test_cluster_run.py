@@ -114,7 +114,7 @@ def test_a_preflight_is_one_step_and_leaves_nothing_that_would_answer_for_the_ne
     preflight = start(checkout, slurm, "runs/preflight", "slurm/launch/train", "tiny", "preflight")
     output, _ = preflight.communicate(timeout=PATIENCE_S)
     assert preflight.returncode == 0, output
-    assert "scratch/preflight/models/tiny/tuned: 1 steps" in output
+    assert "scratch/preflight/tiny/models/tiny/tuned: 1 steps" in output
     assert "preflight of tiny: passed" in output
     assert not list((checkout / "runs/preflight").iterdir())
-    assert not (checkout / "scratch/preflight").exists()
+    assert not (checkout / "scratch/preflight/tiny").exists()

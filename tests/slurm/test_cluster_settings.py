@@ -1,10 +1,15 @@
 """What a site says in slurm/cluster.env reaches its nodes, also those of a run that was there."""
 
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +17,17 @@ import yaml
 
 from agent_tuning.records import BadInput
 from slurm.launch import launcher, requirements, slurm_commands
-from slurm.launch.run_folder import Job
+from slurm.launch.run_folder import Job, Run
+from slurm.shards import shard_launcher
 from slurm.sizing import estimate, sizes
-from tests.support.checkout import HAS_CHECKPOINT, ROOT, WAIT_FOR_GO, WRITE_RESULT, Checkout
+from tests.support.checkout import (
+    HAS_CHECKPOINT,
+    LAUNCH_COMMAND,
+    ROOT,
+    WAIT_FOR_GO,
+    WRITE_RESULT,
+    Checkout,
+)
 from tests.support.slurm_cluster import wait_for
 
 
@@ -113,6 +126,8 @@ def test_a_time_limit_that_leaves_no_time_to_work_is_one_clear_line(checkout):
         ("1-12:30", 131_400),
         ("1-00:00:05", 86_405),
         ("UNLIMITED", None),
+        ("0", None),
+        ("0-00:00:00", None),
     ],
 )
 def test_time_limits_are_read_as_sbatch_reads_them(text, seconds):
@@ -148,6 +163,11 @@ def test_a_controller_that_is_away_does_not_end_a_launcher(tmp_path, monkeypatch
     tries.unlink()
     with pytest.raises(BadInput, match="Socket timed out"):
         slurm_commands.run_with_retries("scontrol", "show")
+    tries.unlink()
+    scontrol.rename(tmp_path / "squeue")
+    answer_none = (tmp_path / "squeue").read_text().replace(f"echo {line}", "true")
+    (tmp_path / "squeue").write_text(answer_none)
+    shard_launcher.wait_for_shards(Run("run", tmp_path, TRAINING))
 
 
 @pytest.mark.slow
@@ -164,8 +184,9 @@ def test_a_node_that_ends_long_before_the_one_that_writes_does_not_end_it(checko
         (None, "VLLM_PYTHON in slurm/cluster.env"),
         ("/no/such/python", "VLLM_PYTHON=/no/such/python: No such file"),
         (sys.executable, "ModuleNotFoundError: No module named 'vllm'"),
+        ("false", "VLLM_PYTHON=false: exit status 1"),
     ],
-    ids=["not said", "not there", "without vLLM"],
+    ids=["not said", "not there", "without vLLM", "silent"],
 )
 def test_a_missing_vllm_is_said_before_the_training(monkeypatch, python, problem):
     if python:
@@ -216,6 +237,64 @@ def test_without_slurm_ctrl_c_saves_and_the_same_command_resumes(checkout):
     assert list(checkout.run.glob("scratch/*/COMPLETE"))
     status, output = start_local(checkout)
     assert status == 0, output
+
+
+def test_without_slurm_ranks_that_were_still_starting_hear_of_ctrl_c_too(checkout):
+    """Until they handle USR1 it is ignored."""
+    checkout.set_rank_script(f"touch starting; sleep 3; {WAIT_FOR_GO}")
+    process = checkout.start(CLUSTER="local")
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/starting"))), 120)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 75
+    assert list(checkout.run.glob("scratch/*/COMPLETE"))
+
+
+SAY_AND_SAVE = WAIT_FOR_GO.replace(
+    "def save(*_):", 'def save(*_):\n    print("saving", flush=True)'
+)
+
+
+def test_without_slurm_a_terminal_that_is_lost_saves_as_ctrl_c_does(checkout):
+    """As with ssh: writing to it fails from then on."""
+    checkout.set_rank_script(SAY_AND_SAVE)
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        LAUNCH_COMMAND,
+        cwd=checkout.folder,
+        env=checkout.environment | {"CLUSTER": "local"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/up"))), 120)
+    os.close(ours)
+    process.wait(timeout=60)
+    assert list(checkout.run.glob("scratch/*/COMPLETE"))
+    assert checkout.history() == ["start", "failed"]
+    assert "saving" in (checkout.run / "log/job.log").read_text()
+
+
+def test_without_slurm_ranks_end_with_a_launcher_that_is_killed(checkout):
+    checkout.set_rank_script(f"[ -e up ] && {WRITE_RESULT} && exit; {WAIT_FOR_GO}")
+    process = checkout.start(CLUSTER="local")
+    wait_for("a rank", lambda: bool(list(checkout.folder.glob("tiny-train-*/up"))), 120)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    held = [os.readlink(file) for file in Path(f"/proc/{children[0]}/fd").iterdir()]
+    assert str(checkout.run / "running") in held  # so no other command starts until they end
+    process.kill()
+    log = checkout.run / "log/job.log"
+    wait_for("the end of the ranks", lambda: "the launcher was killed" in log.read_text())
+    time.sleep(2)  # the last process that holds the lock
+    status, output = start_local(checkout)
+    assert status == 0, output
+    assert checkout.history() == ["start", "start", "finish"]
 
 
 def test_without_slurm_a_machine_that_is_not_fit_says_so(checkout):

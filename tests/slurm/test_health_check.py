@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UNSET = ("DS_ACCELERATOR", "CUDA_VISIBLE_DEVICES", "SLURM_GPUS_ON_NODE")
 TWO_GPUS = {"SLURM_GPUS_ON_NODE": "2", "CUDA_VISIBLE_DEVICES": "0,1"}
+# Four GPUs, of which others use the last; it reports those that it is asked for.
+SHARED = """for word; do [[ $word != --id=* ]] || ids=${word#--id=}; done
+for id in ${ids//,/ }; do echo "$id, $((id == 3 ? 30000 : 1)), 0"; done"""
 
 
 def check_health(folder: Path, smi: str | None, **environment: str) -> tuple[int, str]:
@@ -16,7 +20,7 @@ def check_health(folder: Path, smi: str | None, **environment: str) -> tuple[int
         (folder / "nvidia-smi").write_text(f"#!/bin/bash\n{smi}\n")
         (folder / "nvidia-smi").chmod(0o755)
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    inherited = {k: v for k, v in os.environ.items() if k != "DS_ACCELERATOR"}
+    inherited = {k: v for k, v in os.environ.items() if k not in UNSET}
     process = subprocess.run(
         [ROOT / "slurm/node/health_check"],
         env=inherited | {"PATH": path} | environment,
@@ -48,8 +52,13 @@ def test_a_node_that_is_not_fit_says_why(tmp_path, smi, environment, reason):
 
 @pytest.mark.parametrize(
     ("smi", "environment"),
-    [('echo "0, 1, 0"; echo "1, 1, [N/A]"', TWO_GPUS), (None, {"DS_ACCELERATOR": "cpu"})],
-    ids=["two GPUs", "a rehearsal"],
+    [
+        ('echo "0, 1, 0"; echo "1, 1, [N/A]"', TWO_GPUS),
+        (SHARED, {"SLURM_GPUS_ON_NODE": "2"}),
+        (SHARED, {}),
+        (None, {"DS_ACCELERATOR": "cpu"}),
+    ],
+    ids=["two GPUs", "the first two of a machine", "the first of a machine", "a rehearsal"],
 )
 def test_a_node_that_is_fit_says_nothing(tmp_path, smi, environment):
     assert check_health(tmp_path, smi, **environment) == (0, "")

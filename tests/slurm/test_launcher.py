@@ -56,7 +56,6 @@ def test_an_edit_while_the_job_waits_changes_nothing_in_it(checkout):
     checkout.set_rank_script(WAIT_FOR_GO + "; cp in.txt out.txt")
     process = checkout.start()
     checkout.wait_until_running()
-    (checkout.folder / "in.txt").unlink()
     (checkout.folder / "in.txt").write_text("edited")
     (checkout.run / "go").touch()
     assert checkout.end(process)[0] == 0
@@ -142,10 +141,11 @@ def test_a_second_job_of_the_same_name_waits_for_the_first(checkout):
         ({}, {"SBATCH_PARTITION": "h100"}, "sbatch: invalid partition specified: h100"),
         ({}, {"SBATCH_PARTITION": "a100; rm -rf x"}, "SBATCH_PARTITION='a100; rm -rf x': expected"),
         ({}, {"SBATCH_ACCOUNT": "$(id)"}, r"SBATCH_ACCOUNT='\$\(id\)': expected letters"),
+        ({}, {"RUNS_ROOT": "/proc/runs"}, "/proc/runs: No such file or directory"),
         ({}, {"CLUSTER": ""}, "missing here: CLUSTER=slurm"),
         ({}, {"PATH": str(Path(sys.executable).parent)}, "no sbatch on PATH"),
     ],
-    ids=["gpus", "nodes", "partition", "shell", "account", "laptop", "no slurm"],
+    ids=["gpus", "nodes", "partition", "shell", "account", "runs", "laptop", "no slurm"],
 )
 def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, message):
     checkout.set_rank_script(WRITE_RESULT, **size)
@@ -156,13 +156,20 @@ def test_what_slurm_would_refuse_is_one_clear_line(checkout, size, environment, 
     assert not checkout.live()
 
 
-@pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x"])
+@pytest.mark.parametrize("size", ["7b; touch hacked", "$(touch hacked)", "", "../x", "-x"])
 def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
     script = [str(ROOT / "slurm/launch/train"), size]
     status, output = checkout.end(checkout.start(*script))
     assert status == 2
     assert output.startswith("error: SIZE=")
     assert not (checkout.folder / "hacked").exists()
+
+
+@pytest.mark.parametrize("size", ["my-size", "my_size", "7B"])
+def test_a_size_may_have_any_plain_name_and_those_there_are_are_named(checkout, size):
+    status, output = checkout.end(checkout.start(str(ROOT / "slurm/launch/train"), size))
+    assert status == 1
+    assert output.startswith(f"error: SIZE='{size}': expected one of tiny, ")
 
 
 # An sbatch that kills its launcher: before the job is submitted, or just after it.

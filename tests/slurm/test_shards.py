@@ -1,5 +1,6 @@
 """A synthesis in shards on a real Slurm, with a real chat server on loopback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,18 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
         for index in range(2)
     ]
     assert sum(budgets) == pytest.approx(4.0)
+
+
+def test_the_recipe_may_have_a_comment_as_elsewhere(tmp_path):
+    (tmp_path / "params.yaml").write_text("recipe: general  # of the three\n")
+    for program in ("dvc", "python"):
+        (tmp_path / program).write_text('#!/bin/sh\nprintf "[%s]" "$@"\n')
+        (tmp_path / program).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    script = [str(ROOT / "slurm/shards/synthesize"), "2"]
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run(script, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b"[2][data/general/plan.jsonl][data/catalogue]" in done.stdout
 
 
 def perfect_replies() -> list[Reply]:

@@ -170,6 +170,10 @@ def test_the_license_of_a_base_is_what_its_card_states(tmp_path, head, license_n
     assert fetch_base.read_license(tmp_path) == license_name
 
 
+def test_a_base_without_a_card_has_an_unknown_license(tmp_path):
+    assert fetch_base.read_license(tmp_path) == "unknown"
+
+
 def test_an_input_is_read_again_only_after_a_change(tmp_path):
     file, memory = tmp_path / "weights", tmp_path / "memory.json"
     file.write_text("one")
