@@ -32,7 +32,7 @@ endif
 GIVEN := SIZE SHARDS PYTHON A B SUITE TO ID NAME DOMAINS VERSION DRY THREADS MODEL HOST PORT ENGINE URL KEEP SHOW GUIDED FORMAT \
 	SLICE CATEGORIES REPO MCP MCP_PORT FROM WORDED OF PARTIAL SINCE EXAMPLES SEED GO SPEED
 $(foreach name,$(GIVEN),$(eval override export $(name) := $$(value $(name))))
-BFCL = export OPENAI_BASE_URL="$${URL:-http://127.0.0.1:$$PORT/v1}"; NAME="$${NAME:-$$(basename "$$MODEL")}"; .venv-bfcl/bin/python -m benchmark.official_bfcl
+BFCL = export OPENAI_BASE_URL="$${URL:-http://127.0.0.1:$$PORT/v1}"; NAME="$${NAME:-$$(python -m benchmark.model_folder "$$MODEL")}"; .venv-bfcl/bin/python -m benchmark.official_bfcl
 # The suites that a recipe is compared and released by; asked for where they are needed.
 SUITES = $(shell PATH="$(PATH)" python -m benchmark.reports.reported_suites)
 COMPARED = data/$(RECIPE)/answers data/$(RECIPE)/requests.jsonl metrics/$(RECIPE) report/compare \
@@ -177,7 +177,8 @@ transcripts: .venv/ready ## Print conversations with a served model through Open
 	@read -ra domains <<< "$$DOMAINS"; python -m benchmark.serving.transcripts "$$MODEL" data/catalogue "$${domains[@]}"
 
 conformance: .venv/ready ## Check that a server decides as predict does: starts one, or URL=... ENGINE=... VERSION=... GUIDED=1
-	@python -m benchmark.serving.conformance "$$MODEL" benchmark/suites "metrics/$$(basename "$$MODEL")/conformance.csv" --engine "$$ENGINE" \
+	@name=$$(python -m benchmark.model_folder "$$MODEL") && \
+		python -m benchmark.serving.conformance "$$MODEL" benchmark/suites "metrics/$$name/conformance.csv" --engine "$$ENGINE" \
 		$(if $(URL),--url "$$URL") $(if $(VERSION),--version "$$VERSION") $(if $(GUIDED),--guided); status=$$?; \
 		python -m benchmark.reports.conformance_table metrics docs/serving.md && exit $$status
 
