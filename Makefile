@@ -37,7 +37,7 @@ endif
 $(foreach name,$(GIVEN),$(eval override export $(name) := $$(value $(name))))
 # Folders have one name here, also where a shell has completed it to `benchmark/candidates/`.
 override OF := $(patsubst ./%,%,$(OF:%/=%))
-BFCL = export OPENAI_BASE_URL="$${URL:-http://127.0.0.1:$$PORT/v1}"; NAME="$${NAME:-$$(basename "$$MODEL")}"; .venv-bfcl/bin/python -m benchmark.official_bfcl
+BFCL = export OPENAI_BASE_URL="$${URL:-http://127.0.0.1:$$PORT/v1}"; NAME="$${NAME:-$$(python -m benchmark.model_folder "$$MODEL")}"; .venv-bfcl/bin/python -m benchmark.official_bfcl
 # The suites that a recipe is compared and released by; asked for where they are needed.
 SUITES = $(shell PATH="$(PATH)" python -m benchmark.reports.reported_suites)
 COMPARED = data/$(RECIPE)/answers data/$(RECIPE)/requests.jsonl metrics/$(RECIPE) report/compare \
@@ -182,7 +182,8 @@ transcripts: .venv/ready ## Print conversations with a served model through Open
 	@read -ra domains <<< "$$DOMAINS"; python -m benchmark.serving.transcripts "$$MODEL" data/catalogue "$${domains[@]}"
 
 conformance: .venv/ready ## Check that a server decides as predict does: starts one, or URL=... ENGINE=... VERSION=... GUIDED=1
-	@python -m benchmark.serving.conformance "$$MODEL" benchmark/suites "metrics/$$(basename "$$MODEL")/conformance.csv" --engine "$$ENGINE" \
+	@name=$$(python -m benchmark.model_folder "$$MODEL") && \
+		python -m benchmark.serving.conformance "$$MODEL" benchmark/suites "metrics/$$name/conformance.csv" --engine "$$ENGINE" \
 		$(if $(URL),--url "$$URL") $(if $(VERSION),--version "$$VERSION") $(if $(GUIDED),--guided); status=$$?; \
 		python -m benchmark.reports.conformance_table metrics docs/serving.md && exit $$status
 

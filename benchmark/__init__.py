@@ -3,6 +3,7 @@
 A room imports only itself, rooms above it, and agent_tuning (suites/ holds data alone):
 
     missing_step/   say what to run before
+    model_folder/   the name of a model's files, and a hash of what shapes its answers
     tasks/          suites, tasks, episodes, what is asked of them
     engines/        who answers: transformers, vLLM, an OpenAI-compatible server
     sources/        suites derived from other benchmarks

@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,29 @@ def test_what_a_system_exports_for_itself_sets_nothing(folder: Path) -> None:
         "HOST": "0.0.0.0",
         "NAME": "mine",
     }
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("bfcl", "[500m-tuned][benchmark/official_bfcl/slice.json]"),
+        ("bfcl", "[metrics/official_bfcl/500m-tuned.json]"),
+        ("conformance", "[metrics/500m-tuned/conformance.csv]"),
+    ],
+)
+def test_what_is_measured_of_a_size_has_a_name_of_its_own(
+    programs: Path, target: str, expected: str
+) -> None:
+    python = programs / ".venv/bin/python"
+    prints = python.read_text().replace("#!/bin/sh\n", "")
+    real = f"PYTHONPATH={general_params.ROOT} exec {sys.executable}"
+    asks = f'[ "$2" != benchmark.model_folder ] || {real} "$@"\n'
+    python.write_text(f"#!/bin/sh\n{asks}{prints}")
+    (programs / ".venv-bfcl/bin").mkdir(parents=True)
+    shutil.copy(python, programs / ".venv-bfcl/bin/python")
+    words = ("--old-file=.venv/ready", "--old-file=.venv-bfcl/ready", "MODEL=models/500m/tuned")
+    (programs / ".venv-bfcl/ready").touch()
+    assert expected in make(programs, *words, target).stdout
 
 
 def test_a_recipe_in_params_yaml_is_no_code_either(programs: Path) -> None:

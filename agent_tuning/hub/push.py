@@ -9,10 +9,20 @@ otherwise. $HF_ENDPOINT names a hub of your own.
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, constants
+import httpx2
+import yaml
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    ModelCard,
+    constants,
+)
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils._validators import validate_repo_id
 
@@ -25,6 +35,9 @@ NEEDED = (CARD, "config.json", "generation_config.json", "tokenizer.json", "toke
           "chat_template.jinja")  # fmt: skip
 INDEX = "model.safetensors.index.json"
 TOKEN = "HF_TOKEN"
+WEIGHTS = "*.safetensors*"  # with the index of shards
+# What a card raises whose head is no YAML, or has another kind of value where the hub has a field.
+UNREADABLE_CARD = (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError)
 
 
 def list_upload(folder: Path, card: Path | None) -> dict[str, Path]:
@@ -43,9 +56,18 @@ def list_upload(folder: Path, card: Path | None) -> dict[str, Path]:
     index = [INDEX] if (folder / INDEX).is_file() else []
     names = [*NEEDED, *index, *(path.name for path in weights)]
     files = {name: folder / name for name in names} | {CARD: card or folder / CARD}
-    if not ModelCard.load(files[CARD]).data.to_dict():
-        raise BadInput(f"{files[CARD]}: expected a model card, which begins with YAML")
+    check_card(files[CARD])
     return files
+
+
+def check_card(path: Path) -> None:
+    try:
+        head = ModelCard.load(path).data.to_dict()
+    except UNREADABLE_CARD as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{path}: expected a model card, which begins with YAML: {reason}") from None
+    if not head:
+        raise BadInput(f"{path}: expected a model card, which begins with YAML")
 
 
 def check_repo(name: str) -> None:
@@ -61,7 +83,16 @@ def read_token() -> str:
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise BadInput(f"{TOKEN} is not set; set it to a token of the hub that may write")
+    if not re.fullmatch("[!-~]+", token):  # as a header, an error would show it
+        raise BadInput(f"{TOKEN}: expected ASCII letters, digits and signs without spaces")
     return token
+
+
+def find_stale(api: HfApi, repo: str, files: Mapping[str, Path]) -> Iterator[str]:
+    """Weights of an earlier push that this one has not: loaders would prefer a whole old file."""
+    for name in api.list_repo_files(repo):
+        if "/" not in name and fnmatch(name, WEIGHTS) and name not in files:
+            yield name
 
 
 def upload(repo: str, files: Mapping[str, Path], private: bool) -> str:
@@ -70,14 +101,16 @@ def upload(repo: str, files: Mapping[str, Path], private: bool) -> str:
     api = HfApi(token=token)
     try:
         api.create_repo(repo, private=private, exist_ok=True)
+        added = [CommitOperationAdd(name, file) for name, file in files.items()]
+        deleted = [CommitOperationDelete(name) for name in find_stale(api, repo, files)]
         commit = api.create_commit(
             repo,
-            [CommitOperationAdd(name, file) for name, file in files.items()],
+            [*added, *deleted],
             commit_message="Upload a model tuned to use tools",
         )
     except OfflineModeIsEnabled as error:
         raise BadInput("HF_HUB_OFFLINE is set; unset it to reach the hub") from error
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         reason = " ".join(str(error).split()).replace(token, "[token]")
         raise BadInput(f"{constants.ENDPOINT}/{repo}: {reason[:300]}") from None
     return str(commit.commit_url)
@@ -94,6 +127,7 @@ def main(
     visibility = "public" if public else "private"
     place = f"{constants.ENDPOINT}/{name} ({visibility} if it is new)"
     print(f"{sum(file.stat().st_size for file in files.values()):>14,} bytes to {place}")
+    print(f"{'':>14} {WEIGHTS} that are there and not in this list are deleted")
     if not send:
         print("nothing was sent; SEND=1 sends it")
         return

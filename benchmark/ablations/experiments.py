@@ -112,18 +112,28 @@ def run_experiment(
     run_git("checkout", "-q", "--force", "--detach", commit, folder=clone)
     run_git("clean", "-fdq", folder=clone)
     checkpoints = FOLDER / "checkpoints"
-    is_fresh, started = not any(checkpoints.iterdir()), time.monotonic()
+    before, started = _stamp_runs(checkpoints), time.monotonic()
     command = [sys.executable, "-m", "dvc", "exp", "run", "--name", experiment.name, *words]
     if not _run_to_end(command, clone, lock):
         return False
     ref = _name_ref(commit, experiment.name)
     run_git("fetch", "-q", str(clone), f"+{ref}:{ref}")
-    if is_fresh and any(checkpoints.iterdir()):  # it was trained here, and from its first step
+    # Those of an experiment that failed stay, so that it goes on.
+    left = [run for run, files in _stamp_runs(checkpoints).items() if before.get(run) != files]
+    if left and not any(run in before for run in left):  # trained here, and from its first step
         run = FinishedRun(experiment.name, experiment.steps, round(time.monotonic() - started, 1))
         jsonl.write(FINISHED, [*read_finished_runs(), run])
-    for folder in checkpoints.iterdir():
+    for folder in left:
         shutil.rmtree(folder)
     return True
+
+
+def _stamp_runs(checkpoints: Path) -> dict[Path, set[tuple[Path, int]]]:
+    """The folder of every training run, with its files and when they were written."""
+    return {
+        run: {(file, file.stat().st_mtime_ns) for file in run.rglob("*") if file.is_file()}
+        for run in checkpoints.iterdir()
+    }
 
 
 def read_finished_runs() -> list[FinishedRun]:

@@ -4,18 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from agent_tuning.files import jsonl
 from agent_tuning.records import BadInput, Record
+from benchmark.reports import speed_logs
 
 HOUR = 3600
-
-
-class StepSpeed(Record, frozen=True, forbid_unknown_fields=False):
-    """What is read of a line of a speed log."""
-
-    step: int
-    seconds: float
-    tokens: int
 
 
 class Speed(NamedTuple):
@@ -38,11 +30,9 @@ def read_speed(logs: Path) -> Speed:
 
     Raises BadInput if there is none.
     """
-    newest = sorted(logs.glob("*/speed.jsonl"), key=lambda path: -path.stat().st_mtime)
-    for log in newest:
-        steps = {line.step: line for line in jsonl.read(log, StepSpeed)}  # a step may be done twice
-        if seconds := sum(line.seconds for line in steps.values()):
-            tokens = sum(line.tokens for line in steps.values())
+    for log, steps in speed_logs.read_logs(logs):
+        if seconds := sum(step.seconds for step in steps):
+            tokens = sum(step.tokens for step in steps)
             return Speed(tokens / seconds, f"{log}, {len(steps)} steps")
     raise BadInput(
         f"{logs}: no training left a speed log here: say how many tokens a second this machine "

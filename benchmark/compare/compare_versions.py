@@ -14,7 +14,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from agent_tuning.files import yaml_records
@@ -62,13 +62,15 @@ class ComparisonPaths:
 class Version:
     """The answers of one version, scored, and what they have to share with another's.
 
-    `outcomes_only`: its answers are not here, so its rows have no texts.
+    `outcomes_only`: its answers are not here, so its rows have no texts. `answers` is the MD5 of
+    those that are.
     """
 
     name: str
     rows: list[ScoredAnswer]
     protocol: dict[str, Json]
     suites: Sequence[Suite] = ()
+    answers: str = ""
     outcomes_only: bool = False
 
 
@@ -98,12 +100,22 @@ def load_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> Ver
 
 
 def _read_outcomes(version: str, paths: ComparisonPaths) -> Version | None:
-    """The outcomes of the suites in question; None if the version was released without."""
+    """The outcomes of the suites in question; None if the version was released without.
+
+    Raises NotInCache if they are of other answers than the version has.
+    """
+    answers = paths.answers / f"{TUNED}.jsonl"
     files = [paths.metrics / name for name in (outcomes.FILE, outcomes.PROTOCOL_FILE)]
-    with fetch_files(version, (), optional=files) as folder:
+    with fetch_files(version, [LOCK_FILE], optional=files) as folder:
         if not all((folder / file).exists() for file in files):
             return None
         rows, protocol = outcomes.read(folder / paths.metrics, TUNED)
+        expected = yaml_records.read(folder / LOCK_FILE, DvcLock).find_hash(answers)
+    if protocol.get(outcomes.ANSWERS) != expected:
+        raise NotInCache(
+            f"{version}: {files[0]}: of other answers than {LOCK_FILE} has, and those are in no "
+            "cache here; run `make outcomes` where they are"
+        )
     order = {suite.name: place for place, suite in enumerate(paths.suites)}
     rows = [row for row in rows if row.suite in order]
     rows.sort(key=lambda row: (order[row.suite], row.task))
@@ -126,6 +138,7 @@ def _score_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> V
     with fetch_files(version, required, optional=paths.signature_files) as folder:
         loaded = [suites.read(folder / suite) for suite in paths.suites]
         answers = read_answers(folder / answer_file)
+        answer_hash = _hash_as_dvc(folder / answer_file)
         run = yaml_records.read(folder / LOCK_FILE, DvcLock).find_run(answer_file)
         signed = signatures.read_signatures(
             folder / paths.metrics, [suite.name for suite in loaded]
@@ -136,7 +149,7 @@ def _score_version(name: str, paths: ComparisonPaths, scoring: ScoreConfig) -> V
         **_describe_decoding(run, paths.prompts),
         **dict(_describe_scoring(loaded, signed)),
     }
-    return Version(name, list(chain.from_iterable(rows)), protocol, loaded)
+    return Version(name, list(chain.from_iterable(rows)), protocol, loaded, answer_hash)
 
 
 def check_comparable(a: Version, b: Version) -> None:
@@ -148,6 +161,14 @@ def check_comparable(a: Version, b: Version) -> None:
     ]
     if differences:
         raise BadInput(f"{a.name} and {b.name}: {'; '.join(differences)}")
+    asked = [[f"{row.suite} {row.task}" for row in version.rows] for version in (a, b)]
+    if asked[0] != asked[1]:
+        pairs = zip_longest(*asked, fillvalue="no task")
+        one, other = next((one, other) for one, other in pairs if one != other)
+        raise BadInput(
+            f"{a.name} and {b.name}: other tasks: {one} beside {other}, of {len(asked[0])} and "
+            f"{len(asked[1])}; run `make outcomes` where the answers are"
+        )
 
 
 def compare(a: Version, b: Version, settings: CompareConfig) -> Comparison:

@@ -45,6 +45,11 @@ class DvcLock(Record, frozen=True, forbid_unknown_fields=False):
                     return run
         return StageRun()
 
+    def find_hash(self, output: Path) -> str:
+        """The MD5 of `output` as the run that wrote it left it; "" where none did."""
+        hashes = {out.path: out.md5 for out in self.find_run(output).outs}
+        return hashes.get(str(output)) or hashes.get(str(drop_recipe(output)), "")
+
 
 def drop_recipe(path: Path) -> Path:
     """`data/general/answers` as versions without recipes call it: `data/answers`.

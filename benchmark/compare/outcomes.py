@@ -4,7 +4,9 @@ Answers are in DVC's cache alone, which a later clone may not have. A version th
 these two files in its metrics compares without them.
 
 writes  metrics/RECIPE/outcomes.csv    TaskOutcome, a line for every task of the compared suites
-        metrics/RECIPE/outcomes.json   what two versions must share to be comparable
+        metrics/RECIPE/outcomes.json   what two versions must share to be comparable, and the MD5 of
+                                       the answers, as DVC has it: a version counts by outcomes of
+                                       its own answers alone
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +21,7 @@ from benchmark.scoring.scorers import Score
 from benchmark.scoring.task_score import ScoredAnswer
 
 FILE, PROTOCOL_FILE = "outcomes.csv", "outcomes.json"
+ANSWERS = "answers"  # beside the keys of a protocol
 NOT_KEPT = "the answer is in no cache here, only its outcome"
 
 
@@ -38,15 +41,17 @@ class TaskOutcome(Record, frozen=True):
     score: float | None = None
 
 
-def write(folder: Path, rows: Iterable[ScoredAnswer], protocol: Mapping[str, Json]) -> None:
-    """Write both files into the folder of the metrics."""
+def write(
+    folder: Path, rows: Iterable[ScoredAnswer], protocol: Mapping[str, Json], answers: str
+) -> None:
+    """Write both files into the folder of the metrics; `answers` is their MD5."""
     csv_records.write(folder / FILE, TaskOutcome, map(_shorten, rows))
-    text = msgspec.json.format(msgspec.json.encode(protocol, order="sorted"))
+    text = msgspec.json.format(msgspec.json.encode({**protocol, ANSWERS: answers}, order="sorted"))
     atomic_write.write_bytes(folder / PROTOCOL_FILE, text + b"\n")
 
 
 def read(folder: Path, model: str) -> tuple[list[ScoredAnswer], dict[str, Json]]:
-    """A line without texts for every task, and the protocol, of a folder of metrics."""
+    """A line without texts for every task, and the protocol with the MD5 of the answers."""
     rows = [_lengthen(row, model) for row in csv_records.read(folder / FILE, TaskOutcome)]
     return rows, json_file.read(folder / PROTOCOL_FILE, dict[str, Json])
 

@@ -18,7 +18,7 @@ def main(answers: Path, prompts: Path, metrics: Path, *suites: Path) -> None:
     version = load_version(WORKSPACE, paths, config.load("scoring", ScoreConfig))
     if version.outcomes_only:
         raise BadInput(f"{answers}: no answers here; run `make repro`, or `dvc pull`")
-    outcomes.write(metrics, version.rows, version.protocol)
+    outcomes.write(metrics, version.rows, version.protocol, version.answers)
     file, protocol = metrics / outcomes.FILE, metrics / outcomes.PROTOCOL_FILE
     print(f"{file}: {len(version.rows)} tasks; commit it and {protocol}")
 

@@ -7,6 +7,7 @@ import msgspec
 from agent_tuning.files import append_log
 from agent_tuning.records import Json, Record
 from agent_tuning.runtime import cache_key
+from benchmark import model_folder
 from benchmark.official_bfcl import package
 from benchmark.official_bfcl.questions import BfclConfig
 
@@ -27,7 +28,7 @@ class Answer(Record, frozen=True):
 
 
 class RunIdentity(Record, frozen=True):
-    """All that shapes an answer, but for the weights: `compute_run_key` adds those of a folder."""
+    """All that shapes an answer, but for the model: `identify_run` adds what is in its folder."""
 
     package: str
     model: str
@@ -39,13 +40,14 @@ class RunIdentity(Record, frozen=True):
 def identify_run(model: str, url: str, settings: BfclConfig) -> tuple[RunIdentity, str]:
     """What is run, and its key in 16 hex digits.
 
-    If `model` is a folder here, its weights count and the address of its server does not.
+    If `model` is a folder here, its weights and template count, and its server's address does not.
     """
     folder = Path(model)
     url = "" if folder.is_dir() else url
     version = package.read_version()
     run = RunIdentity(version, model, url, settings.temperature, settings.max_tokens)
-    return run, cache_key.compute_run_key(run, [folder] if folder.is_dir() else [])
+    inputs = model_folder.list_inputs(folder) if folder.is_dir() else []
+    return run, cache_key.compute_run_key(run, inputs)
 
 
 def find_folder(name: str, key: str) -> Path:

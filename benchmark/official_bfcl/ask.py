@@ -50,12 +50,19 @@ def check_server(handler: "ServedHandler", url: str) -> None:
     """One short request, so that a wrong address or name is one line and no file of errors."""
     request = {"model": handler.model_name, "messages": [{"role": "user", "content": "Hi"}]}
     try:
-        handler.client.chat.completions.create(**request, max_tokens=1)
+        reply = handler.client.chat.completions.create(**request, max_tokens=1)
     except openai.APIConnectionError as error:
         raise BadInput(f"{url}: no server answers; start one with `make serve`") from error
     except openai.APIStatusError as error:
         reason = f"HTTP {error.status_code}: {error.message}".splitlines()[0][:300]
         raise BadInput(f"{url}: model {handler.model_name}: {reason}") from error
+    except (openai.APIError, ValueError):  # no JSON, whatever its headers say
+        reply = None
+    if not getattr(reply, "choices", None):  # of a page, the client makes a text
+        raise BadInput(
+            f"{url}: answers, but not as a chat completion with choices; expected the address of "
+            "an OpenAI-compatible server, which mostly ends in /v1"
+        )
 
 
 def answer_question(handler: "ServedHandler", entry: dict[str, Any]) -> Answer:
@@ -105,9 +112,8 @@ def ask_all(
                 answers.append_answer(folder, answer)
                 new.append(answer)
                 progress.show(kept + len(new), answer.id)
-        except (Unfinished, KeyboardInterrupt):
+        finally:  # whatever stops it, nothing is asked whose answer nobody would keep
             pool.shutdown(cancel_futures=True)
-            raise
     return new
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from agent_tuning.files import csv_records
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
+from benchmark.model_folder import hash_model
 from benchmark.reports.leaderboard import format_number
 from benchmark.reports.readme_tables import replace_between_markers
-from benchmark.serving.conformance import ConformanceRow, hash_model
+from benchmark.serving.conformance import ConformanceRow
 
 MARKER = "conformance"
 TABLE = "conformance.csv"

@@ -15,6 +15,7 @@ from agent_tuning.files import json_file, yaml_records
 from agent_tuning.files.markdown_table import format_row
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
+from benchmark.model_folder import find_place
 
 TABLE = "import_data.json"
 HEADER = ("source", "from", "license", "rows read", "rows trained on")
@@ -22,8 +23,7 @@ HEADER = ("source", "from", "license", "rows read", "rows trained on")
 
 def find_recipe(model: Path) -> str:
     """The recipe whose data the model of `models/NAME` or `models/NAME/tuned` is made of."""
-    parts = model.resolve().parts
-    name = parts[len(parts) - parts[::-1].index("models")] if "models" in parts[:-1] else ""
+    name = next(iter(find_place(model)), "")
     sizes = yaml_records.read(config.PARAMS, dict[str, dict[str, object]], "models")
     return str(sizes[name]["recipe"]) if name in sizes else name
 

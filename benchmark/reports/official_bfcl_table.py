@@ -2,7 +2,8 @@
 
     python -m benchmark.reports.official_bfcl_table metrics/official_bfcl docs/bfcl.md
 
-All models that were asked the same slice of the same version stand in one table, the base first.
+All models that were asked the same slice of the same version with the same settings stand in one
+table, the base first.
 """
 
 from collections.abc import Mapping
@@ -17,20 +18,23 @@ ORDER = ("base", "specialist", "general")  # others follow by name
 
 
 def format_tables(scores: Mapping[str, OfficialScore]) -> str:
-    """One table for each version and slice. Raises BadInput if one would mix questions."""
+    """One for each version, slice and decoding. Raises BadInput if one would mix questions."""
 
-    def find_kind(name: str) -> tuple[str, str]:
-        return scores[name].version, scores[name].slice
+    def find_kind(name: str) -> tuple[str, str, float, int]:
+        score = scores[name]
+        return score.version, score.slice, score.temperature, score.max_tokens
 
     def find_place(name: str) -> tuple[int, str]:
         return (ORDER.index(name) if name in ORDER else len(ORDER)), name
 
     tables = []
-    for (version, slice), names in groupby(sorted(scores, key=find_kind), find_kind):
+    for kind, names in groupby(sorted(scores, key=find_kind), find_kind):
+        version, slice, temperature, most = kind
         shown = {name: scores[name] for name in sorted(names, key=find_place)}
         head, *rows = list_rows(shown)
         rule = ("---", *("---:" for _ in head[1:]))
-        title = f"{TITLE}, {version}, slice `{slice}`; share right"
+        decoding = f"temperature {temperature:g}, at most {most} tokens"
+        title = f"{TITLE}, {version}, slice `{slice}`, {decoding}; share right"
         tables.append(f"{title}:\n\n{format_rows([head, rule, *rows])}")
     return "\n".join(tables)
 

@@ -85,6 +85,7 @@ def _build_board(results: Results) -> list[leaderboard.LeaderboardLine]:
 def _build_context(results: Results) -> dict[str, Any]:
     board = _build_board(results)
     suites = list(results.metrics)
+    wrong = order_wrong_answers(results.scores)
     return {
         "recipe": results.recipe,
         "base": results.base,
@@ -118,23 +119,22 @@ def _build_context(results: Results) -> dict[str, Any]:
         "kept": _pair_retention(results.general),
         "general": results.general,
         "section": episode_section.build_section(results.episodes, results.goals),
-        "wrong": choose_wrong_answers(results.scores),
+        "wrong": wrong[:WRONG_ANSWERS_SHOWN],
+        "wrong_count": len(wrong),
         "metrics": {name: _pair_metrics(values) for name, values in results.metrics.items()},
         "noise": results.noise,
         "signatures": {name: results.signatures.get(name, "") for name in suites},
     }
 
 
-def choose_wrong_answers(
-    scores: Iterable[ScoredAnswer], most: int = WRONG_ANSWERS_SHOWN
-) -> list[ScoredAnswer]:
+def order_wrong_answers(scores: Iterable[ScoredAnswer]) -> list[ScoredAnswer]:
     """Wrong decisions of the tuned model, from every suite and kind in turn."""
     by_kind: dict[tuple[str, str], list[ScoredAnswer]] = defaultdict(list)
     for row in sorted(scores, key=lambda row: row.task):
         if row.model == "tuned" and not row.score.em:
             by_kind[row.suite, row.kind].append(row)
     rounds = zip_longest(*(rows for _, rows in sorted(by_kind.items())))
-    return [row for turn in rounds for row in turn if row][:most]
+    return [row for turn in rounds for row in turn if row]
 
 
 @dataclass(frozen=True)

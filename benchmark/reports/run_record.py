@@ -12,19 +12,12 @@ from pathlib import Path
 
 import jinja2
 
-from agent_tuning.files import atomic_write, jsonl
-from agent_tuning.records import BadInput, Record
+from agent_tuning.files import atomic_write
 from agent_tuning.runtime.visible_text import show_controls
+from benchmark.reports import speed_logs
 
 CODE = ("agent_tuning", "benchmark", "stages", "slurm", "params.yaml", "dvc.yaml")
 SPEED_LOGS = Path("scratch/train")
-
-
-class StepTime(Record, frozen=True, forbid_unknown_fields=False):
-    """What is read of a line of speed.jsonl."""
-
-    step: int
-    seconds: float
 
 
 def describe_run(steps: int) -> Iterator[tuple[str, str]]:
@@ -59,15 +52,10 @@ def _run_git(*words: str) -> str:
 
 
 def _find_training_time(steps: int) -> str:
-    """The newest run on this machine that has all of the steps; a step done twice counts once."""
-    logs = sorted(SPEED_LOGS.glob("*/speed.jsonl"), key=lambda path: -path.stat().st_mtime)
-    for log in logs:
-        try:
-            seconds = {line.step: line.seconds for line in jsonl.read(log, StepTime)}
-        except BadInput:  # a run that is being written
-            continue
-        if len(seconds) == steps:
-            return f"{sum(seconds.values()) / 60:.0f} minutes, {steps} steps"
+    """The newest run on this machine that has all of the steps."""
+    for _, done in speed_logs.read_logs(SPEED_LOGS):
+        if len(done) == steps:
+            return f"{sum(step.seconds for step in done) / 60:.0f} minutes, {steps} steps"
     return f"{steps} steps, on another machine or cleaned up since"
 
 

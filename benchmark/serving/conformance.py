@@ -14,9 +14,9 @@ from pathlib import Path
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
-from agent_tuning.runtime.cache_key import compute_run_key
 from benchmark.engines.answer import Answer
 from benchmark.engines.config import PredictConfig
+from benchmark.model_folder import hash_model
 from benchmark.scoring.scorers import TEXT_SCORERS
 from benchmark.scoring.task_score import score_answer
 from benchmark.serving.ask_server import Server
@@ -39,7 +39,7 @@ class ConformanceRow(Record, frozen=True):
     `equal`: the whole decision is the same, names, arguments and texts. `near_ties`: differences
     with a gap below the limit. `prompts`: cases whose prompt has as many tokens as ours.
     `thoughts`: whether earlier ones that the client sent are in the prompt. `weights`: a hash of
-    the model's folder, so that a card has no row of other weights.
+    the model's folder, so that a card has no row of other weights or another template.
     """
 
     engine: str
@@ -58,11 +58,6 @@ class ConformanceRow(Record, frozen=True):
     em: float
     em_predict: float
     weights: str
-
-
-def hash_model(folder: Path) -> str:
-    """Of weights and settings, 16 hex digits."""
-    return compute_run_key(Record(), [folder])
 
 
 def summarize(

@@ -15,9 +15,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from agent_tuning.tokens.jinja_chat import TEMPLATE_FILE
+from benchmark.model_folder import hash_model, name_model
 
 ENVIRONMENT = Path(".venv-gguf")
 EXPORTS = Path("exports")
@@ -47,12 +49,17 @@ def build_environment() -> Mapping[str, str]:
 
 def find_export(model: Path) -> Path:
     """The GGUF file of a model. Raises BadInput if there is none, or only one of other weights."""
-    target = EXPORTS / f"{model.name}.gguf"
-    newest = max((path.stat().st_mtime for path in model.glob("*.safetensors")), default=0.0)
-    if not target.exists() or target.stat().st_mtime < newest:
-        state = "older than the model" if target.exists() else "missing"
-        raise BadInput(f"{target}: {state}; run `make export FORMAT=gguf`")
+    target = EXPORTS / f"{name_model(model)}.gguf"
+    source = _find_source(target)
+    if not target.exists() or not source.exists() or source.read_text() != hash_model(model):
+        state = "made of another model or other weights" if target.exists() else "missing"
+        raise BadInput(f"{target}: {state}; run `make export FORMAT=gguf MODEL={model}`")
     return target
+
+
+def _find_source(target: Path) -> Path:
+    """The file beside an export with the hash of the model that it was made of."""
+    return target.with_suffix(".source")
 
 
 def link_model(model: Path, folder: Path) -> Path:
@@ -81,9 +88,9 @@ def main(model: Path, format: Path) -> None:
     if not (model / "config.json").is_file():
         raise BadInput(f"{model}/config.json: missing; expected the folder of a model")
     EXPORTS.mkdir(exist_ok=True)
-    target = EXPORTS / f"{model.name}.gguf"
+    target = EXPORTS / f"{name_model(model)}.gguf"
     partial = target.with_suffix(".partial")
-    environment = build_environment()
+    environment, source = build_environment(), hash_model(model)
     with tempfile.TemporaryDirectory() as temporary:
         folder = link_model(model, Path(temporary))
         command = [sys.executable, "-m", "convert_hf_to_gguf", str(folder)]
@@ -97,7 +104,9 @@ def main(model: Path, format: Path) -> None:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise BadInput(f"{model}: the converter refuses it: {lines[-1]}")
+    _find_source(target).unlink(missing_ok=True)  # a kill between the two leaves none
     os.replace(partial, target)
+    atomic_write.write_text(_find_source(target), source)
     print(
         f"{target}: {target.stat().st_size / 1e6:.0f} MB; `make serve ENGINE=llama.cpp` serves it"
     )

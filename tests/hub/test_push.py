@@ -112,6 +112,61 @@ def test_a_folder_without_a_card_head_is_refused(hub: ModelHub, folder: Path):
     assert "README.md: expected a model card" in push(hub, folder, "o/m", "--send").stderr
 
 
+@pytest.mark.parametrize(
+    "card",
+    [
+        b"---\na: [\n---\nx",
+        b"---\n- a\n---\nx",
+        b"---\nmodel-index: 5\n---\nx",
+        b"---\nmodel-index:\n- name: 5\n---\nx",
+        b"---\na: \xff\n---\n",
+    ],
+)
+def test_a_card_that_cannot_be_read_is_one_line(hub: ModelHub, folder: Path, card: bytes):
+    (folder / "README.md").write_bytes(card)
+    done = push(hub, folder, "o/m", "--send")
+    assert done.stderr.startswith(f"error: {folder}/README.md: expected a model card")
+    assert done.stderr.count("\n") == 1
+    assert not hub.repos
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "no-address"])
+def test_a_hub_that_cannot_be_reached_is_one_line(hub: ModelHub, folder: Path, url: str):
+    done = push(hub, folder, "o/m", "--send", HF_ENDPOINT=url)
+    assert done.stderr.startswith(f"error: {url}/o/m: ")
+    assert done.stderr.count("\n") == 1
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("token", ["hf_\u00e4", "hf_a\nb", "hf_a b"])
+def test_what_can_be_no_token_is_one_line_that_does_not_show_it(
+    hub: ModelHub, folder: Path, token: str
+):
+    done = push(hub, folder, "o/m", "--send", token=token)
+    assert done.stderr.startswith("error: HF_TOKEN: expected ASCII")
+    assert done.stderr.count("\n") == 1
+    assert "hf_" not in done.stdout + done.stderr
+
+
+def test_weights_of_an_earlier_push_that_are_not_in_this_one_are_deleted(
+    hub: ModelHub, folder: Path
+):
+    assert push(hub, folder, "o/m", "--send").returncode == 0
+    hub.files |= {"notes.md": b"of a person", "onnx/model.safetensors": b"of another loader"}
+    (folder / "model.safetensors").unlink()
+    shards = {f"model-0000{n}-of-00002.safetensors": b"%d" % n for n in (1, 2)}
+    shards["model.safetensors.index.json"] = b"{}"
+    for name, content in shards.items():
+        (folder / name).write_bytes(content)
+    dry = push(hub, folder, "o/m")
+    assert "*.safetensors* that are there and not in this list are deleted" in dry.stdout
+    done = push(hub, folder, "o/m", "--send")
+    assert done.returncode == 0, done.stderr
+    assert "model.safetensors" not in hub.files
+    assert shards.items() <= hub.files.items()
+    assert {"notes.md", "onnx/model.safetensors"} <= hub.files.keys()
+
+
 @pytest.mark.parametrize("name", ["m", "o/m/x", "o/m..x", "o/-m"])
 def test_what_is_no_repository_is_one_line(hub: ModelHub, folder: Path, name: str):
     done = push(hub, folder, name)

@@ -29,6 +29,9 @@ class ModelHub:
             name = f"{asked['organization']}/{asked['name']}"
             self.repos[name] = asked.get("visibility") == "private" or bool(asked.get("private"))
             return {"url": f"{self.url}/{name}"}
+        if "/tree/" in path:
+            return [{"type": "file", "path": name, "size": len(content), "oid": "0"}
+                    for name, content in self.files.items()]  # fmt: skip
         if "/preupload/" in path:
             files = [file["path"] for file in json.loads(body)["files"]]
             return {"files": [{"path": file, "shouldIgnore": False, "oid": None,
@@ -47,6 +50,8 @@ class ModelHub:
                     self.files[value["path"]] = base64.b64decode(value["content"])
                 elif line["key"] == "lfsFile":
                     self.files[value["path"]] = self.large[value["oid"]]
+                elif line["key"] == "deletedFile":
+                    del self.files[value["path"]]
             return {"commitUrl": f"{self.url}/o/m/commit/1", "commitOid": "1", "success": True}
         return {}
 

@@ -196,6 +196,24 @@ def test_a_failed_experiment_is_named_and_the_others_run(project):
     assert list_finished() == ["ablation-full-2"]
 
 
+@pytest.mark.slow
+def test_a_success_leaves_the_checkpoints_of_an_experiment_that_failed(project):
+    work = Path("work.py")
+    stop = "    assert (seed, step) != (1, 4) or os.path.exists(os.environ['LOG'] + '.again')\n"
+    work.write_text(WORK.replace("    time.sleep(0.2)\n", stop))
+    versioned_repo.run_git("commit", "-q", "-a", "-m", "fails once")
+    output, _ = start(project).communicate()
+    assert "failed ablation-full-1\n" in output
+    (project.parent / "log.again").touch()
+    output, _ = start(project).communicate()
+    assert "failed\n" in output
+    steps = [line for line in read_log(project) if line.startswith("seed 1")]
+    assert steps == [f"seed 1 step {step}" for step in range(1, STEPS + 1)]
+    assert not any((experiments.FOLDER / "checkpoints").iterdir())
+    # the other one was trained from its first step, though something lay there
+    assert [run.name for run in experiments.read_finished_runs()] == ["ablation-full-2"]
+
+
 @pytest.mark.usefixtures("project")
 def test_changes_that_are_not_committed_are_refused():
     Path("params.yaml").write_text(yaml.safe_dump(PARAMS | {"train": {"seed": 5}}))

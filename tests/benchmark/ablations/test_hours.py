@@ -30,6 +30,15 @@ def test_the_speed_is_that_of_the_newest_training_and_a_step_done_twice_counts_o
     assert read_speed(tmp_path) == Speed(400 / 5.0, f"{newer}, 2 steps")
 
 
+def test_a_line_that_a_kill_cut_is_left_out(tmp_path):
+    log = write_log(tmp_path / "a/speed.jsonl", (1, 2.0, 100), (2, 3.0, 300))
+    whole = log.read_text()
+    log.write_text(whole + '{"step":3,"sec')
+    assert read_speed(tmp_path) == Speed(400 / 5.0, f"{log}, 2 steps")
+    log.write_text('{"step":3,"sec\n' + whole)  # and the run went on
+    assert read_speed(tmp_path) == Speed(400 / 5.0, f"{log}, 2 steps")
+
+
 def test_without_a_training_it_says_what_to_give(tmp_path):
     with pytest.raises(BadInput, match=r"no training left a speed log here.*SPEED=160"):
         read_speed(tmp_path / "none")

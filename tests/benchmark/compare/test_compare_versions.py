@@ -104,6 +104,14 @@ def release(wrong_tasks: Sequence[str] = ()) -> None:
     release_outcomes.main(answers, prompts, metrics, *suites)
 
 
+def edit_outcomes(old: str, new: str | None) -> None:
+    """Replace a text in the table of outcomes, or leave its line out."""
+    table = Path(f"{METRICS}/outcomes.csv")
+    lines = table.read_text().splitlines(keepends=True)
+    kept = [line.replace(old, new or "") for line in lines if new or old not in line]
+    table.write_text("".join(kept))
+
+
 CHANGES: dict[str, Callable[[], object]] = {
     "known": lambda: versioned_repo.write_answers(KNOWN),
     "few": lambda: versioned_repo.write_answers(FEW),
@@ -121,6 +129,9 @@ CHANGES: dict[str, Callable[[], object]] = {
     "formatted": other_format,
     "released": release,
     "released_known": lambda: release(KNOWN),
+    "released_stale": lambda: (release(), versioned_repo.write_answers(KNOWN)),
+    "released_renamed": lambda: (release(), edit_outcomes("house/000", "house/999")),
+    "released_short": lambda: (release(), edit_outcomes("house,house/000,", None)),
 }
 
 
@@ -377,6 +388,34 @@ def test_a_released_version_compares_with_the_answers_here_and_shows_their_quest
     page = Path("report/compare.md").read_text()
     assert "the answer is in no cache here, only its outcome" in page
     assert "Rain in city 0?" in Path("report/compare.html").read_text()
+
+
+@pytest.mark.usefixtures("without_cache")
+def test_outcomes_of_an_earlier_version_never_count_as_those_of_a_later_one(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("released_stale", "workspace") == compare_versions.INCOMPARABLE
+    printed = capsys.readouterr().err
+    assert "released_stale: metrics/general/outcomes.csv: of other answers than dvc.lock" in printed
+    assert "run `make outcomes`" in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.usefixtures("without_cache")
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("released_renamed", "house house/001 beside house house/000, of 240 and 240"),
+        ("released_short", "house house/001 beside house house/000, of 239 and 240"),
+    ],
+)
+def test_outcomes_of_other_tasks_do_not_compare(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], version: str, reason: str
+) -> None:
+    assert run(version, "workspace") == compare_versions.INCOMPARABLE
+    printed = capsys.readouterr().err
+    assert f"{version} and workspace: other tasks: {reason}" in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.usefixtures("without_cache")

@@ -2,16 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
+import openai
 import pytest
 
 from agent_tuning.files import yaml_records
 from agent_tuning.model.base_model import FetchConfig
+from agent_tuning.records import BadInput
+from benchmark.official_bfcl import ask
 from tests.support import bfcl_wrong
 from tests.support.bfcl_gold import Golds, GoldServer, Json, find_data
+from tests.support.local_server import running_in_a_thread
 
 ROOT = Path(__file__).parents[3]
 VENV = ROOT / ".venv-bfcl"
@@ -129,13 +136,20 @@ def test_a_refused_question_counts_as_wrong_and_the_others_are_asked(
 
 
 @needs_package
-def test_other_weights_under_the_same_name_are_asked_anew(desk: Desk, server: GoldServer) -> None:
+def test_other_weights_or_another_template_under_the_same_name_are_asked_anew(
+    desk: Desk, server: GoldServer
+) -> None:
     model = desk.folder / "m"
     model.mkdir()
-    for weights in ("one", "two"):
-        (model / "model.safetensors").write_text(weights)
+    for file, content in (
+        ("model.safetensors", "one"),
+        ("model.safetensors", "two"),
+        ("chat_template.jinja", "{{ messages }}"),
+        ("chat_template.jinja", "{{ messages }}{{ tools }}"),
+    ):
+        (model / file).write_text(content)
         assert "4 new answers" in desk.ask(server.url).stdout
-    assert len([*desk.folder.glob("scratch/bfcl/n-*")]) == 2
+    assert len([*desk.folder.glob("scratch/bfcl/n-*")]) == 4
 
 
 @needs_package
@@ -172,6 +186,52 @@ def test_a_dead_server_or_a_wrong_model_is_one_line(desk: Desk, server: GoldServ
     assert wrong.stderr.startswith(f"error: {server.url}: model m: HTTP 400: ")
     assert wrong.stderr.count("\n") == 1
     assert not desk.answers()
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("text/html", "<html>Log in</html>"),
+        ("application/json", "<html>"),
+        ("application/json", '{"detail": "log in"}'),
+    ],
+)
+def test_an_address_that_is_no_server_of_models_is_one_line(kind: str, page: str) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(200)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+    handler: Json = SimpleNamespace(client=client, model_name="m")
+    with running_in_a_thread(server), pytest.raises(BadInput) as refused:
+        ask.check_server(handler, url)
+    assert str(refused.value).startswith(f"{url}: answers, but not as a chat completion")
+    assert "\n" not in str(refused.value)
+
+
+@needs_package
+def test_when_an_answer_cannot_be_kept_no_more_are_asked(
+    tmp_path: Path, server: GoldServer
+) -> None:
+    desk = Desk(tmp_path, ["simple_python"], 20)
+    server.refuse = dict.fromkeys(range(4, 50), 503)
+    desk.ask(server.url)
+    server.refuse, server.requests = {}, []
+    (folder,) = desk.folder.glob("scratch/bfcl/n-*")
+    shutil.rmtree(folder)
+    folder.write_text("in the way of the answers")
+    assert desk.ask(server.url).returncode != 0
+    assert len(server.requests) < 20
 
 
 @needs_package

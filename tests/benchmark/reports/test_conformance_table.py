@@ -7,8 +7,9 @@ import pytest
 
 from agent_tuning.files import csv_records
 from agent_tuning.records import BadInput
+from benchmark.model_folder import hash_model
 from benchmark.reports import conformance_table
-from benchmark.serving.conformance import ConformanceRow, hash_model
+from benchmark.serving.conformance import ConformanceRow
 
 ROW = ConformanceRow(
     "vllm", "0.9", "no", 200, 120, 40, "kept", 200, 199, 1, 5, 5, 60, 0.5, 0.45, "0123"
@@ -53,6 +54,16 @@ def test_a_card_gets_the_rows_of_its_own_weights_alone(page, tmp_path):
     assert card.read_text().startswith("# A page\n\n## Conformance\n")
     assert LINE in card.read_text()
     assert page.read_text() == "# A page\n"
+
+
+def test_a_card_has_no_row_that_was_measured_under_another_template(page, tmp_path):
+    (tmp_path / "model.safetensors").write_text("weights")
+    (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
+    row = msgspec.structs.replace(ROW, weights=hash_model(tmp_path))
+    (tmp_path / "chat_template.jinja").write_text("{{ messages }}{{ tools }}")
+    card = tmp_path / "scratch/card.md"
+    conformance_table.main(measure(tmp_path, row, "mine"), card, model=tmp_path)
+    assert card.read_text() == page.read_text()
 
 
 def test_a_missing_page_is_one_line(tmp_path):

@@ -48,6 +48,15 @@ def test_the_card_lists_what_was_trained_on_with_its_license(card, model):
     assert "none_kept" not in text
 
 
+def test_a_model_that_is_a_link_keeps_its_table(card, tmp_path):
+    elsewhere = tmp_path / "disk/a"
+    elsewhere.mkdir(parents=True)
+    Path("models").mkdir()
+    Path("models/large").symlink_to(elsewhere)
+    imported_sources.main(Path("metrics"), card, model=Path("models/large"))
+    assert "| ferries |" in card.read_text()
+
+
 @pytest.mark.parametrize("model", ["models/other", "models/unknown", "elsewhere"])
 def test_a_model_without_imported_data_keeps_its_card(card, model):
     imported_sources.main(Path("metrics"), card, model=Path(model))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent_tuning.records import BadInput
@@ -27,7 +28,8 @@ def test_models_that_were_asked_the_same_stand_in_one_table_with_the_base_first(
     rights = {"a": 1, "general": 0, "base": 2}
     scores = {name: score(right, ["x", "y"]) for name, right in rights.items()}
     assert official_bfcl_table.format_tables(scores) == (
-        "BFCL (official), bfcl-eval 1, slice `slice.json`; share right:\n\n"
+        "BFCL (official), bfcl-eval 1, slice `slice.json`, temperature 0, at most 9 tokens; "
+        "share right:\n\n"
         "| category | questions | base | general | a |\n"
         "| --- | ---: | ---: | ---: | ---: |\n"
         "| simple | 2 | 1.000 | 0.000 | 0.500 |\n"
@@ -37,6 +39,16 @@ def test_models_that_were_asked_the_same_stand_in_one_table_with_the_base_first(
 def test_a_slice_and_all_questions_are_two_tables() -> None:
     scores = {"base": score(1, ["x"]), "general": score(1, ["x", "y"], "all")}
     assert official_bfcl_table.format_tables(scores).count(TITLE) == 2
+
+
+@pytest.mark.parametrize("changed", [{"max_tokens": 512}, {"temperature": 0.5}])
+def test_other_decoding_is_another_table(changed: dict[str, float]) -> None:
+    other = msgspec.structs.replace(score(1, ["x"]), **changed)
+    tables = official_bfcl_table.format_tables({"base": score(1, ["x"]), "general": other})
+    assert tables.count(TITLE) == 2
+    ((name, value),) = changed.items()
+    shown = {"max_tokens": f"at most {value} tokens", "temperature": f"temperature {value}"}
+    assert shown[name] in tables
 
 
 def test_scores_of_different_questions_never_share_a_row() -> None:

@@ -355,10 +355,17 @@ def test_twelve_wrong_answers_come_from_every_suite_and_kind_in_turn() -> None:
     ]
     right = scored("house", "tuned", 50, score=Score(1))
     other = scored("house", "base", 50, score=Score(0))
-    shown = report.choose_wrong_answers([right, other, *wrong])
-    assert len(shown) == 12
+    ordered = report.order_wrong_answers([right, other, *wrong])
+    assert len(ordered) == len(wrong)
+    shown = ordered[:12]
     assert len({(row.suite, row.kind) for row in shown}) == 6
     assert {row.model for row in shown} == {"tuned"}
+
+
+def test_the_page_says_how_many_wrong_answers_there_are(results: Results, page: str) -> None:
+    wrong = sum(row.model == "tuned" and not row.score.em for row in results.scores)
+    shown = page.count('<div class="case">')
+    assert f"<h2>{shown} of {wrong} wrong answers of the tuned model</h2>" in page
 
 
 def test_the_same_results_give_the_same_page(results: Results, page: str) -> None:

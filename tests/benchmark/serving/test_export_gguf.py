@@ -12,6 +12,7 @@ from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.records import BadInput, Tool
 from agent_tuning.tokens.jinja_chat import OURS, JinjaChat
 from agent_tuning.tokens.openai_messages import build_tools
+from benchmark.model_folder import hash_model
 from benchmark.serving import conformance, export_gguf
 from tests.support.chat_families import TOOLS
 
@@ -41,10 +42,35 @@ def test_a_missing_file_and_one_of_other_weights_are_not_served(model):
     exported = Path("exports/mine.gguf")
     exported.parent.mkdir()
     exported.touch()
-    assert export_gguf.find_export(model) == exported
-    os.utime(exported, (1, 1))
-    with pytest.raises(BadInput, match="older than the model"):
+    with pytest.raises(BadInput, match="made of another model or other weights"):
         export_gguf.find_export(model)
+    exported.with_suffix(".source").write_text(hash_model(model))
+    assert export_gguf.find_export(model) == exported
+    os.utime(model / "model.safetensors", (1, 1))
+    assert export_gguf.find_export(model) == exported
+    (model / "model.safetensors").write_text("other")
+    os.utime(model / "model.safetensors", (1, 1))  # a copy that kept its time
+    with pytest.raises(BadInput, match="made of another model or other weights"):
+        export_gguf.find_export(model)
+
+
+def test_every_size_has_an_export_of_its_own(tmp_path, monkeypatch):
+    """The converter is a stand-in that copies the weights; llama.cpp's is in no test."""
+    monkeypatch.chdir(tmp_path)
+    site = Path(".venv-gguf/lib/python3.12/site-packages")
+    site.mkdir(parents=True)
+    (site / "convert_hf_to_gguf.py").write_text(
+        "import sys, shutil\nshutil.copy(sys.argv[1] + '/model.safetensors', sys.argv[3])\n"
+    )
+    sizes = [Path(f"models/{size}/tuned") for size in ("350m", "500m")]
+    for folder in sizes:
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_text(str(folder))
+        export_gguf.main(folder, Path("gguf"))
+    found = [export_gguf.find_export(folder) for folder in sizes]
+    assert [path.name for path in found] == ["350m-tuned.gguf", "500m-tuned.gguf"]
+    assert [path.read_text() for path in found] == [str(folder) for folder in sizes]
 
 
 def test_what_the_converter_refuses_is_one_line(model):
