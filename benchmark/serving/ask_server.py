@@ -34,13 +34,7 @@ class Server:
         key = os.environ.get("OPENAI_API_KEY") or "none"
         self.api = openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=TIMEOUT)
         self.max_new_tokens = max_new_tokens
-        try:
-            models = self.api.models.list().data
-        except openai.OpenAIError as error:
-            raise BadInput(f"URL={url}: no OpenAI-compatible server: {error}") from error
-        if not models:
-            raise BadInput(f"URL={url}: the server lists no model")
-        self.model = models[0].id
+        self.model = find_model(self.api)
 
     def ask(
         self, name: str, turns: Sequence[Turn], spec: PromptSpec, *, stream: bool = False
@@ -66,6 +60,19 @@ class Server:
         return ServedAnswer(
             Answer(name, write_answer(message, spec), cut=finish == "length"), tokens
         )
+
+
+def find_model(api: openai.OpenAI) -> str:
+    """The first model that a server lists. Raises BadInput if it is no server that lists one."""
+    place = f"URL={str(api.base_url).rstrip('/')}"
+    try:
+        listed = getattr(api.models.list(), "data", None)  # none in a page of HTML
+    except (openai.OpenAIError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadInput(f"{place}: no OpenAI-compatible server: {reason}") from error
+    if not listed or not hasattr(listed[0], "id"):
+        raise BadInput(f"{place}: the server lists no model; expected a URL that ends in /v1")
+    return str(listed[0].id)
 
 
 def _read(completion: Any) -> tuple[ServedMessage, str, int]:
