@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import httpx2
+import msgspec
 import openai
 
 from agent_tuning.records import BadInput, PromptSpec, Turn
@@ -18,6 +20,14 @@ from benchmark.engines.served_engine import (
 )
 
 TIMEOUT = 600.0  # seconds for one answer
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
 
 
 class ServedAnswer(NamedTuple):
@@ -65,14 +75,14 @@ class Server:
 def find_model(api: openai.OpenAI) -> str:
     """The first model that a server lists. Raises BadInput if it is no server that lists one."""
     place = f"URL={str(api.base_url).rstrip('/')}"
-    try:
-        listed = getattr(api.models.list(), "data", None)  # none in a page of HTML
-    except (openai.OpenAIError, ValueError) as error:
+    try:  # as bytes: the client's own list is a bare AttributeError for a page of HTML
+        answer = api.get("/models", cast_to=httpx2.Response)
+        return msgspec.json.decode(answer.content, type=_Models).data[0].id
+    except (openai.OpenAIError, msgspec.DecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{place}: no OpenAI-compatible server: {reason}") from error
-    if not listed or not hasattr(listed[0], "id"):
-        raise BadInput(f"{place}: the server lists no model; expected a URL that ends in /v1")
-    return str(listed[0].id)
+        raise BadInput(
+            f"{place}: no OpenAI-compatible server that lists a model: {reason}"
+        ) from error
 
 
 def _read(completion: Any) -> tuple[ServedMessage, str, int]:

@@ -87,7 +87,8 @@ def test_a_server_that_is_not_there_is_one_line():
         check=False,
     )
     assert done.stderr == (
-        "error: URL=http://127.0.0.1:9/v1: no OpenAI-compatible server: Connection error.\n"
+        "error: URL=http://127.0.0.1:9/v1: no OpenAI-compatible server that lists a model: "
+        "Connection error.\n"
     )
 
 
