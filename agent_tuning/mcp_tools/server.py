@@ -8,6 +8,7 @@ calls see. Start it again for a fresh one.
 """
 
 import socket
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.catalogue.simulators import SIMULATORS
+from agent_tuning.catalogue.simulators import SIMULATORS, World
+from agent_tuning.mcp_tools.shown_tool import show_tool
 from agent_tuning.records import BadInput, Call, Json, Tool
 from agent_tuning.runtime import cli
 
@@ -26,13 +28,22 @@ MISSING = "the package mcp is not installed: run `make setup`, or pip install '.
 
 
 def list_callable_tools(catalogue: Catalogue) -> tuple[Tool, ...]:
-    """The tools that have a simulator or authored observations; in English if they speak it."""
-    tools = []
-    for name, entry in catalogue.entries.items():
-        if name in SIMULATORS or entry.observations:
-            languages = catalogue.domain_of[name].languages
-            tools.append(catalogue.tool(name, "en" if "en" in languages else languages[0]))
-    return tuple(tools)
+    """The tools that have a simulator or authored observations."""
+    return tuple(
+        show_tool(catalogue, name)
+        for name, entry in catalogue.entries.items()
+        if name in SIMULATORS or entry.observations
+    )
+
+
+def make_call(call: Call, tools: Sequence[Tool], world: World) -> dict[str, Json]:
+    """The simulator's result. A call that cannot be made gives {"error": reason}, no change."""
+    if problem := schema.find_call_problem(call, tools):
+        return {"error": problem}
+    try:
+        return world.observe(call)
+    except (ArithmeticError, LookupError, ValueError) as error:  # such as the 30th of February
+        return {"error": f"impossible: {error}"}
 
 
 def build_server(catalogue: Catalogue) -> Any:
@@ -54,9 +65,7 @@ def build_server(catalogue: Catalogue) -> Any:
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(_context: Any, params: Any) -> Any:
-        call = Call(params.name, params.arguments or {})
-        problem = schema.find_call_problem(call, tools)
-        content: dict[str, Json] = {"error": problem} if problem else world.observe(call)
+        content = make_call(Call(params.name, params.arguments or {}), tools, world)
         text = types.TextContent(type="text", text=msgspec.json.encode(content).decode())
         return types.CallToolResult(
             content=[text], structured_content=content, is_error="error" in content
@@ -81,8 +90,9 @@ def _serve_http(server: Any, port: int) -> None:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((HOST, port))
-        except OSError as error:
-            raise BadInput(f"{HOST}:{port}: {error.strerror}; choose another PORT") from error
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise BadInput(f"MCP_PORT={port}: {reason}; choose another port") from error
         bound.listen()  # before the address is said: who reads it may connect at once
         print(f"http://{HOST}:{bound.getsockname()[1]}/mcp", flush=True)
         app = server.streamable_http_app(host=HOST)

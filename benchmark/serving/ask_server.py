@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+import httpx2
+import msgspec
 import openai
 
 from agent_tuning.records import BadInput, PromptSpec, Turn
@@ -20,6 +22,14 @@ from benchmark.engines.served_engine import (
 TIMEOUT = 600.0  # seconds for one answer
 
 
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
+
+
 class ServedAnswer(NamedTuple):
     """An answer, and the tokens that the server counted in the prompt; 0 if it does not say."""
 
@@ -34,13 +44,7 @@ class Server:
         key = os.environ.get("OPENAI_API_KEY") or "none"
         self.api = openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=TIMEOUT)
         self.max_new_tokens = max_new_tokens
-        try:
-            models = self.api.models.list().data
-        except openai.OpenAIError as error:
-            raise BadInput(f"URL={url}: no OpenAI-compatible server: {error}") from error
-        if not models:
-            raise BadInput(f"URL={url}: the server lists no model")
-        self.model = models[0].id
+        self.model = find_model(self.api)
 
     def ask(
         self, name: str, turns: Sequence[Turn], spec: PromptSpec, *, stream: bool = False
@@ -66,6 +70,19 @@ class Server:
         return ServedAnswer(
             Answer(name, write_answer(message, spec), cut=finish == "length"), tokens
         )
+
+
+def find_model(api: openai.OpenAI) -> str:
+    """The first model that a server lists. Raises BadInput if it is no server that lists one."""
+    place = f"URL={str(api.base_url).rstrip('/')}"
+    try:  # as bytes: the client's own list is a bare AttributeError for a page of HTML
+        answer = api.get("/models", cast_to=httpx2.Response)
+        return msgspec.json.decode(answer.content, type=_Models).data[0].id
+    except (openai.OpenAIError, msgspec.DecodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadInput(
+            f"{place}: no OpenAI-compatible server that lists a model: {reason}"
+        ) from error
 
 
 def _read(completion: Any) -> tuple[ServedMessage, str, int]:

@@ -71,7 +71,15 @@ def append_conversation(file: Path, turns: Sequence[Turn]) -> None:
 
 
 def chat(conversation: Conversation, *, show: bool, kept: Path | None) -> None:
-    """Talk until the end of the input."""
+    """Talk until the end of the input. What was said is kept, however it ends."""
+    try:
+        _talk(conversation, show=show, kept=kept)
+    finally:
+        if kept:
+            append_conversation(kept, conversation.turns)
+
+
+def _talk(conversation: Conversation, *, show: bool, kept: Path | None) -> None:
     colour = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colour = colour and "NO_COLOR" not in os.environ
     for message in read_messages(interactive=sys.stdin.isatty()):
@@ -85,13 +93,12 @@ def chat(conversation: Conversation, *, show: bool, kept: Path | None) -> None:
             conversation.reset()
         elif text:
             try:
-                for line in conversation.say(text):
-                    if show or line.label != "tokens":
-                        print(format_line(line, colour=colour), flush=True)
+                with contextlib.closing(conversation.say(text)) as lines:
+                    for line in lines:
+                        if show or line.label != "tokens":
+                            print(format_line(line, colour=colour), flush=True)
             except KeyboardInterrupt:
                 print(format_line(Line("note", "stopped"), colour=colour))
-    if kept:
-        append_conversation(kept, conversation.turns)
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """One conversation with a model whose calls are really made: decisions, results, a reply."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.inference import generate
 from agent_tuning.inference.generate import Prompt
+from agent_tuning.mcp_tools.shown_tool import show_tool
 from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import (
     NATIVE,
+    Assistant,
     BadInput,
     Call,
     Json,
@@ -45,20 +48,22 @@ class Toolbox(Protocol):
 
     def call(self, call: Call) -> Json: ...
 
-    def reset(self) -> None:
-        """Begin anew: what earlier calls changed is forgotten."""
+    def reset(self, calls: Iterable[Call] = ()) -> None:
+        """Begin anew, with these calls made: what others changed is forgotten."""
 
 
 class SimulatedTools:
     """The tools of a catalogue, with its simulators and its authors' observations behind them."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self.tools = [catalogue.tool(name, "en") for name in catalogue.entries]
+        self.tools = [show_tool(catalogue, name) for name in catalogue.entries]
         self._catalogue = catalogue
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, calls: Iterable[Call] = ()) -> None:
         self._world = self._catalogue.world()
+        for call in calls:
+            self.call(call)
 
     def call(self, call: Call) -> Json:
         return make_call(call, self.tools, self._world)
@@ -71,7 +76,7 @@ class McpTools:
         self.tools = connection.tools
         self._connection = connection
 
-    def reset(self) -> None:
+    def reset(self, calls: Iterable[Call] = ()) -> None:
         pass
 
     def call(self, call: Call) -> Json:
@@ -86,7 +91,7 @@ class Decision(NamedTuple):
 
 
 class Conversation:
-    """The turns so far. A turn that ends without a reply is taken back, so that the next one can.
+    """The turns so far. A message that ends without a reply is taken back, with all its calls.
 
     `steps` is the largest number of decisions before a reply. Raises BadInput if the tools leave no
     room for a message.
@@ -115,9 +120,9 @@ class Conversation:
         self.toolbox.reset()
         self._shown = 0
 
-    def say(self, text: str) -> Iterator[Line]:
-        """What the model does about a message, up to its reply."""
-        before = list(self.turns)
+    def say(self, text: str) -> Generator[Line]:
+        """What the model does about a message, up to its reply. Closed before, it is taken back."""
+        before, shown = list(self.turns), self._shown
         self.turns.append(User(text))
         replied = False
         try:
@@ -126,7 +131,9 @@ class Conversation:
                 yield line
         finally:
             if not replied:
-                self.turns = before
+                self.turns, self._shown = before, shown
+                made = (turn.calls for turn in before if isinstance(turn, Assistant))
+                self.toolbox.reset(chain.from_iterable(made))
 
     def _decide_until_reply(self) -> Iterator[Line]:
         for _ in range(self._steps):

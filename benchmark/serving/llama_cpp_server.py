@@ -23,6 +23,7 @@ def main(file: Path, name: Path, host: Path, port: int) -> None:
     settings.n_parallel = 1
     settings.n_ctx = 0  # the model's own
     settings.ui = False
+    settings.cors_origins = "localhost"  # else any web page can read answers
     # A thought is content, as in training: no part of it is hidden.
     settings.reasoning_format = llama.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
     server = llama.Server(settings)

@@ -43,7 +43,7 @@ def check_folder(folder: Path) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on which a server can listen. Raises BadInput where there can be none."""
+    """A socket that listens, so that nobody else can have the port. Raises BadInput if none can."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -51,6 +51,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         busy = getattr(error, "errno", None) == errno.EADDRINUSE
@@ -69,7 +70,7 @@ def serve_with_transformers(folder: Path, host: str, port: int) -> None:
     listener = bind(host, port)
     from benchmark.serving.transformers_server import FolderServer  # it needs the extra
 
-    FolderServer(folder, host, listener)
+    FolderServer(folder, listener)
 
 
 def serve_with_vllm(folder: Path, host: str, port: int) -> NoReturn:
@@ -80,7 +81,8 @@ def serve_with_vllm(folder: Path, host: str, port: int) -> NoReturn:
         )
     bind(host, port).close()
     command = ["vllm", "serve", str(folder), "--host", host, "--port", str(port)]
-    os.execvp("vllm", [*command, "--enable-auto-tool-choice", "--tool-call-parser", "hermes"])
+    command += ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    os.execvp("vllm", [*command, "--allowed-origins", "[]"])  # else any web page can read answers
 
 
 def serve_with_llama_cpp(folder: Path, host: str, port: int) -> NoReturn:

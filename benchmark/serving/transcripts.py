@@ -21,6 +21,7 @@ from agent_tuning.records import BadInput, Call, Json
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.visible_text import show_controls
 from agent_tuning.tokens.openai_messages import build_tools
+from benchmark.serving.ask_server import find_model
 from benchmark.serving.conversation import SimulatedTools, Toolbox
 from benchmark.serving.serve import check_folder
 from benchmark.serving.server_process import running
@@ -60,7 +61,7 @@ class Client:
         self._toolbox = toolbox
         self._messages: list[Json] = []
         self._request: dict[str, Any] = {
-            "model": api.models.list().data[0].id,
+            "model": find_model(api),
             "messages": self._messages,
             "tools": build_tools(toolbox.tools),
             "temperature": 0,

@@ -1,15 +1,16 @@
 """`transformers serve` of one folder, with what it lacks for that.
 
 - A control token in a message, such as <|im_end|>, stays text: so it was in training.
-- A prompt that is longer than the model's context is refused. It would block all other clients,
-  and the answer would be noise.
+- A prompt that is longer than the model's context is refused, and an answer ends where the context
+  does. Both would block all other clients, and the answer would be noise.
 - The content beside earlier calls, which is the thought, reaches the prompt; and so do arguments
   that the model once wrote and that are no JSON, as they were.
-- A request that cannot be read, such as a message without a role, is 400 and not 500; and every
-  error has the form in which OpenAI's clients show its message.
+- A request that cannot be read, such as a message without a role, is 400 and not 500; and what was
+  wrong with it has the form in which OpenAI's clients show it.
 - A prompt is read from where it differs from the last one, not from its beginning.
-- /v1/models lists the model. Routes that load other models are gone, and so is every host name but
-  its own: a web page cannot use the server.
+- /v1/models lists the model. Routes that load other models are gone, and so is /v1/completions,
+  whose prompts nothing checks. On loopback every host name but its own is refused, so that a web
+  page cannot use the server.
 
 Not mended: `tool_choice`, `parallel_tool_calls` and `response_format` are ignored, requests are
 answered one after the other, and one that is not streamed goes on after its client is gone.
@@ -18,30 +19,35 @@ answered one after the other, and one that is not streamed goes on after its cli
 import json
 import socket
 from collections.abc import Collection
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from transformers.cli.serve import Serve
 
 from agent_tuning.records import Json
+from benchmark.serving import chat_request
 from benchmark.serving.kept_prompt import keep_prompts
 
-# The others load models, reset the server, or are for other kinds of models.
-KEPT = ("/v1/chat/completions", "/v1/completions", "/health")
-UNREADABLE = (json.JSONDecodeError, KeyError, jinja2.TemplateError)
-NAMES = ["127.0.0.1", "localhost"]
+# The others load models, reset the server, check no prompt, or are for other kinds of models.
+KEPT = ("/v1/chat/completions", "/health")
+UNREADABLE = (json.JSONDecodeError, KeyError, jinja2.TemplateError, msgspec.ValidationError)
+NAMES = ("127.0.0.1", "localhost", "[::1]")
+MAX_TOKENS = 1024  # of an answer, unless a request says otherwise: that of transformers
 
 
 class FolderServer(Serve):
     """Loads the folder, and serves it on a bound socket until Ctrl-C."""
 
-    def __init__(self, folder: Path, host: str, listener: socket.socket) -> None:
-        self.folder, self.host, self.listener = folder, host, listener
+    def __init__(self, folder: Path, listener: socket.socket) -> None:
+        self.folder, self.listener = folder, listener
         super().__init__(
             force_model=str(folder),
             device="auto",
@@ -55,13 +61,28 @@ class FolderServer(Serve):
         model, tokenizer = manager.load_model_and_processor(
             manager.process_model_name(str(self.folder))
         )
+        check_requests(self._chat_handler)
         keep_earlier_calls(self._chat_handler)
         keep_prompts(model)
-        refuse_long_prompts(tokenizer, model.config.max_position_embeddings)
-        adapt(self.server.config.app, str(self.folder), self.host)
+        context = model.config.max_position_embeddings
+        refuse_long_prompts(tokenizer, context)
+        end_long_answers(model, context)
         host, port = self.listener.getsockname()[:2]
-        print(f"{self.folder}: http://{host}:{port}/v1 (Ctrl-C ends)", flush=True)
+        adapt(self.server.config.app, str(self.folder), host)
+        place = f"[{host}]" if ":" in host else host
+        print(f"{self.folder}: http://{place}:{port}/v1 (Ctrl-C ends)", flush=True)
         self.server.run(sockets=[self.listener])
+
+
+def check_requests(handler: Any) -> None:
+    """Let a handler refuse what it would fail on."""
+    validate = handler._validate_request
+
+    def validate_and_check(body: dict[str, Json]) -> None:
+        validate(body)
+        chat_request.check(body)
+
+    handler._validate_request = validate_and_check
 
 
 def keep_earlier_calls(handler: Any) -> None:
@@ -70,8 +91,9 @@ def keep_earlier_calls(handler: Any) -> None:
 
     def read_and_keep(messages: list[Json], modality: Any) -> list[Json]:
         kept = []
-        for message in messages:
-            calls = message.get("tool_calls") or []
+        for sent in messages:
+            message = {key: value for key, value in sent.items() if value}  # such as no tool_calls
+            calls = message.get("tool_calls", [])
             broken = {n: text for n, call in enumerate(calls) if (text := find_broken(call))}
             (parsed,) = read([_empty_arguments(message, broken)], modality)
             for number, text in broken.items():
@@ -121,15 +143,32 @@ def refuse_long_prompts(tokenizer: Any, longest: int) -> None:
     tokenizer.apply_chat_template = render_and_check
 
 
-def adapt(app: FastAPI, name: str, host: str) -> None:
-    """Keep the routes of one model, called `name`; write errors as OpenAI's clients read them."""
+def end_long_answers(model: Any, longest: int) -> None:
+    """Let a model write no more than its context has room for behind the prompt."""
+    generate = model.generate
+
+    def generate_within(**inputs: Any) -> Any:
+        settings, room = inputs["generation_config"], longest - inputs["input_ids"].shape[-1]
+        # The handler compares with the same settings to say that an answer was cut.
+        settings.max_new_tokens = min(settings.max_new_tokens or MAX_TOKENS, room)
+        return generate(**inputs)
+
+    model.generate = generate_within
+
+
+def adapt(app: FastAPI, name: str, address: str) -> None:
+    """Keep the routes of one model, called `name`; write errors as OpenAI's clients read them.
+
+    `address` is the IP address on which it listens.
+    """
     app.router.routes = [route for route in app.router.routes if _path(route) in KEPT]
     app.add_api_route("/v1/models", lambda: {"object": "list", "data": [_describe(name)]})
     app.add_exception_handler(StarletteHTTPException, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_body)
     for kind in UNREADABLE:
         app.add_exception_handler(kind, _refuse_unreadable)
-    if host in NAMES:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES)
+    if ip_address(address).is_loopback:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*NAMES, address])
 
 
 def _path(route: Any) -> str:
@@ -143,6 +182,12 @@ def _describe(name: str) -> dict[str, Json]:
 def _refuse(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)
     return _build_error(error.status_code, str(error.detail))
+
+
+def _refuse_body(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = "; ".join(problem["msg"] for problem in error.errors())
+    return _build_error(400, f"the request cannot be read: {problems}")
 
 
 def _refuse_unreadable(_: Request, error: Exception) -> JSONResponse:

@@ -70,9 +70,72 @@ def test_an_mcp_client_uses_the_shop_over_http_on_loopback(address: str) -> None
     port = address.split(":")[2].split("/")[0]
     words = shlex.split(command("--port", port))
     busy = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert busy.stderr == (
-        f"error: 127.0.0.1:{port}: Address already in use; choose another PORT\n"
-    )
+    assert busy.stderr == f"error: MCP_PORT={port}: Address already in use; choose another port\n"
+
+
+def test_a_port_that_there_cannot_be_is_one_line() -> None:
+    pytest.importorskip("mcp")
+    words = shlex.split(command("weather", "--port", 70000))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("error: MCP_PORT=70000: "), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_call_that_a_simulator_cannot_make_says_why() -> None:
+    pytest.importorskip("mcp")
+    from agent_tuning.mcp_tools.client import connect
+
+    with connect(command("calendar")) as server:
+        dates = {"start_date": "2024-02-30", "end_date": "2024-03-01"}
+        made = server.observe(Call("days_between", dates))
+    assert str(made["error"]).startswith("impossible: day ")
+
+
+# An MCP server with one tool, whose results miss their schema; or, as `without`, with no method.
+ODD = """
+import sys, anyio
+from mcp import types
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+async def list_tools(context, params):
+    a = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    one = types.Tool(name="one", description="", input_schema={"type": "object"}, output_schema=a)
+    return types.ListToolsResult(tools=[one])
+
+async def call_tool(context, params):
+    return types.CallToolResult(content=[], structured_content={"a": "no"})
+
+methods = {} if "without" in sys.argv else {"on_list_tools": list_tools, "on_call_tool": call_tool}
+server = Server("odd", version="1", **methods)
+
+async def serve():
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())
+
+anyio.run(serve)
+"""
+
+
+def test_a_result_that_misses_its_schema_ends_no_conversation() -> None:
+    pytest.importorskip("mcp")
+    from agent_tuning.mcp_tools.client import connect
+
+    with connect(shlex.join([sys.executable, "-c", ODD])) as server:
+        made = server.observe(Call("one", {}))
+        assert str(made["error"]).startswith("Invalid structured content returned by tool one: ")
+        assert "\n" not in str(made["error"])
+        assert server.observe(Call("one", {})) == made
+
+
+def test_a_server_that_lists_no_tools_is_one_line() -> None:
+    pytest.importorskip("mcp")
+    from agent_tuning.mcp_tools.client import connect
+
+    line = shlex.join(["env", "TOKEN=s3cret", sys.executable, "-c", ODD, "without"])
+    with pytest.raises(BadInput) as caught, connect(line):
+        pass
+    assert str(caught.value) == f"{sys.executable}: tools/list: Method not found"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +144,11 @@ def test_an_mcp_client_uses_the_shop_over_http_on_loopback(address: str) -> None
         ("no-such-command", "no-such-command: no MCP server: [Errno 2] No such file"),
         ("false", "false: no MCP server: "),
         ("http://127.0.0.1:9/mcp", "http://127.0.0.1:9/mcp: no MCP server: "),
+        ("http://me:s3cret@127.0.0.1:9/mcp?key=s3cret", "http://127.0.0.1:9/mcp: no MCP server: "),
+        ("env -i TOKEN=s3cret no-such-command --key s3cret", "no-such-command: no MCP server: "),
+        ("TOKEN=s3cret no-such-command", "MCP: expected a URL or a command; variables as in `env "),
+        ("no-such-command '", "MCP: no command line: No closing quotation"),
+        (" ", "MCP: expected a URL or a command"),
     ],
 )
 def test_what_is_no_mcp_server_is_one_line(server: str, reason: str) -> None:
@@ -91,6 +159,7 @@ def test_what_is_no_mcp_server_is_one_line(server: str, reason: str) -> None:
         pass
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [BadInput, KeyboardInterrupt])

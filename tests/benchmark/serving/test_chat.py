@@ -1,18 +1,21 @@
 """`make chat`: a person types, calls are made in simulators, and nothing controls the terminal."""
 
+import io
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from agent_tuning.catalogue.entries import Catalogue
 from agent_tuning.files import jsonl
-from agent_tuning.records import BadInput, Call, ToolResult, Trajectory
-from benchmark.serving.chat import format_line
-from benchmark.serving.conversation import Conversation, Line, McpTools
+from agent_tuning.records import BadInput, Call, ToolResult, Trajectory, User
+from benchmark.serving.chat import chat, format_line
+from benchmark.serving.conversation import Conversation, Line, McpTools, SimulatedTools
 from tests.support.overfitted_model import CONVERSATIONS, TOOLS
 
 
@@ -28,8 +31,8 @@ class Sky:
         self.made.append(call)
         return {"sky": "rain"}
 
-    def reset(self) -> None:
-        self.made.clear()
+    def reset(self, calls: Iterable[Call] = ()) -> None:
+        self.made = list(calls)
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +60,61 @@ def test_calls_are_made_and_their_results_lead_to_a_reply(conversation, sky):
 
 def test_a_message_without_a_reply_is_taken_back(overfitted, sky):
     impatient = Conversation(overfitted, sky, max_new_tokens=300, steps=1)
-    *_, last = impatient.say("Weather in Oslo?")
+    shown, *_, last = impatient.say("Weather in Oslo?")
     assert last == Line("note", "no reply after 1 decisions")
     assert impatient.turns == []
+    assert next(impatient.say("Weather in Oslo?")) == shown  # its tokens were taken back, too
     *_, last = impatient.say("word " * 2000)
     assert last.text.startswith("too long: ")
     cut = Conversation(overfitted, sky, max_new_tokens=20, steps=3)
     *_, last = cut.say("Weather in Oslo?")
     assert last.text.startswith("this reply cannot be read (cut at the limit of tokens)")
     assert cut.turns == []
+
+
+def test_a_message_that_is_taken_back_takes_back_its_calls_and_no_others(overfitted, sky):
+    conversation = Conversation(overfitted, sky, max_new_tokens=300, steps=3)
+    list(conversation.say("Weather in Oslo?"))
+    replied = [Call("get_weather", {"city": "Oslo"})]
+    for line in conversation.say("Weather in Kyiv, then the time."):
+        if line.label == "result":
+            break
+    assert sky.made == replied
+    assert conversation.turns == list(CONVERSATIONS[0])
+
+
+def test_simulated_tools_begin_anew_with_the_calls_that_stay():
+    toolbox = SimulatedTools(Catalogue(Path("data/catalogue"), ["shop", "cart"]))
+    look, add = Call("view_cart", {"min_price": 0}), Call("add_to_cart", {"product": "Zeno S3"})
+    empty = toolbox.call(look)
+    toolbox.call(add)
+    one = toolbox.call(look)
+    toolbox.call(add)
+    toolbox.reset([add])
+    assert toolbox.call(look) == one
+    toolbox.reset()
+    assert toolbox.call(look) == empty != one
+
+
+def test_tools_of_a_catalogue_without_english_are_described_in_its_language(tmp_path):
+    entry = {"name": "get_sky", "description": {"zh": "天空。"}, "observations": [{"sky": "雨"}]}
+    parameters = {"type": "object", "properties": {}, "required": []}
+    entry |= {"parameters": parameters, "scenarios": [], "remarks": []}
+    domain = {"domain": "sky", "languages": ["zh"], "tools": [entry]}
+    (tmp_path / "sky.yaml").write_text(yaml.safe_dump(domain))
+    (tool,) = SimulatedTools(Catalogue(tmp_path)).tools
+    assert tool.description == "天空。"
+
+
+def test_a_conversation_that_ends_in_an_error_is_kept(conversation, tmp_path, monkeypatch):
+    """What was replied to: the message that the error stopped is taken back."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Thanks!\nWeather in Oslo?\n"))
+    monkeypatch.setattr(conversation.toolbox, "call", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        chat(conversation, show=False, kept=tmp_path / "kept.jsonl")
+    (kept,) = jsonl.read(tmp_path / "kept.jsonl", Trajectory)
+    assert kept.turns[0] == User("Thanks!")
+    assert len(kept.turns) == 2
 
 
 def test_the_tokens_are_shown_once_as_the_model_sees_them(conversation):

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import openai
 import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from agent_tuning.records import BadInput
 from agent_tuning.tokens.openai_messages import build_tools
 from benchmark.serving import serve
+from benchmark.serving.transformers_server import adapt
 from tests.support.overfitted_model import TOOLS
 
 TOOLBOX = build_tools(TOOLS)
@@ -117,12 +120,51 @@ def test_earlier_calls_reach_the_prompt_as_the_client_sent_them(client):
     ("messages", "problem"),
     [
         ([user("word " * 20_000)], r"the prompt has 100\d\d\d tokens; the context is 2048"),
-        ([{"content": "no role"}], "the request cannot be read: KeyError"),
+        ([{"content": "no role"}], r"missing required field `role` - at `\$.messages\[0\]`"),
+        (["text"], r"Expected `object`, got `str` - at `\$.messages\[0\]`"),
+        ([{"role": "assistant", "tool_calls": 5}], r"got `int` - at `\$.messages\[0\].tool_calls`"),
+        ([{"role": "user", "content": 5}], r"got `int` - at `\$.messages\[0\].content`"),
+        ([], "Expected `array` of length >= 1"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_one_line(client, messages, problem):
     with pytest.raises(openai.BadRequestError, match=problem):
         ask(client, *messages)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"{nope", "the request cannot be read: JSON decode error"),
+        (b"[1]", "the request cannot be read: Input should be a valid dictionary"),
+        (b'{"messages": null}', "Expected `array`, got `null` - at `$.messages`"),
+        (b'{"messages": [{"role": "user"}], "max_tokens": 0}', "at `$.max_tokens`"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_as_openai_refuses(url, body, problem):
+    request = urllib.request.Request(
+        f"{url}/chat/completions", body, {"Content-Type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 400
+    assert problem in json.load(caught.value)["error"]["message"]
+
+
+def test_an_answer_ends_where_the_context_does(client):
+    def count(text: str) -> openai.types.CompletionUsage:
+        return ask(client, user(text), max_tokens=1).usage
+
+    room = 2048 - count("").prompt_tokens
+    choice = ask(client, user("x" * (room - 3)), max_tokens=100, temperature=0)
+    assert choice.usage.completion_tokens <= 3
+    assert choice.choices[0].finish_reason == "length"
+
+
+def test_fields_that_a_client_sends_as_null_are_as_if_absent(client):
+    plain = ask(client, user("Thanks!"), max_tokens=1).usage.prompt_tokens
+    empty = user("Thanks!") | {"tool_calls": None, "tool_call_id": None}
+    assert ask(client, empty, max_tokens=1).usage.prompt_tokens == plain
 
 
 def test_another_model_is_refused_by_name(client):
@@ -179,6 +221,28 @@ def test_a_web_page_cannot_use_the_server_and_no_other_model_can_be_loaded(url):
     assert status(f"{url}/models") == 200
     assert status(f"{url}/models", Host="evil.example") == 400
     assert status(f"{root}/load_model") == status(f"{root}/reset") == 404
+    assert status(f"{url}/completions") == 404
+
+
+@pytest.mark.parametrize(("address", "evil"), [("::1", 400), ("127.0.0.2", 400), ("0.0.0.0", 200)])
+def test_on_every_loopback_address_a_server_has_its_own_names_alone(address, evil):
+    app = FastAPI()
+    adapt(app, "model", address)
+    with TestClient(app) as client:
+
+        def ask_as(host: str) -> int:
+            return int(client.get("/v1/models", headers={"Host": host}).status_code)
+
+        assert ask_as("evil.example") == evil
+        own = f"[{address}]:8000" if ":" in address else f"{address}:8000"
+        assert ask_as("[::1]:8000") == ask_as("localhost") == ask_as(own) == 200
+
+
+def test_a_port_belongs_to_a_server_before_its_model_is_loaded():
+    with serve.bind("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(BadInput, match=f"PORT={port}: Address already in use"):
+            serve.bind("127.0.0.1", port)
 
 
 def start(*words: str | Path) -> subprocess.CompletedProcess[str]:

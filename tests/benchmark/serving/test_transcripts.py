@@ -1,12 +1,17 @@
 """`make transcripts`: conversations of OpenAI's client with a server, line by line."""
 
+import http.server
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterable
 
+import openai
 import pytest
 
-from agent_tuning.records import Call
+from agent_tuning.records import BadInput, Call
+from benchmark.serving.ask_server import find_model
 from benchmark.serving.transcripts import Client, Script
 from tests.support.overfitted_model import TOOLS
 
@@ -33,7 +38,7 @@ class World:
     def call(self, call: Call) -> dict[str, str]:
         return {"sky": "snow"} if call.name == "get_weather" else {"time": "8:10"}
 
-    def reset(self) -> None: ...
+    def reset(self, calls: Iterable[Call] = ()) -> None: ...
 
 
 @pytest.fixture
@@ -81,4 +86,36 @@ def test_a_server_that_is_not_there_is_one_line():
         text=True,
         check=False,
     )
-    assert done.stderr == "error: http://127.0.0.1:9/v1: Connection error.\n"
+    assert done.stderr == (
+        "error: URL=http://127.0.0.1:9/v1: no OpenAI-compatible server that lists a model: "
+        "Connection error.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html", "<html></html>"),
+        ("application/json", '{"data": []}'),
+        ("application/json", "{}"),
+        ("application/json", '{"data": [1]}'),
+        ("application/json", "<html>"),
+    ],
+)
+def test_a_server_that_lists_no_model_is_one_line(kind, body):
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *words: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        with pytest.raises(BadInput, match=f"URL={url}: ") as caught:
+            find_model(openai.OpenAI(base_url=url, api_key="none", max_retries=0))
+        server.shutdown()
+    assert "\n" not in str(caught.value)
