@@ -92,8 +92,9 @@ def keep_earlier_calls(handler: Any) -> None:
     def read_and_keep(messages: list[Json], modality: Any) -> list[Json]:
         kept = []
         for sent in messages:
-            message = {key: value for key, value in sent.items() if value}  # such as no tool_calls
-            calls = message.get("tool_calls", [])
+            message = {**sent}
+            if not (calls := message.get("tool_calls") or []):
+                message.pop("tool_calls", None)  # null, where some clients make no call
             broken = {n: text for n, call in enumerate(calls) if (text := find_broken(call))}
             (parsed,) = read([_empty_arguments(message, broken)], modality)
             for number, text in broken.items():
