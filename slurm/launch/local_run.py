@@ -27,7 +27,6 @@ from slurm.sizing.sizes import Size
 HOST = "this-machine"
 POLL_S = 0.2
 REPEAT_S = 5  # between requests to stop: a rank that was still starting has not heard the first
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(run: Run, size: Size, needs: Mapping[str, int]) -> int:
@@ -110,7 +109,7 @@ def _start(
 
 @contextmanager
 def _stopped_by_signals(ranks: subprocess.Popen[bytes]) -> Iterator[None]:
-    """In this context, STOP_SIGNALS tell the ranks to save, and repeat it, as train.sbatch does."""
+    """In this context Ctrl-C, TERM and HUP tell the ranks to save, until they have ended."""
 
     def stop(number: int, _: object) -> None:
         for process in reversed(_list_processes(ranks.pid)):
@@ -121,9 +120,10 @@ def _stopped_by_signals(ranks: subprocess.Popen[bytes]) -> Iterator[None]:
             with suppress(OSError):  # the terminal has gone
                 print("stopping after this step; the same command resumes", flush=True)
 
-    # What is ignored stays so: nohup ignores SIGHUP.
-    numbers = [n for n in STOP_SIGNALS if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in (*numbers, signal.SIGALRM)}
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGALRM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

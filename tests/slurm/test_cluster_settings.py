@@ -260,6 +260,7 @@ def test_without_slurm_a_terminal_that_is_lost_saves_as_ctrl_c_does(checkout):
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
