@@ -169,7 +169,7 @@ def test_a_size_with_shell_words_in_it_is_refused(checkout, size):
 def test_a_size_may_have_any_plain_name_and_those_there_are_are_named(checkout, size):
     status, output = checkout.end(checkout.start(str(ROOT / "slurm/launch/train"), size))
     assert status == 1
-    assert output.startswith(f"error: SIZE='{size}': expected one of tiny, ")
+    assert output.startswith(f"error: SIZE='{size}': expected one of 14b, 350m, ")
 
 
 # An sbatch that kills its launcher: before the job is submitted, or just after it.
