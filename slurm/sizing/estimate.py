@@ -144,7 +144,8 @@ class ScriptedTokens(msgspec.Struct, frozen=True):
 class SourceTokens(NamedTuple):
     """What one source adds to an epoch; `known` says how the numbers are known.
 
-    `trajectories` is None where only tokens are wanted.
+    `trajectories` is None where only tokens are wanted. `packing_efficiency` (0-1) is how full the
+    packs are, where that was counted.
     """
 
     name: str
@@ -152,6 +153,7 @@ class SourceTokens(NamedTuple):
     tokens: int
     tokens_without_sharing: int
     known: str
+    packing_efficiency: float = 1.0
 
 
 class Estimate(Record, frozen=True):
@@ -342,6 +344,7 @@ def list_sources(estimate: Estimate) -> Iterator[SourceTokens]:
         scripted.tokens,
         scripted.tokens_without_sharing,
         known,
+        scripted.packing_efficiency,
     )
     length = scripted.tokens_without_sharing / scripted.trajectories
     tokens = scripted.tokens
@@ -361,10 +364,9 @@ def list_sources(estimate: Estimate) -> Iterator[SourceTokens]:
 
 def model_data(estimate: Estimate, sources: Sequence[SourceTokens]) -> RenderedTokens | None:
     """The packs of all sources, as full as those of the scripted part; None without sources."""
-    found = read_scripted(estimate)
-    if not found or not sources:
+    if not sources:
         return None
-    scripted, _ = found
+    scripted = sources[0]
     tokens = sum(source.tokens for source in sources)
     whole = sum(source.tokens_without_sharing for source in sources)
     packs = math.ceil(tokens / (estimate.length * scripted.packing_efficiency))
