@@ -44,6 +44,7 @@ class ControlTokens:
         }
         longest_first = sorted(self.ids, key=len, reverse=True)
         self._any = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        self._marked = re.compile(f"{OPEN}({self._any.pattern}){CLOSE}")
         self._written = re.compile(f"(?<!{OPEN})(?:{self._any.pattern})(?!{CLOSE})")
 
     def mark(self, value: Json) -> Json:
@@ -58,31 +59,33 @@ class ControlTokens:
         """The control tokens that the template wrote, from `start` on."""
         return self._written.finditer(marked, start)
 
-    def encode(self, marked: str) -> MarkedTokens:
-        """Encode a text at once but for its marked tokens: those become text.
+    def encode(self, marked: str, start: int = 0) -> MarkedTokens:
+        """Encode a text, from `start` on, at once but for its marked tokens: those become text.
 
         Without a marked token the ids are those that transformers gives for the text. With one they
         are those of `apply_chat_template(..., sanitize_control_tokens=True)`.
         """
         tokens = MarkedTokens([], [])
-        position = 0
+        position = start
         # Pieces of the template and marked tokens alternate.
-        pieces = re.split(f"{OPEN}({self._any.pattern}){CLOSE}", marked)
+        pieces = self._marked.split(marked[start:])
         for written, as_text in zip_longest(pieces[::2], pieces[1::2]):
-            self._add(tokens, self.tokenizer, written, position)
+            self._add(tokens, self.tokenizer, written, position, start)
             position += len(written)
             if as_text is not None:
                 before = len(tokens.ids)
-                self._add(tokens, self._without_control_tokens, as_text, position + 1)
+                self._add(tokens, self._without_control_tokens, as_text, position + 1, start)
                 if self.ids[as_text] in tokens.ids[before:]:
                     raise BadInput(f"the tokenizer cannot write {as_text} as text")
                 position += len(as_text) + 2
         return tokens
 
-    def _add(self, tokens: MarkedTokens, tokenizer: Tokenizer, piece: str, position: int) -> None:
-        """Add a piece, which begins at `position` of the marked text."""
+    def _add(
+        self, tokens: MarkedTokens, tokenizer: Tokenizer, piece: str, position: int, start: int
+    ) -> None:
+        """Add a piece, which begins at `position` of the marked text; its encoding at `start`."""
         # Behind a newline: some tokenizers put a blank before the beginning of a text.
-        newline = "\n" if tokens.ids else ""
+        newline = "\n" if tokens.ids or start else ""
         encoding = tokenizer.encode(newline + piece, add_special_tokens=False)
         ids, offsets = encoding.ids, encoding.offsets
         if newline:

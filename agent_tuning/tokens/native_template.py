@@ -42,28 +42,33 @@ PLACEHOLDERS = re.compile(f"([{THOUGHT}{NAME}])")
 
 
 class Reply(NamedTuple):
-    """A conversation up to the end of a reply, the end-of-turn token included, as marked text.
+    """A conversation that ends in a reply, as marked text.
 
-    The reply is its message number `message`, counted from 1, and goes from `start` to `end_token`.
+    The reply is its message number `message`, counted from 1, and goes from `start` to `end_token`;
+    with the end-of-turn token it ends at `stop`.
     """
 
     text: str
     message: int
     start: int
     end_token: int
+    stop: int
     spans: list[TextSpan]
 
 
 class SharedPrompt(NamedTuple):
     """What all conversations under a prompt begin with.
 
-    A template is given `system`, no message or one, before the turns, and `marked_tools`.
+    A template is given `system`, no message or one, before the turns, and `marked_tools`. It then
+    writes `text`: up to `stop` it has the tokens `ids`, and its last token is a special one.
     """
 
     tools: tuple[Tool, ...]
     instructions: str
     system: list[Message]
     marked_tools: Json
+    text: str
+    stop: int
     ids: list[int]
 
 
@@ -107,9 +112,12 @@ class NativeTemplate:
             self._find_reply(messages[: len(prompt.system) + position + 1], prompt.marked_tools)
             for position, _ in find_trained(turns)
         ]
-        text = self._chat.render(messages, prompt.marked_tools)
+        if replies and replies[-1].message == len(messages):
+            text = replies[-1].text
+        else:
+            text = self._chat.render(messages, prompt.marked_tools)
         for reply in replies:
-            if not text.startswith(reply.text):
+            if not text.startswith(reply.text[: reply.stop]):
                 before = messages[: reply.message]
                 raise self._chat.refuse(before, "written another way when more follows")
         return self._encode(text, messages, prompt, replies)
@@ -151,7 +159,11 @@ class NativeTemplate:
             # An empty prompt could not be shared: the only token then belongs to it.
             stop = tokens[-1].start() or tokens[-1].end()
             ids = self._control.encode(pair[0][:stop]).ids
-            last = SharedPrompt(spec.tools, spec.instructions, system, marked, ids)
+            after = self._control.encode(pair[0], stop).ids
+            if self._control.encode(pair[0]).ids != [*ids, *after]:
+                raise BadInput(f"{self._chat.label}: a user's message changes the tokens before it")
+            text = pair[0][: tokens[-1].end()]
+            last = SharedPrompt(spec.tools, spec.instructions, system, marked, text, stop, ids)
             self._last_prompt = last
         return last
 
@@ -160,7 +172,9 @@ class NativeTemplate:
         *context, message = messages
         before = self._chat.render(context, tools, prompt=True)
         text, end_token = self._render_reply(before, messages, tools)
-        shown, shown_end = self._render_reply(before, [*context, _show_parts(message)], tools)
+        shown, shown_end = text, end_token
+        if "tool_calls" in message:
+            shown, shown_end = self._render_reply(before, [*context, _show_parts(message)], tools)
         template = shown[len(before) : shown_end]
         if template.count(NAME) < len(message.get("tool_calls", ())):
             raise self._chat.refuse(messages, "its calls are not all written")
@@ -168,8 +182,8 @@ class NativeTemplate:
         # A template may change a text that it writes, such as quote it: then no part is known.
         is_known = "".join(segment.text for segment in segments) == text[len(before) : end_token]
         spans = find_spans(segments, len(before)) if is_known else []
-        whole = text[: end_token + len(self.end_text)]
-        return Reply(whole, len(messages), len(before), end_token, spans)
+        stop = end_token + len(self.end_text)
+        return Reply(text, len(messages), len(before), end_token, stop, spans)
 
     def _render_reply(
         self, before: str, messages: Sequence[Message], tools: Json
@@ -187,19 +201,17 @@ class NativeTemplate:
         self, text: str, messages: Sequence[Message], prompt: SharedPrompt, replies: Sequence[Reply]
     ) -> Encoded:
         """The tokens after the prompt, and which of them belong to the replies."""
-        shared = len(prompt.ids)
-        ids, offsets = self._control.encode(text)
-        if ids[:shared] != prompt.ids:
+        if not text.startswith(prompt.text):
             problem = "the conversation does not begin as others under this prompt do"
             raise self._chat.refuse(messages, problem)
-        ids, offsets = ids[shared:], offsets[shared:]
+        ids, offsets = self._control.encode(text, prompt.stop)
         trained = [False] * len(ids)
         for reply in replies:
             if not self._continues(reply, ids, offsets):
                 problem = "changes the tokens of the text before it"
                 raise self._chat.refuse(messages[: reply.message], problem)
             for number, (start, stop) in enumerate(offsets):
-                trained[number] |= reply.start <= start and stop <= len(reply.text)
+                trained[number] |= reply.start <= start and stop <= reply.stop
         spans = [span for reply in replies for span in reply.spans]
         return Encoded(ids, trained, label_tokens(offsets, spans))
 
@@ -222,9 +234,7 @@ class NativeTemplate:
 
 
 def _show_parts(message: Message) -> Message:
-    """A reply with placeholders for its thought and the names of its tools."""
-    if "tool_calls" not in message:
-        return message
+    """A reply that calls, with placeholders for its thought and the names of its tools."""
     calls = [
         {**call, "function": {**call["function"], "name": NAME}} for call in message["tool_calls"]
     ]

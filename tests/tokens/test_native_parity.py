@@ -1,6 +1,7 @@
 """The parity law: what we train and ask is what transformers makes of messages and tools."""
 
 import datetime
+import json
 from collections.abc import Callable
 from functools import cache
 
@@ -237,3 +238,15 @@ def test_a_reply_that_a_tokenizer_joins_with_the_prompt_is_refused(tmp_path):
 @EVERY
 def test_only_the_markup_of_the_reply_format_is_called_native(load, name):
     assert load(name).template.writes_native() == (name in ("chatml", "qwen", "smollm2"))
+
+
+def test_a_token_that_takes_the_blanks_before_it_is_refused(tmp_path):
+    """The prompt would end in another token than the one that a server asks with."""
+    chat_families.save_tokenizer("chatml", tmp_path)
+    path = tmp_path / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    for token in tokenizer["added_tokens"]:
+        token["lstrip"] = token["content"] == "<|im_start|>"
+    path.write_text(json.dumps(tokenizer))
+    with pytest.raises(BadInput, match="a user's message changes the tokens before it"):
+        NativeTemplate.read(path).prefix(PROMPT)
