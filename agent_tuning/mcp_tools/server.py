@@ -8,7 +8,6 @@ calls see. Start it again for a fresh one.
 """
 
 import socket
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ from typing import Any
 import anyio
 import msgspec
 
-from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.entries import Catalogue
-from agent_tuning.catalogue.simulators import SIMULATORS, World
+from agent_tuning.catalogue.simulators import SIMULATORS
 from agent_tuning.mcp_tools.shown_tool import show_tool
-from agent_tuning.records import BadInput, Call, Json, Tool
+from agent_tuning.records import BadInput, Call, Tool
 from agent_tuning.runtime import cli
 
 HOST = "127.0.0.1"
@@ -34,16 +32,6 @@ def list_callable_tools(catalogue: Catalogue) -> tuple[Tool, ...]:
         for name, entry in catalogue.entries.items()
         if name in SIMULATORS or entry.observations
     )
-
-
-def make_call(call: Call, tools: Sequence[Tool], world: World) -> dict[str, Json]:
-    """The simulator's result. A call that cannot be made gives {"error": reason}, no change."""
-    if problem := schema.find_call_problem(call, tools):
-        return {"error": problem}
-    try:
-        return world.observe(call)
-    except (ArithmeticError, LookupError, ValueError) as error:  # such as the 30th of February
-        return {"error": f"impossible: {error}"}
 
 
 def build_server(catalogue: Catalogue) -> Any:
@@ -65,7 +53,7 @@ def build_server(catalogue: Catalogue) -> Any:
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(_context: Any, params: Any) -> Any:
-        content = make_call(Call(params.name, params.arguments or {}), tools, world)
+        content = world.make_call(Call(params.name, params.arguments or {}), tools)
         text = types.TextContent(type="text", text=msgspec.json.encode(content).decode())
         return types.CallToolResult(
             content=[text], structured_content=content, is_error="error" in content

@@ -47,13 +47,16 @@ def run(main: Callable[..., None]) -> None:
         print("stopped: interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except OSError as error:
-        sys.exit(f"error: {_describe(error)}")
+        sys.exit(f"error: {describe_os_error(error)}")
 
 
-def _describe(error: OSError) -> str:
-    """One line for a path that cannot be used. An error that names no path is a bug: raised."""
+def describe_os_error(error: OSError, disk: Path = Path()) -> str:
+    """One line for a path that cannot be used, or for a full disk that no path names.
+
+    Another error that names no path is a bug: raised.
+    """
     if error.errno in FULL_DISK:
-        return describe_full_disk(Path(error.filename or "."))
+        return describe_full_disk(Path(error.filename or disk))
     if error.filename is None:
         raise error
     return show_controls(f"{error.filename}: {error.strerror}")

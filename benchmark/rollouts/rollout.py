@@ -6,7 +6,6 @@ All episodes advance a step together, so that a model can answer them in batches
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import World
 from agent_tuning.prompts.formats import REPLY_FORMATS
 from agent_tuning.records import (
@@ -64,7 +63,7 @@ class Rollout:
             self.steps.append(Step(answer.text))
             self.ending, self.reason = "malformed", parsed.reason
             return
-        contents = tuple(make_call(call, self.prompt.tools, self.world) for call in turn.calls)
+        contents = tuple(self.world.make_call(call, self.prompt.tools) for call in turn.calls)
         self.steps.append(Step(answer.text, turn, contents))
         self.turns.append(turn)
         for call, content in zip(turn.calls, contents, strict=True):
@@ -90,16 +89,6 @@ def run_rollouts(suite: Episodes, policy: Policy, limit: int) -> list[Transcript
         for rollout, answer in zip(active, policy(active), strict=True):
             rollout.step(answer, limit)
     return [rollout.transcript for rollout in rollouts]
-
-
-def make_call(call: Call, tools: Sequence[Tool], world: World) -> Json:
-    """The simulator's result. A call that cannot be made gives {"error": reason}, no change."""
-    if problem := schema.find_call_problem(call, tools):
-        return {"error": problem}
-    try:
-        return world.observe(call)
-    except (ArithmeticError, LookupError, ValueError) as error:  # such as the 30th of February
-        return {"error": f"impossible: {error}"}
 
 
 def oracle_policy(rollouts: Sequence[Rollout]) -> list[Answer]:
@@ -131,5 +120,5 @@ def replay_calls(calls: Iterable[Call], tools: Sequence[Tool], seed: str) -> Wor
     """A world in which these calls were made."""
     world = World(seed)
     for call in calls:
-        make_call(call, tools, world)
+        world.make_call(call, tools)
     return world

@@ -24,7 +24,6 @@ from agent_tuning.records import (
 )
 from agent_tuning.tokens.chat_template import ChatTokenizer
 from benchmark.engines.answer import Answer
-from benchmark.rollouts.rollout import make_call
 from benchmark.scoring.outcome import parse_answer
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class SimulatedTools:
             self.call(call)
 
     def call(self, call: Call) -> Json:
-        return make_call(call, self.tools, self._world)
+        return self._world.make_call(call, self.tools)
 
 
 class McpTools:

@@ -18,7 +18,6 @@ import msgspec
 from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli
-from agent_tuning.runtime.visible_text import show_controls
 from slurm.launch import (
     job_log,
     local_run,
@@ -214,15 +213,6 @@ def parse_job(words: Iterable[str]) -> Job:
     return Job(size, stage, tuple(map(Path, inputs)), tuple(map(Path, outputs)))
 
 
-def describe_os_error(error: OSError) -> str:
-    """One line for a path that cannot be used. An error that names no path is a bug: raised."""
-    if error.errno in atomic_write.FULL_DISK:
-        return atomic_write.describe_full_disk(Path(error.filename or run_folder.runs_root()))
-    if error.filename is None:
-        raise error
-    return show_controls(f"{error.filename}: {error.strerror}")
-
-
 def run_and_exit(main: Callable[[], int]) -> None:
     """Exit with the status of `main`, or with one line about bad input, a path or Ctrl-C."""
     try:
@@ -230,7 +220,7 @@ def run_and_exit(main: Callable[[], int]) -> None:
     except BadInput as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {describe_os_error(error)}")
+        sys.exit(f"error: {cli.describe_os_error(error, run_folder.runs_root())}")
     except KeyboardInterrupt:
         sys.exit("\nstopped waiting; the job continues; run the same command to attach again")
 

@@ -5,9 +5,10 @@ returns a dict of plain JSON values. Only the arguments seed its results: no clo
 Tools that change something are methods of a class; every `World` has its own instance.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
+from agent_tuning.catalogue import schema
 from agent_tuning.catalogue.simulators import (
     authored,
     calendar,
@@ -37,7 +38,7 @@ from agent_tuning.catalogue.simulators.database import Database
 from agent_tuning.catalogue.simulators.household import Household
 from agent_tuning.catalogue.simulators.operating_system import OperatingSystem
 from agent_tuning.catalogue.simulators.world import Refused
-from agent_tuning.records import Call, Json
+from agent_tuning.records import Call, Json, Tool
 
 Simulator = Callable[..., dict[str, Json]]
 
@@ -124,6 +125,15 @@ class World:
             return SIMULATORS[call.name](*instance, **call.arguments)
         except Refused as reason:
             return {"error": str(reason)}
+
+    def make_call(self, call: Call, tools: Sequence[Tool]) -> dict[str, Json]:
+        """The observation of a model's call, which need not fit; then it is {"error": reason}."""
+        if problem := schema.find_call_problem(call, tools):
+            return {"error": problem}
+        try:
+            return self.observe(call)
+        except (ArithmeticError, LookupError, ValueError) as error:  # such as the 30th of February
+            return {"error": f"impossible: {error}"}
 
     def state(self) -> dict[str, Json]:
         """The state of every stateful simulator: worlds of equal states answer alike."""
