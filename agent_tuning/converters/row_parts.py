@@ -57,11 +57,15 @@ def write_observation(value: Json) -> str:
 
 
 def read_observation(text: str) -> Json:
-    """The JSON that a text holds, or the text."""
+    """The JSON that a text holds, or the text; so is a fraction that JSON would write otherwise.
+
+    Version 3.10 is not 3.1.
+    """
     try:
-        return strict_json.decode(text)
+        value = strict_json.decode(text)
     except ValueError:
         return text
+    return text if isinstance(value, float) and format_json(value) != text else value
 
 
 def build_results(

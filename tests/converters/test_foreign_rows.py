@@ -80,6 +80,15 @@ def test_a_result_without_its_call_is_an_error(messages, problem):
         chat(*messages)
 
 
+@pytest.mark.parametrize("text", ["3.10", "1E5", "0.1000000000000000055", "007", "NaN", "None"])
+def test_a_result_that_json_would_write_otherwise_stays_as_it_is(text):
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, {"role": "tool",
+                 "tool_call_id": "n", "content": text}, SAID)  # fmt: skip
+    assert turns_of(group)[2].content == text
+    again = FORMATS["openai"].read(FORMATS["openai"].write(group))
+    assert turns_of(again)[2].content == text
+
+
 def test_an_old_function_call_is_a_call_with_its_result():
     old = {"name": "next_ferry", "arguments": '{"quay": "North"}'}
     messages = [
