@@ -10,7 +10,10 @@ from agent_tuning.records import Json
 # Where the three notations have the JSON Schema of the arguments.
 PARAMETERS = ("parameters", "input_schema", "inputSchema")
 IGNORED = frozenset(
-    {"strict", "annotations", "_meta", "icons", "execution", "cache_control", "id", "defer_loading"}
+    {
+        *("strict", "annotations", "_meta", "icons", "execution", "cache_control", "id"),
+        *("defer_loading", "input_examples", "allowed_callers", "eager_input_streaming"),
+    }
 )
 NO_PARAMETERS = {"type": "object", "properties": {}}
 
@@ -58,7 +61,7 @@ def read_fields(value: Json, place: str) -> ToolFields:
     if len(named) > 1:
         raise ValueError(f"{place}: expected one of {' and '.join(named)}, found both")
     field = named[0] if named else PARAMETERS[0]
-    parameters = inner[field] if named else NO_PARAMETERS
+    parameters = inner[field] if named and inner[field] != {} else NO_PARAMETERS
     return ToolFields(
         fields.name, fields.description or fields.title or "", parameters, field, fields.result
     )

@@ -76,11 +76,13 @@ def _read_listed(value: Json, place: str) -> Outcome:
 
 def _build_observations(schema: Json, place: str) -> Iterator[dict[str, Json]]:
     """The observation that an output schema describes, if it says enough for one."""
-    if schema is not None:
-        given = schemas.resolve(schema, References(schema), "given", place)
-        value = examples.build_example(given)
-        if isinstance(value, dict):
-            yield value
+    try:
+        given = schemas.resolve(schema or {}, References(schema), "given", place)
+    except SchemaProblem:
+        return  # a tool can be used without
+    value = examples.build_example(given)
+    if isinstance(value, dict):
+        yield value
 
 
 def _check_parameters(parameters: dict[str, Json], place: str) -> None:

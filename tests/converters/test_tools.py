@@ -134,12 +134,16 @@ def imported(tmp_path):
         [FUNCTION],
         [{"type": "function", "function": FUNCTION}],
         [{"type": "function", **FUNCTION, "strict": True}],
+        [{**FUNCTION, "type": "custom", "input_examples": [{"id": "A7"}], "strict": True}],
         {"tools": [{"type": "function", "function": FUNCTION}]},
         {"functions": [FUNCTION]},
         {"tools": [OFFERED]},
         {"jsonrpc": "2.0", "id": 1, "result": {"tools": [OFFERED]}},
     ],
-    ids=["bare", "list", "wrapped", "flat", "request", "functions", "mcp", "json-rpc"],
+    ids=[
+        *("bare", "list", "wrapped", "flat", "with examples", "request", "functions", "mcp"),
+        "json-rpc",
+    ],
 )
 def test_every_notation_gives_the_same_entry(document, imported):
     entry = imported(json.dumps(document), ".json").entries["get_order"]
@@ -207,6 +211,20 @@ def test_an_output_schema_gives_an_observation(imported):
     result = {"type": "object", "properties": {"price": {"type": "number", "minimum": 3}}}
     entry = imported(json.dumps({"tools": [{**OFFERED, "outputSchema": result}]}), ".json").entries
     assert entry["get_order"].observations == ({"price": 3},)
+
+
+@pytest.mark.parametrize("result", [{"$ref": "https://x.org/s.json"}, {"type": "strin"}])
+def test_an_output_schema_that_cannot_be_used_leaves_the_tool(result, imported):
+    result = {"type": "object", "properties": {"price": result}}
+    document = {"tools": [{**OFFERED, "outputSchema": result}]}
+    assert imported(json.dumps(document), ".json").entries["get_order"].observations == ()
+
+
+@pytest.mark.parametrize("field", ["parameters", "input_schema", "inputSchema"])
+@pytest.mark.parametrize("empty", [None, {}])
+def test_an_empty_schema_means_no_arguments(field, empty, imported):
+    entry = imported(json.dumps([{"name": "ping", field: empty}]), ".json").entries["ping"]
+    assert entry.parameters == {"type": "object", "properties": {}}
 
 
 def test_the_nearest_tools_are_siblings_and_chinese_is_recognised(imported):
