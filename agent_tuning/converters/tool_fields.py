@@ -61,7 +61,7 @@ def read_fields(value: Json, place: str) -> ToolFields:
     if len(named) > 1:
         raise ValueError(f"{place}: expected one of {' and '.join(named)}, found both")
     field = named[0] if named else PARAMETERS[0]
-    parameters = inner[field] if named and inner[field] != {} else NO_PARAMETERS
+    parameters = inner[field] if named else NO_PARAMETERS
     return ToolFields(
         fields.name, fields.description or fields.title or "", parameters, field, fields.result
     )

@@ -66,7 +66,8 @@ def _read_listed(value: Json, place: str) -> Outcome:
     try:
         references = References(fields.parameters)
         at = f"{place}.{fields.parameters_field}"
-        parameters = schemas.resolve(fields.parameters, references, "sent", at)
+        schema = schemas.resolve(fields.parameters, references, "sent", at)
+        parameters = schemas.complete_parameters(schema)
         _check_parameters(parameters, at)
     except SchemaProblem as error:
         return UnusableTool(place, fields.name, str(error))
@@ -87,8 +88,6 @@ def _build_observations(schema: Json, place: str) -> Iterator[dict[str, Json]]:
 
 def _check_parameters(parameters: dict[str, Json], place: str) -> None:
     """Raise SchemaProblem unless these can be a tool's parameters."""
-    if "type" not in parameters and "properties" in parameters:
-        parameters["type"] = "object"
     if parameters.get("type") != "object":
         raise SchemaProblem(f"{place}: expected parameters of type object")
     if "" in parameters.get("properties", {}):
