@@ -54,10 +54,11 @@ def read(row: Row) -> Group:
     decided = list(_read_turns(output.strip(), "output"))
     if not decided or not isinstance(decided[-1], Assistant):
         raise ValueError("output: expected AI: or API-Request:")
-    *before_it, last = _join_thoughts([*_read_turns(dialogue, "input"), *decided])
+    *before_it, last = rows.join_thoughts([*_read_turns(dialogue, "input"), *decided])
     context = map(_forget, before_it)
     today = TODAY.search(row.instruction)
-    return rows.build_group([*context, last], tools, "", today.group() if today else "")
+    system = [rows.System(today.group())] if today else []
+    return rows.build_group([*system, *context, last], tools, "")
 
 
 def _read_tools(text: str, field: str) -> Iterator[Tool]:
@@ -154,20 +155,6 @@ def _read_literal(text: str) -> Json:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         value = None
     return row_parts.read_observation(text) if value is None or isinstance(value, float) else value
-
-
-def _join_thoughts(turns: list[Turn]) -> Iterator[Turn]:
-    """What the model says right before a call becomes the thought of the call."""
-    said = ""
-    for turn, following in zip(turns, [*turns[1:], None], strict=True):
-        calls_next = isinstance(following, Assistant) and following.calls
-        if isinstance(turn, Assistant) and not turn.calls and calls_next:
-            said = row_parts.collapse_spaces(f"{said} {turn.text}")
-        elif isinstance(turn, Assistant) and turn.calls:
-            yield msgspec.structs.replace(turn, thought=said)
-            said = ""
-        else:
-            yield turn
 
 
 def _forget(turn: Turn) -> Turn:

@@ -51,14 +51,12 @@ def write(group: Group) -> Row:
 
 
 def read(row: Row) -> Group:
-    turns = list(_read_turns(row))
     tools = row_parts.read_tools(row.tools, bool(row.facets))
-    system = [u.value for u in row.conversations if u.speaker == "system"]
-    texts = filter(None, [row.system, *system])
-    return rows.build_group(turns, tools, row.facets, "\n\n".join(texts))
+    return rows.build_group(_read_turns(row), tools, row.facets)
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
+    yield rows.System(row.system or "")
     calls: list[Call] = []
     numbered = enumerate(row.conversations)
     for speaker, block in groupby(numbered, key=lambda pair: pair[1].speaker):
@@ -66,7 +64,7 @@ def _read_turns(row: Row) -> Iterator[Turn]:
         number = utterances[0][0]
         match speaker:
             case "system":
-                continue
+                yield from (rows.System(said.value) for _, said in utterances)
             case "human" | "user":
                 yield from (User(said.value) for _, said in utterances)
             case "gpt" | "assistant":

@@ -98,15 +98,10 @@ def read(row: Row) -> Group:
     if row.tools and row.functions:
         raise ValueError("functions: expected either tools or functions, found both")
     tools = row_parts.read_tools(row.tools or row.functions, ours)
-    turns = list(read_turns(row.messages))
-    return rows.build_group(turns, tools, row.facets, join_system(row.messages))
+    return rows.build_group(read_turns(row.messages), tools, row.facets)
 
 
-def join_system(messages: Sequence[Message]) -> str:
-    return "\n\n".join(m.text for m in messages if m.role in ("system", "developer"))
-
-
-def read_turns(messages: Sequence[Message]) -> Iterator[Turn]:
+def read_turns(messages: Sequence[Message]) -> Iterator[Turn | rows.System]:
     """The turns of messages. Raises ValueError with place and problem."""
     open_calls = _OpenCalls()
     for number, message in enumerate(messages):
@@ -117,7 +112,7 @@ def read_turns(messages: Sequence[Message]) -> Iterator[Turn]:
         yield from open_calls.close(place)
         match message.role:
             case "system" | "developer":
-                continue
+                yield rows.System(message.text)
             case "user":
                 yield User(message.text)
             case "assistant":

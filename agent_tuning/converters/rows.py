@@ -6,8 +6,8 @@ text is an answer, and every reply is trained unless the format itself says othe
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from agent_tuning.records import (
     Turn,
     User,
 )
+
+T = TypeVar("T")
 
 
 class Facets(Record, frozen=True):
@@ -54,6 +56,12 @@ class Step(NamedTuple):
     user_text: str | None  # None where the decision follows tool results
     decision: Assistant
     results: tuple[ToolResult, ...]
+
+
+class System(NamedTuple):
+    """What is said to the model beside the conversation, where it stands in other people's rows."""
+
+    text: str
 
 
 def only_trajectory(group: Group) -> Trajectory:
@@ -114,20 +122,15 @@ def write_facets(group: Group) -> str:
     )
 
 
-def build_group(
-    turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str = ""
-) -> Group:
+def build_group(said: Iterable[Turn | System], tools: Sequence[Tool], column: str) -> Group:
     """The group of one in a row; `column` is its `facets`. Raises ValueError without a reply."""
-    while turns and not isinstance(turns[-1], Assistant):
-        turns = turns[:-1]  # turns after the model's last one teach it nothing
-    if not turns:
-        raise ValueError("expected at least one turn of the model")
     if column:
         facets = msgspec.json.decode(column, type=Facets)
-        turns = tuple(_restore_decisions(turns, facets))
+        ours = _end_with_a_reply([turn for turn in said if not isinstance(turn, System)])
+        turns = tuple(_restore_decisions(ours, facets))
     else:
+        turns = tuple(join_thoughts(_place_system(_end_with_a_reply(list(said)))))
         _refuse_silence(turns)
-        turns = tuple(_prepend_system(turns, system))
         facets = _guess_facets(turns, tools)
     trajectory = Trajectory(
         facets.id, turns, facets.kind, facets.language, facets.tool, facets.scenario
@@ -142,6 +145,14 @@ def build_group(
         instructions=facets.instructions,
     )
     return Group(facets.group, prompt, (trajectory,))
+
+
+def _end_with_a_reply(said: list[T]) -> list[T]:
+    """The turns up to the model's last one: what follows teaches it nothing."""
+    end = max((n for n, turn in enumerate(said, 1) if isinstance(turn, Assistant)), default=0)
+    if not end:
+        raise ValueError("expected at least one turn of the model")
+    return said[:end]
 
 
 def _refuse_silence(turns: Sequence[Turn]) -> None:
@@ -166,14 +177,49 @@ def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:
     return restored
 
 
-def _prepend_system(turns: Sequence[Turn], system: str) -> list[Turn]:
-    """Other people's system prompt goes before the user's text: ours come from templates."""
-    if not system:
-        return list(turns)
-    first = turns[0]
-    if isinstance(first, User):
-        return [User(f"{system}\n\n{first.text}"), *turns[1:]]
-    return [User(system), *turns]
+def _place_system(said: Iterable[Turn | System]) -> list[Turn]:
+    """Other people's system prompts go before what the user says next: ours come from templates.
+
+    Where the model speaks next, they go after what the user said last.
+    """
+    turns: list[Turn] = []
+    waiting: list[str] = []
+    for turn in said:
+        if isinstance(turn, System):
+            waiting += [turn.text] if turn.text else []
+        elif isinstance(turn, User):
+            turns.append(User("\n\n".join([*waiting, turn.text])))
+            waiting = []
+        elif isinstance(turn, Assistant) and waiting:
+            if turns and isinstance(last := turns[-1], User):
+                waiting.insert(0, last.text)
+                turns.pop()
+            turns += [User("\n\n".join(waiting)), turn]
+            waiting = []
+        else:
+            turns.append(turn)
+    return turns
+
+
+def join_thoughts(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """The turns; what the model says right before calls is the thought of the calls.
+
+    It is trained as a whole: a part that is not trained leaves all of it out.
+    """
+    waiting: list[Assistant] = []
+    for turn in turns:
+        if isinstance(turn, Assistant) and not turn.calls:
+            waiting.append(turn)
+            continue
+        if isinstance(turn, Assistant) and waiting:
+            said = [text for one in waiting for text in (one.thought, one.text)]
+            thought = " ".join(" ".join([*said, turn.thought]).split())
+            trained = all(one.trained for one in [*waiting, turn])
+            yield msgspec.structs.replace(turn, thought=thought, trained=trained)
+        else:
+            yield from [*waiting, turn]
+        waiting = []
+    yield from waiting
 
 
 def _guess_facets(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:

@@ -67,10 +67,11 @@ def _write_step(number: int, step: rows.Step, following: rows.Step | None) -> St
 
 def read(row: Row) -> Group:
     tools = row_parts.read_tools(row.tools, bool(row.facets), python_types.read_parameters)
-    return rows.build_group(list(_read_turns(row)), tools, row.facets, row.task_instruction or "")
+    return rows.build_group(_read_turns(row), tools, row.facets)
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
+    yield rows.System(row.task_instruction or "")
     yield User(row.query)
     for number, step in enumerate(row.steps, 1):
         place = f"steps.{number - 1}"

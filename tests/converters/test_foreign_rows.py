@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from agent_tuning.converters import FORMATS, READERS, load, row_fields, rows, save
 from agent_tuning.prompts.formats import TOOL_FORMATS
-from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult
+from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, User
 from agent_tuning.runtime import cli
 
 FERRY = {
@@ -194,6 +194,55 @@ def test_swift_messages_may_hold_calls_as_openai_writes_them():
     ]
 
 
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory", "sharegpt"])
+def test_a_system_message_stays_where_it_stands(name):
+    said = [
+        ("system", "You sell tickets."),
+        ("user", "A ferry?"),
+        ("assistant", "To where?"),
+        ("system", "The last ferry left."),
+        ("user", "North."),
+        ("system", "Be brief."),
+        ("assistant", "No."),
+        ("system", "Closed."),
+    ]
+    if name in ("openai", "ms_swift"):
+        row = {"messages": [{"role": role, "content": text} for role, text in said]}
+    else:
+        row = {"conversations": [{"from": role, "value": text} for role, text in said]}
+    assert [turn.text for turn in turns_of(read(name, row))] == [
+        *("You sell tickets.\n\nA ferry?", "To where?"),
+        *("The last ferry left.\n\nNorth.\n\nBe brief.", "No."),
+    ]
+
+
+def test_a_system_message_after_results_is_said_before_the_reply():
+    messages = ({"role": "system", "content": "Be brief."}, SAID)
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, result("n", 9), *messages)
+    assert turns_of(group)[3:] == (User("Be brief."), Assistant("no_call", text=SAID["content"]))
+
+
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory"])
+def test_what_is_said_in_turns_before_a_call_is_its_thought(name):
+    if name == "llama_factory":
+        group = factory(("gpt", "North."), ("gpt", "I look."), ("function_call", NORTH))
+    elif name == "ms_swift":
+        said = (("assistant", "North.", None), ("assistant", "I look.", None))
+        group = swift(*said, ("tool_call", NORTH, None))
+    else:
+        texts = ({"role": "assistant", "content": text} for text in ("North.", "I look."))
+        group = chat(*texts, {"role": "assistant", "tool_calls": [call("n", "North")]})
+    assert turns_of(group)[1:] == (
+        Assistant("call", "North. I look.", (Call("next_ferry", {"quay": "North"}),)),
+    )
+
+
+def test_a_thought_that_is_not_trained_leaves_its_call_out():
+    said = {"role": "assistant", "content": "I look.", "weight": 0}
+    group = chat(said, {"role": "assistant", "tool_calls": [call("n", "North")]})
+    assert [turn.trained for turn in turns_of(group)[1:]] == [False]
+
+
 @pytest.mark.parametrize("flag", [{"loss": False}, {"weight": 0}])
 def test_a_reply_without_loss_or_weight_is_context_only(flag):
     reply = {"from": "gpt", "value": "At 9.", **flag}
@@ -322,6 +371,11 @@ def test_every_tool_list_shows_what_an_optional_parameter_of_a_row_is(tool_forma
 def test_no_tools_are_no_tools_however_they_are_written(tools):
     row = {"conversations": [*CONVERSED, {"from": "gpt", "value": "No."}], "tools": tools}
     assert read("llama_factory", row).tools == ()
+
+
+def test_a_tool_with_an_empty_schema_has_no_arguments():
+    (tool,) = chat(SAID, tools=[{"name": "ping", "parameters": {}}]).tools
+    assert tool.parameters == {"type": "object", "properties": {}}
 
 
 BAD_LINES = {
