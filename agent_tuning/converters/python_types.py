@@ -62,7 +62,7 @@ def read_parameters(parameters: Json, place: str) -> Json:
     for name, value in parameters.items():
         if not isinstance(value, dict):
             raise ValueError(f"{place}.{name}: expected an object with a type, found {value!r}")
-        properties[name], optional = _read_named_type(value)
+        properties[name], optional = _read_named_type(value, f"{place}.{name}")
         required += [] if optional else [name]
     return {"type": "object", "properties": properties, "required": required}
 
@@ -88,11 +88,13 @@ def _translate_types(schema: Json, place: str) -> Json:
     return translated
 
 
-def _read_named_type(value: dict[str, Json]) -> tuple[dict[str, Json], bool]:
+def _read_named_type(value: dict[str, Json], place: str) -> tuple[Json, bool]:
     """A named type as a schema, and whether the parameter may be left out."""
     python = str(value.get("type", ""))
-    rest = {key: part for key, part in value.items() if key != "type"}
-    optional = "optional" in python.lower()
+    flags = {key for key in ("required", "optional") if isinstance(value.get(key), bool)}
+    rest = {key: part for key, part in value.items() if key != "type" and key not in flags}
+    optional = "optional" in python.lower() or value.get("optional") is True
+    optional = optional or value.get("required") is False
     python = OPTIONAL.sub("", python).strip()
     if default := DEFAULT.search(python):
         optional = True
@@ -102,7 +104,7 @@ def _read_named_type(value: dict[str, Json]) -> tuple[dict[str, Json], bool]:
     if known is None:  # a model can still read it
         noted = f"{rest.get('description', '')} ({python})".strip()
         return {**rest, "description": noted}, optional
-    return {**known, **rest}, optional
+    return _translate_types({**known, **rest}, place), optional
 
 
 def _read_type(python: str) -> dict[str, Json] | None:

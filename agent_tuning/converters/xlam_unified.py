@@ -90,5 +90,7 @@ def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
             several = len(calls) > 1 and isinstance(value, list)
             values = value if several else [value]
             yield from row_parts.build_results(calls, values, f"{place}.next_observation")
+        elif not (calls or row_fields.says_nothing(step.next_observation)):
+            raise ValueError(f"{place}.next_observation: expected none, because nothing is called")
         if step.user_input:
             yield User(step.user_input)

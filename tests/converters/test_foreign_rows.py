@@ -338,6 +338,28 @@ def test_a_python_type_is_a_schema_or_stays_readable(python):
     assert read_tool.parameters["required"] == ([] if optional else ["a"])
 
 
+def test_types_and_flags_inside_a_named_type_are_read():
+    size = {"type": "dict", "properties": {"beam": {"type": "float"}}, "required": False}
+    listed = {"type": "list", "items": {"type": "dict"}, "optional": True}
+    tool = {"name": "t", "parameters": {"size": size, "all": listed, "at": {"required": True}}}
+    (tool,) = read("xlam", {"query": "q", "tools": [tool], "answers": [{"name": "t"}]}).tools
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "size": {"type": "object", "properties": {"beam": {"type": "number"}}},
+            "all": {"type": "array", "items": {"type": "object"}},
+            "at": {},
+        },
+        "required": ["at"],
+    }
+
+
+def test_an_observation_of_a_step_without_calls_is_an_error():
+    row = {"query": "q", "tools": [FERRY], "steps": [{"thought": "At 9.", "next_observation": "9"}]}
+    with pytest.raises(ValueError, match=r"^steps\.0\.next_observation: expected none"):
+        read("xlam_unified", row)
+
+
 @pytest.mark.parametrize(
     ("parameters", "names"),
     [
