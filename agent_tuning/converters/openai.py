@@ -14,10 +14,14 @@ from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.prompts.tool_lists.documents import build_openai_tool
 from agent_tuning.records import Assistant, Call, Group, Json, ToolResult, Turn, User
 
+# What only a reply says, and what only a result says.
+OF_REPLIES = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
+OF_RESULTS = ("tool_call_id", "name")
+
 
 class Function(msgspec.Struct):
     name: str
-    arguments: str | dict[str, Json] = "{}"
+    arguments: str | dict[str, Json] | None = None
 
 
 class ToolCall(msgspec.Struct):
@@ -48,15 +52,15 @@ class Message(msgspec.Struct, omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """What is said; a refusal is said in place of an answer."""
+        """What is said; a refusal is said in place of an answer, or after it."""
         content = self.content or ""
         if isinstance(content, list):
             content = "".join(part.text + part.refusal for part in content)
-        return content or self.refusal or ""
+        return _join_texts("\n\n", content, self.refusal)
 
     @property
     def thought(self) -> str:
-        return self.reasoning_content or self.reasoning or ""
+        return _join_texts(" ", self.reasoning_content, self.reasoning)
 
 
 class Row(msgspec.Struct, omit_defaults=True):
@@ -106,6 +110,7 @@ def read_turns(messages: Sequence[Message]) -> Iterator[Turn | rows.System]:
     open_calls = _OpenCalls()
     for number, message in enumerate(messages):
         place = f"messages.{number}"
+        _refuse_fields_of_others(message, place)
         if message.role in ("tool", "function"):
             open_calls.answer(message, place)
             continue
@@ -122,6 +127,22 @@ def read_turns(messages: Sequence[Message]) -> Iterator[Turn | rows.System]:
             case role:
                 raise ValueError(f"{place}.role: unknown role {role!r}")
     yield from open_calls.close("messages: the end", complete=False)
+
+
+def _join_texts(between: str, *texts: str | None) -> str:
+    """The texts, each once: some sets have the same in two fields."""
+    return between.join(dict.fromkeys(filter(None, texts)))
+
+
+def _refuse_fields_of_others(message: Message, place: str) -> None:
+    """Raise ValueError for a field that would be lost, as the name of one of several users."""
+    is_result = message.role in ("tool", "function")
+    for field in (*OF_REPLIES, *OF_RESULTS):
+        expected = message.role == "assistant" if field in OF_REPLIES else is_result
+        if not (expected or row_fields.says_nothing(getattr(message, field))):
+            problem = f"expected none in a message of role {message.role}"
+            ignore = f"if it means nothing here, use --ignore messages.{field}"
+            raise ValueError(f"{place}.{field}: {problem}; {ignore}")
 
 
 def _read_assistant(message: Message, place: str) -> Assistant:

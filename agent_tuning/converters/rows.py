@@ -6,6 +6,7 @@ text is an answer, and every reply is trained unless the format itself says othe
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +31,12 @@ from agent_tuning.records import (
 )
 
 T = TypeVar("T")
+# How models write a call in their text.
+CALL_IN_TEXT = re.compile(
+    r"<tool_call>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>|^Action Input:"
+    r'|\A\s*\[?\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"(?:arguments|parameters)"',
+    re.MULTILINE,
+)
 
 
 class Facets(Record, frozen=True):
@@ -131,6 +138,8 @@ def build_group(said: Iterable[Turn | System], tools: Sequence[Tool], column: st
     else:
         turns = tuple(join_thoughts(_place_system(_end_with_a_reply(list(said)))))
         _refuse_silence(turns)
+        if tools:
+            _refuse_calls_in_texts(turns)
         facets = _guess_facets(turns, tools)
     trajectory = Trajectory(
         facets.id, turns, facets.kind, facets.language, facets.tool, facets.scenario
@@ -161,6 +170,16 @@ def _refuse_silence(turns: Sequence[Turn]) -> None:
     for number, turn in enumerate(decisions, 1):
         if not (turn.calls or turn.text.strip()):
             raise ValueError(f"turn {number} of the model: neither text nor call")
+
+
+def _refuse_calls_in_texts(turns: Sequence[Turn]) -> None:
+    """Raise ValueError for a call in the text of an answer: it would train to make no call."""
+    decisions = [turn for turn in turns if isinstance(turn, Assistant)]
+    for number, turn in enumerate(decisions, 1):
+        if match := CALL_IN_TEXT.search(turn.text):
+            shown = match.group().strip()
+            problem = f"a call in its text, {shown!r}: expected it where the format has calls"
+            raise ValueError(f"turn {number} of the model: {problem}")
 
 
 def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:

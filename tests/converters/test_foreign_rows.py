@@ -119,6 +119,63 @@ def test_a_refusal_is_what_the_user_reads(message):
     assert turns_of(chat(message))[-1] == Assistant("no_call", text="I do not sail there.")
 
 
+def test_neither_of_two_fields_with_a_text_is_lost():
+    said = {
+        "content": "No.",
+        "refusal": "I do not sail.",
+        "reasoning": "b",
+        "reasoning_content": "a",
+    }
+    turn = turns_of(chat({"role": "assistant", **said}))[-1]
+    assert (turn.thought, turn.text) == ("a b", "No.\n\nI do not sail.")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("name", "ada", 0),
+        ("tool_calls", [call("n", "N")], 0),
+        ("refusal", "No.", 0),
+        ("tool_call_id", "n", 0),
+        ("name", "captain", 1),
+        ("reasoning", "I think.", 2),
+    ],
+)
+def test_a_field_that_its_role_has_no_place_for_is_an_error_or_ignored_by_name(field, value, at):
+    calls = {"role": "assistant", "tool_calls": [call("n", "N")]}
+    messages = [ASKED, calls, result("n", 9), SAID]
+    row = {"messages": messages, "tools": FERRIES}
+    expected = turns_of(read("openai", row))
+    messages[at] = messages[at] | {field: value}
+    with pytest.raises(ValueError, match=rf"^messages\.{at}\.{field}: expected none .*--ignore"):
+        read("openai", row)
+    if at:
+        kept = row_fields.convert(row, FORMATS["openai"].row, [f"messages.{field}"])
+        assert turns_of(FORMATS["openai"].read(kept)) == expected
+
+
+@pytest.mark.parametrize("arguments", [None, "", "null", {}, "{}"])
+def test_no_arguments_are_no_arguments_however_they_are_written(arguments):
+    calls = [{"id": "n", "function": {"name": "next_ferry", "arguments": arguments}}]
+    assert turns_of(chat({"role": "assistant", "tool_calls": calls}))[-1].calls[0].arguments == {}
+
+
+IN_TEXT = (
+    f"I look. <tool_call>{json.dumps({'name': 'next_ferry'})}</tool_call>",
+    '<functioncall> {"name": "next_ferry", "arguments": \'{}\'}',
+    "Thought: I look.\nAction: next_ferry\nAction Input: {}",
+    '{"name": "next_ferry", "parameters": {"quay": "N"}}',
+)
+
+
+@pytest.mark.parametrize("text", IN_TEXT)
+def test_a_call_in_the_text_of_an_answer_is_an_error_where_there_are_tools(text):
+    with pytest.raises(ValueError, match=r"^turn 1 of the model: a call in its text, '"):
+        chat({"role": "assistant", "content": text})
+    general = read("openai", {"messages": [ASKED, {"role": "assistant", "content": text}]})
+    assert turns_of(general)[-1].text == text
+
+
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_reasoning_is_the_thought(field):
     group = chat({"role": "assistant", field: "Both\nquays.", **BOTH})
