@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_tuning.converters import documents
+from agent_tuning.converters.row_fields import ABOUT_A_ROW
 from agent_tuning.files import strict_json
 from agent_tuning.records import BadInput, Json
 
@@ -99,13 +100,29 @@ def _load_data_set(
             place = f"{source}: {split} {number}"
             try:
                 strict_json.check(row)
+                read = {k: _read_column(k, v) for k, v in row.items() if v is not None}
             except ValueError as error:
                 raise BadInput(f"{place}: {error}") from error
-            yield place, _drop_nulls(row)
+            yield place, read
 
 
-def _drop_nulls(value: Json) -> Json:
-    """The value without nulls: a table gives every row the keys of all rows."""
+def _read_column(name: str, value: Json) -> Json:
+    """A value as JSON has it. What only names a row, and a column of one value, may be a time."""
+    if name in ABOUT_A_ROW or not isinstance(value, dict | list):
+        return value
+    return _drop_nulls(value, name)
+
+
+def _drop_nulls(value: Json, place: str) -> Json:
+    """The value without nulls: a table gives every row the keys of all rows.
+
+    A table also makes times of texts, and then nobody knows what was written: a ValueError.
+    """
     if isinstance(value, dict):
-        return {key: _drop_nulls(part) for key, part in value.items() if part is not None}
-    return [_drop_nulls(part) for part in value] if isinstance(value, list) else value
+        return {k: _drop_nulls(v, f"{place}.{k}") for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_drop_nulls(part, f"{place}.{number}") for number, part in enumerate(value)]
+    if not isinstance(value, str | int | float | None):
+        problem = f"found a {type(value).__name__}, which JSON has not; a table makes one of a text"
+        raise ValueError(f"{place}: {problem}: read the .jsonl files one by one")
+    return value
