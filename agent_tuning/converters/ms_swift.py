@@ -104,6 +104,8 @@ def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
                 calls = list(turn.calls)
                 pending = None
             case "tool_response" | "tool":
+                if len(calls) > 1 and any(message.tool_call_id for message in messages):
+                    raise ValueError(f"{place}.tool_call_id: the calls before it have no ids")
                 values = [row_parts.read_observation(m.text) for m in messages]
                 yield from row_parts.build_results(calls, values, place)
                 calls = []

@@ -91,7 +91,8 @@ def read_call(value: Json, place: str = "") -> Call:
         arguments = fields.get("arguments", {})
         if isinstance(arguments, str):
             arguments = strict_json.decode_text(arguments, "arguments") if arguments.strip() else {}
-        return msgspec.convert({"name": fields.get("name"), "arguments": arguments or {}}, Call)
+        given = {} if arguments in (None, []) else arguments  # some write no arguments as a list
+        return msgspec.convert({"name": fields.get("name"), "arguments": given}, Call)
     except ValueError as error:
         raise ValueError(f"{place}: {error}" if place else str(error)) from error
 
@@ -105,6 +106,8 @@ def read_calls(text: str, place: str) -> tuple[str, list[Call]]:
     else:
         words, value = "", strict_json.decode_text(rest, place)
         values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError(f"{place}: expected a call")
     return collapse_spaces(f"{thought} {words}") if words.strip() else thought, [
         read_call(value, place) for value in values
     ]

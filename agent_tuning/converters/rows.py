@@ -31,10 +31,11 @@ from agent_tuning.records import (
 )
 
 T = TypeVar("T")
-# How models write a call in their text.
-CALL_IN_TEXT = re.compile(
-    r"<tool_call>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>|^Action Input:"
-    r'|\A\s*\[?\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"(?:arguments|parameters)"',
+# How models write thoughts and calls in their text.
+THOUGHT = re.compile(r"</?think>")
+CALL_OR_THOUGHT = re.compile(
+    rf"{THOUGHT.pattern}|<tool_call>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r'|^Action Input:|^\s*\[?\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"(?:arguments|parameters)"',
     re.MULTILINE,
 )
 
@@ -138,8 +139,7 @@ def build_group(said: Iterable[Turn | System], tools: Sequence[Tool], column: st
     else:
         turns = tuple(join_thoughts(_place_system(_end_with_a_reply(list(said)))))
         _refuse_silence(turns)
-        if tools:
-            _refuse_calls_in_texts(turns)
+        _refuse_markup(turns, CALL_OR_THOUGHT if tools else THOUGHT)
         facets = _guess_facets(turns, tools)
     trajectory = Trajectory(
         facets.id, turns, facets.kind, facets.language, facets.tool, facets.scenario
@@ -172,13 +172,16 @@ def _refuse_silence(turns: Sequence[Turn]) -> None:
             raise ValueError(f"turn {number} of the model: neither text nor call")
 
 
-def _refuse_calls_in_texts(turns: Sequence[Turn]) -> None:
-    """Raise ValueError for a call in the text of an answer: it would train to make no call."""
+def _refuse_markup(turns: Sequence[Turn], markup: re.Pattern[str]) -> None:
+    """Raise ValueError for a call or a part of a thought that is still in a text.
+
+    Such a call would train to make no call, and such a thought to be said.
+    """
     decisions = [turn for turn in turns if isinstance(turn, Assistant)]
     for number, turn in enumerate(decisions, 1):
-        if match := CALL_IN_TEXT.search(turn.text):
+        if match := markup.search(f"{turn.thought}\n{turn.text}"):
             shown = match.group().strip()
-            problem = f"a call in its text, {shown!r}: expected it where the format has calls"
+            problem = f"{shown!r} in its text: expected calls and thoughts in their own places"
             raise ValueError(f"turn {number} of the model: {problem}")
 
 

@@ -154,7 +154,7 @@ def test_a_field_that_its_role_has_no_place_for_is_an_error_or_ignored_by_name(f
         assert turns_of(FORMATS["openai"].read(kept)) == expected
 
 
-@pytest.mark.parametrize("arguments", [None, "", "null", {}, "{}"])
+@pytest.mark.parametrize("arguments", [None, "", "null", {}, "{}", "[]"])
 def test_no_arguments_are_no_arguments_however_they_are_written(arguments):
     calls = [{"id": "n", "function": {"name": "next_ferry", "arguments": arguments}}]
     assert turns_of(chat({"role": "assistant", "tool_calls": calls}))[-1].calls[0].arguments == {}
@@ -170,10 +170,26 @@ IN_TEXT = (
 
 @pytest.mark.parametrize("text", IN_TEXT)
 def test_a_call_in_the_text_of_an_answer_is_an_error_where_there_are_tools(text):
-    with pytest.raises(ValueError, match=r"^turn 1 of the model: a call in its text, '"):
+    with pytest.raises(ValueError, match=r"^turn 1 of the model: '.*' in its text"):
         chat({"role": "assistant", "content": text})
     general = read("openai", {"messages": [ASKED, {"role": "assistant", "content": text}]})
     assert turns_of(general)[-1].text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>I wonder", "I wonder.</think>At 9.", "So <think>hm</think> at 9."]
+)
+def test_a_thought_without_both_its_ends_at_the_beginning_is_an_error(text):
+    for row in ({"content": text}, {"tool_calls": [call("n", "N")], "content": text}):
+        with pytest.raises(ValueError, match=r"^turn 1 of the model: '</?think>' in its text"):
+            chat({"role": "assistant", **row})
+
+
+@pytest.mark.parametrize("arguments", ["0", "false", '""', "[1]"])
+def test_arguments_that_are_no_object_are_an_error(arguments):
+    calls = [{"id": "n", "function": {"name": "next_ferry", "arguments": arguments}}]
+    with pytest.raises(ValueError, match=r"^messages\.1\.tool_calls\.0: Expected `object`"):
+        chat({"role": "assistant", "tool_calls": calls})
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
@@ -233,6 +249,20 @@ def test_a_turn_with_a_part_without_loss_is_not_trained(thought, first, second, 
         ("assistant", "I look.", thought), ("tool_call", NORTH, first), ("tool_call", SOUTH, second)
     )
     assert turns_of(group)[1].trained is trained
+
+
+def test_ids_of_results_of_calls_without_ids_are_an_error():
+    calls = [{"role": "tool_call", "content": text} for text in (NORTH, SOUTH)]
+    results = [{"role": "tool_response", "content": "9", "tool_call_id": id} for id in ("s", "n")]
+    with pytest.raises(
+        ValueError, match=r"^messages\.3\.tool_call_id: the calls before it have no"
+    ):
+        read("ms_swift", {"messages": [ASKED, *calls, *results, SAID], "tools": FERRIES})
+
+
+def test_a_list_of_no_calls_is_an_error():
+    with pytest.raises(ValueError, match=r"^conversations\.1\.value: expected a call"):
+        factory(("function_call", "[]"))
 
 
 def test_swift_messages_may_hold_calls_as_openai_writes_them():
