@@ -39,7 +39,7 @@ class Part(msgspec.Struct):
 
 class Message(msgspec.Struct, omit_defaults=True):
     role: str
-    content: str | list[Part] | None = None
+    content: str | list[Part] | dict[str, Json] | None = None  # an object only as a result
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
     weight: Literal[0, 1] | None = None
@@ -53,7 +53,7 @@ class Message(msgspec.Struct, omit_defaults=True):
     @property
     def text(self) -> str:
         """What is said; a refusal is said in place of an answer, or after it."""
-        content = self.content or ""
+        content = "" if isinstance(self.content, dict) else self.content or ""
         if isinstance(content, list):
             content = "".join(part.text + part.refusal for part in content)
         return _join_texts("\n\n", content, self.refusal)
@@ -137,6 +137,8 @@ def _join_texts(between: str, *texts: str | None) -> str:
 def _refuse_fields_of_others(message: Message, place: str) -> None:
     """Raise ValueError for a field that would be lost, as the name of one of several users."""
     is_result = message.role in ("tool", "function")
+    if isinstance(message.content, dict) and not is_result:
+        raise ValueError(f"{place}.content: expected a text, found an object")
     for field in (*OF_REPLIES, *OF_RESULTS):
         expected = message.role == "assistant" if field in OF_REPLIES else is_result
         if not (expected or row_fields.says_nothing(getattr(message, field))):
@@ -184,7 +186,8 @@ class _OpenCalls:
         number = self._find_call(message, place)
         if number in self._results:
             raise ValueError(f"{place}: a second result of {self._calls[number].name}")
-        value = row_parts.read_observation(message.text)
+        told = message.content
+        value = told if isinstance(told, dict) else row_parts.read_observation(message.text)
         self._results[number] = ToolResult(self._calls[number].name, value)
 
     def close(self, place: str, complete: bool = True) -> Iterator[ToolResult]:

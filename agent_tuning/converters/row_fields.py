@@ -21,7 +21,7 @@ ABOUT_A_ROW = frozenset(
     {
         *("id", "uuid", "idx", "index", "hash", "source", "dataset", "data_source", "split"),
         *("subset", "category", "domain", "lang", "language", "license", "metadata", "meta"),
-        *("model", "created", "timestamp", "version", "tags", "num_turns"),
+        *("model", "created", "timestamp", "version", "tags", "num_turns", "used_in"),
     }
 )
 

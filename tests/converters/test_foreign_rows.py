@@ -119,6 +119,16 @@ def test_a_refusal_is_what_the_user_reads(message):
     assert turns_of(chat(message))[-1] == Assistant("no_call", text="I do not sail there.")
 
 
+def test_a_result_may_be_an_object_and_no_other_message():
+    told = {"role": "tool", "tool_call_id": "n", "content": {"at": 9, "also": None}}
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, told, SAID)
+    assert turns_of(group)[2] == ToolResult("next_ferry", {"at": 9, "also": None})
+    with pytest.raises(
+        ValueError, match=r"^messages\.1\.content: expected a text, found an object"
+    ):
+        chat({"role": "assistant", "content": {"at": 9}})
+
+
 def test_neither_of_two_fields_with_a_text_is_lost():
     said = {
         "content": "No.",
