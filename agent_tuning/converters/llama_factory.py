@@ -23,7 +23,7 @@ class Utterance(msgspec.Struct, omit_defaults=True):
 
 class Row(msgspec.Struct, omit_defaults=True):
     conversations: list[Utterance]
-    tools: str | list[dict[str, Json]] | None = None
+    tools: str | list[dict[str, Json] | str] | None = None
     system: str | None = None
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW

@@ -34,7 +34,7 @@ class Message(msgspec.Struct, omit_defaults=True):
 
 class Row(msgspec.Struct, omit_defaults=True):
     messages: list[Message]
-    tools: str | list[dict[str, Json]] | None = None
+    tools: str | list[dict[str, Json] | str] | None = None
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 

@@ -65,9 +65,9 @@ class Message(msgspec.Struct, omit_defaults=True):
 
 class Row(msgspec.Struct, omit_defaults=True):
     messages: list[Message]
-    tools: list[dict[str, Json]] | str | None = None
+    tools: list[dict[str, Json] | str] | str | None = None
     facets: str = ""
-    functions: list[dict[str, Json]] | str | None = None  # the older name of `tools`
+    functions: list[dict[str, Json] | str] | str | None = None  # the older name of `tools`
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW | {
         *("parallel_tool_calls", "tool_choice", "function_call", "temperature", "max_tokens")
     }
@@ -93,7 +93,7 @@ def write(group: Group) -> Row:
             messages.append(
                 Message("tool", row_parts.write_observation(result.content), tool_call_id=call.id)
             )
-    tools = [build_openai_tool(tool) for tool in group.tools]
+    tools: list[dict[str, Json] | str] = [build_openai_tool(tool) for tool in group.tools]
     return Row(messages, tools, rows.write_facets(group))
 
 

@@ -26,6 +26,8 @@ JSON_TYPES = {python: name for name, python in PYTHON_TYPES.items()} | {
     **{"List": "array", "Dict": "object", "tuple": "array", "Tuple": "array"},
     **{"set": "array", "Set": "array", "Sequence": "array", "double": "number", "long": "integer"},
 }
+# Keywords whose value is a text or a list, as no named type is.
+IN_SCHEMAS = ("type", "required", "$ref", "$schema", "allOf", "anyOf", "oneOf")
 OPTIONAL = re.compile(r"\s*[,(]\s*optional\b\)?", re.IGNORECASE)
 DEFAULT = re.compile(r",\s*default(?:s to)?[:\s]\s*(.*)$", re.IGNORECASE)
 
@@ -69,7 +71,7 @@ def read_parameters(parameters: Json, place: str) -> Json:
 
 def _is_schema(parameters: dict[str, Json]) -> bool:
     """A parameter may be called `type` or `properties`, but its value is no text or no map."""
-    if isinstance(parameters.get("type"), str):
+    if any(isinstance(parameters.get(key), str | list) for key in IN_SCHEMAS):
         return True
     properties = parameters.get("properties")
     return isinstance(properties, dict) and all(isinstance(v, dict) for v in properties.values())

@@ -36,7 +36,9 @@ class Row(msgspec.Struct, omit_defaults=True):
     conversations: list[Utterance]
     id: str | int | None = None
     system: str | None = None
-    tools: str | list[dict[str, Json]] | None = None  # ours only: others name them in the text
+    tools: str | list[dict[str, Json] | str] | None = (
+        None  # ours only: others name them in the text
+    )
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 

@@ -25,7 +25,7 @@ class Step(msgspec.Struct):
 
 class Row(msgspec.Struct):
     query: str
-    tools: list[dict[str, Json]] | str
+    tools: list[dict[str, Json] | str] | str
     steps: list[Step]
     unique_trajectory_id: str | int | None = None
     task_instruction: str | None = ""

@@ -494,7 +494,31 @@ def test_no_tools_are_no_tools_however_they_are_written(tools):
 
 def test_a_tool_with_an_empty_schema_has_no_arguments():
     (tool,) = chat(SAID, tools=[{"name": "ping", "parameters": {}}]).tools
-    assert tool.parameters == {"type": "object", "properties": {}}
+    assert tool.parameters == {"type": "object", "properties": {}, "required": []}
+
+
+BEAM = {"type": "object", "properties": {"beam": {"type": "number"}}, "required": ["beam"]}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"type": "dict", "properties": {"beam": {"type": "float"}}, "required": ["beam"]},
+        {"beam": {"type": "float"}},
+        {"properties": {"beam": {"type": "number"}}, "required": ["beam"]},
+        {"allOf": [{"$ref": "#/$defs/B"}], "$defs": {"B": BEAM}},
+    ],
+)
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory"])
+def test_python_types_are_read_in_every_format_and_a_tool_may_be_a_text(name, parameters):
+    tool = {"name": "next_ferry", "parameters": parameters}
+    field = "conversations" if name == "llama_factory" else "messages"
+    turns = (
+        [*CONVERSED, {"from": "gpt", "value": "No."}] if name == "llama_factory" else [ASKED, SAID]
+    )
+    for tools in ([tool], [json.dumps(tool)], json.dumps([tool]), json.dumps([json.dumps(tool)])):
+        (read_tool,) = read(name, {field: turns, "tools": tools}).tools
+        assert read_tool.parameters == BEAM
 
 
 BAD_LINES = {
