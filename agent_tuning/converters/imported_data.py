@@ -14,7 +14,7 @@ import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.converters import load
-from agent_tuning.converters.sources import Part
+from agent_tuning.converters.sources import Part, UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats.native import is_question
 from agent_tuning.quality.decontamination import ContaminationFilter
@@ -88,11 +88,11 @@ def read_sources(
 
 def _check_row(
     source: str,
-    row: Group | load.UnreadableRow,
+    row: Group | UnreadableRow,
     known: set[str],
     contamination: ContaminationFilter,
 ) -> Group | ImportReject:
-    if isinstance(row, load.UnreadableRow):
+    if isinstance(row, UnreadableRow):
         return ImportReject(source, "unreadable", f"{row.place}: {row.problem}")
     (trajectory,) = row.trajectories
     turns = cut_turns(trajectory.turns)

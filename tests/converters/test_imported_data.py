@@ -11,6 +11,7 @@ import yaml
 
 from agent_tuning.converters import load
 from agent_tuning.converters.imported_data import ImportConfig, ImportReject, cut_turns
+from agent_tuning.converters.sources import UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import NATIVE, Assistant, BadInput, Call, Group, ToolResult, User
@@ -102,6 +103,19 @@ def test_every_row_is_kept_or_counted_by_its_reason():
     assert metrics["rejected_from_chats"] == len(BAD)
     (unreadable,) = (reject for reject in rejects if reject.reason == "unreadable")
     assert "rows.jsonl:15: messages.1: unknown field `reward`" in unreadable.detail
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "line", [b'{"messages": [', b'{"messages": NaN}', b'{"messages": "\xe9"}', b'{"a": 1, "a": 2}']
+)
+def test_a_line_that_no_record_can_hold_is_a_row_that_is_counted(line):
+    lines = [json.dumps(GOOD[0]).encode(), line, json.dumps(GOOD[1]).encode()]
+    Path("broken.jsonl").write_bytes(b"\n".join(lines))
+    metrics = run([], source="broken.jsonl")
+    assert (metrics["agent"], metrics["rejected_unreadable"]) == (2, 1)
+    (reject,) = jsonl.read(Path("rejects.jsonl"), ImportReject)
+    assert reject.detail.startswith("broken.jsonl:2: ")
 
 
 @pytest.mark.usefixtures("folder")
@@ -231,7 +245,7 @@ def test_a_public_set_is_read_as_params_yaml_names_it(source, folder):
     section = {"sources": [source], "max_rejected": 1, "permissive": ["CC-BY-4.0", "Apache-2.0"]}
     (named,) = msgspec.convert(section, ImportConfig).sources
     (group,) = load.read_rows(named.format, str(folder / "rows.jsonl"), named.ignore)
-    assert not isinstance(group, load.UnreadableRow), group
+    assert not isinstance(group, UnreadableRow), group
     assert cut_turns(group.trajectories[0].turns) == group.trajectories[0].turns
     assert bool(group.tools) == (source["name"] in ("nemotron", "xlam"))
 

@@ -463,7 +463,7 @@ def test_a_time_that_a_table_made_of_a_text_is_one_line(tmp_path):
     row = {"query": "q", "tools": "[]", "answers": calls, "created": "2025-03-14 09:26:53"}
     (tmp_path / "rows.jsonl").write_text(f"{json.dumps(row)}\n" * 2)
     with pytest.raises(BadInput, match=r"train 0: answers\.0\.arguments\.at: found a datetime, wh"):
-        list(sources.read_rows(str(tmp_path)))
+        list(load.read_groups("xlam", str(tmp_path)))
     ((_, read_row), _) = sources.read_rows(str(tmp_path / "rows.jsonl"))
     assert read_row["answers"] == calls
 
