@@ -119,6 +119,17 @@ def test_a_line_that_no_record_can_hold_is_a_row_that_is_counted(line):
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("before", [True, False])
+def test_a_system_prompt_hides_no_query_of_a_benchmark(before):
+    short = ProtectedQuery("Ferry to the isle, please", "t/2")
+    jsonl.write(Path("protected.jsonl"), [PROTECTED, short])
+    prompt = {"role": "system", "content": "You sell tickets.\n\n" + "Mind the tide. " * 40}
+    said = [prompt, asks(short.query)] if before else [asks(short.query), prompt]
+    metrics = run([row(*said, calls(quay="N")), row(*said, says("No."), tools=())])
+    assert metrics["rejected_benchmark_overlap"] == 2
+
+
+@pytest.mark.usefixtures("folder")
 def test_rows_with_tools_become_packs_of_agent_data_and_the_others_general_data():
     run([*GOOD, *GENERAL])
     for name in ("with_negatives", "written", "held_back", "own_general"):
