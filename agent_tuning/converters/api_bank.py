@@ -8,7 +8,7 @@ out, but for the sentence that says which day it is.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -54,10 +54,11 @@ def read(row: Row) -> Group:
     decided = list(_read_turns(output.strip(), "output"))
     if not decided or not isinstance(decided[-1], Assistant):
         raise ValueError("output: expected AI: or API-Request:")
-    *before_it, last = _join_thoughts([*_read_turns(dialogue, "input"), *decided])
+    *before_it, last = rows.join_thoughts([*_read_turns(dialogue, "input"), *decided])
     context = map(_forget, before_it)
     today = TODAY.search(row.instruction)
-    return rows.build_group([*context, last], tools, "", today.group() if today else "")
+    system = [rows.System(today.group())] if today else []
+    return rows.build_group([*system, *context, last], tools, "")
 
 
 def _read_tools(text: str, field: str) -> Iterator[Tool]:
@@ -117,33 +118,43 @@ def _read_calls(text: str, place: str) -> tuple[Call, ...]:
 def _read_call(node: ast.expr) -> Call:
     if not isinstance(node, ast.Call) or node.args:
         raise ValueError(ast.unparse(node))
-    given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+    given = _read_pairs([keyword.arg for keyword in node.keywords],
+                        [keyword.value for keyword in node.keywords])  # fmt: skip
     strict_json.check(given)
     return Call(ast.unparse(node.func), given)
+
+
+def _read_value(node: ast.expr | None) -> Json:
+    """A value that JSON has too. Raises ValueError for any other, such as a set or bytes."""
+    match node:
+        case ast.Constant(value=str() | int() | float() | None as value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_read_value(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            return _read_pairs(list(map(_read_value, keys)), values)
+    raise ValueError("expected a value of JSON")
+
+
+def _read_pairs(keys: Sequence[Json], values: Sequence[ast.expr]) -> dict[str, Json]:
+    """An object. A key that is no text (also that of `**more`) or comes twice is an error."""
+    pairs = {key: _read_value(value) for key, value in zip(keys, values, strict=True)
+             if isinstance(key, str)}  # fmt: skip
+    if len(pairs) < len(keys):
+        raise ValueError("expected texts as keys, each once")
+    return pairs
 
 
 def _read_literal(text: str) -> Json:
     """A result as Python or JSON writes it, or else its text."""
     try:
-        value = ast.literal_eval(text)
+        value = _read_value(ast.parse(text, mode="eval").body)
         strict_json.check(value)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return row_parts.read_observation(text)
-    return value if isinstance(value, str | int | float | bool | list | dict) else text
-
-
-def _join_thoughts(turns: list[Turn]) -> Iterator[Turn]:
-    """What the model says right before a call becomes the thought of the call."""
-    said = ""
-    for turn, following in zip(turns, [*turns[1:], None], strict=True):
-        calls_next = isinstance(following, Assistant) and following.calls
-        if isinstance(turn, Assistant) and not turn.calls and calls_next:
-            said = row_parts.collapse_spaces(f"{said} {turn.text}")
-        elif isinstance(turn, Assistant) and turn.calls:
-            yield msgspec.structs.replace(turn, thought=said)
-            said = ""
-        else:
-            yield turn
+        value = None
+    return row_parts.read_observation(text) if value is None or isinstance(value, float) else value
 
 
 def _forget(turn: Turn) -> Turn:

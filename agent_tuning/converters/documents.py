@@ -18,6 +18,8 @@ from agent_tuning.records import BadInput, Json
 T = TypeVar("T")
 
 MAX_BYTES = 200 * 2**20  # of a document, which is read as a whole
+STANDARD = "tag:yaml.org,2002:"
+TEXT = STANDARD + "str"
 CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 INTEGER = re.compile(r"[-+]?[0-9]+")
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -92,12 +94,14 @@ class _NodeReader:
         return self.values[node]
 
     def _read_node(self, node: yaml.Node) -> Json:
+        if not node.tag.startswith(STANDARD):
+            raise self._error(node, f"the tag {node.tag} has no meaning here: write out its value")
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node)
         assert isinstance(node, yaml.ScalarNode)  # there are no other kinds
-        return node.value if node.style else _read_scalar(node.value)  # a quoted one is a text
+        return node.value if node.style else _read_scalar(node.value, node.tag)
 
     def _read_mapping(self, node: yaml.MappingNode) -> dict[str, Json]:
         own: dict[str, Json] = {}
@@ -119,7 +123,18 @@ class _NodeReader:
         return BadInput(f"{self.path}:{node.start_mark.line + 1}: {problem}")
 
 
-def _read_scalar(text: str) -> Json:
+def _read_scalar(text: str, tag: str) -> Json:
+    """The value of a scalar without quotes; `tag` is its own, or the one that PyYAML gives it."""
+    value = _read_plain(text)
+    if tag == TEXT and not isinstance(value, str):
+        given = yaml.resolver.Resolver().resolve(  # type: ignore[no-untyped-call]
+            yaml.ScalarNode, text, (True, False)
+        )
+        return value if given == TEXT else text  # `!!str 1.10`
+    return value
+
+
+def _read_plain(text: str) -> Json:
     if text.lower() in CONSTANTS:
         return CONSTANTS[text.lower()]
     if INTEGER.fullmatch(text):

@@ -8,13 +8,14 @@ be checked, because others compute values that nobody said.
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.converters import load
-from agent_tuning.converters.sources import Part
+from agent_tuning.converters.sources import Part, UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats.native import is_question
 from agent_tuning.quality.decontamination import ContaminationFilter
@@ -88,11 +89,11 @@ def read_sources(
 
 def _check_row(
     source: str,
-    row: Group | load.UnreadableRow,
+    row: Group | UnreadableRow,
     known: set[str],
     contamination: ContaminationFilter,
 ) -> Group | ImportReject:
-    if isinstance(row, load.UnreadableRow):
+    if isinstance(row, UnreadableRow):
         return ImportReject(source, "unreadable", f"{row.place}: {row.problem}")
     (trajectory,) = row.trajectories
     turns = cut_turns(trajectory.turns)
@@ -154,9 +155,15 @@ def find_problems(group: Group, contamination: ContaminationFilter) -> Iterator[
     for call in list_calls(trajectory):
         if problem := schema.find_call_problem(call, group.tools):
             yield problem
-    for query in queries:
-        if leak := contamination.find_leak(query, (tool.name for tool in group.tools)):
-            yield f"benchmark_overlap: {leak.reason}: {leak.task}: {query}"
+    for said in dict.fromkeys(chain.from_iterable(map(_split_prompt, queries))):
+        if leak := contamination.find_leak(said, (tool.name for tool in group.tools)):
+            yield f"benchmark_overlap: {leak.reason}: {leak.task}: {said}"
+
+
+def _split_prompt(query: str) -> tuple[str, ...]:
+    """A query, and what a user may have said alone: a system prompt stands before or after it."""
+    paragraphs = query.strip().split("\n\n")
+    return query, paragraphs[0], paragraphs[-1]
 
 
 class _Outcome(Record, frozen=True):

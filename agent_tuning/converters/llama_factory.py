@@ -23,7 +23,7 @@ class Utterance(msgspec.Struct, omit_defaults=True):
 
 class Row(msgspec.Struct, omit_defaults=True):
     conversations: list[Utterance]
-    tools: str | list[dict[str, Json]] | None = None
+    tools: str | list[dict[str, Json] | str] | None = None
     system: str | None = None
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW
@@ -51,14 +51,12 @@ def write(group: Group) -> Row:
 
 
 def read(row: Row) -> Group:
-    turns = list(_read_turns(row))
     tools = row_parts.read_tools(row.tools, bool(row.facets))
-    system = [u.value for u in row.conversations if u.speaker == "system"]
-    texts = filter(None, [row.system, *system])
-    return rows.build_group(turns, tools, row.facets, "\n\n".join(texts))
+    return rows.build_group(_read_turns(row), tools, row.facets)
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
+    yield rows.System(row.system or "")
     calls: list[Call] = []
     numbered = enumerate(row.conversations)
     for speaker, block in groupby(numbered, key=lambda pair: pair[1].speaker):
@@ -66,7 +64,7 @@ def _read_turns(row: Row) -> Iterator[Turn]:
         number = utterances[0][0]
         match speaker:
             case "system":
-                continue
+                yield from (rows.System(said.value) for _, said in utterances)
             case "human" | "user":
                 yield from (User(said.value) for _, said in utterances)
             case "gpt" | "assistant":

@@ -9,20 +9,13 @@ is a new file, JSON Lines of Group. Neighbouring trajectories of one group are j
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from agent_tuning.converters import READERS, RowReader, row_fields, sources, targets
+from agent_tuning.converters.sources import UnreadableRow
 from agent_tuning.records import BadInput, Group
 from agent_tuning.runtime import cli
-
-
-class UnreadableRow(NamedTuple):
-    """A row that is no trajectory: where it is, and why."""
-
-    place: str
-    problem: str
 
 
 def find_reader(name: str) -> RowReader:
@@ -48,11 +41,14 @@ def read_rows(
 ) -> Iterator[Group | UnreadableRow]:
     """Every row of a source, or of a part of it, as a group of one, or why it is none."""
     form = find_reader(name)
-    for place, row in sources.read_rows(source, part):
+    for row in sources.read_rows(source, part):
+        if isinstance(row, UnreadableRow):
+            yield row
+            continue
         try:
-            yield form.read(row_fields.convert(row, form.row, ignored))
+            yield form.read(row_fields.convert(row.value, form.row, ignored))
         except ValueError as error:
-            yield UnreadableRow(place, str(error))
+            yield UnreadableRow(row.place, str(error))
 
 
 def join_groups(singles: Iterable[Group]) -> Iterator[Group]:

@@ -34,7 +34,7 @@ class Message(msgspec.Struct, omit_defaults=True):
 
 class Row(msgspec.Struct, omit_defaults=True):
     messages: list[Message]
-    tools: str | list[dict[str, Json]] | None = None
+    tools: str | list[dict[str, Json] | str] | None = None
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 
@@ -61,13 +61,12 @@ def write(group: Group) -> Row:
 
 
 def read(row: Row) -> Group:
-    system = "\n\n".join(m.text for m in row.messages if m.role == "system")
     tools = row_parts.read_tools(row.tools, bool(row.facets))
     if any(message.tool_calls for message in row.messages):
-        turns = list(openai.read_turns([_write_openai(message) for message in row.messages]))
+        said = openai.read_turns([_write_openai(message) for message in row.messages])
     else:
-        turns = list(_read_turns(row))
-    return rows.build_group(turns, tools, row.facets, system)
+        said = _read_turns(row)
+    return rows.build_group(said, tools, row.facets)
 
 
 def _write_openai(message: Message) -> openai.Message:
@@ -80,7 +79,7 @@ def _write_openai(message: Message) -> openai.Message:
     )
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
     calls: list[Call] = []
     pending: Assistant | None = None  # an answer, or the thought of calls that follow
     for role, block in groupby(enumerate(row.messages), key=lambda pair: pair[1].role):
@@ -92,7 +91,7 @@ def _read_turns(row: Row) -> Iterator[Turn]:
             pending = None
         match role:
             case "system":
-                continue
+                yield from (rows.System(message.text) for message in messages)
             case "user":
                 yield from (User(message.text) for message in messages)
             case "assistant":
@@ -105,6 +104,8 @@ def _read_turns(row: Row) -> Iterator[Turn]:
                 calls = list(turn.calls)
                 pending = None
             case "tool_response" | "tool":
+                if len(calls) > 1 and any(message.tool_call_id for message in messages):
+                    raise ValueError(f"{place}.tool_call_id: the calls before it have no ids")
                 values = [row_parts.read_observation(m.text) for m in messages]
                 yield from row_parts.build_results(calls, values, place)
                 calls = []

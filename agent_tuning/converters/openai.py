@@ -14,10 +14,14 @@ from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.prompts.tool_lists.documents import build_openai_tool
 from agent_tuning.records import Assistant, Call, Group, Json, ToolResult, Turn, User
 
+# What only a reply says, and what only a result says.
+OF_REPLIES = ("tool_calls", "function_call", "refusal", "reasoning_content", "reasoning")
+OF_RESULTS = ("tool_call_id", "name")
+
 
 class Function(msgspec.Struct):
     name: str
-    arguments: str | dict[str, Json] = "{}"
+    arguments: str | dict[str, Json] | None = None
 
 
 class ToolCall(msgspec.Struct):
@@ -35,7 +39,7 @@ class Part(msgspec.Struct):
 
 class Message(msgspec.Struct, omit_defaults=True):
     role: str
-    content: str | list[Part] | None = None
+    content: str | list[Part] | dict[str, Json] | None = None  # an object only as a result
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
     weight: Literal[0, 1] | None = None
@@ -48,22 +52,22 @@ class Message(msgspec.Struct, omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """What is said; a refusal is said in place of an answer."""
-        content = self.content or ""
+        """What is said; a refusal is said in place of an answer, or after it."""
+        content = "" if isinstance(self.content, dict) else self.content or ""
         if isinstance(content, list):
             content = "".join(part.text + part.refusal for part in content)
-        return content or self.refusal or ""
+        return _join_texts("\n\n", content, self.refusal)
 
     @property
     def thought(self) -> str:
-        return self.reasoning_content or self.reasoning or ""
+        return _join_texts(" ", self.reasoning_content, self.reasoning)
 
 
 class Row(msgspec.Struct, omit_defaults=True):
     messages: list[Message]
-    tools: list[dict[str, Json]] | str | None = None
+    tools: list[dict[str, Json] | str] | str | None = None
     facets: str = ""
-    functions: list[dict[str, Json]] | str | None = None  # the older name of `tools`
+    functions: list[dict[str, Json] | str] | str | None = None  # the older name of `tools`
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW | {
         *("parallel_tool_calls", "tool_choice", "function_call", "temperature", "max_tokens")
     }
@@ -89,7 +93,7 @@ def write(group: Group) -> Row:
             messages.append(
                 Message("tool", row_parts.write_observation(result.content), tool_call_id=call.id)
             )
-    tools = [build_openai_tool(tool) for tool in group.tools]
+    tools: list[dict[str, Json] | str] = [build_openai_tool(tool) for tool in group.tools]
     return Row(messages, tools, rows.write_facets(group))
 
 
@@ -98,26 +102,22 @@ def read(row: Row) -> Group:
     if row.tools and row.functions:
         raise ValueError("functions: expected either tools or functions, found both")
     tools = row_parts.read_tools(row.tools or row.functions, ours)
-    turns = list(read_turns(row.messages))
-    return rows.build_group(turns, tools, row.facets, join_system(row.messages))
+    return rows.build_group(read_turns(row.messages), tools, row.facets)
 
 
-def join_system(messages: Sequence[Message]) -> str:
-    return "\n\n".join(m.text for m in messages if m.role in ("system", "developer"))
-
-
-def read_turns(messages: Sequence[Message]) -> Iterator[Turn]:
+def read_turns(messages: Sequence[Message]) -> Iterator[Turn | rows.System]:
     """The turns of messages. Raises ValueError with place and problem."""
     open_calls = _OpenCalls()
     for number, message in enumerate(messages):
         place = f"messages.{number}"
+        _refuse_fields_of_others(message, place)
         if message.role in ("tool", "function"):
             open_calls.answer(message, place)
             continue
         yield from open_calls.close(place)
         match message.role:
             case "system" | "developer":
-                continue
+                yield rows.System(message.text)
             case "user":
                 yield User(message.text)
             case "assistant":
@@ -127,6 +127,24 @@ def read_turns(messages: Sequence[Message]) -> Iterator[Turn]:
             case role:
                 raise ValueError(f"{place}.role: unknown role {role!r}")
     yield from open_calls.close("messages: the end", complete=False)
+
+
+def _join_texts(between: str, *texts: str | None) -> str:
+    """The texts, each once: some sets have the same in two fields."""
+    return between.join(dict.fromkeys(filter(None, texts)))
+
+
+def _refuse_fields_of_others(message: Message, place: str) -> None:
+    """Raise ValueError for a field that would be lost, as the name of one of several users."""
+    is_result = message.role in ("tool", "function")
+    if isinstance(message.content, dict) and not is_result:
+        raise ValueError(f"{place}.content: expected a text, found an object")
+    for field in (*OF_REPLIES, *OF_RESULTS):
+        expected = message.role == "assistant" if field in OF_REPLIES else is_result
+        if not (expected or row_fields.says_nothing(getattr(message, field))):
+            problem = f"expected none in a message of role {message.role}"
+            ignore = f"if it means nothing here, use --ignore messages.{field}"
+            raise ValueError(f"{place}.{field}: {problem}; {ignore}")
 
 
 def _read_assistant(message: Message, place: str) -> Assistant:
@@ -168,7 +186,8 @@ class _OpenCalls:
         number = self._find_call(message, place)
         if number in self._results:
             raise ValueError(f"{place}: a second result of {self._calls[number].name}")
-        value = row_parts.read_observation(message.text)
+        told = message.content
+        value = told if isinstance(told, dict) else row_parts.read_observation(message.text)
         self._results[number] = ToolResult(self._calls[number].name, value)
 
     def close(self, place: str, complete: bool = True) -> Iterator[ToolResult]:

@@ -24,6 +24,7 @@ METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
 PLACES = ("path", "query", "header", "cookie")
 # A body with only these keywords says nothing beyond its properties.
 PLAIN = {"type", "properties", "required", "description", "additionalProperties"}
+VARIABLE = re.compile(r"\{([^{}+*:=]+)")  # in a path; some servers write {name+} or {name:pattern}
 JSON_MEDIA = "application/json"
 # Names under which a key of the API stands in a query, where the document does not say so.
 KEY = re.compile(r"(api|access|auth|subscription|app|client)[_-]?(key|token|secret)", re.IGNORECASE)
@@ -83,6 +84,11 @@ KNOWN: dict[type, set[str]] = {
 
 def read_openapi_tools(document: Json, path: Path) -> Iterator[Outcome]:
     """The operations in their order. Raises BadInput if the document is no OpenAPI 3."""
+    if isinstance(document, dict) and "swagger" in document:
+        version = document["swagger"]
+        raise BadInput(
+            f"{path}: swagger: expected OpenAPI 3; convert Swagger {version} to it first"
+        )
     openapi = convert_part(document, Document, path, "")
     if not openapi.openapi.startswith("3."):
         raise BadInput(f"{path}: openapi: expected 3.x, found {openapi.openapi!r}")
@@ -151,6 +157,9 @@ class _Reader:
             if parameter.where not in PLACES:
                 raise ValueError(f"{at}.in: expected one of {', '.join(PLACES)}")
             read[parameter.where, parameter.name] = (parameter, at)
+        for variable in VARIABLE.findall(place.rpartition(".")[0]):
+            if ("path", variable) not in read:
+                raise ValueError(f"{place}.parameters: none is in the path and called {variable}")
         properties: dict[str, Json] = {}
         required: list[str] = []
         for (where, own_name), (parameter, at) in read.items():
@@ -180,7 +189,8 @@ class _Reader:
         body = self.read_part(value, Body, place)
         schema = schemas.resolve(_choose_media(body.content).schema, self.references, "sent", place)
         inner, needed = schema.get("properties", {}), schema.get("required", [])
-        if not inner or schema.keys() - PLAIN or inner.keys() & arguments["properties"].keys():
+        is_plain = schema.keys() <= PLAIN and not schema.get("additionalProperties")
+        if not inner or not is_plain or inner.keys() & arguments["properties"].keys():
             inner, needed = {"body": schema}, ["body"]
         if inner.keys() & arguments["properties"].keys():
             raise ValueError(f"{place}: a parameter is called body too")

@@ -26,6 +26,8 @@ JSON_TYPES = {python: name for name, python in PYTHON_TYPES.items()} | {
     **{"List": "array", "Dict": "object", "tuple": "array", "Tuple": "array"},
     **{"set": "array", "Set": "array", "Sequence": "array", "double": "number", "long": "integer"},
 }
+# Keywords whose value is a text or a list, as no named type is.
+IN_SCHEMAS = ("type", "required", "$ref", "$schema", "allOf", "anyOf", "oneOf")
 OPTIONAL = re.compile(r"\s*[,(]\s*optional\b\)?", re.IGNORECASE)
 DEFAULT = re.compile(r",\s*default(?:s to)?[:\s]\s*(.*)$", re.IGNORECASE)
 
@@ -62,14 +64,14 @@ def read_parameters(parameters: Json, place: str) -> Json:
     for name, value in parameters.items():
         if not isinstance(value, dict):
             raise ValueError(f"{place}.{name}: expected an object with a type, found {value!r}")
-        properties[name], optional = _read_named_type(value)
+        properties[name], optional = _read_named_type(value, f"{place}.{name}")
         required += [] if optional else [name]
     return {"type": "object", "properties": properties, "required": required}
 
 
 def _is_schema(parameters: dict[str, Json]) -> bool:
     """A parameter may be called `type` or `properties`, but its value is no text or no map."""
-    if isinstance(parameters.get("type"), str):
+    if any(isinstance(parameters.get(key), str | list) for key in IN_SCHEMAS):
         return True
     properties = parameters.get("properties")
     return isinstance(properties, dict) and all(isinstance(v, dict) for v in properties.values())
@@ -88,11 +90,13 @@ def _translate_types(schema: Json, place: str) -> Json:
     return translated
 
 
-def _read_named_type(value: dict[str, Json]) -> tuple[dict[str, Json], bool]:
+def _read_named_type(value: dict[str, Json], place: str) -> tuple[Json, bool]:
     """A named type as a schema, and whether the parameter may be left out."""
     python = str(value.get("type", ""))
-    rest = {key: part for key, part in value.items() if key != "type"}
-    optional = "optional" in python.lower()
+    flags = {key for key in ("required", "optional") if isinstance(value.get(key), bool)}
+    rest = {key: part for key, part in value.items() if key != "type" and key not in flags}
+    optional = "optional" in python.lower() or value.get("optional") is True
+    optional = optional or value.get("required") is False
     python = OPTIONAL.sub("", python).strip()
     if default := DEFAULT.search(python):
         optional = True
@@ -102,7 +106,7 @@ def _read_named_type(value: dict[str, Json]) -> tuple[dict[str, Json], bool]:
     if known is None:  # a model can still read it
         noted = f"{rest.get('description', '')} ({python})".strip()
         return {**rest, "description": noted}, optional
-    return {**known, **rest}, optional
+    return _translate_types({**known, **rest}, place), optional
 
 
 def _read_type(python: str) -> dict[str, Json] | None:

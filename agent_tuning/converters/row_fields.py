@@ -21,7 +21,7 @@ ABOUT_A_ROW = frozenset(
     {
         *("id", "uuid", "idx", "index", "hash", "source", "dataset", "data_source", "split"),
         *("subset", "category", "domain", "lang", "language", "license", "metadata", "meta"),
-        *("model", "created", "timestamp", "version", "tags", "num_turns"),
+        *("model", "created", "timestamp", "version", "tags", "num_turns", "used_in"),
     }
 )
 
@@ -62,9 +62,11 @@ def _keep_known(value: Json, info: inspect.Type, place: str, ignored: frozenset[
     kept: dict[str, Json] = {}
     for key, part in value.items():
         at = f"{place}.{key}" if place else key
+        if _name(at) in ignored:
+            continue
         if key in fields:
             kept[key] = _keep_known(part, fields[key], at, ignored)
-        elif not (says_nothing(part) or key in _ignored_by(info.cls) or _name(at) in ignored):
+        elif not (says_nothing(part) or key in _ignored_by(info.cls)):
             error = refuse_field(place, key, fields)
             raise ValueError(f"{error}; if it means nothing here, use --ignore {_name(at)}")
     return kept

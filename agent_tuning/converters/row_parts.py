@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from agent_tuning.converters import row_fields, schemas, tool_fields
+from agent_tuning.converters import python_types, row_fields, schemas, tool_fields
 from agent_tuning.files import strict_json
 from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.records import Assistant, Call, Json, Tool, ToolResult
@@ -57,11 +57,15 @@ def write_observation(value: Json) -> str:
 
 
 def read_observation(text: str) -> Json:
-    """The JSON that a text holds, or the text."""
+    """The JSON that a text holds, or the text; so is a fraction that JSON would write otherwise.
+
+    Version 3.10 is not 3.1.
+    """
     try:
-        return strict_json.decode(text)
+        value = strict_json.decode(text)
     except ValueError:
         return text
+    return text if isinstance(value, float) and format_json(value) != text else value
 
 
 def build_results(
@@ -87,7 +91,8 @@ def read_call(value: Json, place: str = "") -> Call:
         arguments = fields.get("arguments", {})
         if isinstance(arguments, str):
             arguments = strict_json.decode_text(arguments, "arguments") if arguments.strip() else {}
-        return msgspec.convert({"name": fields.get("name"), "arguments": arguments or {}}, Call)
+        given = {} if arguments in (None, []) else arguments  # some write no arguments as a list
+        return msgspec.convert({"name": fields.get("name"), "arguments": given}, Call)
     except ValueError as error:
         raise ValueError(f"{place}: {error}" if place else str(error)) from error
 
@@ -101,6 +106,8 @@ def read_calls(text: str, place: str) -> tuple[str, list[Call]]:
     else:
         words, value = "", strict_json.decode_text(rest, place)
         values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError(f"{place}: expected a call")
     return collapse_spaces(f"{thought} {words}") if words.strip() else thought, [
         read_call(value, place) for value in values
     ]
@@ -114,19 +121,23 @@ def keep_parameters(parameters: Json, _: str) -> Json:
     return parameters
 
 
-def read_tools(value: Json, ours: bool, translate: Translate = keep_parameters) -> tuple[Tool, ...]:
-    """A list of tools, as JSON or as a text of JSON, in any notation of `tool_fields`.
+def read_tools(value: Json, ours: bool, translate: Translate | None = None) -> tuple[Tool, ...]:
+    """A list of tools, as JSON or as texts of JSON, in any notation of `tool_fields`.
 
-    `translate` says what a format writes in place of a JSON Schema. Parameters that are not `ours`
-    are written out for our tool lists. Raises ValueError with place and problem.
+    `translate` says what a format writes in place of a JSON Schema. Others write Python's types in
+    every format. Parameters that are not `ours` are written out for our tool lists. Raises
+    ValueError with place and problem.
     """
     if isinstance(value, str):
         value = strict_json.decode_text(value, "tools") if value.strip() else []
-    listed = msgspec.convert(value or [], list[dict[str, Json]])
+    listed = msgspec.convert(value or [], list[dict[str, Json] | str])
+    translate = translate or (keep_parameters if ours else python_types.read_parameters)
     return tuple(_read_tool(one, f"tools.{n}", ours, translate) for n, one in enumerate(listed))
 
 
-def _read_tool(value: dict[str, Json], place: str, ours: bool, translate: Translate) -> Tool:
+def _read_tool(value: dict[str, Json] | str, place: str, ours: bool, translate: Translate) -> Tool:
+    if isinstance(value, str):
+        value = msgspec.convert(strict_json.decode_text(value, place), dict[str, Json])
     fields = tool_fields.read_fields(value, place)
     at = f"{place}.{fields.parameters_field}"
     parameters = translate(fields.parameters, at)

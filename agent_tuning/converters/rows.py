@@ -6,8 +6,9 @@ text is an answer, and every reply is trained unless the format itself says othe
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,6 +28,15 @@ from agent_tuning.records import (
     Trajectory,
     Turn,
     User,
+)
+
+T = TypeVar("T")
+# How models write thoughts and calls in their text.
+THOUGHT = re.compile(r"</?think>")
+CALL_OR_THOUGHT = re.compile(
+    rf"{THOUGHT.pattern}|<tool_call>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r'|^Action Input:|^\s*\[?\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"(?:arguments|parameters)"',
+    re.MULTILINE,
 )
 
 
@@ -54,6 +64,12 @@ class Step(NamedTuple):
     user_text: str | None  # None where the decision follows tool results
     decision: Assistant
     results: tuple[ToolResult, ...]
+
+
+class System(NamedTuple):
+    """What is said to the model beside the conversation, where it stands in other people's rows."""
+
+    text: str
 
 
 def only_trajectory(group: Group) -> Trajectory:
@@ -114,20 +130,16 @@ def write_facets(group: Group) -> str:
     )
 
 
-def build_group(
-    turns: Sequence[Turn], tools: Sequence[Tool], column: str, system: str = ""
-) -> Group:
+def build_group(said: Iterable[Turn | System], tools: Sequence[Tool], column: str) -> Group:
     """The group of one in a row; `column` is its `facets`. Raises ValueError without a reply."""
-    while turns and not isinstance(turns[-1], Assistant):
-        turns = turns[:-1]  # turns after the model's last one teach it nothing
-    if not turns:
-        raise ValueError("expected at least one turn of the model")
     if column:
         facets = msgspec.json.decode(column, type=Facets)
-        turns = tuple(_restore_decisions(turns, facets))
+        ours = _end_with_a_reply([turn for turn in said if not isinstance(turn, System)])
+        turns = tuple(_restore_decisions(ours, facets))
     else:
+        turns = tuple(join_thoughts(_place_system(_end_with_a_reply(list(said)))))
         _refuse_silence(turns)
-        turns = tuple(_prepend_system(turns, system))
+        _refuse_markup(turns, CALL_OR_THOUGHT if tools else THOUGHT)
         facets = _guess_facets(turns, tools)
     trajectory = Trajectory(
         facets.id, turns, facets.kind, facets.language, facets.tool, facets.scenario
@@ -144,12 +156,33 @@ def build_group(
     return Group(facets.group, prompt, (trajectory,))
 
 
+def _end_with_a_reply(said: list[T]) -> list[T]:
+    """The turns up to the model's last one: what follows teaches it nothing."""
+    end = max((n for n, turn in enumerate(said, 1) if isinstance(turn, Assistant)), default=0)
+    if not end:
+        raise ValueError("expected at least one turn of the model")
+    return said[:end]
+
+
 def _refuse_silence(turns: Sequence[Turn]) -> None:
     """Raise ValueError for a turn of the model with neither text nor call: it says nothing."""
     decisions = [turn for turn in turns if isinstance(turn, Assistant)]
     for number, turn in enumerate(decisions, 1):
         if not (turn.calls or turn.text.strip()):
             raise ValueError(f"turn {number} of the model: neither text nor call")
+
+
+def _refuse_markup(turns: Sequence[Turn], markup: re.Pattern[str]) -> None:
+    """Raise ValueError for a call or a part of a thought that is still in a text.
+
+    Such a call would train to make no call, and such a thought to be said.
+    """
+    decisions = [turn for turn in turns if isinstance(turn, Assistant)]
+    for number, turn in enumerate(decisions, 1):
+        if match := markup.search(f"{turn.thought}\n{turn.text}"):
+            shown = match.group().strip()
+            problem = f"{shown!r} in its text: expected calls and thoughts in their own places"
+            raise ValueError(f"turn {number} of the model: {problem}")
 
 
 def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:
@@ -166,14 +199,49 @@ def _restore_decisions(turns: Sequence[Turn], facets: Facets) -> list[Turn]:
     return restored
 
 
-def _prepend_system(turns: Sequence[Turn], system: str) -> list[Turn]:
-    """Other people's system prompt goes before the user's text: ours come from templates."""
-    if not system:
-        return list(turns)
-    first = turns[0]
-    if isinstance(first, User):
-        return [User(f"{system}\n\n{first.text}"), *turns[1:]]
-    return [User(system), *turns]
+def _place_system(said: Iterable[Turn | System]) -> list[Turn]:
+    """Other people's system prompts go before what the user says next: ours come from templates.
+
+    Where the model speaks next, they go after what the user said last.
+    """
+    turns: list[Turn] = []
+    waiting: list[str] = []
+    for turn in said:
+        if isinstance(turn, System):
+            waiting += [turn.text] if turn.text else []
+        elif isinstance(turn, User):
+            turns.append(User("\n\n".join([*waiting, turn.text])))
+            waiting = []
+        elif isinstance(turn, Assistant) and waiting:
+            if turns and isinstance(last := turns[-1], User):
+                waiting.insert(0, last.text)
+                turns.pop()
+            turns += [User("\n\n".join(waiting)), turn]
+            waiting = []
+        else:
+            turns.append(turn)
+    return turns
+
+
+def join_thoughts(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """The turns; what the model says right before calls is the thought of the calls.
+
+    It is trained as a whole: a part that is not trained leaves all of it out.
+    """
+    waiting: list[Assistant] = []
+    for turn in turns:
+        if isinstance(turn, Assistant) and not turn.calls:
+            waiting.append(turn)
+            continue
+        if isinstance(turn, Assistant) and waiting:
+            said = [text for one in waiting for text in (one.thought, one.text)]
+            thought = " ".join(" ".join([*said, turn.thought]).split())
+            trained = all(one.trained for one in [*waiting, turn])
+            yield msgspec.structs.replace(turn, thought=thought, trained=trained)
+        else:
+            yield from [*waiting, turn]
+        waiting = []
+    yield from waiting
 
 
 def _guess_facets(turns: Sequence[Turn], tools: Sequence[Tool]) -> Facets:

@@ -46,12 +46,18 @@ def resolve(schema: Json, references: References, use: Use, place: str) -> dict[
 
 def read_parameters(schema: Json, place: str) -> dict[str, Json]:
     """The parameters of a tool in a row. Raises SchemaProblem if they are none."""
-    parameters = resolve(schema, References(schema), "listed", place)
-    if "type" not in parameters and "properties" in parameters:
-        parameters = {"type": "object", **parameters}
+    parameters = complete_parameters(resolve(schema, References(schema), "listed", place))
     if parameters.get("type") != "object":
         raise SchemaProblem(f"{place}: expected parameters of type object")
     return parameters
+
+
+def complete_parameters(schema: dict[str, Json]) -> dict[str, Json]:
+    """With the type that properties have; an empty schema is that of no arguments."""
+    if not schema:
+        return {"type": "object", "properties": {}}
+    untyped = "type" not in schema and "properties" in schema
+    return {"type": "object", **schema} if untyped else schema
 
 
 def _translate(schema: Json, use: Use) -> Json:

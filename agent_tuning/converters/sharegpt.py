@@ -36,7 +36,9 @@ class Row(msgspec.Struct, omit_defaults=True):
     conversations: list[Utterance]
     id: str | int | None = None
     system: str | None = None
-    tools: str | list[dict[str, Json]] | None = None  # ours only: others name them in the text
+    tools: str | list[dict[str, Json] | str] | None = (
+        None  # ours only: others name them in the text
+    )
     facets: str = ""
     IGNORED: ClassVar = row_fields.ABOUT_A_ROW
 
@@ -75,22 +77,19 @@ def read(row: Row) -> Group:
         raise ValueError("tools: rows with a list of tools are of the format llama_factory")
     tools = row_parts.read_tools(row.tools, ours=True)
     if tools:
-        turns = _read_agent_turns(row.conversations[2:], tools)
-    else:
-        turns = _read_plain_turns(row.conversations)
-    return rows.build_group(list(turns), tools, row.facets, row.system or "")
+        return rows.build_group(_read_agent_turns(row.conversations[2:], tools), tools, row.facets)
+    said = _read_plain_turns(row.conversations)
+    return rows.build_group([rows.System(row.system or ""), *said], tools, row.facets)
 
 
-def _read_plain_turns(conversation: list[Utterance]) -> Iterator[Turn]:
+def _read_plain_turns(conversation: list[Utterance]) -> Iterator[Turn | rows.System]:
     """Plain conversation."""
-    system = []
     for number, utterance in enumerate(conversation):
         match utterance.speaker:
             case "system":
-                system.append(utterance.value)
+                yield rows.System(utterance.value)
             case "human" | "user":
-                yield User("\n\n".join([*system, utterance.value]))
-                system.clear()
+                yield User(utterance.value)
             case "gpt" | "assistant":
                 yield row_parts.build_answer(utterance.value, utterance.trained)
             case speaker:

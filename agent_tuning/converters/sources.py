@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent_tuning.converters import documents
+from agent_tuning.converters.row_fields import ABOUT_A_ROW
 from agent_tuning.files import strict_json
 from agent_tuning.records import BadInput, Json
 
@@ -30,8 +31,22 @@ class Part(NamedTuple):
 WHOLE = Part()
 
 
-def read_rows(source: str, part: Part = WHOLE) -> Iterator[tuple[str, Json]]:
-    """Every row with its place, which an error names."""
+class Row(NamedTuple):
+    """A row, and where it is, which an error names."""
+
+    place: str
+    value: Json
+
+
+class UnreadableRow(NamedTuple):
+    """A row that cannot be read: where it is, and why."""
+
+    place: str
+    problem: str
+
+
+def read_rows(source: str, part: Part = WHOLE) -> Iterator[Row | UnreadableRow]:
+    """Every row of a source. Raises BadInput if it has none that could be told apart."""
     path = Path(source)
     if part != WHOLE and (path.is_file() or path.suffix in (".jsonl", ".json", ".parquet")):
         raise BadInput(f"{source}: a file has no config and splits; expected a folder or hub set")
@@ -39,7 +54,7 @@ def read_rows(source: str, part: Part = WHOLE) -> Iterator[tuple[str, Json]]:
         yield from _read_lines(path)
     elif path.suffix == ".json":
         listed = documents.convert_part(documents.read(path), list[Json], path, "")
-        yield from ((f"{path}: {number}", row) for number, row in enumerate(listed))
+        yield from (Row(f"{path}: {number}", row) for number, row in enumerate(listed))
     elif path.suffix == ".parquet" and path.is_file():
         yield from _load_data_set("parquet", None, source, part, data_files=source)
     elif path.is_dir():
@@ -54,7 +69,7 @@ def read_rows(source: str, part: Part = WHOLE) -> Iterator[tuple[str, Json]]:
         yield from _load_data_set(name["name"], name["revision"], source, part)
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, Json]]:
+def _read_lines(path: Path) -> Iterator[Row | UnreadableRow]:
     """The value of every line that is not blank."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
@@ -64,23 +79,24 @@ def _read_lines(path: Path) -> Iterator[tuple[str, Json]]:
             number += 1
             if len(line) > MAX_LINE:
                 raise BadInput(f"{path}:{number}: expected at most {MAX_LINE >> 20} MiB a line")
-            if not line.strip():
-                continue
-            try:
-                value = strict_json.decode(line)
-            except UnicodeDecodeError as error:
-                raise BadInput(f"{path}:{number}: expected UTF-8: {error.reason}") from error
-            except json.JSONDecodeError as error:
-                problem = f"expected JSON: {error.msg} at character {error.pos + 1}"
-                raise BadInput(f"{path}:{number}: {problem}") from error
-            except ValueError as error:
-                raise BadInput(f"{path}:{number}: {error}") from error
-            yield f"{path}:{number}", value
+            if line.strip():
+                yield _read_line(f"{path}:{number}", line)
+
+
+def _read_line(place: str, line: bytes) -> Row | UnreadableRow:
+    try:
+        return Row(place, strict_json.decode(line))
+    except UnicodeDecodeError as error:
+        return UnreadableRow(place, f"expected UTF-8: {error.reason}")
+    except json.JSONDecodeError as error:
+        return UnreadableRow(place, f"expected JSON: {error.msg} at character {error.pos + 1}")
+    except ValueError as error:
+        return UnreadableRow(place, str(error))
 
 
 def _load_data_set(
     name: str, revision: str | None, source: str, part: Part, data_files: str | None = None
-) -> Iterator[tuple[str, Json]]:
+) -> Iterator[Row | UnreadableRow]:
     import datasets  # half a second
 
     try:
@@ -99,13 +115,30 @@ def _load_data_set(
             place = f"{source}: {split} {number}"
             try:
                 strict_json.check(row)
+                read = {k: _read_column(k, v) for k, v in row.items() if v is not None}
             except ValueError as error:
-                raise BadInput(f"{place}: {error}") from error
-            yield place, _drop_nulls(row)
+                yield UnreadableRow(place, str(error))
+            else:
+                yield Row(place, read)
 
 
-def _drop_nulls(value: Json) -> Json:
-    """The value without nulls: a table gives every row the keys of all rows."""
+def _read_column(name: str, value: Json) -> Json:
+    """A value as JSON has it. What only names a row, and a column of one value, may be a time."""
+    if name in ABOUT_A_ROW or not isinstance(value, dict | list):
+        return value
+    return _drop_nulls(value, name)
+
+
+def _drop_nulls(value: Json, place: str) -> Json:
+    """The value without nulls: a table gives every row the keys of all rows.
+
+    A table also makes times of texts, and then nobody knows what was written: a ValueError.
+    """
     if isinstance(value, dict):
-        return {key: _drop_nulls(part) for key, part in value.items() if part is not None}
-    return [_drop_nulls(part) for part in value] if isinstance(value, list) else value
+        return {k: _drop_nulls(v, f"{place}.{k}") for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_drop_nulls(part, f"{place}.{number}") for number, part in enumerate(value)]
+    if not isinstance(value, str | int | float | None):
+        problem = f"found a {type(value).__name__}, which JSON has not; a table makes one of a text"
+        raise ValueError(f"{place}: {problem}: read the .jsonl files one by one")
+    return value

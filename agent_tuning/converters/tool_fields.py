@@ -10,7 +10,10 @@ from agent_tuning.records import Json
 # Where the three notations have the JSON Schema of the arguments.
 PARAMETERS = ("parameters", "input_schema", "inputSchema")
 IGNORED = frozenset(
-    {"strict", "annotations", "_meta", "icons", "execution", "cache_control", "id", "defer_loading"}
+    {
+        *("strict", "annotations", "_meta", "icons", "execution", "cache_control", "id"),
+        *("defer_loading", "input_examples", "allowed_callers", "eager_input_streaming"),
+    }
 )
 NO_PARAMETERS = {"type": "object", "properties": {}}
 

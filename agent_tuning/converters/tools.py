@@ -66,7 +66,8 @@ def _read_listed(value: Json, place: str) -> Outcome:
     try:
         references = References(fields.parameters)
         at = f"{place}.{fields.parameters_field}"
-        parameters = schemas.resolve(fields.parameters, references, "sent", at)
+        schema = schemas.resolve(fields.parameters, references, "sent", at)
+        parameters = schemas.complete_parameters(schema)
         _check_parameters(parameters, at)
     except SchemaProblem as error:
         return UnusableTool(place, fields.name, str(error))
@@ -76,17 +77,17 @@ def _read_listed(value: Json, place: str) -> Outcome:
 
 def _build_observations(schema: Json, place: str) -> Iterator[dict[str, Json]]:
     """The observation that an output schema describes, if it says enough for one."""
-    if schema is not None:
-        given = schemas.resolve(schema, References(schema), "given", place)
-        value = examples.build_example(given)
-        if isinstance(value, dict):
-            yield value
+    try:
+        given = schemas.resolve(schema or {}, References(schema), "given", place)
+    except SchemaProblem:
+        return  # a tool can be used without
+    value = examples.build_example(given)
+    if isinstance(value, dict):
+        yield value
 
 
 def _check_parameters(parameters: dict[str, Json], place: str) -> None:
     """Raise SchemaProblem unless these can be a tool's parameters."""
-    if "type" not in parameters and "properties" in parameters:
-        parameters["type"] = "object"
     if parameters.get("type") != "object":
         raise SchemaProblem(f"{place}: expected parameters of type object")
     if "" in parameters.get("properties", {}):

@@ -20,7 +20,7 @@ LOSES = "thoughts, replies, observations, and all that follows the first decisio
 
 class Row(msgspec.Struct, omit_defaults=True):
     query: str
-    tools: str | list[dict[str, Json]]
+    tools: str | list[dict[str, Json] | str]
     answers: str | list[dict[str, Json]]
     id: int | str | None = None
     facets: str = ""

@@ -25,7 +25,7 @@ class Step(msgspec.Struct):
 
 class Row(msgspec.Struct):
     query: str
-    tools: list[dict[str, Json]] | str
+    tools: list[dict[str, Json] | str] | str
     steps: list[Step]
     unique_trajectory_id: str | int | None = None
     task_instruction: str | None = ""
@@ -67,10 +67,11 @@ def _write_step(number: int, step: rows.Step, following: rows.Step | None) -> St
 
 def read(row: Row) -> Group:
     tools = row_parts.read_tools(row.tools, bool(row.facets), python_types.read_parameters)
-    return rows.build_group(list(_read_turns(row)), tools, row.facets, row.task_instruction or "")
+    return rows.build_group(_read_turns(row), tools, row.facets)
 
 
-def _read_turns(row: Row) -> Iterator[Turn]:
+def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
+    yield rows.System(row.task_instruction or "")
     yield User(row.query)
     for number, step in enumerate(row.steps, 1):
         place = f"steps.{number - 1}"
@@ -89,5 +90,7 @@ def _read_turns(row: Row) -> Iterator[Turn]:
             several = len(calls) > 1 and isinstance(value, list)
             values = value if several else [value]
             yield from row_parts.build_results(calls, values, f"{place}.next_observation")
+        elif not (calls or row_fields.says_nothing(step.next_observation)):
+            raise ValueError(f"{place}.next_observation: expected none, because nothing is called")
         if step.user_input:
             yield User(step.user_input)

@@ -254,6 +254,12 @@ def _add_preface(
     return msgspec.structs.replace(negative, id=id, turns=turns)
 
 
+def strip_preface(query: str, source: NegativeSource, language: Language) -> str:
+    """A query without the sentence before it."""
+    prefaces = getattr(source.phrasing.prefaces, language)
+    return query.removeprefix(next(filter(query.startswith, prefaces), "")).lstrip()
+
+
 def _name_negative(group: Group, kind: str) -> str:
     return f"{group.id}.{KINDS[kind].seed_word}"
 

@@ -13,7 +13,13 @@ from agent_tuning.quality.decontamination import ContaminationFilter
 from agent_tuning.quality.validation import list_queries
 from agent_tuning.records import BadInput, Group, Record, Trajectory
 from agent_tuning.runtime.ranges import AtLeastOne, Seed, Share
-from agent_tuning.synthesis.hard_negatives import KINDS, NARROW, GrammarWidth, NegativeSource
+from agent_tuning.synthesis.hard_negatives import (
+    KINDS,
+    NARROW,
+    GrammarWidth,
+    NegativeSource,
+    strip_preface,
+)
 from agent_tuning.synthesis.quota import allocate_quota
 from agent_tuning.synthesis.teachers import TrajectoryRequest
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher, WritingStyle
@@ -129,8 +135,9 @@ def _generate_candidates(
         rng = random.Random(f"{seed}:{KINDS[kind].seed_word}:{group.id}")
         for candidate in KINDS[kind].generate(source, group, rng):
             queries = list_queries(candidate)
+            alone = (strip_preface(query, source, group.language) for query in queries)
             if (kind, *queries) not in used and not any(
-                contamination.overlap(query, tools) for query in queries
+                contamination.overlap(query, tools) for query in dict.fromkeys([*queries, *alone])
             ):
                 yield candidate
 

@@ -83,6 +83,16 @@ def test_tools_may_stand_before_the_dialogue_and_the_decision_may_be_an_answer()
             r"expected \[Name\(key='value'\)",
         ),
         ({"expected_output": "API-Request: [BookBerth(port=open('x'))]"}, r"expected \[Name\(key="),
+        *(
+            (
+                {"expected_output": f"API-Request: [BookBerth({given})]"},
+                r"API-Request: expected \[N",
+            )
+            for given in (
+                *("port='Hull', port='Dover'", "**{'port': 'Hull'}", "port={'a': 1, 'a': 2}"),
+                *("port={'Hull'}", "port=b'Hull'", "port=1j", "port=...", "port={(1, 2): 3}"),
+            )
+        ),
         ({"instruction": INSTRUCTION + '\n{"name": "a", "inputs": {"x": 1}}'}, "unknown field"),
         ({"instruction": INSTRUCTION + '\n{"name": '}, "instruction: line 11: expected JSON"),
     ],
@@ -90,6 +100,23 @@ def test_tools_may_stand_before_the_dialogue_and_the_decision_may_be_an_answer()
 def test_a_row_that_is_none_of_its_shape_is_one_line(changes, problem):
     with pytest.raises(ValueError, match=problem):
         read(ROW | changes)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("{'high': -4.5, 'at': (1, None)}", {"high": -4.5, "at": [1, None]}),
+        ("4.5", 4.5),
+        ("3.10", "3.10"),
+        ("{1: 2}", "{1: 2}"),
+        ("None", "None"),
+        ("true", True),
+    ],
+)
+def test_a_result_is_a_value_of_json_or_its_text(written, value):
+    asked = f"User: Tide?\nAPI-Request: [Tide(port='Hull')]->{written}\n"
+    result = read(ROW | {"input": asked, "expected_output": "AI: Yes."}).trajectories[0].turns[-2]
+    assert result == ToolResult("Tide", value)
 
 
 def test_a_published_file_is_read_as_a_source(tmp_path):

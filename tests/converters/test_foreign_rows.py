@@ -12,7 +12,7 @@ from msgspec import inspect
 
 from agent_tuning.converters import FORMATS, READERS, load, row_fields, rows, save
 from agent_tuning.prompts.formats import TOOL_FORMATS
-from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult
+from agent_tuning.records import Assistant, BadInput, Call, Group, ToolResult, User
 from agent_tuning.runtime import cli
 
 FERRY = {
@@ -80,6 +80,15 @@ def test_a_result_without_its_call_is_an_error(messages, problem):
         chat(*messages)
 
 
+@pytest.mark.parametrize("text", ["3.10", "1E5", "0.1000000000000000055", "007", "NaN", "None"])
+def test_a_result_that_json_would_write_otherwise_stays_as_it_is(text):
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, {"role": "tool",
+                 "tool_call_id": "n", "content": text}, SAID)  # fmt: skip
+    assert turns_of(group)[2].content == text
+    again = FORMATS["openai"].read(FORMATS["openai"].write(group))
+    assert turns_of(again)[2].content == text
+
+
 def test_an_old_function_call_is_a_call_with_its_result():
     old = {"name": "next_ferry", "arguments": '{"quay": "North"}'}
     messages = [
@@ -108,6 +117,89 @@ def test_an_old_function_call_is_a_call_with_its_result():
 )
 def test_a_refusal_is_what_the_user_reads(message):
     assert turns_of(chat(message))[-1] == Assistant("no_call", text="I do not sail there.")
+
+
+def test_a_result_may_be_an_object_and_no_other_message():
+    told = {"role": "tool", "tool_call_id": "n", "content": {"at": 9, "also": None}}
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, told, SAID)
+    assert turns_of(group)[2] == ToolResult("next_ferry", {"at": 9, "also": None})
+    with pytest.raises(
+        ValueError, match=r"^messages\.1\.content: expected a text, found an object"
+    ):
+        chat({"role": "assistant", "content": {"at": 9}})
+
+
+def test_neither_of_two_fields_with_a_text_is_lost():
+    said = {
+        "content": "No.",
+        "refusal": "I do not sail.",
+        "reasoning": "b",
+        "reasoning_content": "a",
+    }
+    turn = turns_of(chat({"role": "assistant", **said}))[-1]
+    assert (turn.thought, turn.text) == ("a b", "No.\n\nI do not sail.")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("name", "ada", 0),
+        ("tool_calls", [call("n", "N")], 0),
+        ("refusal", "No.", 0),
+        ("tool_call_id", "n", 0),
+        ("name", "captain", 1),
+        ("reasoning", "I think.", 2),
+    ],
+)
+def test_a_field_that_its_role_has_no_place_for_is_an_error_or_ignored_by_name(field, value, at):
+    calls = {"role": "assistant", "tool_calls": [call("n", "N")]}
+    messages = [ASKED, calls, result("n", 9), SAID]
+    row = {"messages": messages, "tools": FERRIES}
+    expected = turns_of(read("openai", row))
+    messages[at] = messages[at] | {field: value}
+    with pytest.raises(ValueError, match=rf"^messages\.{at}\.{field}: expected none .*--ignore"):
+        read("openai", row)
+    if at:
+        kept = row_fields.convert(row, FORMATS["openai"].row, [f"messages.{field}"])
+        assert turns_of(FORMATS["openai"].read(kept)) == expected
+
+
+@pytest.mark.parametrize("arguments", [None, "", "null", {}, "{}", "[]"])
+def test_no_arguments_are_no_arguments_however_they_are_written(arguments):
+    calls = [{"id": "n", "function": {"name": "next_ferry", "arguments": arguments}}]
+    assert turns_of(chat({"role": "assistant", "tool_calls": calls}))[-1].calls[0].arguments == {}
+
+
+IN_TEXT = (
+    f"I look. <tool_call>{json.dumps({'name': 'next_ferry'})}</tool_call>",
+    '<functioncall> {"name": "next_ferry", "arguments": \'{}\'}',
+    "Thought: I look.\nAction: next_ferry\nAction Input: {}",
+    '{"name": "next_ferry", "parameters": {"quay": "N"}}',
+)
+
+
+@pytest.mark.parametrize("text", IN_TEXT)
+def test_a_call_in_the_text_of_an_answer_is_an_error_where_there_are_tools(text):
+    with pytest.raises(ValueError, match=r"^turn 1 of the model: '.*' in its text"):
+        chat({"role": "assistant", "content": text})
+    general = read("openai", {"messages": [ASKED, {"role": "assistant", "content": text}]})
+    assert turns_of(general)[-1].text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>I wonder", "I wonder.</think>At 9.", "So <think>hm</think> at 9."]
+)
+def test_a_thought_without_both_its_ends_at_the_beginning_is_an_error(text):
+    for row in ({"content": text}, {"tool_calls": [call("n", "N")], "content": text}):
+        with pytest.raises(ValueError, match=r"^turn 1 of the model: '</?think>' in its text"):
+            chat({"role": "assistant", **row})
+
+
+@pytest.mark.parametrize("arguments", ["0", "false", '""', "[1]"])
+def test_arguments_that_are_no_object_are_an_error(arguments):
+    calls = [{"id": "n", "function": {"name": "next_ferry", "arguments": arguments}}]
+    with pytest.raises(ValueError, match=r"^messages\.1\.tool_calls\.0: Expected `object`"):
+        chat({"role": "assistant", "tool_calls": calls})
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
@@ -169,6 +261,20 @@ def test_a_turn_with_a_part_without_loss_is_not_trained(thought, first, second, 
     assert turns_of(group)[1].trained is trained
 
 
+def test_ids_of_results_of_calls_without_ids_are_an_error():
+    calls = [{"role": "tool_call", "content": text} for text in (NORTH, SOUTH)]
+    results = [{"role": "tool_response", "content": "9", "tool_call_id": id} for id in ("s", "n")]
+    with pytest.raises(
+        ValueError, match=r"^messages\.3\.tool_call_id: the calls before it have no"
+    ):
+        read("ms_swift", {"messages": [ASKED, *calls, *results, SAID], "tools": FERRIES})
+
+
+def test_a_list_of_no_calls_is_an_error():
+    with pytest.raises(ValueError, match=r"^conversations\.1\.value: expected a call"):
+        factory(("function_call", "[]"))
+
+
 def test_swift_messages_may_hold_calls_as_openai_writes_them():
     messages = [
         ASKED,
@@ -183,6 +289,55 @@ def test_swift_messages_may_hold_calls_as_openai_writes_them():
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory", "sharegpt"])
+def test_a_system_message_stays_where_it_stands(name):
+    said = [
+        ("system", "You sell tickets."),
+        ("user", "A ferry?"),
+        ("assistant", "To where?"),
+        ("system", "The last ferry left."),
+        ("user", "North."),
+        ("system", "Be brief."),
+        ("assistant", "No."),
+        ("system", "Closed."),
+    ]
+    if name in ("openai", "ms_swift"):
+        row = {"messages": [{"role": role, "content": text} for role, text in said]}
+    else:
+        row = {"conversations": [{"from": role, "value": text} for role, text in said]}
+    assert [turn.text for turn in turns_of(read(name, row))] == [
+        *("You sell tickets.\n\nA ferry?", "To where?"),
+        *("The last ferry left.\n\nNorth.\n\nBe brief.", "No."),
+    ]
+
+
+def test_a_system_message_after_results_is_said_before_the_reply():
+    messages = ({"role": "system", "content": "Be brief."}, SAID)
+    group = chat({"role": "assistant", "tool_calls": [call("n", "N")]}, result("n", 9), *messages)
+    assert turns_of(group)[3:] == (User("Be brief."), Assistant("no_call", text=SAID["content"]))
+
+
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory"])
+def test_what_is_said_in_turns_before_a_call_is_its_thought(name):
+    if name == "llama_factory":
+        group = factory(("gpt", "North."), ("gpt", "I look."), ("function_call", NORTH))
+    elif name == "ms_swift":
+        said = (("assistant", "North.", None), ("assistant", "I look.", None))
+        group = swift(*said, ("tool_call", NORTH, None))
+    else:
+        texts = ({"role": "assistant", "content": text} for text in ("North.", "I look."))
+        group = chat(*texts, {"role": "assistant", "tool_calls": [call("n", "North")]})
+    assert turns_of(group)[1:] == (
+        Assistant("call", "North. I look.", (Call("next_ferry", {"quay": "North"}),)),
+    )
+
+
+def test_a_thought_that_is_not_trained_leaves_its_call_out():
+    said = {"role": "assistant", "content": "I look.", "weight": 0}
+    group = chat(said, {"role": "assistant", "tool_calls": [call("n", "North")]})
+    assert [turn.trained for turn in turns_of(group)[1:]] == [False]
 
 
 @pytest.mark.parametrize("flag", [{"loss": False}, {"weight": 0}])
@@ -280,6 +435,28 @@ def test_a_python_type_is_a_schema_or_stays_readable(python):
     assert read_tool.parameters["required"] == ([] if optional else ["a"])
 
 
+def test_types_and_flags_inside_a_named_type_are_read():
+    size = {"type": "dict", "properties": {"beam": {"type": "float"}}, "required": False}
+    listed = {"type": "list", "items": {"type": "dict"}, "optional": True}
+    tool = {"name": "t", "parameters": {"size": size, "all": listed, "at": {"required": True}}}
+    (tool,) = read("xlam", {"query": "q", "tools": [tool], "answers": [{"name": "t"}]}).tools
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {
+            "size": {"type": "object", "properties": {"beam": {"type": "number"}}},
+            "all": {"type": "array", "items": {"type": "object"}},
+            "at": {},
+        },
+        "required": ["at"],
+    }
+
+
+def test_an_observation_of_a_step_without_calls_is_an_error():
+    row = {"query": "q", "tools": [FERRY], "steps": [{"thought": "At 9.", "next_observation": "9"}]}
+    with pytest.raises(ValueError, match=r"^steps\.0\.next_observation: expected none"):
+        read("xlam_unified", row)
+
+
 @pytest.mark.parametrize(
     ("parameters", "names"),
     [
@@ -313,6 +490,35 @@ def test_every_tool_list_shows_what_an_optional_parameter_of_a_row_is(tool_forma
 def test_no_tools_are_no_tools_however_they_are_written(tools):
     row = {"conversations": [*CONVERSED, {"from": "gpt", "value": "No."}], "tools": tools}
     assert read("llama_factory", row).tools == ()
+
+
+def test_a_tool_with_an_empty_schema_has_no_arguments():
+    (tool,) = chat(SAID, tools=[{"name": "ping", "parameters": {}}]).tools
+    assert tool.parameters == {"type": "object", "properties": {}, "required": []}
+
+
+BEAM = {"type": "object", "properties": {"beam": {"type": "number"}}, "required": ["beam"]}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"type": "dict", "properties": {"beam": {"type": "float"}}, "required": ["beam"]},
+        {"beam": {"type": "float"}},
+        {"properties": {"beam": {"type": "number"}}, "required": ["beam"]},
+        {"allOf": [{"$ref": "#/$defs/B"}], "$defs": {"B": BEAM}},
+    ],
+)
+@pytest.mark.parametrize("name", ["openai", "ms_swift", "llama_factory"])
+def test_python_types_are_read_in_every_format_and_a_tool_may_be_a_text(name, parameters):
+    tool = {"name": "next_ferry", "parameters": parameters}
+    field = "conversations" if name == "llama_factory" else "messages"
+    turns = (
+        [*CONVERSED, {"from": "gpt", "value": "No."}] if name == "llama_factory" else [ASKED, SAID]
+    )
+    for tools in ([tool], [json.dumps(tool)], json.dumps([tool]), json.dumps([json.dumps(tool)])):
+        (read_tool,) = read(name, {field: turns, "tools": tools}).tools
+        assert read_tool.parameters == BEAM
 
 
 BAD_LINES = {

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 import yaml
 
+from agent_tuning.converters import load
 from agent_tuning.converters.imported_data import ImportConfig, ImportReject, cut_turns
+from agent_tuning.converters.sources import UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import NATIVE, Assistant, BadInput, Call, Group, ToolResult, User
@@ -104,6 +106,30 @@ def test_every_row_is_kept_or_counted_by_its_reason():
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "line", [b'{"messages": [', b'{"messages": NaN}', b'{"messages": "\xe9"}', b'{"a": 1, "a": 2}']
+)
+def test_a_line_that_no_record_can_hold_is_a_row_that_is_counted(line):
+    lines = [json.dumps(GOOD[0]).encode(), line, json.dumps(GOOD[1]).encode()]
+    Path("broken.jsonl").write_bytes(b"\n".join(lines))
+    metrics = run([], source="broken.jsonl")
+    assert (metrics["agent"], metrics["rejected_unreadable"]) == (2, 1)
+    (reject,) = jsonl.read(Path("rejects.jsonl"), ImportReject)
+    assert reject.detail.startswith("broken.jsonl:2: ")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("before", [True, False])
+def test_a_system_prompt_hides_no_query_of_a_benchmark(before):
+    short = ProtectedQuery("Ferry to the isle, please", "t/2")
+    jsonl.write(Path("protected.jsonl"), [PROTECTED, short])
+    prompt = {"role": "system", "content": "You sell tickets.\n\n" + "Mind the tide. " * 40}
+    said = [prompt, asks(short.query)] if before else [asks(short.query), prompt]
+    metrics = run([row(*said, calls(quay="N")), row(*said, says("No."), tools=())])
+    assert metrics["rejected_benchmark_overlap"] == 2
+
+
+@pytest.mark.usefixtures("folder")
 def test_rows_with_tools_become_packs_of_agent_data_and_the_others_general_data():
     run([*GOOD, *GENERAL])
     for name in ("with_negatives", "written", "held_back", "own_general"):
@@ -170,6 +196,69 @@ def test_a_source_without_a_permissive_license_is_used_only_by_name():
     for given in ({}, {"license": "CC-BY-NC-4.0"}):
         with pytest.raises(msgspec.ValidationError, match=r"chats: license .*opt_in: true"):
             load(**given)
+
+
+# A row of each set that params.yaml names in comments, with all fields of the published rows.
+PUBLISHED = {
+    "nemotron": {
+        "uuid": "5a1",
+        "messages": [
+            {"role": "system", "content": "You run a quay."},
+            asks("Ferry from quay 1?"),
+            {**calls(quay="1"), "content": "", "reasoning_content": "I look."},
+            {"role": "tool", "tool_call_id": "c", "content": {"at": 9}},
+            {**says("At 9."), "reasoning_content": "It is at 9."},
+        ],
+        "license": "cc-by-4.0",
+        "used_in": ["nano_v3"],
+        "tools": [{"type": "function", "function": TOOL}],
+        "reasoning": "on",
+    },
+    "xlam": {
+        "id": 0,
+        "query": "Ferry from quay 1?",
+        "answers": '[{"name": "next_ferry", "arguments": {"quay": "1"}}]',
+        "tools": '[{"name": "next_ferry", "description": "Next ferry.", "parameters": '
+        '{"quay": {"description": "Which.", "type": "str", "default": "1"}, '
+        '"day": {"description": "When.", "type": "str, optional", "default": "today"}}}]',
+    },
+    "smoltalk": {
+        "messages": [asks("Name three knots."), says("Reef, bowline, hitch.")],
+        "category": "information-seeking",
+        "difficulty": "easy",
+        "quality": "good",
+        "reward_model_score": 0.25,
+        "conversation_tokens": 40,
+    },
+    "agent_instruct": {
+        "id": "os_0",
+        "conversations": [
+            {"from": "human", "loss": None, "value": "You act in a shell."},
+            {"from": "gpt", "loss": False, "value": "Ok."},
+            {"from": "human", "loss": None, "value": "How many boats are in boats.txt?"},
+            {"from": "gpt", "loss": True, "value": "Think: I count.\n\nAct: bash\n\nwc boats.txt"},
+        ],
+    },
+}
+
+
+def list_sources_in_comments() -> list[dict[str, Any]]:
+    text = (general_params.ROOT / "params.yaml").read_text()
+    block = text.partition("    #   sources:\n")[2].partition("    import_data:\n")[0]
+    lines = (line.removeprefix("    #").removeprefix("   ") for line in block.splitlines())
+    sources: list[dict[str, Any]] = yaml.safe_load("\n".join(lines))
+    return sources
+
+
+@pytest.mark.parametrize("source", list_sources_in_comments(), ids=lambda one: one["name"])
+def test_a_public_set_is_read_as_params_yaml_names_it(source, folder):
+    (folder / "rows.jsonl").write_text(json.dumps(PUBLISHED[source["name"]]) + "\n")
+    section = {"sources": [source], "max_rejected": 1, "permissive": ["CC-BY-4.0", "Apache-2.0"]}
+    (named,) = msgspec.convert(section, ImportConfig).sources
+    (group,) = load.read_rows(named.format, str(folder / "rows.jsonl"), named.ignore)
+    assert not isinstance(group, UnreadableRow), group
+    assert cut_turns(group.trajectories[0].turns) == group.trajectories[0].turns
+    assert bool(group.tools) == (source["name"] in ("nemotron", "xlam"))
 
 
 CALL = Assistant("call", calls=(Call("next_ferry", {"quay": "N"}),))

@@ -134,12 +134,16 @@ def imported(tmp_path):
         [FUNCTION],
         [{"type": "function", "function": FUNCTION}],
         [{"type": "function", **FUNCTION, "strict": True}],
+        [{**FUNCTION, "type": "custom", "input_examples": [{"id": "A7"}], "strict": True}],
         {"tools": [{"type": "function", "function": FUNCTION}]},
         {"functions": [FUNCTION]},
         {"tools": [OFFERED]},
         {"jsonrpc": "2.0", "id": 1, "result": {"tools": [OFFERED]}},
     ],
-    ids=["bare", "list", "wrapped", "flat", "request", "functions", "mcp", "json-rpc"],
+    ids=[
+        *("bare", "list", "wrapped", "flat", "with examples", "request", "functions", "mcp"),
+        "json-rpc",
+    ],
 )
 def test_every_notation_gives_the_same_entry(document, imported):
     entry = imported(json.dumps(document), ".json").entries["get_order"]
@@ -193,6 +197,17 @@ def test_a_body_that_is_no_plain_object_is_one_argument(imported):
     assert parameters["properties"]["body"] == {"type": "array", "items": {"type": "string"}}
 
 
+@pytest.mark.parametrize(
+    ("others", "names"),
+    [({"type": "integer"}, {"body"}), (True, {"crew"}), (False, {"crew"}), ({}, {"crew"})],
+)
+def test_a_body_with_more_properties_of_a_type_is_one_argument(others, names, imported):
+    schema = {"type": "object", "properties": {"crew": {}}, "additionalProperties": others}
+    body = {"content": {"application/json": {"schema": schema}}}
+    document = {"openapi": "3.1.0", "paths": {"/a": {"post": {"requestBody": body}}}}
+    assert imported(json.dumps(document)).entries["post_a"].parameters["properties"].keys() == names
+
+
 def test_observations_are_the_documents_examples_or_made_from_its_schema(imported):
     entries = imported(SHOP).entries
     assert entries["orders_place"].observations == (
@@ -207,6 +222,20 @@ def test_an_output_schema_gives_an_observation(imported):
     result = {"type": "object", "properties": {"price": {"type": "number", "minimum": 3}}}
     entry = imported(json.dumps({"tools": [{**OFFERED, "outputSchema": result}]}), ".json").entries
     assert entry["get_order"].observations == ({"price": 3},)
+
+
+@pytest.mark.parametrize("result", [{"$ref": "https://x.org/s.json"}, {"type": "strin"}])
+def test_an_output_schema_that_cannot_be_used_leaves_the_tool(result, imported):
+    result = {"type": "object", "properties": {"price": result}}
+    document = {"tools": [{**OFFERED, "outputSchema": result}]}
+    assert imported(json.dumps(document), ".json").entries["get_order"].observations == ()
+
+
+@pytest.mark.parametrize("field", ["parameters", "input_schema", "inputSchema"])
+@pytest.mark.parametrize("empty", [None, {}])
+def test_an_empty_schema_means_no_arguments(field, empty, imported):
+    entry = imported(json.dumps([{"name": "ping", field: empty}]), ".json").entries["ping"]
+    assert entry.parameters == {"type": "object", "properties": {}}
 
 
 def test_the_nearest_tools_are_siblings_and_chinese_is_recognised(imported):
@@ -229,7 +258,10 @@ OPERATION = "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n      -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("swagger: '2.0'", r"top level: .*`openapi`"),
+        ("swagger: '2.0'", r"swagger: expected OpenAPI 3; convert Swagger 2\.0"),
+        ("openapi: 3.1.0\npaths: {'/a/{b}/{c+}': {get: {parameters: [{name: c, in: path}]}}}",
+         r"get\.parameters: none is in the path and called b"),
+        ("paths: !include a.yaml", r"1: the tag !include has no meaning here"),
         ("openapi: 4.0.0", r"openapi: expected 3\.x, found '4\.0\.0'"),
         ("openapi: 3.1.0\npaths: {/a: {get: {parameters: 3}}}", r"paths\./a\.get: .*parameters"),
         (f"{OPERATION}{{name: id, in: query, schema: {{$ref: 'https://x.org/a.json#/A'}}}}",
@@ -268,13 +300,13 @@ def test_yaml_is_read_by_its_core_schema(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text(
         "base: &b {on: no, at: 12:30, day: 2025-01-01, 200: ok}\n"
-        "own: {<<: *b, at: 1}\nall: [1, -2, 0.5, 1e3, null, ~, true, '7']\n"
+        "own: {<<: *b, at: 1}\nall: [1, -2, 0.5, 1e3, null, ~, true, '7', !!str 7]\n"
     )
     base = {"on": "no", "at": "12:30", "day": "2025-01-01", "200": "ok"}
     assert documents.read(path) == {
         "base": base,
         "own": base | {"at": 1},
-        "all": [1, -2, 0.5, 1000.0, None, None, True, "7"],
+        "all": [1, -2, 0.5, 1000.0, None, None, True, "7", "7"],
     }
 
 

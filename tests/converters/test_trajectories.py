@@ -457,6 +457,17 @@ def test_a_table_gives_a_tool_no_properties_of_another(tmp_path):
     assert [msgspec.to_builtins(tool) for tool in group.tools] == [WEATHER, clock]
 
 
+@pytest.mark.usefixtures("no_cache")
+def test_a_time_that_a_table_made_of_a_text_is_one_line(tmp_path):
+    calls = [{"name": "get_weather", "arguments": {"at": "2025-03-14 09:26:53"}}]
+    row = {"query": "q", "tools": "[]", "answers": calls, "created": "2025-03-14 09:26:53"}
+    (tmp_path / "rows.jsonl").write_text(f"{json.dumps(row)}\n" * 2)
+    with pytest.raises(BadInput, match=r"train 0: answers\.0\.arguments\.at: found a datetime, wh"):
+        list(load.read_groups("xlam", str(tmp_path)))
+    ((_, read_row), _) = sources.read_rows(str(tmp_path / "rows.jsonl"))
+    assert read_row["answers"] == calls
+
+
 def test_content_in_parts_is_read_as_one_text():
     parts = [{"type": "text", "text": "Cl"}, {"type": "text", "text": "ear."}]
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": parts}]}

@@ -19,6 +19,7 @@ from agent_tuning.synthesis.hard_negatives import (
     GrammarWidth,
     NegativeSource,
     _shuffle_lazily,
+    strip_preface,
 )
 from agent_tuning.synthesis.negative_selection import (
     OUTSIDE_REQUESTS,
@@ -238,6 +239,28 @@ def test_no_negative_has_a_query_of_the_benchmark():
     contamination = ContaminationFilter([ProtectedQuery(query, "t") for query in queries], 0.7)
     groups = add_negatives(SOUND, questions, teacher, contamination, default_data.NEGATIVES)
     assert not queries & {group.trajectories[-1].query for group in groups}
+
+
+def test_a_preface_hides_no_query_of_the_benchmark():
+    wide = msgspec.structs.replace(default_data.NEGATIVES, prefaced=1.0)
+    questions = default_data.GENERAL_QUESTIONS.asked("train")
+    teacher = default_data.teacher(wide.style)
+    groups = SOUND[::4]
+
+    def list_negatives(protected: list[str]) -> dict[str, Trajectory]:
+        contamination = ContaminationFilter([ProtectedQuery(text, "t") for text in protected], 0.7)
+        added = add_negatives(groups, questions, teacher, contamination, wide)
+        return {group.id: group.trajectories[-1] for group in added}
+
+    source = NegativeSource(teacher, POSITIVES, ())
+    first = list_negatives([])
+    alone = {negative.id: strip_preface(negative.query, source, negative.language)
+             for negative in first.values()}  # fmt: skip
+    short = [n for n in first.values() if n.query != alone[n.id] and len(alone[n.id].split()) < 8]
+    protected = [alone[negative.id] for negative in short[::2]]
+    assert len(protected) > 5
+    for negative in list_negatives(protected).values():
+        assert strip_preface(negative.query, source, negative.language) not in protected
 
 
 def test_word_overlap_hardly_tells_negatives_from_positives():
