@@ -118,8 +118,9 @@ def _read_calls(text: str, place: str) -> tuple[Call, ...]:
 def _read_call(node: ast.expr) -> Call:
     if not isinstance(node, ast.Call) or node.args:
         raise ValueError(ast.unparse(node))
-    given = _read_pairs([keyword.arg for keyword in node.keywords],
-                        [keyword.value for keyword in node.keywords])  # fmt: skip
+    given = _read_pairs(
+        [keyword.arg for keyword in node.keywords], [keyword.value for keyword in node.keywords]
+    )
     strict_json.check(given)
     return Call(ast.unparse(node.func), given)
 
@@ -140,8 +141,11 @@ def _read_value(node: ast.expr | None) -> Json:
 
 def _read_pairs(keys: Sequence[Json], values: Sequence[ast.expr]) -> dict[str, Json]:
     """An object. A key that is no text (also that of `**more`) or comes twice is an error."""
-    pairs = {key: _read_value(value) for key, value in zip(keys, values, strict=True)
-             if isinstance(key, str)}  # fmt: skip
+    pairs = {
+        key: _read_value(value)
+        for key, value in zip(keys, values, strict=True)
+        if isinstance(key, str)
+    }
     if len(pairs) < len(keys):
         raise ValueError("expected texts as keys, each once")
     return pairs
