@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:
-    """Yield one record per line; the first bad line stops with its number and field."""
+    """Yield one record per line; the first bad line stops with its number and field.
+
+    Blank lines at the end are none: editors leave them there.
+    """
     decode = msgspec.json.Decoder(kind).decode
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
@@ -22,6 +25,8 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
             try:
                 yield decode(line)
             except json_file.UNREADABLE as error:
+                if not (line + lines.read()).strip():
+                    return
                 raise locate(path, number, line, error) from error
 
 

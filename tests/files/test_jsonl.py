@@ -12,7 +12,7 @@ from agent_tuning.records import BadInput, Call, User
         ('{"name": "f", "argument": {}}', r":2: .*unknown field `argument`"),
         ('{"name": 3}', r":2: .*`str`.*name"),
         ('{"name": "f"', r":2: "),
-        ("", r":2: an empty line: expected a record; delete the line"),
+        ('\n{"name": "g"}', r":2: an empty line: expected a record; delete the line"),
         ('{"name": "\udcff"}', r":2: .*utf-8"),
     ],
     ids=["unknown field", "wrong type", "incomplete", "empty", "not UTF-8"],
@@ -22,6 +22,12 @@ def test_a_broken_line_is_named_with_its_field(line, message, tmp_path):
     path.write_text('{"name": "f"}\n' + line + "\n", errors="surrogateescape")
     with pytest.raises(BadInput, match=message):
         list(jsonl.read(path, Call))
+
+
+def test_blank_lines_at_the_end_are_no_records(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    path.write_text('{"name": "f"}\n\n  \n')
+    assert list(jsonl.read(path, Call)) == [Call("f")]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
