@@ -54,6 +54,35 @@ def test_make_recipe_refuses_what_is_no_recipe(folder: Path, words: list[str]) -
     assert (folder / "params.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("line", "data"),
+    [
+        ("recipe: general  # of the three", "data/general"),
+        ('recipe: "general"', "data/general"),
+        ("recipe: 'general'\r", "data/general"),
+        ("recipe: generl", "recipe: generl: expected one of general general_large specialist."),
+        ("recipe:", "recipe: none: expected one of general general_large specialist."),
+        ("", "recipe: none: expected one of general general_large specialist."),
+    ],
+)
+def test_the_recipe_is_read_as_yaml_reads_it_or_nothing_starts(
+    folder: Path, line: str, data: str
+) -> None:
+    params = folder / "params.yaml"
+    text = params.read_text()
+    for end in ("\n", "\r\n"):
+        params.write_text(text.replace("recipe: specialist", line).replace("\n", end))
+        for target in ("report", "repro"):
+            command = ["make", "--dry-run", "--old-file=.venv/ready", target]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            assert data in done.stdout + done.stderr
+            assert (done.returncode == 0) == data.startswith("data/")
+            assert len((done.stdout + done.stderr).splitlines()) == 1 or done.returncode == 0
+        chosen = choose(folder, "NAME=specialist")
+        assert (chosen.returncode == 0) == bool(line), chosen.stderr
+        assert ("recipe: specialist\n" in params.read_text()) == bool(line)
+
+
 def test_paths_follow_the_recipe(folder: Path) -> None:
     for name in RECIPES:
         choose(folder, f"NAME={name}")
