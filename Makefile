@@ -28,7 +28,7 @@ CHOSEN := $(shell sed -En "s/^recipe: *[\"']?([A-Za-z0-9_-]+)[\"']?[[:space:]]*(
 LIST_RECIPES = sed -En '1,/^recipes:/d; /^[^[:space:]\#]/q; s/^  ([A-Za-z0-9_-]+):.*/\1/p' params.yaml
 RECIPES := $(shell $(LIST_RECIPES) 2> /dev/null)
 # What needs a recipe stops before it starts if none is chosen.
-RECIPE = $(or $(filter $(CHOSEN),$(RECIPES)),$(error params.yaml: recipe: $(or $(CHOSEN),none): expected one of $(or $(RECIPES),`recipes` there)))
+RECIPE = $(or $(filter $(CHOSEN),$(RECIPES)),$(error params.yaml: $(if $(RECIPES),recipe: $(or $(CHOSEN),none): expected one of $(RECIPES),expected a file with the section `recipes`)))
 ifeq ($(origin MODEL),undefined)
 MODEL := models/$(CHOSEN)
 endif
@@ -58,7 +58,7 @@ export DVC_NO_ANALYTICS := 1
 # DVC would make this one as open, whatever the umask, so it is made before.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 # SQLite and DVC lock files in it and beside it; on a file system without locks they fail with other words.
-PRIVATE_SITE := install -d -m 700 "$$DVC_SITE_CACHE_DIR"; flock "$$DVC_SITE_CACHE_DIR" true 2> /dev/null || { echo "error: $$DVC_SITE_CACHE_DIR: this file system has no locks; docs/cluster.md says what to set" >&2; exit 1; }
+PRIVATE_SITE := install -d -m 700 "$$DVC_SITE_CACHE_DIR" || exit 1; [ -w "$$DVC_SITE_CACHE_DIR" ] || { echo "error: $$DVC_SITE_CACHE_DIR: belongs to another user; set DVC_SITE_CACHE_DIR to a folder of your own" >&2; exit 1; }; flock "$$DVC_SITE_CACHE_DIR" true 2> /dev/null || { echo "error: $$DVC_SITE_CACHE_DIR: this file system has no locks; docs/cluster.md says what to set" >&2; exit 1; }
 
 ##@ Start here
 help: ## Show this list

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def test_make_recipe_refuses_what_is_no_recipe(folder: Path, words: list[str]) -
     assert (folder / "params.yaml").read_bytes() == before
 
 
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 @pytest.mark.parametrize(
     ("line", "data"),
     [
@@ -81,6 +87,15 @@ def test_the_recipe_is_read_as_yaml_reads_it_or_nothing_starts(
         chosen = choose(folder, "NAME=specialist")
         assert (chosen.returncode == 0) == bool(line), chosen.stderr
         assert ("recipe: specialist\n" in params.read_text()) == bool(line)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text(""), make_folder])
+def test_without_recipes_there_is_one_line(folder: Path, damage: Callable[[Path], object]) -> None:
+    damage(folder / "params.yaml")
+    command = ["make", "--old-file=.venv/ready", "show"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "params.yaml: expected a file with the section `recipes`" in line
 
 
 def test_paths_follow_the_recipe(folder: Path) -> None:
@@ -233,3 +248,14 @@ def test_dvcs_private_folder_is_closed_to_other_users_whatever_the_umask(program
     make(programs, "--old-file=.venv/ready", "repro")
     os.umask(before)
     assert stat.S_IMODE((programs / ".dvc/tmp/site").stat().st_mode) == 0o700
+
+
+def test_dvc_does_not_start_where_its_private_folder_cannot_be_made(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(programs / "Makefile/site"))
+    done = make(programs, "--old-file=.venv/ready", "repro")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
+    assert line.startswith("install: cannot create directory")
