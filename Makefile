@@ -23,14 +23,18 @@ SLICE ?= benchmark/official_bfcl/slice.json
 # What people review: the candidates for the house suite, or a suite such as benchmark/suites/shop.
 OF ?= benchmark/candidates
 REVIEWS = $$([ "$$OF" = benchmark/candidates ] && echo "$$OF" || echo "benchmark/reviews/$$(basename "$$OF")")/reviews.jsonl
-# The recipe that params.yaml chooses.
-RECIPE := $(shell sed -En 's/^recipe: *([A-Za-z0-9_-]+) *(\#.*)?$$/\1/p' params.yaml)
+# The recipe that params.yaml chooses, and all that it has; whatever editor saved the file.
+CHOSEN := $(shell sed -En "s/^recipe: *[\"']?([A-Za-z0-9_-]+)[\"']?[[:space:]]*(\#.*)?$$/\1/p" params.yaml 2> /dev/null)
+LIST_RECIPES = sed -En '1,/^recipes:/d; /^[^[:space:]\#]/q; s/^  ([A-Za-z0-9_-]+):.*/\1/p' params.yaml
+RECIPES := $(shell $(LIST_RECIPES) 2> /dev/null)
+# What needs a recipe stops before it starts if none is chosen.
+RECIPE = $(or $(filter $(CHOSEN),$(RECIPES)),$(error params.yaml: $(if $(RECIPES),recipe: $(or $(CHOSEN),none): expected one of $(RECIPES),expected a file with the section `recipes`)))
 ifeq ($(origin MODEL),undefined)
-MODEL := models/$(RECIPE)
+MODEL := models/$(CHOSEN)
 endif
 ifeq ($(origin WORDED),undefined)
 # Freely worded tasks for your own tools, where there are any.
-WORDED := $(wildcard benchmark/suites/$(RECIPE)/written)
+WORDED := $(wildcard benchmark/suites/$(CHOSEN)/written)
 endif
 # It reaches a recipe's shell as the text of its environment, never as code of the shell or of make:
 # recipes write "$$ID", not $(ID).
@@ -54,7 +58,7 @@ export DVC_NO_ANALYTICS := 1
 # DVC would make this one as open, whatever the umask, so it is made before.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 # SQLite and DVC lock files in it and beside it; on a file system without locks they fail with other words.
-PRIVATE_SITE := install -d -m 700 "$$DVC_SITE_CACHE_DIR"; flock "$$DVC_SITE_CACHE_DIR" true 2> /dev/null || { echo "error: $$DVC_SITE_CACHE_DIR: this file system has no locks; docs/cluster.md says what to set" >&2; exit 1; }
+PRIVATE_SITE := install -d -m 700 "$$DVC_SITE_CACHE_DIR" || exit 1; [ -w "$$DVC_SITE_CACHE_DIR" ] || { echo "error: $$DVC_SITE_CACHE_DIR: belongs to another user; set DVC_SITE_CACHE_DIR to a folder of your own" >&2; exit 1; }; flock "$$DVC_SITE_CACHE_DIR" true 2> /dev/null || { echo "error: $$DVC_SITE_CACHE_DIR: this file system has no locks; docs/cluster.md says what to set" >&2; exit 1; }
 
 ##@ Start here
 help: ## Show this list
@@ -71,8 +75,9 @@ repro: .venv/ready ## Run everything: data, training, benchmark; end with the ta
 
 recipe: $(if $(FROM),.venv/ready) ## Choose what the pipeline makes: NAME=specialist; or a new one: NAME=mine FROM=specialist DOMAINS="mine"
 	$(if $(FROM),@read -ra domains <<< "$$DOMAINS"; python -m agent_tuning.synthesis.new_recipe params.yaml data/catalogue "$$NAME" "$$FROM" "$${domains[@]}")
-	@[[ "$$NAME" =~ ^[A-Za-z0-9_-]+$$ ]] && sed '1,/^recipes:$$/d' params.yaml | grep -Fxq "  $$NAME:" || { printf 'NAME=%q: expected one of:' "$$NAME" >&2; printf ' %s' $$(sed -n '1,/^recipes:$$/d; s/^  \([A-Za-z_0-9-]*\):$$/\1/p' params.yaml) >&2; echo >&2; exit 1; }
-	sed -i "s/^recipe: .*/recipe: $$NAME/" params.yaml
+	@recipes=$$($(LIST_RECIPES)) && { { [[ "$$NAME" =~ ^[A-Za-z0-9_-]+$$ ]] && grep -Fxq "$$NAME" <<< "$$recipes"; } || { printf 'NAME=%q: expected one of:' "$$NAME" >&2; printf ' %s' $$recipes >&2; echo >&2; exit 1; }; }
+	@grep -q '^recipe:' params.yaml || { echo "params.yaml: expected a line such as 'recipe: $$NAME'" >&2; exit 1; }
+	sed -i "s/^recipe:.*/recipe: $$NAME/" params.yaml
 
 threads: ## Write the number of CPU threads of every stage to params.yaml: THREADS=8
 	@[[ "$$THREADS" =~ ^[1-9][0-9]*$$ ]] || { printf 'THREADS=%q: ' "$$THREADS" >&2; echo "expected a number of CPU threads, such as 8" >&2; exit 1; }

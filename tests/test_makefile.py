@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,49 @@ def test_make_recipe_refuses_what_is_no_recipe(folder: Path, words: list[str]) -
     assert done.returncode != 0
     assert "expected one of: general general_large specialist" in done.stderr
     assert (folder / "params.yaml").read_bytes() == before
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("line", "data"),
+    [
+        ("recipe: general  # of the three", "data/general"),
+        ('recipe: "general"', "data/general"),
+        ("recipe: 'general'\r", "data/general"),
+        ("recipe: generl", "recipe: generl: expected one of general general_large specialist."),
+        ("recipe:", "recipe: none: expected one of general general_large specialist."),
+        ("", "recipe: none: expected one of general general_large specialist."),
+    ],
+)
+def test_the_recipe_is_read_as_yaml_reads_it_or_nothing_starts(
+    folder: Path, line: str, data: str
+) -> None:
+    params = folder / "params.yaml"
+    text = params.read_text()
+    for end in ("\n", "\r\n"):
+        params.write_text(text.replace("recipe: specialist", line).replace("\n", end))
+        for target in ("report", "repro"):
+            command = ["make", "--dry-run", "--old-file=.venv/ready", target]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            assert data in done.stdout + done.stderr
+            assert (done.returncode == 0) == data.startswith("data/")
+            assert len((done.stdout + done.stderr).splitlines()) == 1 or done.returncode == 0
+        chosen = choose(folder, "NAME=specialist")
+        assert (chosen.returncode == 0) == bool(line), chosen.stderr
+        assert ("recipe: specialist\n" in params.read_text()) == bool(line)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text(""), make_folder])
+def test_without_recipes_there_is_one_line(folder: Path, damage: Callable[[Path], object]) -> None:
+    damage(folder / "params.yaml")
+    command = ["make", "--old-file=.venv/ready", "show"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "params.yaml: expected a file with the section `recipes`" in line
 
 
 def test_paths_follow_the_recipe(folder: Path) -> None:
@@ -204,3 +248,14 @@ def test_dvcs_private_folder_is_closed_to_other_users_whatever_the_umask(program
     make(programs, "--old-file=.venv/ready", "repro")
     os.umask(before)
     assert stat.S_IMODE((programs / ".dvc/tmp/site").stat().st_mode) == 0o700
+
+
+def test_dvc_does_not_start_where_its_private_folder_cannot_be_made(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(programs / "Makefile/site"))
+    done = make(programs, "--old-file=.venv/ready", "repro")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("make: ")]
+    assert line.startswith("install: cannot create directory")

@@ -55,6 +55,10 @@ class NumberRange(Record, frozen=True):
     stop: int | float
     step: int | float = 1
 
+    def __post_init__(self) -> None:
+        if self.start > self.stop or self.step <= 0:
+            raise ValueError("expected start below stop, and a step above 0")
+
 
 Slot = LocalizedTexts | tuple[NamedValue, ...] | NumberRange
 

@@ -25,6 +25,7 @@ from agent_tuning.files import atomic_write
 from agent_tuning.quality import word_overlap
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.runtime import cli
+from agent_tuning.runtime.visible_text import show_controls
 
 NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 HEADER = """\
@@ -180,9 +181,9 @@ def main(source: Path, target: Path) -> None:
     )
     atomic_write.write_text(target, HEADER.format(source=source.name) + text)
     for renamed in (tool for tool in tools if tool.own):
-        print(f"{source}: renamed {renamed.own} to {renamed.name}")
+        print(show_controls(f"{source}: renamed {renamed.own} to {renamed.name}"))
     for tool in unusable:
-        print(f"{source}: left out {tool.name or tool.place}: {tool.problem}")
+        print(show_controls(f"{source}: left out {tool.name or tool.place}: {tool.problem}"))
     bare = [tool.name for tool in tools if not tool.observations]
     print(f"{target}: {len(tools)} tools, {len(bare)} of them without observations")
 

@@ -25,7 +25,7 @@ from agent_tuning.runtime.ranges import AtLeastOne, Seed
 from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import enact_scenario, fill_slots
 from benchmark.drafting.catalogue_tools import collect_tools, tool_key
-from benchmark.drafting.house_layout import HouseDraftConfig
+from benchmark.drafting.house_layout import HouseDraftConfig, list_side
 from benchmark.tasks import episodes
 from benchmark.tasks.episodes import Episode, Episodes
 from benchmark.tasks.suite_prompts import SuitePrompt
@@ -142,13 +142,13 @@ class EpisodeDrafter:
         ordered = dict.fromkeys([*tools, *siblings, *others])
         tool_list = [tool for tool in ordered if tool in SIMULATORS]
         tool_list = tool_list[: max(self.p.tools_per_prompt, len(tools))]
-        seen = sorted(set(system_prompt.template_names(language)) - set(self.held_out.templates))
+        names = system_prompt.template_names(language)
         turn = len(self.prompts)
         self.prompts[id] = SuitePrompt(
             id=id,
             language=language,
             tools=tuple(tool_key(tool, language) for tool in rng.sample(tool_list, len(tool_list))),
-            template=rng.choice(seen),
+            template=rng.choice(list_side("templates", names, self.held_out, "seen")),
             tool_format=self.formats.tool_formats[turn % len(self.formats.tool_formats)],
             reply_format=self.formats.reply_formats[turn % len(self.formats.reply_formats)],
         )

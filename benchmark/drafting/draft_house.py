@@ -34,6 +34,7 @@ class HouseDrafter(Drafter):
 
     def __init__(self, sources: DraftSources, p: HouseDraftConfig) -> None:
         super().__init__(sources, p.style)
+        house_layout.check_names(p, sources.held_out)
         if unknown := set(sources.held_out.tools) - self.catalogue.entries.keys():
             raise BadInput(f"params.yaml: held_out.tools: not in the catalogue: {sorted(unknown)}")
         self.held_out = sources.held_out
@@ -60,9 +61,9 @@ class HouseDrafter(Drafter):
         tools = self._choose_tools(axes["tool"], language, rng)
         tool_list = self._build_tool_list(tools, language, rng)
         names, held_out = system_prompt.template_names(language), self.held_out
-        template = rng.choice(list_side(names, held_out.templates, axes["template"]))
+        template = rng.choice(list_side("templates", names, held_out, axes["template"]))
         tool_format = rng.choice(
-            list_side(p.tool_formats, held_out.tool_formats, axes["tool_format"])
+            list_side("tool_formats", p.tool_formats, held_out, axes["tool_format"])
         )
         prompt = SuitePrompt(
             id=f"house/g{number:03}",

@@ -5,10 +5,14 @@ every other.
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
-from agent_tuning.records import Language, Record
+from agent_tuning.prompts import system_prompt
+from agent_tuning.prompts.formats import REPLY_FORMATS, TOOL_FORMATS
+from agent_tuning.records import NATIVE, BadInput, Language, Record
 from agent_tuning.runtime.ranges import AtLeastOne, Count, NonEmpty, Seed
 from agent_tuning.synthesis.hard_negatives import KINDS
+from agent_tuning.synthesis.held_out import HeldOut
 from agent_tuning.synthesis.teachers.scripted import WritingStyle
 
 
@@ -61,15 +65,36 @@ def order_kinds(number: int, index: int, p: HouseDraftConfig) -> list[str]:
     return [kinds[(start + shift) % len(kinds)] for shift in range(len(kinds))]
 
 
-def list_side(names: Sequence[str], held_out: Sequence[str], axis: str) -> list[str]:
-    """The seen or the unseen ones of templates or tool formats, sorted.
+def check_names(p: HouseDraftConfig, held_out: HeldOut) -> None:
+    """Raise BadInput for a template or format that there is not."""
+    templates = [
+        name for language in get_args(Language) for name in system_prompt.template_names(language)
+    ]
+    for field, names, known in (
+        ("draft.tool_formats", p.tool_formats, TOOL_FORMATS),
+        ("draft.reply_formats", p.reply_formats, REPLY_FORMATS.keys() - {NATIVE}),
+        ("held_out.tool_formats", held_out.tool_formats, TOOL_FORMATS),
+        ("held_out.templates", held_out.templates, templates),
+    ):
+        if unknown := set(names) - set(known):
+            available = ", ".join(sorted(known))
+            raise BadInput(
+                f"params.yaml: {field}: unknown: {sorted(unknown)}; available: {available}"
+            )
+
+
+def list_side(field: str, names: Sequence[str], held_out: HeldOut, axis: str) -> list[str]:
+    """The seen or the unseen ones of `templates` or `tool_formats`, sorted; there is one at least.
 
     The held-out ones need not be among `names`. Templates end with a language, such as `.en`; the
     held-out ones of other languages are left out.
     """
-    if axis == "seen":
-        return sorted(set(names) - set(held_out))
+    unseen: tuple[str, ...] = getattr(held_out, field)
     languages = {name.rsplit(".", 1)[-1] for name in names}
-    return sorted(
-        name for name in held_out if "." not in name or name.rsplit(".", 1)[-1] in languages
-    )
+    side = {
+        "seen": set(names) - set(unseen),
+        "unseen": {n for n in unseen if "." not in n or n.rsplit(".", 1)[-1] in languages},
+    }[axis]
+    if not side:
+        raise BadInput(f"params.yaml: held_out.{field}: leaves no {axis} one of those for a prompt")
+    return sorted(side)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_tuning.files import json_file
+from agent_tuning.files import atomic_write, json_file
 from agent_tuning.records import BadInput, Record
 
 TITLE = "BFCL (official)"  # never to be mistaken for the suite that is derived from BFCL
@@ -42,9 +42,8 @@ def hash_ids(ids: Sequence[str]) -> str:
 
 
 def write_score(path: Path, score: OfficialScore) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(score), indent=2)
-    path.write_bytes(text + b"\n")
+    atomic_write.write_bytes(path, text + b"\n")
 
 
 def read_scores(folder: Path) -> dict[str, OfficialScore]:

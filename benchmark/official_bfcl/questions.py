@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agent_tuning.files import json_file
+from agent_tuning.files import atomic_write, json_file
 from agent_tuning.records import BadInput, Record
 from agent_tuning.runtime import cli, config
 from agent_tuning.runtime.ranges import AtLeastOne, SecondsAboveZero, Seed, Threads, Weight
@@ -100,7 +100,7 @@ def main(target: Path) -> None:
     package.open_package(Path("scratch/bfcl"))
     chosen = draw_slice(config.load("official_bfcl", BfclConfig).slice)
     lines = [f"  {json.dumps(category)}: {json.dumps(ids)}" for category, ids in chosen.items()]
-    target.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    atomic_write.write_text(target, "{\n" + ",\n".join(lines) + "\n}\n")
     print(f"{target}: {sum(map(len, chosen.values()))} questions")
 
 

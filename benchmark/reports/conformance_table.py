@@ -7,7 +7,7 @@ the rows of these very weights in a section at its end, if there are any.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agent_tuning.files import csv_records
+from agent_tuning.files import atomic_write, csv_records
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
 from benchmark.model_folder import hash_model
@@ -57,7 +57,8 @@ def _format_row(name: str, row: ConformanceRow) -> tuple[str, ...]:
 def main(metrics: Path, page: Path, *, model: Path | None = None) -> None:
     source = model / "README.md" if model else page
     if not source.is_file():
-        raise BadInput(f"{source}: no such page")
+        expected = "; expected the folder of a model, such as models/specialist" if model else ""
+        raise BadInput(f"{source}: no such page{expected}")
     text = source.read_text(encoding="utf-8")
     rows = list(read_rows(metrics))
     if model:
@@ -66,8 +67,7 @@ def main(metrics: Path, page: Path, *, model: Path | None = None) -> None:
         text = text.rstrip("\n") + "\n" + SECTION * bool(rows)
     if rows:
         text = replace_between_markers(text, MARKER, format_table(rows))
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(text, encoding="utf-8")
+    atomic_write.write_text(page, text)
 
 
 if __name__ == "__main__":

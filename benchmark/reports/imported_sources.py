@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_tuning.converters.imported_data import ImportConfig, ImportedSource
-from agent_tuning.files import json_file, yaml_records
+from agent_tuning.files import atomic_write, json_file, yaml_records
 from agent_tuning.files.markdown_table import format_row
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli, config
@@ -59,7 +59,7 @@ def main(metrics: Path, card: Path, *, model: Path) -> None:
     rows = list(list_rows(sources, json_file.read(table, dict[str, float])))
     if rows:
         text = card.read_text(encoding="utf-8").rstrip("\n") + "\n"
-        card.write_text(text + write_section(rows), encoding="utf-8")
+        atomic_write.write_text(card, text + write_section(rows))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
+from agent_tuning.files import atomic_write
 from agent_tuning.runtime import cli
 from benchmark.official_bfcl.official_score import TITLE, OfficialScore, list_rows, read_scores
 from benchmark.reports.readme_tables import format_rows, replace_between_markers
@@ -42,7 +43,7 @@ def format_tables(scores: Mapping[str, OfficialScore]) -> str:
 def main(folder: Path, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     table = format_tables(read_scores(folder))
-    page.write_text(replace_between_markers(text, "official-bfcl", table), encoding="utf-8")
+    atomic_write.write_text(page, replace_between_markers(text, "official-bfcl", table))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from benchmark.serving.export_gguf import build_environment, find_export
 
 NEEDED = ("accelerate", "fastapi", "openai", "pydantic", "rich", "starlette", "uvicorn")
 FILES = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
+MAX_PORT = 65_535  # of a larger one, the system would take 16 bits
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -113,6 +114,8 @@ def main(
 ) -> None:
     if str(engine) not in ENGINES:
         raise BadInput(f"ENGINE={engine}: available: {', '.join(ENGINES)}")
+    if not 0 <= port <= MAX_PORT:
+        raise BadInput(f"PORT={port}: expected a port from 0 to {MAX_PORT}")
     check_folder(model)
     if str(host) not in LOOPBACK:
         print(f"HOST={host}: whoever reaches this address can use the model: there is no key")

@@ -166,6 +166,10 @@ def edit(domain: dict, how: str) -> None:
             tool["remarks"][0]["query"]["en"] = "Rain \ud800 again?"
         case "no number":
             tool["parameters"]["properties"]["unit"] = {"type": "number", "maximum": float("inf")}
+        case "inverted":
+            domain.setdefault("numbers", {})["days"] = {"start": 9, "stop": 1}
+        case "no step":
+            domain.setdefault("numbers", {})["days"] = {"start": 1, "stop": 9, "step": 0}
         case "quoted":
             tool["observations"] = [{"sky": "{place}"}]
         case "unseen":
@@ -182,6 +186,8 @@ def edit(domain: dict, how: str) -> None:
         ),
         ("half a character", r"found invalid Unicode character escape code"),
         ("no number", r"expected a finite number, got inf"),
+        ("inverted", r"expected start below stop, and a step above 0"),
+        ("no step", r"expected start below stop, and a step above 0"),
         ("sibling", r"tools\.0\.siblings: unknown tool get_whether"),
         ("slot", r"tools\.0\.scenarios\.0\.queries\.en: no values for the slots \['town'\]"),
         ("argument", r"tools\.0\.scenarios\.0\.arguments: .*missing \['city'\]"),

@@ -10,6 +10,7 @@ import pytest
 from agent_tuning.chat_model.answer_store import AnswerStore
 from agent_tuning.chat_model.messages import Reply
 from agent_tuning.records import BadInput
+from tests.support import small_disk
 
 
 def reply(number: int) -> Reply:
@@ -24,8 +25,10 @@ def filled(path: Path, numbers: range) -> AnswerStore:
     async def fill() -> None:
         await asyncio.gather(*(store.put(reply(number)) for number in numbers))
 
-    asyncio.run(fill())
-    store.close()
+    try:
+        asyncio.run(fill())
+    finally:
+        store.close()
     return store
 
 
@@ -46,6 +49,25 @@ def test_a_disk_that_fails_is_not_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(OSError, match="no disk"):
         filled(tmp_path / "store", range(3))
+
+
+@small_disk.NEEDS_ROOT
+def test_a_full_disk_is_one_line_and_what_was_kept_stays(tmp_path):
+    with small_disk.mounted(tmp_path / "disk", 200) as disk:
+        path = disk / "store"
+        filled(path, range(300))
+        kept = path.read_bytes()
+        filler = small_disk.fill(disk)
+        with pytest.raises(
+            BadInput, match=r"store: no space left to write it \(\d+\.\d MB are free"
+        ):
+            filled(path, range(300, 900))
+        whole = path.read_bytes()
+        assert whole.startswith(kept)
+        assert whole.endswith(b"\n")
+        filler.unlink()
+        filled(path, range(400))
+        assert list(AnswerStore(path))[:400] == list(map(reply, range(400)))
 
 
 def test_an_answer_is_kept_once(tmp_path):

@@ -414,6 +414,15 @@ def test_a_name_that_no_format_can_write_is_changed_and_said(name, expected, imp
     assert (f"renamed {name} to {expected}" in capsys.readouterr().out) == (name != expected)
 
 
+def test_escapes_of_a_document_are_shown_and_not_obeyed(imported, capsys):
+    unusable = {"name": "bad\x1b[2J", "parameters": {"type": "strin\x1b[2J"}}
+    imported(json.dumps([{"name": "get\x1b]0;t\x07 \u202eorder"}, unusable]), ".json")
+    printed = capsys.readouterr().out
+    assert "renamed get\\x1b]0;t\\x07 \\u202eorder to " in printed
+    assert "left out bad\\x1b[2J: " in printed
+    assert printed.replace("\n", "").isprintable()
+
+
 def test_older_words_of_json_schema_are_translated(imported):
     pair = {"type": "array", "items": [{"type": "number"}, {"type": "string"}]}
     pair["additionalItems"] = False

@@ -137,8 +137,9 @@ def test_a_shard_gets_what_is_known_of_its_groups_and_its_share_of_the_money(tmp
     assert sum(budgets) == pytest.approx(4.0)
 
 
-def test_the_recipe_may_have_a_comment_as_elsewhere(tmp_path):
-    (tmp_path / "params.yaml").write_text("recipe: general  # of the three\n")
+@pytest.mark.parametrize("line", ["recipe: general  # of the three", "recipe: 'general'\r"])
+def test_the_recipe_may_be_written_as_elsewhere(line, tmp_path):
+    (tmp_path / "params.yaml").write_text(f"{line}\n")
     for program in ("dvc", "python"):
         (tmp_path / program).write_text('#!/bin/sh\nprintf "[%s]" "$@"\n')
         (tmp_path / program).chmod(0o755)
@@ -157,6 +158,7 @@ def perfect_replies() -> list[Reply]:
     ("count", "teacher", "message"),
     [
         ("0", "openai", "SHARDS='0': expected a number from 1 to 1000"),
+        ("9" * 5000, "openai", "expected a number from 1 to 1000"),
         ("$(id)", "openai", r"SHARDS='$(id)': expected a number"),
         ("2", "scripted", "synthesize.teacher = scripted: expected openai"),
     ],

@@ -196,7 +196,7 @@ def hostile(text):
         ToolResult("plan_trip", {text: [text]}),
     )
     task = annotation_data.task("Oslo", text, Gold("no_call", one_line))
-    return msgspec.structs.replace(task, turns=turns)
+    return msgspec.structs.replace(task, turns=turns, kind=text)
 
 
 class Elements(HTMLParser):
@@ -218,11 +218,16 @@ class Elements(HTMLParser):
 def test_hostile_text_is_shown_as_text(tmp_path, text):
     blueprint, _ = annotation_data.open_review(tmp_path, annotation_data.suite([hostile(text)]))
     client = Client(blueprint)
-    for path, names in (("ann/1", {"", "page.js", "review.js"}), ("ann/all", {"", "page.js"})):
+    query = urllib.parse.urlencode({"did": "approve", "at": text[:99]})
+    pages = ((f"ann/1?{query}", {"", "page.js", "review.js"}), ("ann/all", {"", "page.js"}))
+    for path, names in pages:
         answer = client.get(path)
         page = Elements(answer.text)
         assert answer.status_code == 200
         assert security.make_visible(text) in page.text
+        boxes = re.compile(r"<textarea.*?</textarea>", re.DOTALL)  # what is edited stays as it is
+        shown = Elements(boxes.sub("", answer.text)).text
+        assert security.make_visible(shown) == shown
         scripts = [given for tag, given in page.tags if tag == "script"]
         assert {given.get("src", "").rpartition("/")[2] for given in scripts} == names
         assert not {tag for tag, _ in page.tags} & {"img", "iframe", "object", "style"}

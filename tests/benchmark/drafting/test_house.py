@@ -202,6 +202,31 @@ def test_tools_without_scenarios_only_make_lists_harder_and_stay_out_of_other_la
     assert not {call.name for gold in golds for call in gold.calls} & bikes
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"templates": ()}, r"held_out\.templates: leaves no unseen one"),
+        ({"templates": ("duty.en",)}, r"held_out\.templates: leaves no unseen one"),
+        ({"tool_formats": ()}, r"held_out\.tool_formats: leaves no unseen one"),
+        ({"tool_formats": P.tool_formats}, r"held_out\.tool_formats: leaves no seen one"),
+        ({"templates": ("duti.en",)}, r"held_out\.templates: unknown: \['duti\.en'\]; available"),
+        ({"tool_formats": ("csv",)}, r"held_out\.tool_formats: unknown: \['csv'\]; available"),
+    ],
+)
+def test_what_held_out_leaves_nothing_of_is_one_line(changes, message):
+    held_out = msgspec.structs.replace(HELD_OUT, **changes)
+    sources = default_data.DRAFT_SOURCES._replace(held_out=held_out)
+    with pytest.raises(BadInput, match=message):
+        list(draft_house.HouseDrafter(sources, P).groups(P.first))
+
+
+@pytest.mark.parametrize("field", ["tool_formats", "reply_formats"])
+def test_a_format_that_there_is_not_is_one_line(field):
+    p = msgspec.structs.replace(P, **{field: ("react", "native")})
+    with pytest.raises(BadInput, match=rf"draft\.{field}: unknown: \['native'\]; available: autog"):
+        draft_house.HouseDrafter(default_data.DRAFT_SOURCES, p)
+
+
 def test_too_few_tools_to_ask_for_are_one_line(own):
     for path in (own / "data/catalogue").glob("*.yaml"):
         path.unlink()

@@ -1,5 +1,6 @@
 """The table of conformance stands in a page, and in the card of a model that is pushed."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -34,8 +35,10 @@ def measure(folder: Path, row: ConformanceRow, *names: str) -> Path:
 def test_a_page_has_a_line_for_every_model_and_server(page, tmp_path):
     metrics = measure(tmp_path, ROW, "mine", "other")
     page.write_text(f"# A page\n{MARKERS}The end.\n")
+    os.link(page, kept := tmp_path / "kept.md")
     conformance_table.main(metrics, page)
     written = page.read_text()
+    assert kept.read_text() == f"# A page\n{MARKERS}The end.\n"  # never half a page
     assert LINE in written
     assert LINE.replace("mine", "other") in written
     assert written.endswith("<!-- /conformance -->\nThe end.\n")
@@ -69,6 +72,8 @@ def test_a_card_has_no_row_that_was_measured_under_another_template(page, tmp_pa
 def test_a_missing_page_is_one_line(tmp_path):
     with pytest.raises(BadInput, match="no such page"):
         conformance_table.main(tmp_path, tmp_path / "none.md")
+    with pytest.raises(BadInput, match=r"models/none/README.md: .*expected the folder of a model"):
+        conformance_table.main(tmp_path, tmp_path / "card.md", model=Path("models/none"))
 
 
 def test_the_page_has_the_last_measured_rows():

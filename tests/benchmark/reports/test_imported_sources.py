@@ -1,6 +1,7 @@
 """The card of a pushed model says what data of others went in, with its license."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,9 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("model", ["models/large", "models/7b/tuned"])
 def test_the_card_lists_what_was_trained_on_with_its_license(card, model):
+    os.link(card, "kept.md")
     imported_sources.main(Path("metrics"), card, model=Path(model))
+    assert Path("kept.md").read_text() == "# A model\n"  # never half a card
     text = card.read_text()
     assert text.startswith("# A model\n\n## Data of others\n")
     assert "| ferries | `a/b train` | MIT | 1,200 | 1,100 |" in text

@@ -1,5 +1,6 @@
 """The table of official BFCL scores: it never mixes questions; the page has the last ones."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -60,9 +61,22 @@ def test_scores_of_different_questions_never_share_a_row() -> None:
 def test_a_score_file_is_read_back_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     write_score(tmp_path / "base.json", score(1, ["x"]))
     assert read_scores(tmp_path) == {"base": score(1, ["x"])}
+    os.link(tmp_path / "base.json", kept := tmp_path / "kept")
+    write_score(tmp_path / "base.json", score(0, ["x"]))
+    assert kept.read_bytes() != (tmp_path / "base.json").read_bytes()  # never half a file
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(BadInput, match=r"bad\.json: "):
         read_scores(tmp_path)
+
+
+def test_a_page_is_never_written_by_halves(tmp_path: Path) -> None:
+    page, kept = tmp_path / "page.md", tmp_path / "kept.md"
+    page.write_text("<!-- official-bfcl -->\n<!-- /official-bfcl -->\n")
+    os.link(page, kept)
+    write_score(tmp_path / "scores/base.json", score(1, ["x"]))
+    official_bfcl_table.main(tmp_path / "scores", page)
+    assert "| simple | 1 | 1.000 |" in page.read_text()
+    assert "simple" not in kept.read_text()
 
 
 def test_the_page_has_the_numbers_of_the_last_run() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_tuning.records import Tool, User
+from agent_tuning.records import Assistant, Tool, User
 from benchmark.reports import suite_check
 from benchmark.scoring.baselines import BASELINES
 from benchmark.scoring.degenerate import DEGENERATE
@@ -46,11 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("made")
 
 
-def run(folder: Path, *tasks: Task, tool: Tool = TOOL) -> int:
-    ids = dict.fromkeys(task.prompt for task in tasks)
-    prompts = {
-        id: SuitePrompt(id, "en", ("get_weather",), "plain.en", "react", "react") for id in ids
-    }
+def run(folder: Path, *tasks: Task, tool: Tool = TOOL, **changes: Any) -> int:
+    """Check the suite of these tasks; `changes` are of its prompts."""
+    fields = {"language": "en", "tools": ("get_weather",), "template": "plain.en"} | changes
+    formats = {"tool_format": "react", "reply_format": "react"}
+    prompts = {task.prompt: SuitePrompt(**{"id": task.prompt} | formats | fields) for task in tasks}
     suites.write(folder, Suite("made", {"get_weather": tool}, prompts, tasks))
     try:
         suite_check.main(folder)
@@ -74,6 +74,8 @@ UNUSABLE = {
     "local": ({"$ref": "#/$defs/City"}, "parameters: a $ref: write out what it names"),
     "remote": ({"$ref": "http://x.org/city.json"}, "parameters.properties.city: $ref 'http"),
     "no schema": ({"type": "strin"}, "parameters: not a JSON Schema"),
+    "list of properties": ({"properties": ["name"]}, "parameters: not a JSON Schema"),
+    "cyclic": ({"$ref": "#/$defs/Part"}, "parameters: a $ref: write out what it names"),
 }
 
 
@@ -83,7 +85,8 @@ def test_a_tool_that_no_list_can_show_is_a_problem_line(
 ) -> None:
     city, problem = UNUSABLE[what]
     parameters = SCHEMA | {"properties": {"city": city, "days": {"type": "integer"}}}
-    defs = {"$defs": {"City": {"type": "string"}}}
+    part = {"type": "object", "properties": {"part": {"$ref": "#/$defs/Part"}}}
+    defs = {"$defs": {"City": {"type": "string"}, "Part": part}}
     bad = msgspec.structs.replace(TOOL, parameters=parameters | defs)
     assert run(folder, GOOD, task(2), tool=bad)
     assert f"tool get_weather: {problem}" in capsys.readouterr().err
@@ -124,6 +127,56 @@ def test_what_no_answer_can_meet_is_a_problem(
 ) -> None:
     assert run(folder, GOOD, bad) == 1
     assert f"made: made/2: {problem}" in capsys.readouterr().err.replace("golds: ", "")
+
+
+RAIN = (User("Rain?"), Assistant("no_call", "Where?"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": "2"}, "2: id: expected the suite's name before it, such as made/2"),
+        ({"turns": (User(" \n"),)}, "made/2: turns: a query without text"),
+        ({"turns": RAIN}, "made/2: turns: expected to end with the user's turn or a tool's result"),
+        ({"turns": RAIN[1:] + RAIN[:1]}, "made/2: turns: expected the user's turn first"),
+        (
+            {"turns": (User("奥斯陆明天会下雨吗?"),)},
+            "made/2: turns: a Chinese query under a prompt",
+        ),
+    ],
+    ids=["no prefix", "no text", "ends with the model", "starts with the model", "Chinese"],
+)
+def test_a_task_that_nobody_could_be_asked_is_a_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], problem: str
+) -> None:
+    assert run(folder, GOOD, task(2, **changes)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"made: {problem}")
+
+
+def test_an_english_query_may_name_a_chinese_place(folder: Path) -> None:
+    assert run(folder, GOOD, task(2, turns=(User("Will it rain in 上海 tomorrow?"),))) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"template": "plane.en"}, "g1: template: unknown 'plane.en'; available: agent.en, "),
+        ({"template": "plain.zh"}, "g1: template: unknown 'plain.zh'; available: agent.en, "),
+        ({"tools": ()}, "g1: tools: expected at least one"),
+    ],
+    ids=["unknown", "of another language", "no tools"],
+)
+def test_a_prompt_that_nobody_could_be_asked_is_a_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], problem: str
+) -> None:
+    assert run(folder, task(1), **changes) == 1
+    assert capsys.readouterr().err.startswith(f"made: {problem}")
+
+
+def test_an_empty_suite_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder) == 1
+    assert capsys.readouterr().err == "made: tasks.jsonl: no tasks\n"
 
 
 def test_the_house_suite_is_sound() -> None:

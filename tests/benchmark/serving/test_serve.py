@@ -259,6 +259,9 @@ def test_a_wrong_folder_a_busy_port_and_an_unknown_engine_are_one_line(overfitte
                 overfitted, "--port", str(port)
             ),
             "error: HOST=nowhere.invalid": start(overfitted, "--host", "nowhere.invalid"),
+            "error: PORT=99999: expected a port from 0 to 65535": start(
+                overfitted, "--port", "99999"
+            ),
             "error: ENGINE=other: available": start(overfitted, "--engine", "other"),
             "error: ENGINE=vllm: vllm is not installed": start(overfitted, "--engine", "vllm"),
         }
