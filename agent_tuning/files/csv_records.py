@@ -25,6 +25,9 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
         raise BadInput(f"{path}:{line}: expected UTF-8: {error.reason}") from error
     rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
+        if not set(rows.fieldnames or [""]) <= set(kind.__struct_fields__):
+            expected = ", ".join(kind.__struct_fields__)
+            raise BadInput(f"{path}:1: expected a header of these names: {expected}")
         for row in rows:
             fields = {name: cell for name, cell in row.items() if cell != ""}
             yield msgspec.convert(fields, kind, strict=False)

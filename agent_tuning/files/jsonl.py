@@ -1,5 +1,6 @@
 """Records to and from JSON Lines."""
 
+import codecs
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -10,6 +11,8 @@ from agent_tuning.files import atomic_write, json_file
 from agent_tuning.records import BadInput
 
 T = TypeVar("T")
+
+MAX_PROBLEM = 300  # characters: an unknown field may have any name
 
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:
@@ -32,7 +35,11 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
 
 def locate(path: Path, number: int, line: bytes, error: Exception) -> BadInput:
     """The error for a line that holds no record; the first line is 1."""
-    problem = error if line.strip() else "an empty line: expected a record; delete the line"
+    problem = str(error)[:MAX_PROBLEM]
+    if not line.strip():
+        problem = "an empty line: expected a record; delete the line"
+    elif line.startswith(codecs.BOM_UTF8):
+        problem = "a byte order mark: save the file as UTF-8 without it"
     return BadInput(f"{path}:{number}: {problem}")
 
 

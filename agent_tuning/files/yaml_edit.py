@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput
 
 
@@ -21,7 +22,7 @@ def replace_value(path: Path, keys: Sequence[str], value: object) -> None:
     if node is None or (isinstance(node, yaml.CollectionNode) and not node.flow_style):
         raise BadInput(f"{path}: {'.'.join(keys)}: write `{keys[-1]}: {flow}` there on one line")
     start, end = node.start_mark.index, node.end_mark.index
-    path.write_text(text[:start] + flow + text[end:], encoding="utf-8")
+    atomic_write.write_text(path, text[:start] + flow + text[end:])
 
 
 def append_entry(path: Path, section: str, name: str, entry: Mapping[str, object]) -> None:
@@ -36,7 +37,7 @@ def append_entry(path: Path, section: str, name: str, entry: Mapping[str, object
     value = yaml.safe_load(text)
     if value[section].get(name) != entry:
         raise BadInput(f"{path}: {section}: expected this section at the end of the file")
-    path.write_text(text, encoding="utf-8")
+    atomic_write.write_text(path, text)
 
 
 def _find_value(text: str, keys: Sequence[str]) -> yaml.Node | None:

@@ -52,6 +52,8 @@ def read(path: Path, kind: type[T], section: str | None = None, overrides: Seque
     The mapping under the keys `overrides` replaces keys of the section, one by one.
     """
     root = _parse(path)
+    if root is None:
+        raise BadInput(f"{path}: the file is empty")
     node = _find_child(root, [] if section is None else [section])
     if node is None:
         raise BadInput(f"{path}: no section `{section}`")

@@ -132,7 +132,12 @@ def _read_value(option: str, kind: object, remaining: Iterator[str]) -> Value:
     text = next(remaining, "--")
     if text.startswith("--"):
         raise ValueError(f"{option} needs a value")
-    return int(text) if kind is int else Path(text)
+    if kind is not int:
+        return Path(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{option}: expected a whole number, got {text}") from None
 
 
 def _format_usage(signature: inspect.Signature) -> str:

@@ -14,12 +14,14 @@ from agent_tuning.records import BadInput, Call, User
         ('{"name": "f"', r":2: "),
         ('\n{"name": "g"}', r":2: an empty line: expected a record; delete the line"),
         ('{"name": "\udcff"}', r":2: .*utf-8"),
+        ('\ufeff{"name": "f"}', r":2: a byte order mark: save the file as UTF-8 without it"),
+        ('{"' + "x" * 1000 + '": 1}', r":2: .*unknown field `x{1,300}$"),
     ],
-    ids=["unknown field", "wrong type", "incomplete", "empty", "not UTF-8"],
+    ids=["unknown field", "wrong type", "incomplete", "empty", "not UTF-8", "BOM", "long"],
 )
 def test_a_broken_line_is_named_with_its_field(line, message, tmp_path):
     path = tmp_path / "calls.jsonl"
-    path.write_text('{"name": "f"}\n' + line + "\n", errors="surrogateescape")
+    path.write_text('{"name": "f"}\n' + line + "\n", "utf-8", "surrogateescape")
     with pytest.raises(BadInput, match=message):
         list(jsonl.read(path, Call))
 

@@ -131,9 +131,16 @@ def test_a_wrong_named_path_says_which(monkeypatch, arguments, problem):
         start(monkeypatch, paths([]), *arguments)
 
 
-@pytest.mark.parametrize("arguments", [["a", "--dry"], ["a", "--preview"], ["a", "--preview", "x"]])
-def test_a_wrong_option_shows_the_usage(monkeypatch, arguments):
-    usage = r"^usage: stage\.py --path PATH \[--dry-run\] \[--preview N\] "
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["a", "--dry"], "unknown option --dry"),
+        (["a", "--preview"], "--preview needs a value"),
+        (["a", "--preview", "x"], "--preview: expected a whole number, got x"),
+    ],
+)
+def test_a_wrong_option_shows_the_usage(monkeypatch, arguments, problem):
+    usage = rf"^usage: stage\.py --path PATH \[--dry-run\] \[--preview N\] \({problem}\)"
     with pytest.raises(SystemExit, match=usage):
         start(monkeypatch, optional([]), *arguments)
 

@@ -98,6 +98,8 @@ CONVERSATIONS: tuple[tuple[Turn, ...], ...] = (
         call("Oslo", WEATHER),
         ToolResult(WEATHER, {"sky": "rain"}),
         say("Rain."),
+        User("And in Rome?"),
+        call("Rome", WEATHER),
     ),
     (
         User("Weather in Rome?"),
