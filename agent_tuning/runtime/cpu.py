@@ -13,6 +13,8 @@ from agent_tuning.records import BadInput
 # glibc's mallopt(3).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 GIGABYTE = 2**30
+SMALL_MEMORY = 12 * 10**9  # bytes that the process may have, such as on a laptop of 8 GB
+LARGE_TENSOR = 32 * 2**20  # bytes
 
 
 def configure_threads(threads: int, exact: bool = False) -> None:
@@ -62,12 +64,16 @@ def _enable_fast_cpu_matmul() -> None:
     Torch multiplies with MKL by default, which uses the vector units of its own maker's CPUs only.
     The precision "medium" makes torch use oneDNN, which uses those of every CPU. Where a CPU has
     bf16 tiles (AMX), oneDNN then rounds the factors of a product to bf16; elsewhere it is plain
-    float32. Freed memory is kept, because fresh pages cost more than the arithmetic on them.
+    float32. Freed memory is kept, because fresh pages cost more than the arithmetic on them. Only
+    where memory is small do large tensors go back at once, in huge pages, which cost little.
     """
     torch.set_float32_matmul_precision("medium")
+    is_small = count_allowed_bytes() < SMALL_MEMORY
+    if is_small:
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it at its first tensor
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # glibc only
-        libc.mallopt(M_MMAP_THRESHOLD, GIGABYTE)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_TENSOR if is_small else GIGABYTE)
         libc.mallopt(M_TRIM_THRESHOLD, GIGABYTE)
 
 
