@@ -68,13 +68,18 @@ def _enable_fast_cpu_matmul() -> None:
     where memory is small do large tensors go back at once, in huge pages, which cost little.
     """
     torch.set_float32_matmul_precision("medium")
-    is_small = count_allowed_bytes() < SMALL_MEMORY
+    is_small = has_small_memory()
     if is_small:
         os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch reads it at its first tensor
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # glibc only
         libc.mallopt(M_MMAP_THRESHOLD, LARGE_TENSOR if is_small else GIGABYTE)
         libc.mallopt(M_TRIM_THRESHOLD, GIGABYTE)
+
+
+def has_small_memory() -> bool:
+    """True on such as a laptop of 8 GB, where memory is worth some time."""
+    return count_allowed_bytes() < SMALL_MEMORY
 
 
 def release_free_memory(above: float = 0.0) -> None:

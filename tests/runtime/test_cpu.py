@@ -83,3 +83,22 @@ def test_free_pages_go_back_only_above_the_share():
     assert below < 10  # the process itself breathes
     assert above > 80
     assert always > 80
+
+
+FREED = """
+import sys, torch
+from agent_tuning.runtime import cpu
+cpu.count_allowed_bytes = lambda: int(sys.argv[1])
+cpu.configure_threads(1)
+tensor = torch.ones(2**26)  # 268 MB
+before = cpu.count_resident_bytes()
+del tensor
+print((before - cpu.count_resident_bytes()) // 10**6)
+"""
+
+
+@pytest.mark.parametrize(("gigabytes", "goes_back"), [(8, True), (24, False)])
+def test_a_large_tensor_goes_back_at_once_only_where_memory_is_small(gigabytes, goes_back):
+    command = [sys.executable, "-c", FREED, str(gigabytes * 10**9)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) > 200) == goes_back

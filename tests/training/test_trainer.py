@@ -8,16 +8,18 @@ import sys
 from pathlib import Path
 
 import datasets
+import msgspec
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from agent_tuning.files import csv_records, jsonl
 from agent_tuning.tokens import pack_file
-from agent_tuning.training import checkpoints, export
+from agent_tuning.training import checkpoints, export, trainer
 from agent_tuning.training.throughput import StepThroughput
 from agent_tuning.training.train_log import TrainStep
 from tests.support import training_ranks
+from tests.support.overfitted_model import TRAIN
 from tests.support.training_ranks import RankProcesses
 
 ONE = [sys.executable, "-m", "stages.train"]
@@ -212,6 +214,19 @@ def test_activation_checkpointing_changes_nothing(exact, tmp_path):
         for n in (0, 1, 2)
     )
     assert none == every == second
+
+
+@pytest.mark.parametrize(
+    ("given", "is_small", "every"), [(0, True, 4), (0, False, None), (1, True, 1)]
+)
+def test_small_memory_computes_activations_of_some_layers_again(
+    given, is_small, every, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trainer, "has_small_memory", lambda: is_small)
+    config = msgspec.structs.replace(TRAIN, activation_checkpointing_every=given)
+    arguments = trainer.training_arguments(config, tmp_path, None)
+    assert arguments.activation_checkpointing == (every is not None)
+    assert (arguments.activation_checkpointing_kwargs or {}).get("every_n_layers") == every
 
 
 def test_a_base_in_several_files_trains_as_in_one(inputs, uninterrupted, tmp_path):
