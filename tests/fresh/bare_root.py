@@ -20,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("make repro", "make test")
 CLONE = Path("root/agent-tuning")
-SYSTEM = ("/proc", "/sys", "/dev", "/dev/pts", "/dev/shm")
+# With the limits of memory, of version 2 and of version 1, which a stage looks at.
+LIMITS = ("/sys/fs/cgroup", "/sys/fs/cgroup/memory")
+SYSTEM = ("/proc", "/sys", *LIMITS, "/dev", "/dev/pts", "/dev/shm")
 COPIED = (
     "/etc/hosts",
     "/etc/resolv.conf",
@@ -76,7 +78,7 @@ def mounted(target: Path) -> Iterator[None]:
     """Bind what a running system has, and unmount all of it: the root can be deleted then."""
     places: list[Path] = []
     try:
-        for source in (*map(Path, SYSTEM), *find_package_folders()):
+        for source in (*filter(Path.exists, map(Path, SYSTEM)), *find_package_folders()):
             place = target / source.relative_to("/")
             place.mkdir(parents=True, exist_ok=True)
             subprocess.run(["mount", "--bind", str(source), str(place)], check=True)
