@@ -6,6 +6,8 @@ SHELL := /bin/bash
 GIVEN := SIZE SHARDS PYTHON A B SUITE TO ID NAME DOMAINS VERSION DRY THREADS MODEL HOST PORT ENGINE URL KEEP SHOW GUIDED FORMAT \
 	SLICE CATEGORIES REPO MCP MCP_PORT FROM WORDED OF PARTIAL SINCE EXAMPLES SEED GO SPEED SEND PUBLIC
 $(foreach name,$(filter-out THREADS PYTHON,$(GIVEN)),$(if $(filter environment,$(origin $(name))),$(eval undefine $(name))))
+# What it is, is its text: make 4.4 would expand it for every `$(shell)` below, and run what it says.
+$(foreach name,$(GIVEN),$(if $(findstring command,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 SIZE ?= 135m
 SHARDS ?= 8
 A ?= HEAD

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from dvc.api import DVCFileSystem
@@ -73,10 +73,12 @@ def fetch_files(
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            files = DVCFileSystem(".", rev=None if version == WORKSPACE else version)
-            existing = (path for path in optional if _find_source(files, path))
-            for path in (*paths, *existing):
-                _copy_file(files, version, path, Path(folder))
+            with closing(
+                DVCFileSystem(".", rev=None if version == WORKSPACE else version)
+            ) as files:
+                existing = (path for path in optional if _find_source(files, path))
+                for path in (*paths, *existing):
+                    _copy_file(files, version, path, Path(folder))
         except DvcException as error:
             raise BadInput(f"{version}: {error}") from error
         except DataIndexDirError as error:  # of a folder, it names the folder
