@@ -33,8 +33,11 @@ class RowFormat(NamedTuple):
 
 
 class RowReader(NamedTuple):
+    """Reads a row, or all rows of one `key` together, as a list, where a format has one."""
+
     row: type[Any]
     read: Callable[[Any], Group]
+    key: Callable[[Any], str] | None = None
 
 
 FORMATS: dict[str, RowFormat] = {
@@ -46,7 +49,7 @@ FORMATS: dict[str, RowFormat] = {
     "ms_swift": RowFormat(ms_swift.Row, ms_swift.write, ms_swift.read),
 }
 
-# All that can be read; nobody needs our data as API-Bank's.
+# All that can be read; nobody needs our data in the formats of single data sets.
 READERS: dict[str, RowReader] = {
     **{name: RowReader(form.row, form.read) for name, form in FORMATS.items()},
     "api_bank": RowReader(api_bank.Row, api_bank.read),
