@@ -14,6 +14,7 @@ from agent_tuning.converters import (
     ms_swift,
     openai,
     sharegpt,
+    toucan,
     xlam,
     xlam_unified,
 )
@@ -53,4 +54,5 @@ FORMATS: dict[str, RowFormat] = {
 READERS: dict[str, RowReader] = {
     **{name: RowReader(form.row, form.read) for name, form in FORMATS.items()},
     "api_bank": RowReader(api_bank.Row, api_bank.read),
+    "toucan": RowReader(toucan.Row, toucan.read),
 }
