@@ -14,6 +14,7 @@ from agent_tuning.converters import (
     ms_swift,
     openai,
     sharegpt,
+    toolace,
     toucan,
     xlam,
     xlam_unified,
@@ -55,4 +56,5 @@ READERS: dict[str, RowReader] = {
     **{name: RowReader(form.row, form.read) for name, form in FORMATS.items()},
     "api_bank": RowReader(api_bank.Row, api_bank.read),
     "toucan": RowReader(toucan.Row, toucan.read),
+    "toolace": RowReader(toolace.Row, toolace.read),
 }
