@@ -16,6 +16,7 @@ from agent_tuning.converters import (
     sharegpt,
     toolace,
     toucan,
+    when2call,
     xlam,
     xlam_unified,
 )
@@ -57,4 +58,5 @@ READERS: dict[str, RowReader] = {
     "api_bank": RowReader(api_bank.Row, api_bank.read),
     "toucan": RowReader(toucan.Row, toucan.read),
     "toolace": RowReader(toolace.Row, toolace.read),
+    "when2call": RowReader(when2call.Row, when2call.read),
 }
