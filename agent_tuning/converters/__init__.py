@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from agent_tuning.converters import (
     api_bank,
+    aya,
     llama_factory,
     ms_swift,
+    oasst2,
     openai,
     sharegpt,
     toolace,
@@ -59,4 +61,6 @@ READERS: dict[str, RowReader] = {
     "toucan": RowReader(toucan.Row, toucan.read),
     "toolace": RowReader(toolace.Row, toolace.read),
     "when2call": RowReader(when2call.Row, when2call.read),
+    "aya": RowReader(aya.Row, aya.read),
+    "oasst2": RowReader(oasst2.Row, oasst2.read, oasst2.get_tree),
 }
