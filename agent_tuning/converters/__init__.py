@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from agent_tuning.converters import (
     api_bank,
     aya,
+    deepexi,
     llama_factory,
     ms_swift,
     oasst2,
@@ -61,6 +62,7 @@ READERS: dict[str, RowReader] = {
     "toucan": RowReader(toucan.Row, toucan.read),
     "toolace": RowReader(toolace.Row, toolace.read),
     "when2call": RowReader(when2call.Row, when2call.read),
+    "deepexi": RowReader(deepexi.Row, deepexi.read),
     "aya": RowReader(aya.Row, aya.read),
     "oasst2": RowReader(oasst2.Row, oasst2.read, oasst2.get_tree),
 }
