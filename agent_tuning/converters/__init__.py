@@ -10,10 +10,17 @@ from typing import Any, NamedTuple
 
 from agent_tuning.converters import (
     api_bank,
+    aya,
+    deepexi,
+    hermes,
     llama_factory,
     ms_swift,
+    oasst2,
     openai,
     sharegpt,
+    toolace,
+    toucan,
+    when2call,
     xlam,
     xlam_unified,
 )
@@ -33,8 +40,11 @@ class RowFormat(NamedTuple):
 
 
 class RowReader(NamedTuple):
+    """Reads a row, or all rows of one `key` together, as a list, where a format has one."""
+
     row: type[Any]
     read: Callable[[Any], Group]
+    key: Callable[[Any], str] | None = None
 
 
 FORMATS: dict[str, RowFormat] = {
@@ -46,8 +56,15 @@ FORMATS: dict[str, RowFormat] = {
     "ms_swift": RowFormat(ms_swift.Row, ms_swift.write, ms_swift.read),
 }
 
-# All that can be read; nobody needs our data as API-Bank's.
+# All that can be read; nobody needs our data in the formats of single data sets.
 READERS: dict[str, RowReader] = {
     **{name: RowReader(form.row, form.read) for name, form in FORMATS.items()},
     "api_bank": RowReader(api_bank.Row, api_bank.read),
+    "toucan": RowReader(toucan.Row, toucan.read),
+    "toolace": RowReader(toolace.Row, toolace.read),
+    "when2call": RowReader(when2call.Row, when2call.read),
+    "hermes": RowReader(hermes.Row, hermes.read),
+    "deepexi": RowReader(deepexi.Row, deepexi.read),
+    "aya": RowReader(aya.Row, aya.read),
+    "oasst2": RowReader(oasst2.Row, oasst2.read, oasst2.get_tree),
 }

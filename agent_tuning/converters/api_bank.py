@@ -8,12 +8,19 @@ out, but for the sentence that says which day it is.
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
-from agent_tuning.converters import python_types, row_fields, row_parts, rows, schemas
+from agent_tuning.converters import (
+    python_literals,
+    python_types,
+    row_fields,
+    row_parts,
+    rows,
+    schemas,
+)
 from agent_tuning.files import strict_json
 from agent_tuning.records import Assistant, Call, Group, Json, Tool, ToolResult, Turn, User
 
@@ -104,10 +111,10 @@ def _read_request(text: str, place: str) -> Iterator[Turn]:
 
 def _read_calls(text: str, place: str) -> tuple[Call, ...]:
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        node = python_literals.parse(text)
         listed = node.elts if isinstance(node, ast.List) else [node]
         calls = tuple(map(_read_call, listed))
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         shown = strict_json.shorten(text)
         raise ValueError(f"{place}: expected [Name(key='value')], found {shown}") from error
     if not calls:
@@ -118,45 +125,19 @@ def _read_calls(text: str, place: str) -> tuple[Call, ...]:
 def _read_call(node: ast.expr) -> Call:
     if not isinstance(node, ast.Call) or node.args:
         raise ValueError(ast.unparse(node))
-    given = _read_pairs(
+    given = python_literals.read_pairs(
         [keyword.arg for keyword in node.keywords], [keyword.value for keyword in node.keywords]
     )
     strict_json.check(given)
     return Call(ast.unparse(node.func), given)
 
 
-def _read_value(node: ast.expr | None) -> Json:
-    """A value that JSON has too. Raises ValueError for any other, such as a set or bytes."""
-    match node:
-        case ast.Constant(value=str() | int() | float() | None as value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            return -value
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_read_value(item) for item in items]
-        case ast.Dict(keys=keys, values=values):
-            return _read_pairs(list(map(_read_value, keys)), values)
-    raise ValueError("expected a value of JSON")
-
-
-def _read_pairs(keys: Sequence[Json], values: Sequence[ast.expr]) -> dict[str, Json]:
-    """An object. A key that is no text (also that of `**more`) or comes twice is an error."""
-    pairs = {
-        key: _read_value(value)
-        for key, value in zip(keys, values, strict=True)
-        if isinstance(key, str)
-    }
-    if len(pairs) < len(keys):
-        raise ValueError("expected texts as keys, each once")
-    return pairs
-
-
 def _read_literal(text: str) -> Json:
     """A result as Python or JSON writes it, or else its text."""
     try:
-        value = _read_value(ast.parse(text, mode="eval").body)
+        value = python_literals.read_node(python_literals.parse(text))
         strict_json.check(value)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except ValueError:
         value = None
     return row_parts.read_observation(text) if value is None or isinstance(value, float) else value
 

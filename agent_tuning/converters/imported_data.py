@@ -15,7 +15,7 @@ import msgspec
 
 from agent_tuning.catalogue import schema
 from agent_tuning.converters import load
-from agent_tuning.converters.sources import Part, UnreadableRow
+from agent_tuning.converters.sources import Part, SkippedRow, UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.prompts.formats.native import is_question
 from agent_tuning.quality.decontamination import ContaminationFilter
@@ -28,8 +28,9 @@ from agent_tuning.runtime.ranges import AtLeastOne, Share
 class ImportedSource(Record, frozen=True):
     """Rows of `source` in a format of agent_tuning/converters, `take` at most.
 
-    `config` and `splits` are a part of a folder or hub set. `opt_in` says that you want it whatever
-    its license.
+    `config` and `splits` are a part of a folder or hub set. `where` gives fields and the values
+    that a row must have there; other rows are skipped and counted. `opt_in` says that you want it
+    whatever its license.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ImportedSource(Record, frozen=True):
     ignore: tuple[str, ...] = ()
     config: str = ""
     splits: tuple[str, ...] = ()
+    where: dict[str, tuple[str, ...]] = {}
     license: str = ""
     opt_in: bool = False
 
@@ -73,13 +75,19 @@ class ImportReject(Record, frozen=True):
 
 def read_sources(
     config: ImportConfig, contamination: ContaminationFilter
-) -> Iterator[tuple[str, Group | ImportReject]]:
-    """Every row of every source as a sound group of one, or as a reject; with the source's name."""
+) -> Iterator[tuple[str, Group | ImportReject | SkippedRow]]:
+    """Every row of every source as a sound group of one, or as a reject; with the source's name.
+
+    A row that `where` of its source leaves out is neither.
+    """
     known: set[str] = set()
     for source in config.sources:
         kept = 0
         part = Part(source.config, source.splits)
-        for row in load.read_rows(source.format, source.source, source.ignore, part):
+        for row in load.read_rows(source.format, source.source, source.ignore, part, source.where):
+            if isinstance(row, SkippedRow):
+                yield source.name, row
+                continue
             outcome = _check_row(source.name, row, known, contamination)
             yield source.name, outcome
             kept += isinstance(outcome, Group)
@@ -189,7 +197,8 @@ def write_outcomes(
     with tempfile.TemporaryDirectory(dir=groups.parent) as folder:
         waiting = Path(folder) / "outcomes.jsonl"
         outcomes = read_sources(config, contamination)
-        jsonl.write(waiting, (_count(source, outcome, counts) for source, outcome in outcomes))
+        counted = (_count(source, outcome, counts) for source, outcome in outcomes)
+        jsonl.write(waiting, filter(None, counted))
         lines = jsonl.Lines(waiting, _Outcome)
         jsonl.write(groups, (line.group for line in lines if line.group and line.group.tools))
         jsonl.write(general, (line.group for line in lines if line.group and not line.group.tools))
@@ -197,7 +206,12 @@ def write_outcomes(
     return dict(counts)
 
 
-def _count(source: str, outcome: Group | ImportReject, counts: Counter[str]) -> _Outcome:
+def _count(
+    source: str, outcome: Group | ImportReject | SkippedRow, counts: Counter[str]
+) -> _Outcome | None:
+    if isinstance(outcome, SkippedRow):
+        counts[f"skipped_from_{source}"] += 1
+        return None
     counts[f"read_from_{source}"] += 1
     if isinstance(outcome, Group):
         counts.update(("agent" if outcome.tools else "general", f"kept_from_{source}"))

@@ -65,7 +65,7 @@ def read(row: Row) -> Group:
     if any(message.tool_calls for message in row.messages):
         said = openai.read_turns([_write_openai(message) for message in row.messages])
     else:
-        said = _read_turns(row)
+        said = read_turns(row.messages)
     return rows.build_group(said, tools, row.facets)
 
 
@@ -79,10 +79,11 @@ def _write_openai(message: Message) -> openai.Message:
     )
 
 
-def _read_turns(row: Row) -> Iterator[Turn | rows.System]:
+def read_turns(said: Sequence[Message]) -> Iterator[Turn | rows.System]:
+    """The turns of messages. Raises ValueError with place and problem."""
     calls: list[Call] = []
     pending: Assistant | None = None  # an answer, or the thought of calls that follow
-    for role, block in groupby(enumerate(row.messages), key=lambda pair: pair[1].role):
+    for role, block in groupby(enumerate(said), key=lambda pair: pair[1].role):
         numbered = list(block)
         place = f"messages.{numbered[0][0]}"
         messages = [message for _, message in numbered]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from agent_tuning.catalogue.schema_references import change_parts
+from agent_tuning.converters import python_literals
 from agent_tuning.records import Json, Tool
 
 PYTHON_TYPES = {
@@ -87,7 +88,20 @@ def _translate_types(schema: Json, place: str) -> Json:
         del translated["type"]
     elif isinstance(kind, str) and kind in JSON_TYPES:
         translated["type"] = JSON_TYPES[kind]
+    elif (
+        isinstance(kind, str) and kind != "null" and _read_type(OPTIONAL.sub("", kind)) is not None
+    ):
+        translated, _ = _read_named_type(translated, place)
+    properties, required = schema.get("properties"), translated.get("required")
+    if isinstance(properties, dict) and isinstance(required, list):
+        translated["required"] = [n for n in required if not _is_optional(properties.get(n))]
     return translated
+
+
+def _is_optional(schema: Json) -> bool:
+    """Whether a type says that its parameter may be left out, as `str, optional` does."""
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    return isinstance(kind, str) and bool(OPTIONAL.search(kind))
 
 
 def _read_named_type(value: dict[str, Json], place: str) -> tuple[Json, bool]:
@@ -112,8 +126,8 @@ def _read_named_type(value: dict[str, Json], place: str) -> tuple[Json, bool]:
 def _read_type(python: str) -> dict[str, Json] | None:
     """`List[int]` as a JSON Schema; None for a type that JSON does not have."""
     try:
-        return _read_node(ast.parse(python.strip() or "Any", mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError):
+        return _read_node(python_literals.parse(python.strip() or "Any"))
+    except (ValueError, RecursionError):
         return None
 
 

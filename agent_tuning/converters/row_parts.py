@@ -78,6 +78,30 @@ def build_results(
     return [ToolResult(call.name, value) for call, value in zip(calls, values, strict=True)]
 
 
+def pair_results(
+    calls: Sequence[Call], items: Sequence[Json], content: str, place: str
+) -> list[ToolResult]:
+    """The results of calls: by name if each item is `name` and `content`, or else in their order.
+
+    Raises ValueError if there are fewer or more, or of other tools.
+    """
+    named = [
+        msgspec.convert(item, dict[str, Json])
+        for item in items
+        if isinstance(item, dict) and item.keys() == {"name", content}
+    ]
+    if not named or len(named) < len(items):
+        return build_results(calls, items, place)
+    ordered: list[Json] = []
+    for call in calls:
+        of_name = next((item for item in named if item["name"] == call.name), None)
+        if of_name is None:
+            raise ValueError(f"{place}: no result of {call.name}")
+        named.remove(of_name)
+        ordered.append(of_name[content])
+    return build_results(calls, [*ordered, *named], place)
+
+
 def read_call(value: Json, place: str = "") -> Call:
     """`{"name": …, "arguments": …}`, the arguments an object or the JSON of one.
 

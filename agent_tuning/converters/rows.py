@@ -34,7 +34,7 @@ T = TypeVar("T")
 # How models write thoughts and calls in their text.
 THOUGHT = re.compile(r"</?think>")
 CALL_OR_THOUGHT = re.compile(
-    rf"{THOUGHT.pattern}|<tool_call>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>"
+    rf"{THOUGHT.pattern}|<tool_call>|<TOOLCALL>|<functioncall>|<function=|\[TOOL_CALLS\]|<\|python_tag\|>"
     r'|^Action Input:|^\s*\[?\s*\{\s*"name"\s*:\s*"[^"]*"\s*,\s*"(?:arguments|parameters)"',
     re.MULTILINE,
 )

@@ -7,7 +7,7 @@ part of the set is named.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ class Part(NamedTuple):
 
 
 WHOLE = Part()
+TABLES = {".parquet": "parquet", ".csv": "csv"}
+FILES = (".jsonl", ".json", *TABLES)
 
 
 class Row(NamedTuple):
@@ -36,6 +38,12 @@ class Row(NamedTuple):
 
     place: str
     value: Json
+
+
+class SkippedRow(NamedTuple):
+    """A row that nobody asked for."""
+
+    place: str
 
 
 class UnreadableRow(NamedTuple):
@@ -48,15 +56,15 @@ class UnreadableRow(NamedTuple):
 def read_rows(source: str, part: Part = WHOLE) -> Iterator[Row | UnreadableRow]:
     """Every row of a source. Raises BadInput if it has none that could be told apart."""
     path = Path(source)
-    if part != WHOLE and (path.is_file() or path.suffix in (".jsonl", ".json", ".parquet")):
+    if part != WHOLE and (path.is_file() or path.suffix in FILES):
         raise BadInput(f"{source}: a file has no config and splits; expected a folder or hub set")
     if path.suffix == ".jsonl":
         yield from _read_lines(path)
     elif path.suffix == ".json":
         listed = documents.convert_part(documents.read(path), list[Json], path, "")
         yield from (Row(f"{path}: {number}", row) for number, row in enumerate(listed))
-    elif path.suffix == ".parquet" and path.is_file():
-        yield from _load_data_set("parquet", None, source, part, data_files=source)
+    elif path.suffix in TABLES and path.is_file():
+        yield from _load_data_set(TABLES[path.suffix], None, source, part, data_files=source)
     elif path.is_dir():
         yield from _load_data_set(source, None, source, part)
     else:
@@ -67,6 +75,17 @@ def read_rows(source: str, part: Part = WHOLE) -> Iterator[Row | UnreadableRow]:
             pinned = f"{name['name']}@<40 hex digits>"
             raise BadInput(f"{source}: expected a pinned revision of the hub set, {pinned}")
         yield from _load_data_set(name["name"], name["revision"], source, part)
+
+
+def is_wanted(row: Row, where: Mapping[str, Collection[str]]) -> bool:
+    """Whether each of these fields has one of its values. Raises ValueError if one is not there."""
+    fields = row.value if isinstance(row.value, dict) else {}
+    for name, values in where.items():
+        if name not in fields:
+            raise ValueError(f"{name}: expected one of {', '.join(values)}, found no such field")
+        if str(fields[name]) not in values:
+            return False
+    return True
 
 
 def _read_lines(path: Path) -> Iterator[Row | UnreadableRow]:
@@ -101,7 +120,11 @@ def _load_data_set(
 
     try:
         config = [part.config] if part.config else []
-        splits = datasets.load_dataset(name, *config, revision=revision, data_files=data_files)
+        # A folder with a card is prepared under its name alone: another may have had that name.
+        again = "force_redownload" if revision is None and data_files is None else None
+        splits = datasets.load_dataset(
+            name, *config, revision=revision, data_files=data_files, download_mode=again
+        )
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise BadInput(f"{source}: {str(error).splitlines()[0]}") from error
     if unknown := set(part.splits) - set(splits):

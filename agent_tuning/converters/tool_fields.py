@@ -37,6 +37,7 @@ class _Fields(msgspec.Struct):
     input_schema_of_mcp: Json = msgspec.field(name="inputSchema", default=None)
     result: dict[str, Json] | None = msgspec.field(name="outputSchema", default=None)
     type: str = "function"
+    required: list[str] | None = None  # some sets write it beside the parameters
 
 
 KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(_Fields))
@@ -62,9 +63,20 @@ def read_fields(value: Json, place: str) -> ToolFields:
         raise ValueError(f"{place}: expected one of {' and '.join(named)}, found both")
     field = named[0] if named else PARAMETERS[0]
     parameters = inner[field] if named else NO_PARAMETERS
+    if fields.required:
+        parameters = _add_required(parameters, fields.required, f"{place}.required")
     return ToolFields(
         fields.name, fields.description or fields.title or "", parameters, field, fields.result
     )
+
+
+def _add_required(parameters: Json, required: list[str], place: str) -> Json:
+    """A schema with the required names beside it. Raises ValueError if it has others itself."""
+    if not isinstance(parameters, dict) or "properties" not in parameters:
+        raise ValueError(f"{place}: expected it in the parameters, which are no JSON Schema")
+    if parameters.get("required", required) not in (required, None):
+        raise ValueError(f"{place}: other names than those that the parameters require")
+    return {**parameters, "required": required}
 
 
 def _refuse_unknown(value: dict[str, Json], place: str, known: frozenset[str] | set[str]) -> None:

@@ -7,7 +7,6 @@ answer to an MCP `tools/list`; its content decides which. TARGET is a new YAML f
 domain. A tool that cannot be used is left out and named. If none can be used, nothing is written.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,13 @@ from agent_tuning.converters import documents, examples, openapi, schemas, targe
 from agent_tuning.converters.documents import convert_part
 from agent_tuning.converters.imported_tool import ImportedTool, Outcome, UnusableTool
 from agent_tuning.converters.siblings import find_siblings
+from agent_tuning.converters.tool_names import make_name
 from agent_tuning.files import atomic_write
 from agent_tuning.quality import word_overlap
 from agent_tuning.records import BadInput, Json, Tool
 from agent_tuning.runtime import cli
 from agent_tuning.runtime.visible_text import show_controls
 
-NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 HEADER = """\
 # Tools from {source}. They can appear in tool lists as they are; to be called, a tool needs
 # `scenarios`, `remarks`, and `observations` like its real results: see docs/own-tools.md.
@@ -132,12 +131,6 @@ def read_tools(document: Json, path: Path) -> tuple[list[ImportedTool], list[Unu
 def _rename(tool: ImportedTool) -> ImportedTool:
     name = make_name(tool.name)
     return tool if name == tool.name else msgspec.structs.replace(tool, name=name, own=tool.name)
-
-
-def make_name(name: str) -> str:
-    """A name as our formats can write it: letters, digits, `_`, `.` and `-`, a letter first."""
-    changed = NOT_IN_NAMES.sub("_", name)
-    return changed if TOOL_NAME.fullmatch(changed) or not changed else f"_{changed}"
 
 
 def build_domain(name: str, tools: Sequence[ImportedTool]) -> dict[str, Json]:

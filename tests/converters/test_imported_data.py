@@ -11,12 +11,19 @@ import yaml
 
 from agent_tuning.converters import load
 from agent_tuning.converters.imported_data import ImportConfig, ImportReject, cut_turns
-from agent_tuning.converters.sources import UnreadableRow
 from agent_tuning.files import jsonl
 from agent_tuning.quality.decontamination import ProtectedQuery
 from agent_tuning.records import NATIVE, Assistant, BadInput, Call, Group, ToolResult, User
 from agent_tuning.synthesis.hard_negatives import KINDS
 from stages import diversify, import_data, mix
+from tests.converters import (
+    test_deepexi,
+    test_general_sets,
+    test_hermes,
+    test_toolace,
+    test_toucan,
+    test_when2call,
+)
 from tests.support import general_params
 
 INSTRUCTIONS = Path("data/instructions.yaml").resolve()
@@ -239,6 +246,13 @@ PUBLISHED = {
             {"from": "gpt", "loss": True, "value": "Think: I count.\n\nAct: bash\n\nwc boats.txt"},
         ],
     },
+    "toucan": test_toucan.GOOD,
+    "toolace": test_toolace.GOOD,
+    "when2call": test_when2call.ASKS,
+    "deepexi": test_deepexi.GOOD,
+    "hermes": test_hermes.GOOD,
+    "aya": test_general_sets.pair("Name three knots.", "Reef, bowline, hitch."),
+    "oasst2": test_general_sets.TREE,
 }
 
 
@@ -252,13 +266,17 @@ def list_sources_in_comments() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("source", list_sources_in_comments(), ids=lambda one: one["name"])
 def test_a_public_set_is_read_as_params_yaml_names_it(source, folder):
-    (folder / "rows.jsonl").write_text(json.dumps(PUBLISHED[source["name"]]) + "\n")
+    published = PUBLISHED[source["name"]]
+    rows = published if isinstance(published, list) else [published]
+    (folder / "rows.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in rows))
     section = {"sources": [source], "max_rejected": 1, "permissive": ["CC-BY-4.0", "Apache-2.0"]}
     (named,) = msgspec.convert(section, ImportConfig).sources
-    (group,) = load.read_rows(named.format, str(folder / "rows.jsonl"), named.ignore)
-    assert not isinstance(group, UnreadableRow), group
+    path = str(folder / "rows.jsonl")
+    (group,) = load.read_rows(named.format, path, named.ignore, where=named.where)
+    assert isinstance(group, Group), group
     assert cut_turns(group.trajectories[0].turns) == group.trajectories[0].turns
-    assert bool(group.tools) == (source["name"] in ("nemotron", "xlam"))
+    general = ("smoltalk", "agent_instruct", "aya", "oasst2")
+    assert bool(group.tools) == (source["name"] not in general)
 
 
 CALL = Assistant("call", calls=(Call("next_ferry", {"quay": "N"}),))

@@ -527,7 +527,9 @@ def test_the_revision_reaches_the_hub_client(monkeypatch):
     )
     commit = "0123456789abcdef" * 2 + "01234567"
     assert list(sources.read_rows(f"THUDM/AgentInstruct@{commit}")) == []
-    assert loads == [("THUDM/AgentInstruct", {"revision": commit, "data_files": None})]
+    assert loads == [
+        ("THUDM/AgentInstruct", {"revision": commit, "data_files": None, "download_mode": None})
+    ]
 
 
 def test_the_commands_name_the_formats_and_the_losses(tmp_path, monkeypatch, capsys):
