@@ -3,6 +3,7 @@
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,8 @@ def test_every_dvc_has_one_private_folder_from_anywhere_in_the_repository(machin
     (machine / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc/config", machine / ".dvc")
     for name in ("git", "install", "mkdir", "ln", "touch", "true", "dvc"):
-        (machine / "bin" / name).symlink_to(shutil.which(name) or name)
+        found = shutil.which(name) or Path(sys.executable).with_name(name)  # dvc may be in no PATH
+        (machine / "bin" / name).symlink_to(found)
     python = machine / "bin/python3.13"
     add_python(machine, python.name, "3.13")
     with python.open("a") as script:  # an environment whose pip has nothing left to install
