@@ -64,8 +64,8 @@ def read(row: Row) -> Group:
     *before_it, last = rows.join_thoughts([*_read_turns(dialogue, "input"), *decided])
     context = map(_forget, before_it)
     today = TODAY.search(row.instruction)
-    system = [rows.System(today.group())] if today else []
-    return rows.build_group([*system, *context, last], tools, "")
+    system = rows.System(today.group() if today else "")
+    return rows.build_group([system, *context, last], tools, "")
 
 
 def _read_tools(text: str, field: str) -> Iterator[Tool]:

@@ -5,7 +5,6 @@ templates replace. `assistantResponse` is one JSON object; its arguments may be 
 object. There are no results, and no requests that no tool can meet.
 """
 
-import json
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -43,17 +42,10 @@ def read(row: Row) -> Group:
 
 def _read_objects(text: str, field: str) -> Iterator[Json]:
     """The JSON objects in a text."""
-    decoder = json.JSONDecoder()
     start = text.find("{")
     while start >= 0:
-        try:
-            _, end = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            shown = strict_json.shorten(text[start:])
-            raise ValueError(f"{field}: expected JSON, found {shown}: {error.msg}") from error
-        except RecursionError:
-            end = len(text)  # the strict reader says what is wrong
-        yield strict_json.decode_text(text[start:end], field)
+        value, end = row_parts.read_json_at(text, start, field)
+        yield value
         start = text.find("{", end)
 
 

@@ -6,23 +6,23 @@ prompt says how to write calls, and our templates replace it. A call is an objec
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
 
-from agent_tuning.converters import python_literals, row_fields, row_parts, rows
-from agent_tuning.records import Assistant, Call, Group, Json, Tool, ToolResult, Turn, User
+from agent_tuning.converters import dialogues, python_literals, row_fields, row_parts, rows
+from agent_tuning.converters.dialogues import Speaker, Utterance
+from agent_tuning.records import Assistant, Call, Group, Json, Tool, ToolResult
 
 TOOLS = re.compile(r"<tools>(.*?)</tools>", re.DOTALL)
 CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 RESPONSE = re.compile(r"<tool_response>(.*?)</tool_response>", re.DOTALL)
 RESULT = "content"  # of a tool, beside its name
-
-
-class Utterance(msgspec.Struct):
-    speaker: str = msgspec.field(name="from")
-    value: str
+SPEAKERS: dict[str, Speaker] = {
+    **{"system": "system", "human": "user", "user": "user"},
+    **{"gpt": "assistant", "assistant": "assistant", "tool": "tool"},
+}
 
 
 class Row(msgspec.Struct):
@@ -33,7 +33,8 @@ class Row(msgspec.Struct):
 
 def read(row: Row) -> Group:
     """A group of one. Raises ValueError with field and problem."""
-    return rows.build_group(_read_turns(row.conversations), _read_tools(row), "")
+    said = dialogues.read_turns(row.conversations, SPEAKERS, _read_reply, _read_results)
+    return rows.build_group(said, _read_tools(row), "")
 
 
 def _read_tools(row: Row) -> tuple[Tool, ...]:
@@ -47,25 +48,6 @@ def _read_tools(row: Row) -> tuple[Tool, ...]:
     if not tools:
         raise ValueError("tools: expected a list of tools, there or between <tools>")
     return tools
-
-
-def _read_turns(said: Sequence[Utterance]) -> Iterator[Turn]:
-    calls: tuple[Call, ...] = ()
-    for number, utterance in enumerate(said):
-        place = f"conversations.{number}.value"
-        match utterance.speaker:
-            case "system":
-                continue
-            case "human" | "user":
-                yield User(utterance.value)
-            case "gpt" | "assistant":
-                yield (turn := _read_reply(utterance.value, place))
-                calls = turn.calls
-            case "tool":
-                yield from _read_results(calls, utterance.value, place)
-                calls = ()
-            case speaker:
-                raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
 
 
 def _read_reply(text: str, place: str) -> Assistant:

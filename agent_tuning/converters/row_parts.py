@@ -1,5 +1,6 @@
 """Calls, results, thoughts and tools inside a row, as most formats write them."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 
@@ -54,6 +55,18 @@ def write_observation(value: Json) -> str:
     if isinstance(value, str) and read_observation(value) == value:
         return value
     return format_json(value)
+
+
+def read_json_at(text: str, start: int, field: str) -> tuple[Json, int]:
+    """The JSON that begins at `start` of a text, and where it ends. Raises ValueError."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        shown = strict_json.shorten(text[start:])
+        raise ValueError(f"{field}: expected JSON, found {shown}: {error.msg}") from error
+    except RecursionError:
+        end = len(text)  # the strict reader says what is wrong
+    return strict_json.decode_text(text[start:end], field), end
 
 
 def read_observation(text: str) -> Json:

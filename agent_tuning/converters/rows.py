@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from agent_tuning.converters import row_parts
 from agent_tuning.prompts import system_prompt
 from agent_tuning.prompts.formats.reading import format_json
 from agent_tuning.quality import word_overlap
@@ -235,7 +236,7 @@ def join_thoughts(turns: Iterable[Turn]) -> Iterator[Turn]:
             continue
         if isinstance(turn, Assistant) and waiting:
             said = [text for one in waiting for text in (one.thought, one.text)]
-            thought = " ".join(" ".join([*said, turn.thought]).split())
+            thought = row_parts.collapse_spaces(" ".join([*said, turn.thought]))
             trained = all(one.trained for one in [*waiting, turn])
             yield msgspec.structs.replace(turn, thought=thought, trained=trained)
         else:

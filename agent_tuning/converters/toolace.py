@@ -5,28 +5,24 @@ it, but for the sentence that says which day or time it is. Names of tools may h
 no format can write: they become `_`. Results are a JSON list with the name of the tool in each.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import msgspec
 
-from agent_tuning.converters import bracket_calls, row_fields, row_parts, rows
+from agent_tuning.converters import bracket_calls, dialogues, row_fields, row_parts, rows
+from agent_tuning.converters.dialogues import Speaker, Utterance
 from agent_tuning.converters.tool_names import make_name
-from agent_tuning.files import strict_json
-from agent_tuning.records import Assistant, Call, Group, Json, Tool, ToolResult, Turn, User
+from agent_tuning.records import Assistant, Call, Group, Json, Tool, ToolResult
 
 TOOL_LIST = re.compile(r"\[\s*\{")
 TODAY = re.compile(
     r"(?:today is|(?:the )?current (?:year|date|day|time)\b)[^.\n{}\[\]]*\.?", re.IGNORECASE
 )
 RESULT = "results"  # of a tool, beside its name
-
-
-class Utterance(msgspec.Struct):
-    speaker: str = msgspec.field(name="from")
-    value: str
+SPEAKERS: dict[str, Speaker] = {"user": "user", "assistant": "assistant", "tool": "tool"}
 
 
 class Row(msgspec.Struct):
@@ -39,10 +35,10 @@ def read(row: Row) -> Group:
     """A group of one. Raises ValueError with field and problem."""
     listed, around = _split_system(row.system)
     tools = row_parts.read_tools(listed, ours=False)
-    today = TODAY.findall(around)
-    system = [rows.System(" ".join(today))] if today else []
-    said = _read_turns(row.conversations, [tool.name for tool in tools])
-    return rows.build_group([*system, *said], list(map(_rename, tools)), "")
+    read_reply = partial(_read_reply, [tool.name for tool in tools])
+    said = dialogues.read_turns(row.conversations, SPEAKERS, read_reply, _read_results)
+    system = rows.System(" ".join(TODAY.findall(around)))
+    return rows.build_group([system, *said], list(map(_rename, tools)), "")
 
 
 def _split_system(text: str) -> tuple[Json, str]:
@@ -50,14 +46,7 @@ def _split_system(text: str) -> tuple[Json, str]:
     start = TOOL_LIST.search(text)
     if not start:
         raise ValueError("system: expected a list of tools in JSON")
-    try:
-        _, end = json.JSONDecoder().raw_decode(text, start.start())
-    except json.JSONDecodeError as error:
-        shown = strict_json.shorten(text[start.start() :])
-        raise ValueError(f"system: expected JSON, found {shown}: {error.msg}") from error
-    except RecursionError:
-        end = len(text)  # the strict reader says what is wrong
-    listed = strict_json.decode_text(text[start.start() : end], "system")
+    listed, end = row_parts.read_json_at(text, start.start(), "system")
     return listed, f"{text[: start.start()]}\n{text[end:]}"
 
 
@@ -65,25 +54,9 @@ def _rename(tool: Tool) -> Tool:
     return msgspec.structs.replace(tool, name=make_name(tool.name))
 
 
-def _read_turns(said: Sequence[Utterance], names: Sequence[str]) -> Iterator[Turn]:
-    calls: tuple[Call, ...] = ()
-    for number, utterance in enumerate(said):
-        place = f"conversations.{number}.value"
-        match utterance.speaker:
-            case "user":
-                yield User(utterance.value)
-            case "assistant":
-                yield (turn := _read_reply(utterance.value.strip(), names, place))
-                calls = turn.calls
-            case "tool":
-                yield from _read_results(calls, utterance.value, place)
-                calls = ()
-            case speaker:
-                raise ValueError(f"conversations.{number}.from: unknown speaker {speaker!r}")
-
-
-def _read_reply(text: str, names: Sequence[str], place: str) -> Assistant:
+def _read_reply(names: Sequence[str], text: str, place: str) -> Assistant:
     """An answer, or calls; what stands before the calls is their thought."""
+    text = text.strip()
     start = bracket_calls.find(text, names)
     if start is None:
         return row_parts.build_answer(text)
