@@ -71,11 +71,10 @@ def fetch_files(
     the path without the recipe's folder. What is wrong inside a file is said of the file of that
     version, not of the copy.
     """
+    commit = None if version == WORKSPACE else version
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with closing(
-                DVCFileSystem(".", rev=None if version == WORKSPACE else version)
-            ) as files:
+            with closing(DVCFileSystem(".", rev=commit)) as files:
                 existing = (path for path in optional if _find_source(files, path))
                 for path in (*paths, *existing):
                     _copy_file(files, version, path, Path(folder))

@@ -68,7 +68,7 @@ def main(command: list[str]) -> int:
         now = time.monotonic()
         family = {pid: read_status(pid) for pid in list_family(process.pid)}
         for pid, status in family.items():
-            one = watched.setdefault(pid, Watched(name_process(pid), now, now))
+            one = watched.setdefault(pid, Watched("", now, now))
             one.name = one.name or name_process(pid)  # a shell may become the stage
             one.last, one.rss = now, read_gigabytes(status, "VmRSS")
             one.peak = max(one.peak, read_gigabytes(status, "VmHWM"))
