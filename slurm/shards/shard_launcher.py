@@ -129,10 +129,12 @@ def launch(
 
 def parse_arguments(words: list[str]) -> tuple[int, list[Path]]:
     count, *paths = words
-    numbers = {str(number): number for number in range(1, MAX_SHARDS + 1)}
-    if count not in numbers:
-        raise BadInput(f"SHARDS={count!r}: expected a number from 1 to {MAX_SHARDS}")
-    return numbers[count], list(map(Path, paths))
+    # Compared as text: Python converts no number of thousands of digits.
+    if count not in map(str, range(1, MAX_SHARDS + 1)) or len(paths) != 4:
+        raise BadInput(
+            f"SHARDS={count!r}: expected a number from 1 to {MAX_SHARDS}, and four paths"
+        )
+    return int(count), list(map(Path, paths))
 
 
 def main() -> int:
