@@ -3,35 +3,21 @@
 llama.cpp's own converter does it, out of an environment of its own (.venv-gguf). Weights become
 float16; tokenizer, chat template and end of turn go along. The converter refuses a tokenizer that
 llama.cpp does not know.
-
-llama.cpp runs the chat template in a Jinja of its own, to which two lists are never equal. Our
-template compares schemas that hold lists; in the file those comparisons are written another way.
 """
 
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from agent_tuning.files import atomic_write
 from agent_tuning.records import BadInput
 from agent_tuning.runtime import cli
-from agent_tuning.tokens.jinja_chat import TEMPLATE_FILE
 from benchmark.model_folder import hash_model, name_model
 
 ENVIRONMENT = Path(".venv-gguf")
 EXPORTS = Path("exports")
-REWRITTEN = {
-    "schema == {'type': 'string', 'enum': schema.enum}": (
-        "schema.type == 'string' and schema.enum is defined and schema | length == 2"
-    ),
-    "schema == {'type': 'array', 'items': {'type': schema['items'].type}}": (
-        "schema | length == 2 and schema['items'] and schema['items'] | length == 1"
-        " and schema['items'].type"
-    ),
-}
 
 
 def find_site() -> list[Path]:
@@ -62,26 +48,6 @@ def _find_source(target: Path) -> Path:
     return target.with_suffix(".source")
 
 
-def link_model(model: Path, folder: Path) -> Path:
-    """The model in `folder`, with a chat template that llama.cpp runs as transformers does."""
-    linked = folder / model.name
-    linked.mkdir()
-    for path in model.iterdir():
-        if path.name != TEMPLATE_FILE:
-            (linked / path.name).symlink_to(path.resolve())
-    if (model / TEMPLATE_FILE).exists():
-        source = (model / TEMPLATE_FILE).read_text(encoding="utf-8")
-        (linked / TEMPLATE_FILE).write_text(rewrite_template(source), encoding="utf-8")
-    return linked
-
-
-def rewrite_template(source: str) -> str:
-    """The same template without comparisons of lists."""
-    for old, new in REWRITTEN.items():
-        source = source.replace(old, new)
-    return source
-
-
 def main(model: Path, format: Path) -> None:
     if str(format) != "gguf":
         raise BadInput(f"FORMAT={format}: expected gguf")
@@ -91,16 +57,14 @@ def main(model: Path, format: Path) -> None:
     target = EXPORTS / f"{name_model(model)}.gguf"
     partial = target.with_suffix(".partial")
     environment, source = build_environment(), hash_model(model)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = link_model(model, Path(temporary))
-        command = [sys.executable, "-m", "convert_hf_to_gguf", str(folder)]
-        done = subprocess.run(
-            [*command, "--outfile", str(partial), "--outtype", "f16"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    command = [sys.executable, "-m", "convert_hf_to_gguf", str(model)]
+    done = subprocess.run(
+        [*command, "--outfile", str(partial), "--outtype", "f16"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise BadInput(f"{model}: the converter refuses it: {lines[-1]}")
