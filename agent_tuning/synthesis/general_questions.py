@@ -1,25 +1,26 @@
 """General questions that need no tool: data/general.yaml is one `GeneralQuestions`."""
 
-from agent_tuning.catalogue.split import Split, take_split
+from agent_tuning.catalogue.split import Split
 from agent_tuning.records import Assistant, Language, Record, Trajectory, User
 
 
 class GeneralQuestions(Record, frozen=True):
-    """Questions per language. The last sixth of each list is held out of training."""
+    """Questions by language: those of training, and those that only a benchmark asks."""
 
-    questions: dict[Language, tuple[str, ...]]
+    training: dict[Language, tuple[str, ...]]
+    held_out: dict[Language, tuple[str, ...]]
 
     def asked(self, split: Split) -> list[Trajectory]:
         """Each question as a conversation whose reply is still empty."""
         return [
             Trajectory(
-                f"general.{language}.{number:03}",
+                f"general.{split}.{language}.{number:03}",
                 (User(question), Assistant("no_call")),
                 "general",
                 language,
             )
-            for language, questions in self.questions.items()
-            for number, question in take_split(
-                list(enumerate(questions)), split, len(questions) // 6
-            )
+            for language, questions in (
+                self.training if split == "train" else self.held_out
+            ).items()
+            for number, question in enumerate(questions)
         ]
