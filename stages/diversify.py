@@ -39,12 +39,10 @@ def main(
     groups = diversify(made, p, held_out, texts)
     by_hand = diversify_written(jsonl.read(written, Group), p, held_out, texts)
     count = jsonl.write(diverse, chain(groups, by_hand))
-    kept = list(jsonl.read(held_back, Group))
+    files = (with_negatives, imported, written)
+    seen = chain.from_iterable(jsonl.read(path, Group) for path in files)
     decontamination = config.load("decontamination", DecontaminationConfig)
-    if decontamination.all_data:
-        files = (with_negatives, imported, written)
-        seen = chain.from_iterable(jsonl.read(path, Group) for path in files)
-        kept = unseen_validation.keep_unseen(kept, seen, decontamination)
+    kept = unseen_validation.keep_unseen(jsonl.read(held_back, Group), seen, decontamination)
     jsonl.write(validation, diversify_written(kept, p, held_out))
     print(f"{diverse}: {count} groups")
 

@@ -23,10 +23,8 @@ def main(
     p = config.load("mix", mixing.MixConfig)
     decontamination = config.load("decontamination", DecontaminationConfig)
     contamination = decontamination.build_filter(jsonl.read(protected, ProtectedQuery))
-    own = list(jsonl.read(general, Group)) if p.self_replies else []
-    leaks: list[str] = []
-    if decontamination.all_data:
-        own, leaks = mixing.drop_leaks(own, contamination)
+    made = jsonl.read(general, Group) if p.self_replies else ()
+    own, leaks = mixing.drop_leaks(made, contamination)
     print("".join(f"{general}: left out: {leak}\n" for leak in leaks), end="")
     conversations = [*own, *jsonl.read(imported, Group)]
     jsonl.write(mixed, mixing.mix_groups(jsonl.Lines(agent, Group), conversations, p))

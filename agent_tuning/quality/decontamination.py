@@ -36,7 +36,6 @@ class DecontaminationConfig(Record, frozen=True):
 
     near_benchmark: ShareAboveZero  # Jaccard of word pairs, 0-1
     reworded: RewordedLimits | None = None
-    all_data: bool = True  # general conversation and validation examples, too
 
     def build_filter(self, protected: Iterable[ProtectedQuery]) -> "ContaminationFilter":
         return ContaminationFilter(protected, self.near_benchmark, self.reworded)

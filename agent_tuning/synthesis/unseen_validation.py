@@ -1,6 +1,6 @@
 """Validation examples that training resembles measure what was learnt by heart: leave them out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -10,13 +10,14 @@ from agent_tuning.records import Group
 
 
 def keep_unseen(
-    validation: Sequence[Group], training: Iterable[Group], config: DecontaminationConfig
+    validation: Iterable[Group], training: Iterable[Group], config: DecontaminationConfig
 ) -> list[Group]:
     """The groups without examples whose query training has, edited at most.
 
     Training keeps its examples: people write pairs, such as a request with a value and without, and
     one of a pair may be held back.
     """
+    validation = list(validation)
     queries = [
         ProtectedQuery(query, trajectory.id, tuple(tool.name for tool in group.tools))
         for group in validation
@@ -24,7 +25,7 @@ def keep_unseen(
         for query in list_queries(trajectory)
     ]
     if not queries:
-        return list(validation)
+        return validation
     protected = config.build_filter(queries)
     seen = {
         leak.task

@@ -192,10 +192,9 @@ def test_another_ratio_than_the_parameter_fails_by_name():
 
 def test_a_general_question_is_one_that_training_may_use():
     for _, negative in of_kind("off_topic"):
-        assert negative.query in default_data.GENERAL_QUESTIONS.questions[negative.language]
-        assert negative.query not in {
-            other.query for other in default_data.GENERAL_QUESTIONS.asked("held_out")
-        }
+        questions = default_data.GENERAL_QUESTIONS
+        assert negative.query in questions.training[negative.language]
+        assert negative.query not in questions.held_out[negative.language]
 
 
 def test_kinds_keep_their_shares_where_tool_lists_allow_it():
