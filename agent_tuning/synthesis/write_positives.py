@@ -14,6 +14,7 @@ from agent_tuning.chat_model.config import ChatModelConfig
 from agent_tuning.chat_model.usage import Usage
 from agent_tuning.files import yaml_records
 from agent_tuning.records import BadInput, Group
+from agent_tuning.runtime.visible_text import show_controls
 from agent_tuning.synthesis.teachers import Failure, GroupRequest, Teacher, WrittenGroup
 from agent_tuning.synthesis.teachers.scripted import ScriptedTeacher
 from agent_tuning.synthesis.teachers.select import SynthesizeConfig, choose_teacher
@@ -51,7 +52,8 @@ def print_preview(
             shutil.copy(store, copy)
         teacher = build_teacher(config, chat, catalogue, phrasing, copy)
         for written in teacher.write(take_first(requests, count)):
-            print(*format_written(written), sep="\n")
+            for line in format_written(written):
+                print(show_controls(line, kept="\n"))
 
 
 def take_first(requests: Iterable[GroupRequest], count: int) -> Iterator[GroupRequest]:

@@ -196,6 +196,15 @@ def test_a_preview_prints_as_many_trajectories_as_asked_for_and_writes_nothing(t
     assert not any((path / name).exists() for name in PATHS[3:])
 
 
+def test_a_preview_shows_marks_of_direction_and_does_not_obey_them(tmp_path):
+    table = {body: answer.replace("the ", "the \u202e") for body, answer in TABLE.items()}
+    with ChatServer(table).running_in_a_thread() as server:
+        code, output = run(folder(tmp_path / "preview", server.url), "--preview", "5")
+    assert code == 0
+    assert "\u202e" not in output
+    assert r"the \u202e" in output
+
+
 def test_a_model_without_a_price_and_a_budget_is_named(tmp_path):
     model = {"name": "gpt-none", "structured": True, "sampling": {"max_tokens": 9}}
     code, output = run(folder(tmp_path / "f", "http://127.0.0.1:9/v1", model=model))
