@@ -144,7 +144,7 @@ def build_trainer(
     bf16_weights = arguments.bf16 and arguments.deepspeed
     model = load_model(base, torch.bfloat16 if bf16_weights else torch.float32)
     model.config.use_cache = False
-    # A checkpoint has tied weights once. Without this, a resume warns that the other name is missing.
+    # A checkpoint has tied weights once: a resume would warn that the other name is missing.
     model._keys_to_ignore_on_save.update(model.all_tied_weights_keys)
     throughput = ThroughputLog(run / "speed.jsonl", dataset, config.packs_per_step, shape)
     monitor = RunMonitor(throughput, config.first_save_s)
