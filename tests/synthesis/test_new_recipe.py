@@ -39,12 +39,12 @@ def test_what_depends_on_the_tools_is_fitted_to_them(folder, capsys):
     entry = make("mine", "bikes")
     assert entry["catalogue"] == {"domains": ["bikes"]}
     assert entry["plan"]["tools_per_prompt"] == [7]
-    assert entry["plan"]["groups"] == {"en": 320}
+    assert entry["plan"]["groups"] == {"en": 384}
     assert entry["written"]["folder"] == ""
     assert entry["build_requests"]["groups"] == {"validation": None}
     assert entry["episodes"]["families"] == []
     assert entry["add_hard_negatives"]["other_domains"] == ["home", "text", "weather"]
-    assert "7 tools, 11 scenarios, 320 groups from the grammar" in capsys.readouterr().out
+    assert "7 tools, 11 scenarios, 384 groups from the grammar" in capsys.readouterr().out
 
 
 def test_without_domains_it_is_a_copy():
