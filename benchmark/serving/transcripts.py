@@ -38,7 +38,7 @@ class Script(NamedTuple):
 
 
 SCRIPTS = (
-    Script("a call", ("What is in my cart?",)),
+    Script("a call", ("Which things in my cart cost 20 dollars or more?",)),
     Script("a call, as a stream", ("Where is my order 4471-ZB?",), stream=True),
     Script(
         "two turns, with the results of tools",
@@ -47,7 +47,7 @@ SCRIPTS = (
     Script("no call", ("Thanks, that was quick!",)),
     Script("a question back", ("Please apply my coupon.",)),
     Script(
-        "a chain of three calls, which ends",
+        "three steps, each after the result of the last one",
         ("Add the Vela toaster to my cart, use coupon FRIEND18, and ship it to 33 Canal Walk.",),
     ),
 )
